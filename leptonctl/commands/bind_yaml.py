@@ -87,7 +87,7 @@ def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) 
 
 def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None]) -> Session:
     """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
-    lines = [one for one in rebinding.lines if versions.get(one.model) == one.version]
+    lines = [one for one in rebinding.lines if versions.get(one.model) == one.bound]
     for one in lines:
         declared = session.project.of("Model")[one.model]
         raw = as_written(session, declared)

@@ -1,7 +1,8 @@
 """Writes a version whose lines have left the YAML back into its document, from its recipe in the store (law 9)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
+from leptonctl.commands.recorded_recipes import has_dataset, recipe_of, recipe_trained
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
 from leptonctl.core.deployment import Deployment, Route
@@ -9,28 +10,33 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import Recipe
-from leptonctl.core.values import Json
+from leptonctl.core.values import Document, Json, Node
+from leptonctl.kinds.model_warm import key_before, name_before
+from leptonctl.kinds.recipes import recipe_keys
 from leptonctl.kinds.rules import keep_lines
 from leptonctl.kinds.written_back import digest_of, override_of
 
 
 class Lines(Frozen):
-    """The lines of one version to write back: its override as a JSON value, and the digest that it must have then."""
+    """The lines of one version to write back: its override as a JSON value, and the digest that it must have then.
+
+    `bound`: the version that is bound again, this one or one that goes on from it.
+    """
 
     model: str
     version: str
+    bound: str
     override: dict[str, Json]
     digest: str
 
 
 def lines_to_write_back(session: Session, environment: str, record: Deployment, routes: Mapping[str, Route]) -> list[Lines]:
-    """What to write back so that the versions of a deployment are declared as it bound them.
+    """What to write back so that the versions of a deployment are declared as it bound them, each after those that it goes on from.
 
-    Failure: `lines-gone` when the model, the dataset version or the recipe is not there any more; `recipe-changed` when the version
-    is declared with another recipe.
+    Failure: `lines-gone` when the model, a dataset version or a recipe is not there any more; `recipe-changed` when the version, or one
+    that it goes on from, is declared with another recipe.
     """
-    lines = [_lines(session, environment, record, model, route) for model, route in routes.items()]
-    return [one for one in lines if one is not None]
+    return [line for model, route in routes.items() for line in _lines(session, environment, record, model, route)]
 
 
 def check_written_back(session: Session, lines: Iterable[Lines]) -> None:
@@ -42,32 +48,58 @@ def check_written_back(session: Session, lines: Iterable[Lines]) -> None:
             raise fail("lines-gone", "A version cannot be declared as it was", detail, hint=_git_hint(None))
 
 
-def _lines(session: Session, environment: str, record: Deployment, model: str, route: Route) -> Lines | None:
+def _lines(session: Session, environment: str, record: Deployment, model: str, route: Route) -> list[Lines]:
     address = version_of("model", model, route.version)
     node = session.declarations.built.get(address)
     if node is not None and node.digest == route.digest:
-        return None
+        return []
     document = session.project.of("Model").get(model)
     where = f"deployment {record.deployment} of {environment} bound {model}@{route.version}"
     if document is None:
         raise _gone(f"{where}, and no document declares the model {model} any more", record)
-    recipes = list(_recipes(session, address, route.digest))
-    if not recipes:
+    recipe = recipe_of(session, address, route.digest)
+    if recipe is None:
         raise _gone(f"{where}, and its recipe is not in the store", record)
-    # equal recipes may name equal rows by several names
-    recipe = next((recipe for recipe in recipes if _has_dataset(session, recipe)), recipes[0])
     if node is not None:
-        keep = keep_lines(list(becauses(recipe, node)))
-        detail = f"{where} with another recipe" + (f"; to declare it as it was: {keep}" if keep else "")
-        hint = "undo the edit, or declare what is new as another version"
-        raise fail("recipe-changed", "A version is declared differently now", detail, span=node.span, hint=hint)
+        raise _changed(f"{where} with another recipe", recipe, node)
     _require_dataset(session, recipe, where, record)
-    return Lines(model=model, version=route.version, override=override_of(recipe, document, session.catalog), digest=route.digest)
+    before = _lines_before(session, record, document, recipe, where, route.version)
+    return [*before, _line(session, document, route.version, recipe, route.version)]
+
+
+def _line(session: Session, document: Document, version: str, recipe: Recipe, bound: str) -> Lines:
+    override = override_of(recipe, document, session.catalog)
+    return Lines(model=str(document.name), version=version, bound=bound, override=override, digest=digest_of(recipe) or "")
+
+
+def _lines_before(session: Session, record: Deployment, document: Document, recipe: Recipe, where: str, bound: str) -> list[Lines]:
+    """The lines of the versions that the recipe goes on from, the first of them first; [] from one on that is declared as it was."""
+    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    if name is None or train is None:
+        return []
+    address, where = version_of("model", str(document.name), name), f"{where}, which goes on from {document.name}@{name}"
+    node = session.declarations.built.get(address)
+    if node is not None and recipe_keys(node.recipe).train == train:
+        return []
+    before = recipe_trained(session, address, train)
+    if before is None:
+        raise _gone(f"{where}, and the recipe of that is not in the store", record)
+    if node is not None:
+        raise _changed(f"{where}, with another recipe than that has now", before, node)
+    _require_dataset(session, before, where, record)
+    return [*_lines_before(session, record, document, before, where, bound), _line(session, document, name, before, bound)]
+
+
+def _changed(what: str, recipe: Recipe, node: Node) -> Failure:
+    keep = keep_lines(list(becauses(recipe, node)))
+    detail = what + (f"; to declare it as it was: {keep}" if keep else "")
+    hint = "undo the edit, or declare what is new as another version"
+    return fail("recipe-changed", "A version is declared differently now", detail, span=node.span, hint=hint)
 
 
 def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deployment) -> None:
     """Failure when the rows that the version learned from are not declared, which its recipe cannot bring back: it has no path."""
-    if _has_dataset(session, recipe):
+    if has_dataset(session, recipe):
         return
     name, _, version = str(recipe.recipe["dataset"]).partition("@")
     data = recipe.recipe["data"]
@@ -78,26 +110,6 @@ def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deplo
     document = session.project.of("Dataset").get(name)
     file = f" of {document.file}" if document is not None else ""
     raise _gone(missing, record, f'under `versions:`{file} write `"{version}": {{source: FILE{pin}}}` first')
-
-
-def _has_dataset(session: Session, recipe: Recipe) -> bool:
-    name, _, version = str(recipe.recipe["dataset"]).partition("@")
-    return version_of("dataset", name, version) in session.declarations.built
-
-
-def _recipes(session: Session, address: str, wanted: str) -> Iterator[Recipe]:
-    """The recipes in the store with a digest: that of the address's seal or pointer first.
-
-    The store keeps one record for equal declarations, whichever version declared it first.
-    """
-    state = session.pointers.read()
-    seal = state.sealed.get(address) if state else None
-    pointer = state.current.get(address) if state else None
-    known = [one.declaration for one in (seal, pointer) if one is not None and one.digest == wanted]
-    yield from session.store.recipes(known).values()
-    for recipe in session.store.all_recipes():
-        if digest_of(recipe) == wanted:
-            yield recipe
 
 
 def _gone(detail: str, record: Deployment, hint: str = "") -> Failure:

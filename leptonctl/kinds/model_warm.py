@@ -91,6 +91,18 @@ def written(recipe: Mapping[str, Json]) -> Json:
     return {"version": version, "refit": True} if warm.get("refit") else version
 
 
+def name_before(recipe: Mapping[str, Json]) -> str | None:
+    """The name of the version that a recorded recipe goes on from, None when it begins anew."""
+    warm = recipe.get(KEY)
+    return str(warm.get("version")) if isinstance(warm, dict) else None
+
+
+def key_before(recipe: Mapping[str, Json]) -> str | None:
+    """The train key of that version."""
+    warm = recipe.get(KEY)
+    return str(warm.get("train")) if isinstance(warm, dict) else None
+
+
 def with_parents(
     versions: Mapping[str, Model], problems: tuple[Diagnostic, ...], catalog: Catalog
 ) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:

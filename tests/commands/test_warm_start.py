@@ -178,6 +178,46 @@ def test_gc_keeps_what_a_version_goes_on_from(root: Path) -> None:
         projects.stop_servers(root)
 
 
+@pytest.fixture(scope="module")
+def retired(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """v3 was bound; now another version is, and of v3 and those that it goes on from no line is left."""
+    root = projects.copy_of(built, tmp_path_factory.mktemp("retired") / "project")
+    (root / "environment.yaml").write_text(environment("v3").replace("server,", "server, run: elsewhere,"), encoding="utf-8")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    text = (root / "model-line.yaml").read_text(encoding="utf-8")
+    (root / "model-line.yaml").write_text(re.sub(r"  v\d: .*\n", "", text), encoding="utf-8")
+    projects.edit(root / "environment.yaml", "line: v3", "line: fresh")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    return root
+
+
+@pytest.mark.parametrize("left", ["", "v1", "v2"])
+def test_a_rollback_writes_back_the_versions_that_one_goes_on_from(retired: Path, tmp_path: Path, left: str) -> None:
+    root = projects.copy_of(retired, tmp_path / "project")
+    if left:
+        # of those before, some are declared again, or still
+        lines = [line for line in MODEL.splitlines() if line.startswith("  v1") or (left == "v2" and line.startswith("  v2"))]
+        projects.edit(root / "model-line.yaml", "versions:\n", "versions:\n" + "\n".join(lines) + "\n")
+    offered = json.loads(projects.run("history", "--json", cwd=root).stdout)["way_back"]
+    assert (offered["binding"], offered["version"]) == ("dev/line", "v3")
+    done = projects.run("rollback", "dev", "--yes", "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (projects.finished(done)["trained"], projects.served(root, "dev")["models"][0]["version"]) == (0, "v3")
+    written = re.findall(r"^  (v\d): (.*)$", (root / "model-line.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {version for version, _ in written} == {"v1", "v2", "v3"}
+    assert not json.loads(projects.run("plan", "--json", cwd=root).stdout)["summary"]["update"]
+
+
+def test_a_rollback_is_refused_where_a_version_before_is_another_now(retired: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(retired, tmp_path / "project")
+    projects.edit(root / "model-line.yaml", "versions:\n", "versions:\n  v1: {params: {alpha: 0.01}}\n")
+    assert json.loads(projects.run("history", "--json", cwd=root).stdout)["way_back"] is None
+    refused = projects.run("rollback", "dev", "--yes", cwd=root)
+    assert (refused.returncode, "error[recipe-changed]" in refused.stderr) == (1, True), refused.stderr
+    assert "goes on from line@v2, which goes on from line@v1, with another recipe than that has now" in refused.stderr
+    assert "to declare it as it was: model-line.yaml:9: remove `params.alpha` (now 0.01)" in refused.stderr
+
+
 def test_a_purge_of_the_old_rows_names_the_versions_that_learned_them(root: Path) -> None:
     report = json.loads(projects.run("purge", "points@old", "--yes", "--json", cwd=root).stdout)
     learned = {*report["learned"], *(holder["address"] for holder in report["holders"])}
