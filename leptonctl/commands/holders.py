@@ -57,21 +57,26 @@ class Holder(Frozen):
 
 
 class Holding(Frozen):
-    """`learned`: versions that were trained on the rows and hold none. `untold`: results whose rows are not known."""
+    """`learned`: versions that were trained on the rows and hold none. `untold`: results whose rows are not known. `naming`: the artifacts
+    of the snapshots by which the others are found.
+    """
 
     snapshots: frozenset[str]
     holders: tuple[Holder, ...]
     learned: frozenset[str]
     untold: frozenset[str]
+    naming: frozenset[str] = frozenset()
 
     @property
     def digests(self) -> frozenset[str]:
         return frozenset(holder.digest for holder in self.holders)
 
     def tombstones(self, tombstone: Tombstone) -> dict[str, Tombstone]:
-        """One for each artifact. The snapshots come last: by them an interrupted purge finds the rest again."""
+        """One for each artifact. The snapshots come last, and of them those that name the rows: by these an interrupted purge finds the
+        rest again.
+        """
         certain = {holder.digest for holder in self.holders if holder.certain}
-        ordered = sorted(self.holders, key=lambda holder: holder.op == "prepare")
+        ordered = sorted(self.holders, key=lambda holder: (holder.op == "prepare", holder.digest in self.naming))
         return {holder.digest: replace(tombstone, refused=holder.digest in certain) for holder in ordered}
 
 
@@ -125,6 +130,7 @@ def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) 
     return Holding(
         snapshots=frozenset(snapshots), holders=tuple(sorted(holders, key=lambda h: (h.address, h.op, h.name))),
         learned=frozenset(trained - held), untold=frozenset(untold),
+        naming=frozenset(digest for one in snapshots.values() if one.records is None for digest in one.result.artifacts.values()),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from leptonctl.core.contract import id_mark, key_mark
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
+from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.project.secrets import read_secret
@@ -35,15 +36,23 @@ class Marks(Frozen):
 
 
 class Snapshot(Frozen):
-    """A snapshot with rows that are to go. `sides`: those that hold one. `marks`: of the rows, None when all of them go. `rows`: how many
-    have one.
+    """A snapshot with rows that are to go; without `marks` and `records` all of them.
+
+    `sides`: those that hold one. `marks`: of the ids of the rows. `records`: of the rows themselves, where they are another version's.
+    `rows`: how many have one.
     """
 
     result: Result
     sides: frozenset[str]
     marks: frozenset[bytes] | None = None
+    records: frozenset[bytes] | None = None
     rows: int = 0
     keyed: bytes | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its rows go."""
+        return self.marks is None and self.records is None
 
 
 class Search(Frozen):
@@ -122,6 +131,31 @@ def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> int | None
     return sum(mark in marks for mark in frame[ROW_MARK].to_list())
 
 
+def records_of(session: Session, result: Result, side: str) -> tuple[RowList, list[bytes]] | None:
+    """The marks of the records of one side, in the order of its rows; None when it has no list, or that is gone or damaged."""
+    from leptonctl.learning.needs import read_row_list
+
+    try:
+        listed = read_row_list(result, side, session.store)
+    except (KeyError, ValueError, ProviderError):
+        return None
+    return None if listed is None else (listed[0], listed[1].records.tolist())
+
+
+def _gone(session: Session, snapshot: Snapshot, side: str, frame: "pl.DataFrame") -> "pl.Series | None":
+    """Which rows of one side are to go, None when that cannot be told."""
+    import polars as pl
+
+    from leptonctl.learning.tables.identity import ROW_MARK
+
+    if snapshot.records is not None:
+        listed = records_of(session, snapshot.result, side)
+        if listed is None or len(listed[1]) != frame.height:
+            return None
+        return pl.Series([record in snapshot.records for record in listed[1]], dtype=pl.Boolean)
+    return frame[ROW_MARK].is_in([*(snapshot.marks or ())]) if ROW_MARK in frame.columns else None
+
+
 def _read(session: Session, digest: str) -> "pl.DataFrame | None":
     import polars as pl
 
@@ -140,18 +174,16 @@ class Sample(Frozen):
 
 def golden_rows(session: Session, snapshot: Snapshot, digest: str) -> Sample:
     """Of a model's golden rows, which come from the evaluation rows. What cannot be read counts as held."""
-    from leptonctl.learning.tables.identity import ROW_MARK
-
     if "test" not in snapshot.sides:
         return Sample(holds=False, only=False)
-    if snapshot.marks is None:
+    if snapshot.is_whole:
         return Sample(holds=True, only=True)
     frame = _read(session, snapshot.result.artifacts["test.parquet"])
     golden = _golden_cells(session, digest)
-    if frame is None or golden is None or not {*golden} <= {*frame.columns}:
+    marked = None if frame is None else _gone(session, snapshot, "test", frame)
+    if frame is None or marked is None or golden is None or not {*golden} <= {*frame.columns}:
         return Sample(holds=True, only=False)
     rows = [*zip(*([_plain(cell) for cell in frame[name].to_list()] for name in golden), strict=True)]
-    marked = [mark in snapshot.marks for mark in frame[ROW_MARK].to_list()]
     gone = {row for row, is_marked in zip(rows, marked, strict=True) if is_marked} & {*zip(*golden.values(), strict=True)}
     others = {row for row, is_marked in zip(rows, marked, strict=True) if not is_marked}
     return Sample(holds=bool(gone), only=not gone <= others)
@@ -167,11 +199,11 @@ def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str
 
     if "train" not in snapshot.sides:
         return False
-    frame = _read(session, snapshot.result.artifacts["train.parquet"]) if snapshot.marks is not None else None
-    if frame is None or snapshot.marks is None or ROW_MARK not in frame.columns:
+    frame = None if snapshot.is_whole else _read(session, snapshot.result.artifacts["train.parquet"])
+    is_gone = None if frame is None else _gone(session, snapshot, "train", frame)
+    if frame is None or is_gone is None:
         return True
-    is_gone = frame[ROW_MARK].is_in([*snapshot.marks])
-    for series in frame.drop(ROW_MARK).get_columns():
+    for series in frame.drop(ROW_MARK, strict=False).get_columns():
         if (columns is not None and series.name not in columns) or series.dtype.is_numeric() != (takes == "number"):
             continue
         gone, others = series.filter(is_gone), series.filter(~is_gone)

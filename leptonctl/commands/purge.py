@@ -8,6 +8,7 @@ from leptonctl.commands.extremes import HOLDS, columns_with_extremes, without_ex
 from leptonctl.commands.holders import Graph, Holder, Holding, holdings, made_of, read_graph
 from leptonctl.commands.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
 from leptonctl.commands.session import Session
+from leptonctl.commands.shared_rows import sharing
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -73,7 +74,10 @@ def _of_version(session: Session, graph: Graph, version: str) -> Subject:
     if not found and place not in {dataset.address for dataset in datasets(session.declarations).values()}:
         known = sorted({r.address for r in graph.results.values() if r.op == "prepare"})
         raise fail("unknown-address", "No such dataset version", place, hint=did_you_mean(place, known))
-    return Subject(name=place, snapshots={key: Snapshot(result=result, sides=frozenset(SIDES)) for key, result in found.items()})
+    whole = {key: Snapshot(result=result, sides=frozenset(SIDES)) for key, result in found.items()}
+    prepared = [result for result in graph.results.values() if result.op == "prepare"]
+    rows = sharing(session, whole, prepared, graph.inputs, {*whole, *graph.keys_of(place)})
+    return Subject(name=place, snapshots={**whole, **rows.found}, untold=rows.untold)
 
 
 def _of_row(session: Session, graph: Graph, row: str, name: str | None) -> Subject:

@@ -39,8 +39,10 @@ def _ranges(obj: Mapping[str, Any]) -> str:
 
 
 def _nothing(obj: Mapping[str, Any]) -> str:
-    if str(obj["subject"]).startswith("dataset/"):
+    if str(obj["subject"]).startswith("dataset/") and not obj["cannot_tell"]:
         return f"Nothing in the store holds rows of {printable(obj['subject'])}: never built, or removed before."
+    if str(obj["subject"]).startswith("dataset/"):
+        return f"Nothing in the store that can be searched holds rows of {printable(obj['subject'])}: never built, or removed before."
     return "Nothing in the store that can be searched holds this row: it was never there, or was removed before."
 
 

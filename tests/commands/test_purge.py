@@ -13,6 +13,7 @@ import pytest
 
 from leptonctl.commands.holders import Holder, Holding
 from leptonctl.core.contract import id_mark
+from leptonctl.core.frozen import replace
 from leptonctl.core.result import Tombstone
 from tests import projects
 from tests.test_output_schemas import problems
@@ -168,6 +169,58 @@ def test_a_whole_version_is_purged(root: Path) -> None:
     text = projects.run("plan", cwd=root)
     assert text.returncode == 1
     assert "error[purged]" in text.stdout + text.stderr
+
+
+def test_the_rows_of_a_version_go_from_every_version_that_has_them_too(tmp_path: Path) -> None:
+    """In versions that append it, that read its file besides others, and under another name (brothers); other rows stay."""
+    models = {
+        "near": {"v1": "{dataset: points@more, algorithm: knn}", "v2": "{dataset: elsewhere@both, algorithm: knn}",
+                 "v3": "{dataset: points@new, algorithm: knn}"},
+        "plain": {"v1": "{dataset: points@more}"},
+    }  # fmt: skip
+    root = projects.tiny_project(tmp_path, models, environments={})
+    header, *lines = table().splitlines()
+    for name, part in (("points", lines[:50]), ("new", lines[50:])):
+        (root / "data" / f"{name}.csv").write_text("\n".join([header, *part]) + "\n", encoding="utf-8")
+    more = "  new: {source: data/new.csv}\n  more: {append: [{version: first}, {version: new}]}\n"
+    other = "---\nkind: Dataset\nname: elsewhere\ntarget: side\nsplit: {seed: 9}\nversions:\n  both: {source: [data/new.csv, data/points.csv]}\n"
+    (root / "data.yaml").write_text((root / "data.yaml").read_text(encoding="utf-8") + more + other, encoding="utf-8")
+    for name in models:
+        projects.edit(root / f"model-{name}.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    built = projects.run("apply", "--yes", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+    old = {line.split(",")[3] for line in lines[:50]} - {line.split(",")[3] for line in lines[50:]}
+    assert len(rows_with(root, old)) == 6
+
+    # the file is read, and of which rows is not known
+    projects.edit(root / "data.yaml", "  first: {source", "  never: {source: data/points.csv, split: {seed: 3}}\n  first: {source")
+    unknown = json.loads(projects.run("purge", "points@never", "--json", cwd=root).stdout)
+    assert (unknown["holders"], unknown["cannot_tell"]) == ([], ["dataset/elsewhere@both", "dataset/points@first", "dataset/points@more"])
+
+    done = projects.run("purge", "points@first", "--yes", "--json", cwd=root)
+    report = json.loads(done.stdout)
+    assert (done.returncode, problems("purge", report)) == (0, []), done.stderr
+    assert report["rows"] == {"dataset/points@more": 50, "dataset/elsewhere@both": 50}
+    found = {(holder["address"], holder["artifact"]) for holder in report["holders"]}
+    assert {("model/near@v1", "model.onnx"), ("model/near@v2", "model.onnx"), ("dataset/points@more", "train.parquet")} <= found
+    assert not {address for address, _ in found} & {"dataset/points@new", "model/near@v3"}
+    assert (report["learned"], report["cannot_tell"]) == (["model/plain@v1"], [])
+    assert rows_with(root, old) == []
+    refused = projects.run("plan", "--json", cwd=root)
+    assert "purged" in {d["id"] for d in json.loads(refused.stdout)["diagnostics"]}
+    # without the rows the versions are built again
+    (root / "data" / "points.csv").write_text("\n".join([header, *(f"p{line}" for line in lines[50:])]) + "\n", encoding="utf-8")
+    assert projects.run("plan", cwd=root).returncode == 0
+
+
+def rows_with(root: Path, cells: set[str]) -> list[str]:
+    """The snapshots in the store that hold one of these values of y."""
+    found = []
+    for path, data in store(root).items():
+        if data[:4] == b"PAR1":
+            values = {f"{value:.3f}" for value in pl.read_parquet(io.BytesIO(data))["y"].to_list()}
+            found += [path] if values & cells else []
+    return found
 
 
 def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> None:
@@ -448,3 +501,5 @@ def test_snapshots_go_last() -> None:
     graves = holding.tombstones(Tombstone(at="2026-01-01", by="anna", subject="row"))
     assert [*graves] == ["2", "4", "1", "3"]
     assert [digest for digest, grave in graves.items() if not grave.refused] == ["2"]
+    # and of the snapshots last those that say which rows it is about
+    assert [*replace(holding, naming=frozenset("1")).tombstones(Tombstone(at="2026-01-01", by="anna", subject="row"))][-1] == "1"

@@ -22,6 +22,7 @@ versions:
   v2: {warm_start: v1, dataset: points@all}
   v3: {warm_start: {version: v2, refit: true}, dataset: points@all, evaluate: {cross_validation: 3}}
   fresh: {dataset: points@all}
+  new: {dataset: points@new}
 """
 DATA = """\
 kind: Dataset
@@ -32,6 +33,7 @@ split: {test: 0.25, seed: 3}
 versions:
   old: {source: data/points.csv}
   all: {append: [{version: old}, {file: data/new.csv}]}
+  new: {source: data/new.csv}
 """
 
 
@@ -221,8 +223,9 @@ def test_a_rollback_is_refused_where_a_version_before_is_another_now(retired: Pa
 def test_a_purge_of_the_old_rows_names_the_versions_that_learned_them(root: Path) -> None:
     report = json.loads(projects.run("purge", "points@old", "--yes", "--json", cwd=root).stdout)
     learned = {*report["learned"], *(holder["address"] for holder in report["holders"])}
-    assert {"model/line@v1", "model/line@v2", "model/line@v3"} <= learned
-    assert "model/line@fresh" not in learned
+    # the last one begins anew, and on rows that have the old ones among them
+    assert {f"model/line@{version}" for version in ("v1", "v2", "v3", "fresh")} <= learned
+    assert "model/line@new" not in learned
 
 
 def test_columns_that_differ_are_told_before_the_training(root: Path) -> None:
