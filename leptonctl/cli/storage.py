@@ -34,9 +34,7 @@ def purge(
     ctx: typer.Context,
     version: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[DATASET@VERSION]", help="All rows of this version go, wherever they are."
-        ),
+        typer.Argument(metavar="[DATASET@VERSION]", help="All rows of this version go, wherever they are."),
     ] = None,
     row: Annotated[str | None, typer.Option("--id", metavar="VALUE", help="The row with this value in the `id:` column goes.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="With --id: of this dataset only.")] = None,

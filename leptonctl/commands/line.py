@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.recheck import recheck
+from leptonctl.commands.recorded_recipes import recipes_before
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import damaged_files, settle, without_results
 from leptonctl.commands.variables import variable_becauses
@@ -17,7 +18,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import Observed, Settled, make_plan, only
 from leptonctl.core.state import Environment as EnvironmentRecord
-from leptonctl.core.state import State
+from leptonctl.core.state import Recipe, State
 from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts, placement_problems
 from leptonctl.deploying.wanted import complete_interrupted
@@ -220,7 +221,10 @@ def _check_rules(
     if state is not None:
         edited = rules.edited_seals(settled.by_address, state)
         recipes = session.recipes(set(edited.values())) if edited else {}
-        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited))
+        before: dict[str, Recipe] = {}
+        for place, declaration in edited.items():
+            before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
+        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited), before)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=command == "rollback")

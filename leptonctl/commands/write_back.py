@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 
-from leptonctl.commands.recorded_recipes import has_dataset, recipe_of, recipe_trained
+from leptonctl.commands.recorded_recipes import has_dataset, recipe_of, recipe_trained, recipes_before
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
-from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json, Node
+from leptonctl.kinds.as_it_was import edits_since, keep_lines
 from leptonctl.kinds.model_warm import key_before, name_before
 from leptonctl.kinds.recipes import recipe_keys
-from leptonctl.kinds.rules import keep_lines
 from leptonctl.kinds.written_back import digest_of, override_of
 
 
@@ -61,7 +60,7 @@ def _lines(session: Session, environment: str, record: Deployment, model: str, r
     if recipe is None:
         raise _gone(f"{where}, and its recipe is not in the store", record)
     if node is not None:
-        raise _changed(f"{where} with another recipe", recipe, node)
+        raise _changed(session, f"{where} with another recipe", recipe, node)
     _require_dataset(session, recipe, where, record)
     before = _lines_before(session, record, document, recipe, where, route.version)
     return [*before, _line(session, document, route.version, recipe, route.version)]
@@ -85,13 +84,14 @@ def _lines_before(session: Session, record: Deployment, document: Document, reci
     if before is None:
         raise _gone(f"{where}, and the recipe of that is not in the store", record)
     if node is not None:
-        raise _changed(f"{where}, with another recipe than that has now", before, node)
+        raise _changed(session, f"{where}, with another recipe than that has now", before, node)
     _require_dataset(session, before, where, record)
     return [*_lines_before(session, record, document, before, where, bound), _line(session, document, name, before, bound)]
 
 
-def _changed(what: str, recipe: Recipe, node: Node) -> Failure:
-    keep = keep_lines(list(becauses(recipe, node)))
+def _changed(session: Session, what: str, recipe: Recipe, node: Node) -> Failure:
+    before = recipes_before(session, node.address, recipe)
+    keep = keep_lines(edits_since(recipe, node, session.declarations.built, before))
     detail = what + (f"; to declare it as it was: {keep}" if keep else "")
     hint = "undo the edit, or declare what is new as another version"
     return fail("recipe-changed", "A version is declared differently now", detail, span=node.span, hint=hint)

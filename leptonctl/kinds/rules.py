@@ -1,16 +1,15 @@
 """What may not be planned: edits of sealed recipes, unpinned data in a protected environment, a step back to an older commit. Pure."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from leptonctl.core.change import Because, Change, Keep
+from leptonctl.core.change import Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, error
-from leptonctl.core.diff import becauses
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
-from leptonctl.core.values import Json, Node, Span
+from leptonctl.core.values import Node, Span
+from leptonctl.kinds.as_it_was import edits_since, keep_lines
 from leptonctl.kinds.binding import Binding, matching_withdrawals
 from leptonctl.kinds.environment import Environment
 
@@ -21,9 +20,14 @@ def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
 
 
 def sealed(
-    nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe], purged: Collection[str] = frozenset()
+    nodes: Mapping[str, Node],
+    state: State,
+    recipes: Mapping[str, Recipe],
+    purged: Collection[str] = frozenset(),
+    before: Mapping[str, Recipe] | None = None,
 ) -> Iterator[Diagnostic]:
-    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration.
+    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration; `before`:
+    those of the versions that these go on from, by train key.
 
     `purged`: versions of whose results some were purged. Their seal is broken, since their rows must go (protocols 16).
     """
@@ -31,7 +35,7 @@ def sealed(
         if place in purged:
             continue
         node, recipe = nodes[place], recipes.get(declaration)
-        edits = list(becauses(recipe, node)) if recipe else []
+        edits = edits_since(recipe, node, nodes, before or {}) if recipe else []
         keep = keep_lines(edits)
         span = next((b.span for b in edits if b.span is not None), node.span)
         environment = state.sealed[place].environment
@@ -43,11 +47,6 @@ def sealed(
             span=span,
             hint="undo the edit (it may be in the base block, in `vars` or in the dataset) and declare a new version with it",
         )
-
-
-def keep_lines(edits: Sequence[Because]) -> str:
-    """The lines that declare a version as it was."""
-    return "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in edits)
 
 
 def protection(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None) -> Iterator[Diagnostic]:
@@ -214,15 +213,3 @@ def _unpinned(binding: Binding) -> Diagnostic:
         span=binding.declared.at("models", binding.model.declared.name),
         hint=f"leptonctl pin {dataset.address}",
     )
-
-
-def _where(span: Span | None) -> str:
-    return f"{span.file}:{span.line}: " if span is not None else ""
-
-
-def _written(path: str, value: Json) -> str:
-    return f"remove `{path}`" if value is None else f"write `{path}: {_text(value)}`"
-
-
-def _text(value: Json) -> str:
-    return "left out" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)

@@ -75,7 +75,8 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
     rows += [(printable(r["address"]), r["op"], "its record", short(r["key"]), printable(r["holds"]), "") for r in obj["records"]]
     what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
     found = ", ".join(f"{count} row{'' if count == 1 else 's'} in {printable(address)}" for address, count in obj["rows"].items())
-    subject = printable(obj["subject"]) + (f" ({found})" if found else "")
+    also = "also " if str(obj["subject"]).startswith("dataset/") else ""
+    subject = printable(obj["subject"]) + (f" ({also}{found})" if found else "")
     return style.bold(f"These hold {what}{subject} and are to be removed:") + "\n" + table(rows)
 
 

@@ -220,6 +220,31 @@ def test_a_rollback_is_refused_where_a_version_before_is_another_now(retired: Pa
     assert "to declare it as it was: model-line.yaml:9: remove `params.alpha` (now 0.01)" in refused.stderr
 
 
+def test_the_lines_that_keep_a_version_are_those_of_the_versions_before_too(retired: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(retired, tmp_path / "project")
+    (root / "model-line.yaml").write_text(MODEL, encoding="utf-8")
+    projects.edit(root / "environment.yaml", "line: fresh", "line: v3")
+    projects.edit(root / "environment.yaml", "name: dev", "name: dev\nprotected: true")
+    for words in (("pin",), ("apply", "--yes")):
+        done = projects.run(*words, cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    edits = {
+        "  v1: {}": ("  v1: {params: {alpha: 0.01}}", "model-line.yaml:9: remove `params.alpha` (now 0.01)"),
+        # the brother: the key of the version before stands in no line of the version itself either
+        "  v3: {warm_start: {version: v2, refit: true}, ": (
+            "  v3: {",
+            'write `warm_start: {"version": "v2", "refit": true}` (now left out)',
+        ),
+    }
+    for line, (edited, keep) in edits.items():
+        projects.edit(root / "model-line.yaml", line, edited)
+        refused = projects.run("plan", cwd=root).stderr
+        projects.edit(root / "model-line.yaml", edited, line)
+        assert "error[sealed-version]" in refused
+        assert keep in refused
+        assert "sha256" not in refused
+
+
 def test_a_purge_of_the_old_rows_names_the_versions_that_learned_them(root: Path) -> None:
     report = json.loads(projects.run("purge", "points@old", "--yes", "--json", cwd=root).stdout)
     learned = {*report["learned"], *(holder["address"] for holder in report["holders"])}
@@ -239,4 +264,4 @@ def test_columns_that_differ_are_told_before_the_training(root: Path) -> None:
     assert done.returncode == 1
     assert "error[warm-start-mismatch]" in done.stdout + done.stderr
     assert "the column x is number for the version before, string here" in done.stdout + done.stderr
-    assert "--> model-line.yaml:13" in done.stdout + done.stderr
+    assert "--> model-line.yaml:14" in done.stdout + done.stderr
