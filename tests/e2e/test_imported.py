@@ -336,6 +336,8 @@ def test_what_waits_for_a_failed_import_names_the_import(tiny: Callable[..., Pat
     done = projects.run("build", "--json", cwd=root)
     skipped = {event["op"]: event["because"] for event in projects.events(done.stdout) if event["type"] == "step_skipped"}
     assert (done.returncode, skipped) == (1, {"evaluate": "import of model/line@v1"})
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_purge_of_the_rows_leaves_what_was_imported(root: Path, *, declared: bool) -> None:
     results = [decode(file.read_bytes(), Result) for file in projects.stored(root, "results").rglob("*") if file.is_file()]
