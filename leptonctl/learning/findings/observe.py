@@ -8,14 +8,16 @@ import polars as pl
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import replace
-from leptonctl.learning.findings.choice import ALGORITHMS, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
+from leptonctl.learning.findings.choice import ALGORITHMS, TEST, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
 from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
-from leptonctl.learning.findings.writing import markers, separator_reason, separators
+from leptonctl.learning.findings.writing import markers, separator_reason, separators, total
+from leptonctl.learning.inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
+from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 
@@ -37,9 +39,12 @@ def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
     gate, gate_why = gate_of(seen[target], task)
     kind, positive = target_type(seen[target], task), positive_of(seen[target]) if task == "classification" else None
     uneven = unstratified(seen[target], task)
+    if uneven:
+        _refuse_one_class(table, seen[target])
     declared = [Declared(name=target, why="classes, not numbers", type=kind)] if kind is not None else []
     reasons = [
         *reading,
+        *_total_reasons(table, seen[target]),
         Reason(about="target", detail=f"{target}: {rule}"),
         *_target_reasons(seen[target], positive),
         Reason(about="task", detail=f"{task}: {why}"),
@@ -104,10 +109,13 @@ def _with_markers(table: Table, found: dict[str, tuple[str, ...]]) -> tuple[Tabl
 def _without_target_markers(
     table: Table, seen: dict[str, Seen], target: str, reading: list[Reason]
 ) -> tuple[Table, dict[str, Seen], list[Reason]]:
-    """The same, where the classes have texts that mean missing: their rows have no target."""
+    """The same, where the classes have texts that mean missing, or a total in the last row: such rows have no target."""
     if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
         return table, seen, reading
-    found = markers({target: table.frame[target]}, target, table.options)
+    cells = table.frame[target]
+    found = markers({target: cells}, target, table.options)
+    if word := total(cells):
+        found = {target: (*found.get(target, ()), word)}
     if not found:
         return table, seen, reading
     table, reasons = _with_markers(table, found)
@@ -147,6 +155,26 @@ def _target_reasons(target: Seen, positive: str | None) -> Iterator[Reason]:
         yield Reason(about="target_missing", detail=f"{target.missing} of {target.rows} rows have no target and are left out")
     if positive is not None:
         yield Reason(about="positive", detail=f"{positive} means yes")
+
+
+def _total_reasons(table: Table, target: Seen) -> Iterator[Reason]:
+    """What is said of a total in the last row that has a target: no option leaves that row out."""
+    if table.source.typed or target.values[-1] is None:
+        return
+    for name in table.frame.columns:
+        if name not in table.numbers and name != target.name and total(table.frame[name]) is not None:
+            yield Reason(about=name, detail="the last row seems to be a total, and would be learned from: remove it from the file")
+            return
+
+
+def _refuse_one_class(table: Table, target: Seen) -> None:
+    """Raises ProviderError: unsuitable-column, where the rows are so few, or one class so frequent, that no other is learned from."""
+    values = target.values.drop_nulls()
+    train, _, _ = split_rows(RandomSplit(test=TEST, stratify=False), table, values, {})
+    classes = values.gather(train).n_unique()
+    if classes < 2:  # noqa: PLR2004 - nothing is told apart
+        learned = f"of its {len(values)} rows, the {len(train)} that would be learned from have {classes} class"
+        _unsuitable(f'Column "{target.name}" cannot be the target: {learned}.', "add rows of each class to the table")
 
 
 def _unsuitable(detail: str, hint: str) -> NoReturn:

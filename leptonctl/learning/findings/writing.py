@@ -28,6 +28,11 @@ WORDS = frozenset(
     {*MISSING_MARKERS, "?", "-", "--", "\u2014", "\u2013", ".", "..", "...", "#VALUE!", "#DIV/0!", "#REF!", "(null)", "\\N"}
 ) - {"None"}
 """Of these, what means missing among words, too."""
+TOTALS = frozenset({
+    "total", "totals", "grand total", "subtotal", "sum", "average", "mean", "summe", "gesamt", "gesamtsumme", "insgesamt", "mittelwert",
+    "durchschnitt", "somme", "total general", "total général", "totale", "totaal", "moyenne", "suma", "razem",
+})  # fmt: skip
+"""What the last line of a spreadsheet is called."""
 
 
 def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: str) -> SourceOptions:
@@ -60,6 +65,14 @@ def markers(columns: Mapping[str, pl.Series], target: str | None, options: Sourc
             found[name] = texts
             known |= set(texts)
     return found
+
+
+def total(cells: pl.Series) -> str | None:
+    """The text of the last cell where it is the word for a total and no other cell has it: that row is none of the others."""
+    if cells.dtype != pl.String or not len(cells) or cells[-1] is None:
+        return None
+    last = str(cells[-1]).strip(" \t")
+    return last if last.rstrip(" :").casefold() in TOTALS and (cells.str.strip_chars(" \t") == last).sum() == 1 else None
 
 
 def _candidates(cells: pl.Series) -> pl.Series | None:

@@ -116,6 +116,7 @@ def _header(rows: Rows, options: SourceOptions, header: bool | None) -> tuple[So
     width = Counter(len(cells) for _, _, cells in rows).most_common(1)[0][0]
     first = next((place for place, (_, _, cells) in enumerate(rows) if len(cells) == width and not _is_title(cells)), 0)
     skipped = rows[first][0] - 1 if first else 0
+    _refuse_apostrophes(rows[first][0], [cells for _, _, cells in rows[first:] if len(cells) == width])
     short = (
         _short_header(rows[first - 1], [cells for _, _, cells in rows[first:] if len(cells) == width]) if first and header is None else None
     )
@@ -167,6 +168,23 @@ def _two_lines(
         return lower[0] - 1, None
     because["header"] = f"the header has two lines; the names are those of line {upper[0]}"
     return lower[1], upper[2]
+
+
+def _refuse_apostrophes(line: int, rows: Sequence[Sequence[str]]) -> None:
+    """Raises ProviderError: bad-quotes, where most rows have text in apostrophes that the delimiter cuts in two."""
+    if sum(map(_is_cut, rows)) > HALF * len(rows):
+        raise ProviderError(
+            "The quotes of the table are not double quotes",
+            detail=f"Text in apostrophes has the delimiter in it, from line {line} on: its cells are cut in two.",
+            hint="write the table with double quotes, or with another delimiter",
+            id="bad-quotes",
+        )
+
+
+def _is_cut(cells: Sequence[str]) -> bool:
+    opened_at = [place for place, cell in enumerate(cells) if (text := cell.strip()).startswith("'") and (text == "'" or text[-1] != "'")]
+    closed_at = [place for place, cell in enumerate(cells) if (text := cell.strip()).endswith("'") and (text == "'" or text[0] != "'")]
+    return bool(opened_at and closed_at) and opened_at[0] < closed_at[-1]
 
 
 def _is_title(cells: Sequence[str]) -> bool:

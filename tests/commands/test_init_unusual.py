@@ -1,0 +1,64 @@
+"""Tables with something unusual in a line or a cell: `init` reads them as a colleague would, or refuses them in a line."""
+
+from pathlib import Path
+
+import pytest
+
+from leptonctl.learning.findings.findings import Wishes
+from leptonctl.spi.learning import ProviderError
+from tests.commands.test_init_tables import dataset, found, label, number, rows
+
+BODY = [f"{number(i)},{i * 13 % 47}.5,{label(i)}" for i in range(60)]
+QUOTED = ["'ro, t'" if i % 3 else "'rot'" for i in range(60)]
+
+
+@pytest.mark.parametrize("header", ["town,weight,price,label", "weight,price,label,town"])
+def test_text_in_apostrophes_with_the_delimiter_in_it_is_refused(tmp_path: Path, header: str) -> None:
+    first = header.startswith("town")
+    lines = [f"{town},{cells}" if first else f"{cells},{town}" for town, cells in zip(QUOTED, BODY, strict=True)]
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, "\n".join([header, *lines]) + "\n")
+    assert (caught.value.id, "apostrophes" in caught.value.detail) == ("bad-quotes", True)
+    # apostrophes that cut nothing are text
+    texts = rows("town,x,label", lambda i: ["'s Hage", "d'Or'", "'rot'"][i % 3], number, label)
+    assert found(tmp_path, texts).target == "label"
+
+
+@pytest.mark.parametrize("word", ["Summe", "Grand Total:", "total"])
+def test_a_total_in_the_column_of_classes_is_no_class(tmp_path: Path, word: str) -> None:
+    findings = found(tmp_path, "\n".join(["weight,price,label", *BODY, f",128384.05,{word}"]) + "\n")
+    lines = dataset(findings)
+    assert ("target_missing: drop" in lines, findings.positive, findings.stratify) == (True, None, True)
+    assert any(line.startswith("missing_values: [") and word in line for line in lines)
+    # a class of many rows, or of a row that is not the last, is one
+    for place in (0, 30):
+        lines = [*BODY[:place], f"1,2,{word}", *BODY[place:]]
+        assert "missing_values" not in yaml_keys(dataset(found(tmp_path, "\n".join(["weight,price,label", *lines]) + "\n")))
+    lines = [*BODY, *[f"1,2,{word}"] * 20]
+    assert "missing_values" not in yaml_keys(dataset(found(tmp_path, "\n".join(["weight,price,label", *lines]) + "\n")))
+
+
+def yaml_keys(lines: list[str]) -> set[str]:
+    return {line.partition(":")[0] for line in lines}
+
+
+def test_a_total_with_a_target_is_said(tmp_path: Path) -> None:
+    """Brother: the word stands in another column and the target is a number, which no option leaves out."""
+    lines = [f"{'abc'[i % 3]},{number(i)},{i * 13 % 47}.5" for i in range(60)]
+    for last, said in (("Total,,1400.5", True), ("Total,,", False), ("c,,1400.5", False)):
+        findings = found(tmp_path, "\n".join(["town,x,y", *lines, last]) + "\n")
+        assert any("seems to be a total" in reason.detail for reason in findings.reasons) is said, last
+
+
+@pytest.mark.parametrize("alone", [(6, 2), (6, 0)])
+def test_rows_of_which_one_class_is_learned_from_are_refused(tmp_path: Path, alone: tuple[int, int]) -> None:
+    """Eight rows, with two classes of one row each: both are test rows, or (brother) one of them is learned from."""
+    classes = ["a"] * 8
+    classes[alone[0]], classes[alone[1]] = "b", "c"
+    text = "x,z,label\n" + "".join(f"{i * 37 % 11}.5,{i}.25,{name}\n" for i, name in enumerate(classes))
+    if alone[1] == 0:
+        assert found(tmp_path, text, Wishes(target="label")).target == "label"
+        return
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, text, Wishes(target="label"))
+    assert (caught.value.id, "would be learned from have 1 class" in caught.value.detail) == ("unsuitable-column", True)
