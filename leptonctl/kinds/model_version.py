@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
-from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.observed import SourceFacts, SourceKey
@@ -16,10 +16,10 @@ from leptonctl.kinds.model_command import COMMAND, LIMITS, command_of, limits_of
 from leptonctl.kinds.model_decision import decision_of
 from leptonctl.kinds.model_import import import_fields, imported_of, options_of, unused_options
 from leptonctl.kinds.model_params import params_of
+from leptonctl.kinds.model_references import dataset_of, metrics_of, no_algorithm, task_of, unknown_algorithm
 from leptonctl.kinds.model_search import Wanted
 from leptonctl.kinds.model_weights import weights_of
 from leptonctl.kinds.settings import with_defaults
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Trainer
@@ -116,8 +116,8 @@ def version_of(
     """One model version, None when it is not sound, and what is wrong with it."""
     fields = declared.fields
     problems: list[Diagnostic] = []
-    task = _task(declared, catalog, problems)
-    dataset = _dataset(declared, datasets, project, problems)
+    task = task_of(declared, catalog, problems)
+    dataset = dataset_of(declared, datasets, project, problems)
     if task is None:
         return None, problems
     if fields.get("import") is not None:
@@ -128,12 +128,12 @@ def version_of(
     algorithm = fields.get("algorithm")
     trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
     if algorithm is None:
-        problems.append(_no_algorithm(declared))
+        problems.append(no_algorithm(declared))
     elif trainer is None:
-        problems.append(_unknown_algorithm(declared, str(algorithm), task, catalog))
+        problems.append(unknown_algorithm(declared, str(algorithm), task, catalog))
     if dataset is not None and not dataset.target and task not in UNSUPERVISED:
         problems.append(missing_target(dataset))
-    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
     preprocess = preprocess_of(declared, dataset, catalog, problems, taker=trainer)
     features = features_of(declared, dataset, problems)
     if trainer is None:
@@ -191,7 +191,7 @@ def _imported(
     """A version that is imported."""
     if dataset is not None and not dataset.target and task not in UNSUPERVISED:
         problems.append(missing_target(dataset))
-    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
     imported = imported_of(declared, task, dataset, facts, problems)
     decides = decision_of(declared, task, dataset, catalog, problems)
     if dataset is None or imported is None:
@@ -209,7 +209,7 @@ def _own_code(
     """A version that a program of the user makes."""
     if dataset is not None and not dataset.target and task not in UNSUPERVISED:
         problems.append(missing_target(dataset))
-    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
     features = features_of(declared, dataset, problems)
     command = command_of(declared, task, dataset, project, facts, problems)
     decides = decision_of(declared, task, dataset, catalog, problems)
@@ -247,139 +247,3 @@ def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic
             span=declared.document.key_at("versions", declared.version, next(key for key in RESETS_PARAMS if key in override)),
             hint="write `params:` in the version for those that it needs, or move those of the base into the versions that use them",
         )
-
-
-def _no_algorithm(declared: Declared) -> Diagnostic:
-    detail = "`algorithm` is missing: how the model learns"
-    return error("missing-algorithm", "Model names no algorithm", detail, span=declared.lacking("algorithm"), hint="add `algorithm: NAME`")
-
-
-def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
-    if (refusal := catalog.refusal("algorithm", algorithm)) is not None:
-        return error(
-            "cannot-export", "This algorithm cannot be exported faithfully", refusal[0], span=declared.at("algorithm"), hint=refusal[1]
-        )
-    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(algorithm)]
-    detail = f"no trainer{f' for {task}' if task else ''} has this name"
-    if task and other_tasks:
-        detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
-    known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
-    similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
-    ours = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
-    scikit = class_hint(algorithm, similar)
-    # a name that another library has is no misspelling, but scikit-learn's own name goes before its name here
-    translated = ours.startswith('write "') and (algorithm.islower() or not scikit.startswith("write"))
-    hint = ours if translated else scikit or ours or did_you_mean(algorithm, similar)
-    summary = "Model names an algorithm that does not exist"
-    return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
-
-
-def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> str | None:
-    task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
-    if isinstance(task, str):
-        return task
-    for name, detail in (("import", "an ONNX file does not say it"), (COMMAND, "a command does not say it")):
-        if declared.fields.get(name) is not None:
-            hint = "add `task: classification` or `task: regression`"
-            problems.append(error("missing-task", "Model names no task", detail, span=declared.at(name), hint=hint))
-            return None
-    fitting = sorted(t for t, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(str(algorithm))]
-    if len(fitting) == 1:
-        return fitting[0]
-    if algorithm is None:
-        problems.append(_no_algorithm(declared))
-    elif not fitting:
-        problems.append(_unknown_algorithm(declared, str(algorithm), None, catalog))
-    else:
-        detail = f"{algorithm} is for {' and '.join(fitting)}"
-        hint = " or ".join(f"`task: {t}`" for t in fitting)
-        problems.append(error("missing-task", "Model names no task", detail, span=declared.lacking("task"), hint=f"add {hint}"))
-    return None
-
-
-def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
-    reference = declared.fields.get("dataset")
-    if not isinstance(reference, str):
-        detail = "`dataset` is missing: what the model learns from"
-        problems.append(
-            error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint="add `dataset: NAME@VERSION`")
-        )
-        return None
-    name, _, version = reference.partition("@")
-    document = project.of("Dataset").get(name)
-    if document is None:
-        hint = did_you_mean(name, project.of("Dataset"))
-        problems.append(
-            error(
-                "unknown-dataset",
-                "Model names a dataset that is not declared",
-                "no document `kind: Dataset` has this name",
-                span=declared.at("dataset"),
-                hint=hint,
-            )
-        )
-        return None
-    known = cast("dict[str, Json]", document.value.get("versions") or {})
-    if not version and len(known) == 1:
-        version = next(iter(known))
-    if not version:
-        problems.append(
-            error(
-                "missing-dataset-version",
-                "Model names no dataset version",
-                f"dataset {name} has {len(known)} versions",
-                span=declared.at("dataset"),
-                hint=f"write `dataset: {name}@{next(reversed(known))}`" if known else "",
-            )
-        )
-        return None
-    if version not in known:
-        detail = f"dataset {name} has no version of this name"
-        problems.append(
-            error(
-                "unknown-dataset-version",
-                "Model names a dataset version that is not declared",
-                detail,
-                span=declared.at("dataset"),
-                hint=did_you_mean(version, known),
-            )
-        )
-        return None
-    return datasets.get(f"{name}@{version}")
-
-
-def _metrics(
-    declared: Declared, task: str, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
-) -> tuple[tuple[str, ...], dict[str, Json]]:
-    evaluate = declared.fields.get("evaluate")
-    evaluate = evaluate if isinstance(evaluate, dict) else {}
-    known = catalog.names(catalog.metrics, task)
-    targets = dataset is None or bool(dataset.target)
-    metrics = evaluate.get("metrics")
-    if not isinstance(metrics, list):
-        default = (catalog.metrics[task, name] for name in known if catalog.metrics[task, name].default)
-        return tuple(metric.name for metric in default if targets or not metric.needs_target), evaluate
-    for index, name in enumerate(metrics):
-        if name in known and not targets and catalog.metrics[task, name].needs_target:
-            detail, hint = (
-                f"{name} compares with a target, and the dataset has none",
-                "add `target: COLUMN` to the dataset, or leave it out",
-            )
-            span = declared.at("evaluate", "metrics", index)
-            problems.append(error("missing-target", "A metric needs a target", detail, span=span, hint=hint))
-        if name not in known:
-            other_tasks = sorted(other for other, metric in catalog.metrics if metric == name)
-            detail = f"no metric for {task} has this name"
-            if other_tasks:
-                detail = f"{name} is for {' and '.join(other_tasks)}; the task of this model is {task}"
-            span = declared.at("evaluate", "metrics", index)
-            problems.append(
-                error(
-                    "unknown-metric",
-                    "Model names a metric that does not exist",
-                    detail,
-                    span=span,
-                    hint=name_hint(str(name), known, METRICS, catalog.metrics),
-                )
-            )
-    return tuple(sorted({str(name) for name in metrics})), evaluate
