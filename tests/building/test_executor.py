@@ -219,7 +219,7 @@ def test_a_second_worker_is_started_only_when_tasks_wait_for_longer_than_it_take
             return len(executor._slots)
 
     assert workers_of(6, 30.0) == 1
-    assert workers_of(6, 0.2) == 2
+    assert workers_of(20, 0.2) == 2
 
 
 def test_a_second_worker_is_started_at_once_for_much_work_of_a_known_kind(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
