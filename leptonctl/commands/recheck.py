@@ -100,6 +100,18 @@ def later_notices(session: Session, dataset: Dataset, result: Result) -> list[di
     ]
 
 
+def adopted_notices(session: Session, address: str, result: Result) -> Iterator[Result]:
+    """What the rules of a dataset that only warn find in rows that another one prepared, as a result of the step."""
+    dataset = _dataset_at(session, address) if result.op == "prepare" and result.address != address else None
+    later = later_notices(session, dataset, result) if dataset is not None else []
+    if later:
+        yield Result(key=result.key, op=result.op, outputs={"checks": [*later]})
+
+
+def _dataset_at(session: Session, address: str) -> Dataset | None:
+    return next((one for one in datasets(session.declarations).values() if one.address == address), None)
+
+
 def _warned(result: Result) -> list[str]:
     """The details of the rules that a step has recorded as broken."""
     recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
@@ -133,7 +145,7 @@ def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
     """Why a step may not take a result that another one computed: rows that break a check of its own dataset. Checks are in no key."""
     if step.op != "prepare":
         return None
-    dataset = next((one for one in datasets(session.declarations).values() if one.address == step.address), None)
+    dataset = _dataset_at(session, step.address)
     if dataset is None:
         return None
     found = chain(_violations(session, dataset, result), _broken_rules(session, dataset, result))

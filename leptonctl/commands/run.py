@@ -10,7 +10,7 @@ from leptonctl.building.work import Built, Work
 from leptonctl.commands.best_so_far import BestSoFar
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
-from leptonctl.commands.recheck import adopted
+from leptonctl.commands.recheck import adopted, adopted_notices
 from leptonctl.commands.references import earlier_keys
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
@@ -183,8 +183,10 @@ class Run:
         node = self.planned.settled.by_address.get(address)
         if self._features is None:
             self._features = read_features(self.planned.settled.nodes)
-        recipe, rules = (node.recipe, warning_rules(node)) if node else ({}, None)
-        found = notices(result, address, node.span if node else None, recipe=recipe, features=self._features.get(address), rules=rules)
+        (recipe, rules), features = (node.recipe, warning_rules(node)) if node else ({}, None), self._features.get(address)
+        found: tuple[Diagnostic, ...] = ()
+        for one in (result, *adopted_notices(self.session, address, result)):
+            found += notices(one, address, node.span if node else None, recipe=recipe, features=features, rules=rules)
         self._noticed.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
         return found
 

@@ -11,6 +11,7 @@ from leptonctl.core.profile import PROFILE_FILE, Distribution, by_name
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.notices import is_in_force, only_warning
 
 ROW_RULES = ("unique", "pattern", "max_missing", "min_share", "min_date", "max_date")
 
@@ -48,10 +49,18 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "columns": [*columns_shown(session, dataset, result)],
         "profile": {"digest": result.artifacts[PROFILE_FILE], "rows": profile.rows} if result and profile else None,
         "rules": [{"severity": "fail", **cast("dict[str, Json]", rule)} for rule in dataset.rules],
-        "checks": [*cast("list[Json]", result.outputs.get("checks", [])), *later_notices(session, dataset, result)] if result else [],
+        "checks": [*_recorded(dataset, result), *later_notices(session, dataset, result)] if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
         "prepared": _prepared(key, result),
     }
+
+
+def _recorded(dataset: Dataset, result: Result) -> Iterator[dict[str, Json]]:
+    """What was found when the rows were prepared, without rules that this dataset does not have."""
+    rules = only_warning(dataset.rules)
+    for notice in cast("list[dict[str, Json]]", result.outputs.get("checks") or []):
+        if is_in_force(str(notice.get("check")), str(notice.get("detail")), rules):
+            yield notice
 
 
 def _dates(result: Result | None) -> Iterator[dict[str, Json]]:

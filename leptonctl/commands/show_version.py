@@ -14,13 +14,13 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import Binding
-from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.dataset import Dataset, datasets
 from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.model import models
-from leptonctl.kinds.notices import notices
+from leptonctl.kinds.notices import notices, only_warning
 from leptonctl.kinds.recipes import origin_of
 from leptonctl.spi.catalog import Catalog
 
@@ -63,7 +63,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "parameters": [
             *(declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version)))
         ],
-        "warnings": _warnings(version, _later(session, version)),
+        "warnings": _warnings(version, _data_of(session, version), session),
         "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
         "bound": [*bound],
         "limits": [*limits],
@@ -145,20 +145,21 @@ def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
     return [name for name in names if name != weights and (not isinstance(listed, list) or name in listed)]
 
 
-def _later(session: Session, version: BuiltVersion) -> list[Json]:
-    """What rules that were declared after its rows were prepared find in them, as long as the dataset is declared."""
-    dataset, prepare = datasets(session.declarations).get(str(version.recipe.get("dataset"))), version.results.get("prepare")
-    return [*later_notices(session, dataset, prepare)] if version.declared and dataset is not None and prepare is not None else []
+def _data_of(session: Session, version: BuiltVersion) -> Dataset | None:
+    """The dataset of a version as long as both are declared."""
+    return datasets(session.declarations).get(str(version.recipe.get("dataset"))) if version.declared else None
 
 
-def _warnings(version: BuiltVersion, later: list[Json]) -> Json:
-    """What the steps found odd: in the data, while fitting, while evaluating."""
+def _warnings(version: BuiltVersion, dataset: Dataset | None, session: Session) -> Json:
+    """What the steps found odd: in the data by the rules that are declared now, while fitting, while evaluating."""
+    rules, prepare = (only_warning(dataset.rules) if dataset is not None else None), version.results.get("prepare")
+    later: list[Json] = [*later_notices(session, dataset, prepare)] if dataset is not None and prepare is not None else []
     found: list[Json] = []
     listed = version.recipe.get("features")
     features = {*map(str, listed), str(version.recipe.get("target"))} if isinstance(listed, list) else None
     for name, result in (*version.results.items(), ("prepare", Result(key="", op="prepare", outputs={"checks": later}))):
         about = f"{version.address}: "
-        noticed = notices(result, version.address, recipe=version.recipe, features=features)
+        noticed = notices(result, version.address, recipe=version.recipe, features=features, rules=rules)
         found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]
     return found
 

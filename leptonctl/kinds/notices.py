@@ -222,16 +222,26 @@ def notices(
         for notice in _recorded(result)
         if notice.check in WORDS
         and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
-        and not (rules is not None and notice.check == "rule" and notice.detail.removesuffix(":") not in rules)
+        and is_in_force(notice.check, notice.detail, rules)
     )
+
+
+def is_in_force(check: str, detail: str, rules: Collection[str] | None) -> bool:
+    """Whether a notice is of no rule about rows, or of one of these. None: of any."""
+    # places may follow the rule, in data of several files
+    return rules is None or check != "rule" or any(detail.startswith(f"{rule}:") for rule in rules)
 
 
 def warning_rules(node: Node) -> frozenset[str] | None:
     """The rules about rows that warn as a dataset declares them now: its rows may be those of another one. None of other nodes."""
     if parse(node.address).kind != "dataset":
         return None
-    rules = cast("list[dict[str, Json]]", node.notes.get("rules") or [])
-    return frozenset(str(rule["rule"]) for rule in rules if rule.get("severity") == "warn")
+    return only_warning(cast("list[Json]", node.notes.get("rules") or []))
+
+
+def only_warning(rules: Iterable[Json]) -> frozenset[str]:
+    """Those of a dataset's rules about rows that only warn."""
+    return frozenset(str(rule["rule"]) for rule in rules if isinstance(rule, Mapping) and rule.get("severity") == "warn")
 
 
 def read_features(nodes: Iterable[Node]) -> dict[str, frozenset[str]]:
