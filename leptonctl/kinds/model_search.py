@@ -184,8 +184,8 @@ def _spec(wanted: Wanted, written: Mapping[str, Json], metric: str, evaluate: Ma
         "metric": metric,
         "cross_validation": written.get("cross_validation", FOLDS),
     }
-    if method == "random" or (method == "halving" and ("trials" in written or size(space) == math.inf)):
-        spec["trials"] = written.get("trials", TRIALS)
+    if method == "random" or (method == "halving" and ("trials" in written or any(map(is_range, space.values())))):
+        spec["trials"] = written.get("trials", int(min(TRIALS, size(space))))
     if method == "halving":
         spec["factor"] = written.get("factor", FACTOR)
     for name in ("positive", "average") if wanted.task == "classification" else ():

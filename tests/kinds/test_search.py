@@ -112,6 +112,14 @@ def test_a_halving_narrows_down_and_ends_on_all_rows() -> None:
     assert all(step.key is not None for step in found.steps if step.op in ("search", "train", "export"))
 
 
+@pytest.mark.parametrize(("method", "ends", "trials"), [("halving", "[50, 90]", 20), ("halving", "[50, 56]", 7), ("random", "[50, 56]", 7)])
+def test_whole_numbers_between_two_ends_are_drawn_without_a_number_of_trials_too(method: str, ends: str, trials: int) -> None:
+    found = node(f"{{method: {method}, parameters: {{max_iter: {{int: {ends}}}}}}}")
+    first = [step.inputs["chosen"] for step in found.steps if step.op == "trial" and step.key is not None]
+    assert len(first) == trials
+    assert all(type(chosen["max_iter"]) is int for chosen in first)
+
+
 def test_a_version_that_searches_nothing_has_the_steps_and_keys_of_before() -> None:
     found = nodes_of(DATA + MODEL)["model/line@v1"]
     assert [step.name for step in found.steps if not step.address.startswith("dataset")][-3:] == ["train", "export", "evaluate"]

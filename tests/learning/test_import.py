@@ -199,9 +199,10 @@ def test_labels_that_are_numbers_are_given_their_names_and_only_in_an_order_that
     graph = to_onnx(forest, X[:1], target_opset=18, options={"zipmap": False})
     id_, detail, hint = words.refusal(graph)
     assert id_ == "import-classes"
-    assert (detail, "classes: [above, below, far]" in hint) == (
-        "The graph has the classes 0, 1, 2, and the target has above, below, far.", True,
-    )  # fmt: skip
+    assert detail == "The graph has the classes 0, 1, 2, and the target has above, below, far."
+    # the order of the names is not known here: a hint that lists them would be taken for the answer
+    assert "0, 1, 2" in hint
+    assert "classes: [FIRST, SECOND, …]" in hint
     _, answers, _ = words.run(graph, classes=["above", "below", "far"])
     assert answers.labels.tolist() == np.array(["above", "below", "far"])[forest.predict(X)].tolist()
     assert words.refusal(graph, classes=["above", "below"])[0] == "import-classes"

@@ -39,10 +39,10 @@ def resolve_classes(answer: Answer, target: Sequence[Label], declared: Sequence[
         return Classes(names=_meant(own, target), own=own, told=True)
     if count is not None and count != len(target):
         detail = f"The graph has {count} classes, the target {len(target)}: {_shown(target)}."
-        raise bad_classes(detail, f"list all its classes in the order of its probabilities: `classes: [{_shown(target)}, …]`")
+        raise bad_classes(detail, "list all its classes in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
     if list(target) != list(range(len(target))):
         detail = f"The graph does not say which of its outputs is which class; the target has {_shown(target)}."
-        raise bad_classes(detail, f"list the classes in the order of its probabilities: `classes: [{_shown(target)}]`")
+        raise bad_classes(detail, "list them in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
     return Classes(names=tuple(target), own=None, told=False)
 
 
@@ -67,7 +67,7 @@ def _meant(own: tuple[Label, ...], target: Sequence[Label]) -> tuple[Label, ...]
         return own if isinstance(target[0], type(own[0])) else tuple(str(one) if isinstance(target[0], str) else int(one) for one in own)
     detail = f"The graph has the classes {_shown(own)}, and the target has {_shown(target)}."
     if len(own) == len(target):
-        raise bad_classes(detail, f"say which is which, in the order {_shown(own)}: `classes: [{_shown(target)}]`")
+        raise bad_classes(detail, f"list what each of {_shown(own)} means, in this order: `classes: [FIRST, SECOND, …]`")
     raise bad_classes(detail, "name a dataset with the target that the model was trained on")
 
 
