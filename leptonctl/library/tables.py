@@ -97,8 +97,8 @@ class DataPreprocessor:
         """Add a step. `use`: its name here or in scikit-learn (`Normalize`, `StandardScaler`, `one_hot`); `params`: its own.
 
         `input`: numeric, categorical, all, a column, several, or the `output` of an earlier step. `output`: a name for what it gives, for
-        the `input` of later steps; the model gets the columns of all steps. What is wrong with a step is a Failure when the model is
-        trained.
+        the `input` of later steps. The model gets what the steps give, and columns that no step takes as they are. What is wrong with a
+        step is a Failure when the model is trained.
         """
         from leptonctl.language.foreign_names import PREPROCESSORS, own_name
         from leptonctl.library.writing import plain_json
