@@ -27,8 +27,8 @@ class Model:
     """A model of a project, by its name. Nothing is written before data are uploaded or it is trained.
 
     `algorithm`: its name here or in scikit-learn; None for the one that suits the data, or that of the YAML. `task`: classification,
-    regression, clustering or anomaly, by default what the target suggests. `project`: a project or a folder in one; None is the working folder, which becomes
-    a project when it is in none.
+    regression, clustering or anomaly, by default what the target suggests. `project`: a project or a folder in one; None is the working
+    folder, which becomes a project when it is in none.
     """
 
     def __init__(
