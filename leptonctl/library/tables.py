@@ -28,12 +28,17 @@ class Data(Frozen):
     def from_csv(cls, path: str | os.PathLike[str], target: str, *, name: str | None = None, version: str | None = None) -> Self:
         """A CSV file, or one in another format that leptonctl reads. How it is written is found out when it is uploaded.
 
-        `name`: of the dataset, by default the file's; `version`: by default the next free one. Failure: missing-file, unknown-format.
+        `name`: of the dataset, by default the file's; `version`: by default the next free one. Failure: missing-file, unknown-format,
+        and usage without a target.
         """
         file = Path(path).absolute()
         if not file.is_file():
             raise fail("missing-file", "The table does not exist", str(file), hint="pass the path of an existing file")
         cls._source(file)
+        if not isinstance(target, str):
+            detail = f"`target` is {target!r}, and a table uploaded from Python needs the column to predict"
+            hint = "pass `target=`; a dataset without a target is declared in YAML: docs/how-to/groups-and-outliers.md"
+            raise fail("usage", "The data have no target", detail, hint=hint)
         return cls(path=file, target=target, name=name, version=version)
 
     @staticmethod

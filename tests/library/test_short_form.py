@@ -240,6 +240,7 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
     [
         (lambda f: Data.from_csv(f / "none.csv", "side"), "missing-file"),
         (lambda f: Data.from_csv(f / "leptonctl.yaml", "side"), "unknown-format"),
+        (lambda f: Data.from_csv(f / "data" / "points.csv", None), "usage"),
         (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "sid", name="other")), "unknown-column"),
         (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "x", name="points")), "usage"),
         (
