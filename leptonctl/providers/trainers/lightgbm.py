@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.boosted_fit import for_two, go_on, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, fit_lightgbm, load, to_onnx
-from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,12 +152,7 @@ def build(params: Params, seed: int) -> Estimator:
 def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
     """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
     if estimator.settings["objective"] in UNBOUND:
-        raise ProviderError(
-            "An objective takes no directions",
-            detail=f"lightgbm: {estimator.settings['objective']} sets the leaves again when a tree is grown, whatever `monotonic` says.",
-            hint="choose another objective, or remove `monotonic`",
-            id="training-failed",
-        )
+        raise takes_no_directions("lightgbm", estimator.settings["objective"])
     estimator.settings["monotone_constraints"] = [*directions]
     return estimator
 
@@ -172,20 +168,12 @@ def fit_classifier(
 
 
 def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """More rounds on top of the parent's trees."""
-    import numpy as np
-
-    model = build(params, seed)
-    model.classes_, model.booster = parent.classes_, parent.booster
-    if parent.classes_ is None:
-        return fit_lightgbm(model, features, target, progress)
-    settle_objective(model)
-    return fit_lightgbm(model, features, np.searchsorted(parent.classes_, target), progress)
+    return go_on(build(params, seed), parent, fit_lightgbm, settle_objective, features, target, progress)
 
 
 def resume_refuse(params: Params) -> str | None:
     booster = params["boosting_type"]
-    return None if booster in ("gbtree", "gbdt") else f"more rounds of {booster} change what the trees before count for"
+    return None if booster == "gbdt" else f"more rounds of {booster} change what the trees before count for"
 
 
 def settle_objective(estimator: Any) -> None:
@@ -195,23 +183,14 @@ def settle_objective(estimator: Any) -> None:
     if settings["objective"] == "auto":
         settings["objective"] = "binary" if two else "multiclass"
     if not two and settings["objective"] == "binary":
-        raise _for_two("objective: binary", count)
+        raise for_two("lightgbm", "objective: binary", count)
     if not two and "monotone_constraints" in settings:
-        raise _for_two("monotonic", count)
+        raise for_two("lightgbm", "monotonic", count)
     if not two and settings["scale_pos_weight"] != 1:
-        raise _for_two("scale_pos_weight", count)
+        raise for_two("lightgbm", "scale_pos_weight", count)
     if settings["objective"] == "multiclass":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-
-
-def _for_two(what: str, count: int) -> ProviderError:
-    return ProviderError(
-        "A parameter is for two classes only",
-        detail=f"lightgbm: {what} is for two classes, but the training rows have {count}.",
-        hint="remove the parameter",
-        id="training-failed",
-    )
 
 
 TRAINERS = (

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.boosted_fit import for_two, go_on, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.xgboost_model import XGBOOST, XGBoost, dump, fit_xgboost, load, to_onnx
-from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,12 +147,7 @@ def build(params: Params, seed: int) -> Estimator:
 def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
     """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
     if estimator.settings["objective"] in UNBOUND:
-        raise ProviderError(
-            "An objective takes no directions",
-            detail=f"xgboost: {estimator.settings['objective']} sets the leaves again when a tree is grown, whatever `monotonic` says.",
-            hint="choose another objective, or remove `monotonic`",
-            id="training-failed",
-        )
+        raise takes_no_directions("xgboost", estimator.settings["objective"])
     estimator.settings["monotone_constraints"] = f"({','.join(map(str, directions))})"
     return estimator
 
@@ -167,20 +163,12 @@ def fit_classifier(
 
 
 def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """More rounds on top of the parent's trees."""
-    import numpy as np
-
-    model = build(params, seed)
-    model.classes_, model.booster = parent.classes_, parent.booster
-    if parent.classes_ is None:
-        return fit_xgboost(model, features, target, progress)
-    settle_objective(model)
-    return fit_xgboost(model, features, np.searchsorted(parent.classes_, target), progress)
+    return go_on(build(params, seed), parent, fit_xgboost, settle_objective, features, target, progress)
 
 
 def resume_refuse(params: Params) -> str | None:
     booster = params["booster"]
-    return None if booster in ("gbtree", "gbdt") else f"more rounds of {booster} change what the trees before count for"
+    return None if booster == "gbtree" else f"more rounds of {booster} change what the trees before count for"
 
 
 def settle_objective(estimator: Any) -> None:
@@ -190,23 +178,14 @@ def settle_objective(estimator: Any) -> None:
     if settings["objective"] == "auto":
         settings["objective"] = "binary:logistic" if two else "multi:softprob"
     if not two and settings["objective"] == "binary:logistic":
-        raise _for_two("objective: binary:logistic", count)
+        raise for_two("xgboost", "objective: binary:logistic", count)
     if not two and "monotone_constraints" in settings:
-        raise _for_two("monotonic", count)
+        raise for_two("xgboost", "monotonic", count)
     if not two and settings["scale_pos_weight"] != 1:
-        raise _for_two("scale_pos_weight", count)
+        raise for_two("xgboost", "scale_pos_weight", count)
     if settings["objective"] == "multi:softprob":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-
-
-def _for_two(what: str, count: int) -> ProviderError:
-    return ProviderError(
-        "A parameter is for two classes only",
-        detail=f"xgboost: {what} is for two classes, but the training rows have {count}.",
-        hint="remove the parameter",
-        id="training-failed",
-    )
 
 
 TRAINERS = (
