@@ -52,15 +52,16 @@ FAR = {
 def files_of(names: Iterable[str]) -> list[str]:
     """The files of test modules and of folders of them."""
     paths = [CHECKOUT / "tests" / name for name in names]
-    files = [file for path in paths for file in (sorted(path.glob("test_*.py")) or [path.with_suffix(".py")]) if file.exists()]
+    files = [file for path in paths for file in (sorted(path.rglob("test_*.py")) or [path.with_suffix(".py")]) if file.exists()]
     return [str(file.relative_to(CHECKOUT)) for file in dict.fromkeys(files)]
 
 
 def stages(mutant: Mutant, lines: Lines) -> tuple[list[str], list[str]]:
     """The tests that a mutant meets, in turn: those that run its line, then those that may run it in a process of their own."""
-    package, name = Path(mutant.file).parent.name, Path(mutant.file).stem
+    _, package, *room = Path(mutant.file).parent.parts
+    name, mirror = Path(mutant.file).stem, "/".join((package, *room))
     near = dict.fromkeys(test for line in mutant.lines for test in lines.get(mutant.file, {}).get(str(line), ()))
-    own = [f"{package}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
+    own = [f"{mirror}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
     return list(near), files_of([*own, *FAR[package].split()])
 
 

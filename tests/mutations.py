@@ -19,7 +19,7 @@ FILES = tuple(
     for package, names in {
         "deploying": "switch fence phases heal wanted",
         "storage": "claims leases folder_lease durable store artifacts folder pointers standing",
-        "kinds": "gates gate_rules rules judging binding",
+        "kinds": "environment/gates environment/gate_rules rules environment/judging environment/binding",
         "commands": "decision gc environments",
     }.items()
     for name in names.split()

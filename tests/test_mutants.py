@@ -72,8 +72,8 @@ def test_a_mutant_meets_the_tests_that_run_its_lines_and_then_the_others() -> No
         assert near == [first, "tests/a.py::test_slow"]
         assert len(far) == len(set(far)) >= 3
         assert all((CHECKOUT / test).is_file() for test in far)
-        if mutant.file == "leptonctl/kinds/judging.py":
-            assert far[0] == "tests/kinds/test_judging.py"
+        if mutant.file == "leptonctl/kinds/environment/judging.py":
+            assert far[0] == "tests/kinds/environment/test_judging.py"
 
 
 @pytest.mark.parametrize(

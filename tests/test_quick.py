@@ -86,9 +86,9 @@ def test_the_imports_of_the_checkout() -> None:
 def test_only_modules_that_ran_are_measured(tmp_path) -> None:
     """With the conftest of this checkout, in a separate cache."""
     cache = tmp_path / "cache"
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-o", f"cache_dir={cache}", "tests/kinds/test_references.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-o", f"cache_dir={cache}", "tests/kinds/model/test_references.py"]
     subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, timeout=120)
     kept = (cache / "v" / "leptonctl" / "seconds").read_text(encoding="utf-8")
-    assert "tests.kinds.test_references" in kept
+    assert "tests.kinds.model.test_references" in kept
     subprocess.run([*command, "-k", "nothing_at_all"], cwd=CHECKOUT, check=False, capture_output=True, timeout=120)
     assert (cache / "v" / "leptonctl" / "seconds").read_text(encoding="utf-8") == kept

@@ -13,9 +13,9 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Document, Json, Path
-from leptonctl.kinds.model import models
-from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.search import SEARCH
+from leptonctl.kinds.model.version import Model
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.project.edits import write_text
 

@@ -5,8 +5,8 @@ from typing import cast
 
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Step
-from leptonctl.kinds.model_search import SEARCH, combination
-from leptonctl.kinds.search_steps import TRIAL
+from leptonctl.kinds.model.search import SEARCH, combination
+from leptonctl.kinds.model.search_steps import TRIAL
 
 
 class BestSoFar:

@@ -14,8 +14,8 @@ from leptonctl.core.diagnostic import INTERRUPTED, Failure
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.judging import judge_changes
+from leptonctl.kinds.environment.judging import judge_changes
+from leptonctl.kinds.environment.kind import bindings
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.views.plan_json import judgement_to_json
 

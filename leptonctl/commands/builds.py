@@ -11,7 +11,7 @@ from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
 from leptonctl.core.state import Job
 from leptonctl.core.values import Json
-from leptonctl.kinds.model_search import SEARCH
+from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.table import OPS
 from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.store import StoredResult

@@ -13,8 +13,8 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json
-from leptonctl.kinds.package import package_name
-from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, is_of_version, recipe_keys
+from leptonctl.kinds.model.package import package_name
+from leptonctl.kinds.model.recipes import RecipeKeys, evaluation_keys, is_of_version, recipe_keys
 
 LEAST_DIGITS = 6
 """How many digits of a digest name a version."""

@@ -17,9 +17,9 @@ from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
-from leptonctl.kinds.environment import Environment, bindings, environments
-from leptonctl.kinds.gates import verdict_of
-from leptonctl.kinds.holding import held_binding
+from leptonctl.kinds.environment.gates import verdict_of
+from leptonctl.kinds.environment.holding import held_binding
+from leptonctl.kinds.environment.kind import Environment, bindings, environments
 from leptonctl.spi.platforms import placement
 from leptonctl.storage.folder_identity import path_of
 from leptonctl.storage.owner import host_name

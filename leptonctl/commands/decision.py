@@ -13,12 +13,12 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.wanted import moved_since
-from leptonctl.kinds.binding import Binding, is_return, package_of, withdrawals_of
-from leptonctl.kinds.environment import bindings, environments
-from leptonctl.kinds.holding import hold_of, problem, since, span_of_hold, with_held
-from leptonctl.kinds.judging import judge
+from leptonctl.kinds.environment.binding import Binding, is_return, package_of, withdrawals_of
+from leptonctl.kinds.environment.holding import hold_of, problem, since, span_of_hold, with_held
+from leptonctl.kinds.environment.judging import judge
+from leptonctl.kinds.environment.kind import bindings, environments
 from leptonctl.kinds.kind import Declarations
-from leptonctl.kinds.package import package_key, package_step
+from leptonctl.kinds.model.package import package_key, package_step
 
 
 class Move(Frozen):

@@ -22,7 +22,7 @@ from leptonctl.core.state import Pointer, State
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
-from leptonctl.kinds.binding import with_unbind_step
+from leptonctl.kinds.environment.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
 if TYPE_CHECKING:

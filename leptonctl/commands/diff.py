@@ -16,8 +16,8 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
-from leptonctl.kinds.environment import bindings, environments
-from leptonctl.kinds.model_search import SEARCH
+from leptonctl.kinds.environment.kind import bindings, environments
+from leptonctl.kinds.model.search import SEARCH
 
 if TYPE_CHECKING:
     from leptonctl.learning.outputs import CompareOutputs

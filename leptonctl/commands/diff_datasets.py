@@ -9,7 +9,7 @@ from leptonctl.core.address import short
 from leptonctl.core.frozen import fields
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.dataset.version import Dataset, datasets
 
 CONTRACT = ("type", "role", "nullable", "fill", "hashed", "min", "max", "values")
 FIGURES = ("type", "missing", "distinct", "lowest", "highest")

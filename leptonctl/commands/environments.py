@@ -21,7 +21,7 @@ from leptonctl.deploying.heal import heal
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import placement
 from leptonctl.storage.claims import Registration
 

@@ -11,7 +11,7 @@ from leptonctl.core.change import Change
 from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Path, Span, Step
-from leptonctl.kinds.gates import refusal
+from leptonctl.kinds.environment.gates import refusal
 
 FOLLOWS: Mapping[Path, Path] = {("target",): ("data", "target"), ("model",): ("version",)}
 """Field of a recipe -> the field that it follows from: a model's target is its dataset's, a binding's model is the key of its version."""

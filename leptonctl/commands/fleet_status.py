@@ -8,7 +8,7 @@ from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.core.values import Json
-from leptonctl.kinds.drift import unhealthy, unserved
+from leptonctl.kinds.environment.drift import unhealthy, unserved
 
 
 def answering(live: Live, deployment: int) -> ServerRecord | None:

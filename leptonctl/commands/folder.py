@@ -9,7 +9,7 @@ from leptonctl.core.diagnostic import Diagnostic, Failure, error
 from leptonctl.core.state import State
 from leptonctl.deploying import processes
 from leptonctl.deploying.look import is_here
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import placement
 from leptonctl.storage import folder_identity
 

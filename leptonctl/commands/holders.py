@@ -11,8 +11,8 @@ from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.kinds.model_command import COMMAND
-from leptonctl.kinds.package import holds_package
+from leptonctl.kinds.model.command import COMMAND
+from leptonctl.kinds.model.package import holds_package
 from leptonctl.storage.records import BadRecordAt
 
 BY_NATURE = {

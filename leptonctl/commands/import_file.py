@@ -12,8 +12,8 @@ from leptonctl.core.codec import decode, encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.model_import import OTHER_FORMATS, largest
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.model.imported import OTHER_FORMATS, largest
 from leptonctl.language.edit import insert_key, version_lines
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.digests import digest_of, inside, stat_of

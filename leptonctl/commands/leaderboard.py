@@ -16,9 +16,9 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.package import package_name
-from leptonctl.kinds.recipes import origin_of
+from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.model.package import package_name
+from leptonctl.kinds.model.recipes import origin_of
 
 FORMAT = "1.0"
 USUAL = {"classification": "accuracy", "regression": "r2", "clustering": "silhouette", "anomaly": "roc_auc"}

@@ -23,13 +23,13 @@ from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts, placement_problems
 from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds import rules
-from leptonctl.kinds.binding import matching_withdrawals, package_of
-from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.drift import drift, interrupted
-from leptonctl.kinds.environment import Environment, bindings, environments
-from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
-from leptonctl.kinds.judging import judge_changes
-from leptonctl.kinds.model import models
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.environment.binding import matching_withdrawals, package_of
+from leptonctl.kinds.environment.drift import drift, interrupted
+from leptonctl.kinds.environment.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
+from leptonctl.kinds.environment.judging import judge_changes
+from leptonctl.kinds.environment.kind import Environment, bindings, environments
+from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.needed_files import needed_files, needed_imports, prepared
 from leptonctl.project import observe
 from leptonctl.release import __version__

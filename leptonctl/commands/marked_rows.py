@@ -14,7 +14,7 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
 

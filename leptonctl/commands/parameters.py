@@ -5,13 +5,13 @@ from typing import Literal, TypeAlias, cast
 
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json, Path, value_at
-from leptonctl.kinds import model_warm
-from leptonctl.kinds.model_command import COMMAND, FILES
-from leptonctl.kinds.model_import import OF_FILES, OPTIONS, recipe_fields
-from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.model_version import Model
-from leptonctl.kinds.model_warm import KEY
-from leptonctl.kinds.optional_fields import OPTIONAL
+from leptonctl.kinds.model import warm
+from leptonctl.kinds.model.command import COMMAND, FILES
+from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, recipe_fields
+from leptonctl.kinds.model.optional_fields import OPTIONAL
+from leptonctl.kinds.model.search import SEARCH
+from leptonctl.kinds.model.version import Model
+from leptonctl.kinds.model.warm import KEY
 from leptonctl.language.resolve import Declared
 
 Origin: TypeAlias = Literal["base", "version", "vars", "default", "recorded", "search"]
@@ -33,7 +33,7 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
     else:
         values |= {**{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
-    values |= {KEY: model_warm.written(model_warm.with_name(model))} if model.warm is not None else {}
+    values |= {KEY: warm.written(warm.with_name(model))} if model.warm is not None else {}
     search = {SEARCH: model.search["spec"]} if model.search else {}
     listed = [_parameter(declared, written, path, value) for path, value in _leaves({**values, **search})]
     return _with_chosen(listed, chosen, lambda name: _parameter(declared, written, (SEARCH, "parameters", name), None))
@@ -42,7 +42,7 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
 def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has found."""
     values = {name: recipe.get(name) for name in ("dataset", *FIELDS, *OF_FILES, *OPTIONS, "export", *OPTIONAL, SEARCH)}
-    values |= {KEY: model_warm.written(recipe)}
+    values |= {KEY: warm.written(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
     listed = [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
     return _with_chosen(listed, chosen, lambda _name: nowhere)

@@ -13,11 +13,11 @@ from leptonctl.core.graph import key_from
 from leptonctl.core.result import Result
 from leptonctl.core.state import HistoryRecord, State, Verdict
 from leptonctl.core.values import Json, Node
-from leptonctl.kinds.binding import compare_step
-from leptonctl.kinds.evidence import evidence_of
-from leptonctl.kinds.gates import judgements, verdict_of
-from leptonctl.kinds.model_warm import read_before
-from leptonctl.kinds.package import package_step
+from leptonctl.kinds.environment.binding import compare_step
+from leptonctl.kinds.environment.evidence import evidence_of
+from leptonctl.kinds.environment.gates import judgements, verdict_of
+from leptonctl.kinds.model.package import package_step
+from leptonctl.kinds.model.warm import read_before
 from leptonctl.storage.store import StoredResult
 
 COMPARE, EVALUATE = "compare", "evaluate"

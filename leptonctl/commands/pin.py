@@ -8,7 +8,7 @@ from leptonctl.core.address import expand
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Path, Span
-from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.language.edit import insert_key
 from leptonctl.project.edits import write_text
 

@@ -21,8 +21,8 @@ from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset, datasets
-from leptonctl.kinds.package import package_key, package_name
+from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.kinds.model.package import package_key, package_name
 from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError

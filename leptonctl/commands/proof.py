@@ -24,7 +24,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, PACKAGE_FILES, Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.package import package_name
+from leptonctl.kinds.model.package import package_name
 from leptonctl.spi.running import Artifacts, Bench
 
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]

@@ -15,8 +15,8 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.result import Tombstone
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.package import holds_package
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.model.package import holds_package
 from leptonctl.storage.pointers import Note, now
 
 UNREACHABLE = (

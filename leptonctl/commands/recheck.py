@@ -16,9 +16,9 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Step
-from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.dataset.row_rules import rule_place
+from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.notices import hardened
-from leptonctl.kinds.row_rules import rule_place
 
 MET = "checks.json"
 """In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.search_steps import TRIAL
+from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.model.search import SEARCH
+from leptonctl.kinds.model.search_steps import TRIAL
 
 if TYPE_CHECKING:
     from leptonctl.commands.session import Session

@@ -16,9 +16,9 @@ from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Withdrawal
 from leptonctl.deploying.wanted import complete_interrupted
-from leptonctl.kinds.binding import span_of
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.holding import readmit_command
+from leptonctl.kinds.environment.binding import span_of
+from leptonctl.kinds.environment.holding import readmit_command
+from leptonctl.kinds.environment.kind import bindings
 
 
 def rollback(

@@ -12,8 +12,8 @@ from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
-from leptonctl.kinds.binding import PACKAGE_OUTPUT
-from leptonctl.kinds.package import package_key
+from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
+from leptonctl.kinds.model.package import package_key
 
 BUILD = "run `leptonctl build`"
 Checks = Mapping[str, Mapping[str, Json]]

@@ -7,8 +7,8 @@ from leptonctl.commands.built_versions import BuiltVersion
 from leptonctl.commands.session import Session
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.search_steps import RUNG, TRIAL, place_of
+from leptonctl.kinds.model.search import SEARCH
+from leptonctl.kinds.model.search_steps import RUNG, TRIAL, place_of
 
 COPIED = ("chosen", "trial", "mean", "std")
 

@@ -13,7 +13,7 @@ from leptonctl.core.address import member_of
 from leptonctl.core.diagnostic import OK, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import State
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import Site
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -22,7 +22,7 @@ from leptonctl.deploying.heal import heal
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.stray import stop_stray
 from leptonctl.deploying.switch import Switch
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import Say, placement
 from leptonctl.storage.claims import claimed
 

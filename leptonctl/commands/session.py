@@ -16,10 +16,10 @@ from leptonctl.core.state import Author, Recipe, State
 from leptonctl.core.values import Document, Ops
 from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
-from leptonctl.kinds.outline import KIND as OUTLINED
-from leptonctl.kinds.outline import Outlines, outlines_of, variables_digest
+from leptonctl.kinds.model.outline import KIND as OUTLINED
+from leptonctl.kinds.model.outline import Outlines, outlines_of, variables_digest
+from leptonctl.kinds.model.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.project import Settings, settings
-from leptonctl.kinds.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.table import KINDS, OPS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import PROJECT, Project, resolve

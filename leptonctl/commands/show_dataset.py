@@ -10,7 +10,7 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.profile import PROFILE_FILE, Distribution, by_name
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.notices import is_in_force, only_warning
 
 ROW_RULES = ("unique", "pattern", "max_missing", "min_share", "min_date", "max_date")

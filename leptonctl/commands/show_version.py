@@ -13,15 +13,15 @@ from leptonctl.core.address import Address, parse, short
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.kinds.binding import Binding
-from leptonctl.kinds.dataset import Dataset, datasets
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.evidence import evidence_of
-from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
-from leptonctl.kinds.gates import judgements
-from leptonctl.kinds.model import models
+from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.kinds.environment.binding import Binding
+from leptonctl.kinds.environment.evidence import evidence_of
+from leptonctl.kinds.environment.gate_rules import EVALUATE, RULES, find_rule
+from leptonctl.kinds.environment.gates import judgements
+from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.recipes import origin_of
 from leptonctl.kinds.notices import notices, only_warning
-from leptonctl.kinds.recipes import origin_of
 from leptonctl.spi.catalog import Catalog
 
 BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")

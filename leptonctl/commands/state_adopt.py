@@ -15,9 +15,9 @@ from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPo
 from leptonctl.core.values import Json
 from leptonctl.deploying.rebuild import rebuilt
 from leptonctl.deploying.takeover import Request, settled, take_over
-from leptonctl.kinds.binding import PACKAGE_OUTPUT
-from leptonctl.kinds.environment import environments
-from leptonctl.kinds.package import holds_package, package_name
+from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
+from leptonctl.kinds.environment.kind import environments
+from leptonctl.kinds.model.package import holds_package, package_name
 from leptonctl.storage import folder_identity
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore

@@ -18,7 +18,7 @@ from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.environment.kind import bindings
 from leptonctl.storage.records import BadRecordAt
 
 APART = frozenset({"store-ahead", "store-behind"})

@@ -18,11 +18,11 @@ from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import INVALID, Failure, did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset
-from leptonctl.kinds.model import models
-from leptonctl.kinds.model_version import Model
-from leptonctl.kinds.model_warm import KEY, train_key, why_alone
-from leptonctl.kinds.next_name import next_name
+from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.next_name import next_name
+from leptonctl.kinds.model.version import Model
+from leptonctl.kinds.model.warm import KEY, train_key, why_alone
 from leptonctl.language.edit import insert_key
 from leptonctl.project.digests import digest_of
 from leptonctl.project.edits import write_text

@@ -10,7 +10,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.rules import unpinned
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT

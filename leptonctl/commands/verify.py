@@ -18,10 +18,10 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node, Step
-from leptonctl.kinds.model import models
-from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.model_warm import KEY
-from leptonctl.kinds.package import package_name
+from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.package import package_name
+from leptonctl.kinds.model.search import SEARCH
+from leptonctl.kinds.model.warm import KEY
 from leptonctl.spi.running import Bench
 
 REBUILT = (("export", "parity", "parity"), ("decide", "decision", "decision"), ("cross_validate", "cross-validation", ""))

@@ -8,11 +8,11 @@ from leptonctl.core.address import parse
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.model_steps import node
-from leptonctl.kinds.model_version import versions_of
-from leptonctl.kinds.model_warm import KEY, with_parents
-from leptonctl.kinds.recipes import recipe_keys, version_entry
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.model.recipes import recipe_keys, version_entry
+from leptonctl.kinds.model.steps import node
+from leptonctl.kinds.model.version import versions_of
+from leptonctl.kinds.model.warm import KEY, with_parents
 from leptonctl.language.edit import version_lines
 
 NAME_DIGITS = 6

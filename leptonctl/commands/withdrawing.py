@@ -7,8 +7,8 @@ from leptonctl.core.address import parse
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Readmission, Withdrawal
 from leptonctl.core.state import Environment, Pointer
-from leptonctl.kinds.environment import bindings, environments
-from leptonctl.kinds.holding import withdraws
+from leptonctl.kinds.environment.holding import withdraws
+from leptonctl.kinds.environment.kind import bindings, environments
 
 
 def withdrawals_after(

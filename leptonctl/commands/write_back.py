@@ -10,10 +10,10 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json, Node
-from leptonctl.kinds.as_it_was import edits_since, keep_lines
-from leptonctl.kinds.model_warm import key_before, name_before
-from leptonctl.kinds.recipes import recipe_keys
-from leptonctl.kinds.written_back import digest_of, override_of
+from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.recipes import recipe_keys
+from leptonctl.kinds.model.warm import key_before, name_before
+from leptonctl.kinds.model.written_back import digest_of, override_of
 
 
 class Lines(Frozen):

@@ -9,7 +9,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import State
-from leptonctl.kinds.environment import Environment
+from leptonctl.kinds.environment.kind import Environment
 from leptonctl.spi.platforms import Observation, Platform, Site, placement, restarts
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Document
 from leptonctl.kinds.kind import Kind
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.validate import NO_CHECKS, Check, validate
 
 
@@ -13,7 +14,7 @@ def check(
     documents: Sequence[Document], kinds: Mapping[str, Kind], schemas: Mapping[str, dict[str, Any]], checks: Mapping[str, Check] = NO_CHECKS
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the documents by themselves. `checks`: kind -> compiled check of the same schema."""
-    unbuilt = tuple(problem for document in documents for problem in kinds[document.kind].unbuilt(document))
-    places = {(p.span.file, p.span.line, p.span.column) for p in unbuilt if p.span is not None}
+    coming = tuple(problem for document in documents for problem in unbuilt(document, kinds[document.kind].not_yet))
+    places = {(p.span.file, p.span.line, p.span.column) for p in coming if p.span is not None}
     mistakes = validate(documents, schemas, checks)
-    return (*(p for p in mistakes if p.span is None or (p.span.file, p.span.line, p.span.column) not in places), *unbuilt)
+    return (*(p for p in mistakes if p.span is None or (p.span.file, p.span.line, p.span.column) not in places), *coming)

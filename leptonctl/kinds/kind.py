@@ -8,7 +8,8 @@ from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
-from leptonctl.core.values import Document, Node
+from leptonctl.core.values import Node
+from leptonctl.kinds.unbuilt import NotYet
 from leptonctl.language.resolve import Project
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
@@ -46,7 +47,7 @@ class Kind(Frozen):
     """One kind of document.
 
     name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what
-    depends on the catalog. unbuilt: document -> uses of what is not implemented yet. files: project -> the data files that
+    depends on the catalog. not_yet: what its documents may not say yet. files: project -> the data files that
     documents of this kind name.
     declare: what is declared so far -> the values of this kind by their short address, and what is wrong.
     built: all declarations -> its nodes that are built from steps; effects: all declarations and what is recorded -> its nodes
@@ -56,7 +57,7 @@ class Kind(Frozen):
     name: str
     address: str
     schema: Schema
-    unbuilt: Callable[[Document], Iterable[Diagnostic]] = _nothing
+    not_yet: tuple[NotYet, ...] = ()
     files: Callable[[Project], Iterable[SourceKey]] = _nothing
     declare: Callable[[Declarations], tuple[Mapping[str, Any], Problems]]
     built: Callable[[Declarations], Iterable[Node]] = _nothing

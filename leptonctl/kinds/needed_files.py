@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.kinds.dataset import Dataset
-from leptonctl.kinds.model_command import COMMAND, needed_program
-from leptonctl.kinds.model_import import needed_import
-from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.model.command import COMMAND, needed_program
+from leptonctl.kinds.model.imported import needed_import
+from leptonctl.kinds.model.version import Model
 
 
 def unreadable(dataset: Dataset) -> Iterator[tuple[tuple[str | int, ...], str, str, str | None]]:

@@ -6,9 +6,9 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
 from leptonctl.kinds.kind import Declarations, Kind, Problems
-from leptonctl.kinds.schema_documents import PROJECT
+from leptonctl.kinds.project_schema import PROJECT
 from leptonctl.kinds.settings import with_defaults
-from leptonctl.kinds.unbuilt import unbuilt
+from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Declared, whole
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -97,4 +97,4 @@ def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnos
             yield error("not-available", "This is not implemented yet", detail, span=declared.at(key), hint=hint)
 
 
-KIND = Kind(name="Project", address="project", schema=PROJECT, unbuilt=unbuilt, declare=declare)
+KIND = Kind(name="Project", address="project", schema=PROJECT, not_yet=not_yet("Project", PROJECT), declare=declare)

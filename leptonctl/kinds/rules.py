@@ -9,9 +9,9 @@ from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Node, Span
-from leptonctl.kinds.as_it_was import edits_since, keep_lines
-from leptonctl.kinds.binding import Binding, matching_withdrawals
-from leptonctl.kinds.environment import Environment
+from leptonctl.kinds.environment.binding import Binding, matching_withdrawals
+from leptonctl.kinds.environment.kind import Environment
+from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
 
 
 def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:

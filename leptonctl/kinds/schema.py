@@ -4,14 +4,20 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from leptonctl.kinds.schema_documents import BASE
+from leptonctl.kinds.dataset.schema import DATASET
+from leptonctl.kinds.environment.schema import ENVIRONMENT
+from leptonctl.kinds.model.schema import MODEL
+from leptonctl.kinds.project_schema import PROJECT
 from leptonctl.kinds.schema_parts import nullable
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
 STEP = "step"
 OF_SKLEARN = "a class of scikit-learn"
-__all__ = ["BASE", "base_schemas", "build_schemas"]
+
+# what documents are checked against before they are resolved; compiled into `checkers` when the package is built, so this
+# module and what it imports must not need more than the build has
+BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
 
 
 def base_schemas() -> dict[str, Schema]:

@@ -139,3 +139,6 @@ def document(kind_name: str, description: str, properties: Mapping[str, Schema],
         "required": ["kind", *required],
         "additionalProperties": False,
     }
+
+
+DESCRIPTION = string("What it is for, in one sentence. Not part of any digest.")

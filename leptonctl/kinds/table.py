@@ -2,8 +2,11 @@
 
 from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.values import Op
-from leptonctl.kinds import dataset, environment, model, project
+from leptonctl.kinds import project
+from leptonctl.kinds.dataset import kind as dataset
+from leptonctl.kinds.environment import kind as environment
 from leptonctl.kinds.kind import Kind
+from leptonctl.kinds.model import kind as model
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
 

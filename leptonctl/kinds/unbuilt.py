@@ -3,14 +3,13 @@
 An entry has no effect once the schema of its kind knows the key or value. It is then removed here and from docs/not-yet.md; a test says so.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Path
-from leptonctl.kinds.schema_documents import BASE
+from leptonctl.spi.learning import Schema
 
 Shape: TypeAlias = Literal["mapping", "list"]
 VERSIONED = frozenset({"Dataset", "Model"})
@@ -57,10 +56,16 @@ NOT_YET: tuple[NotYet, ...] = (
 )
 
 
-def unbuilt(document: Document) -> Iterator[Diagnostic]:
-    """An error for each use of what is not implemented."""
+def not_yet(kind: str, schema: Schema) -> tuple[NotYet, ...]:
+    """What the schema of a kind does not know of what is to come."""
+    return tuple(entry for entry in NOT_YET if entry.kind == kind and not _offered(schema, entry))
+
+
+def unbuilt(document: Document, entries: Iterable[NotYet]) -> Iterator[Diagnostic]:
+    """An error for each use of one of the entries."""
     written = _keys(document)
-    for entry, parts in _pending(document.kind):
+    for entry in entries:
+        parts = entry.parts
         if parts[0] not in written:
             continue
         prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
@@ -69,12 +74,6 @@ def unbuilt(document: Document) -> Iterator[Diagnostic]:
                 if _applies(entry, value):
                     span = document.at(*path) if entry.values else document.key_at(*path)
                     yield error("not-available", "This is not implemented yet", entry.detail, span=span, hint=entry.hint)
-
-
-@cache
-def _pending(kind: str) -> tuple[tuple[NotYet, tuple[str, ...]], ...]:
-    """The entries of a kind that its schema does not know, each with the parts of its path."""
-    return tuple((entry, entry.parts) for entry in NOT_YET if entry.kind == kind and not _offered(BASE[kind], entry))
 
 
 def _keys(document: Document) -> set[str]:

@@ -11,7 +11,7 @@ from leptonctl.core.address import member_of
 from leptonctl.core.diagnostic import OK, did_you_mean, fail
 from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import port_free
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.language.edit import key_lines
 from leptonctl.library.moving import consent
 from leptonctl.library.work import Recorder

@@ -7,7 +7,7 @@ from leptonctl.commands.version_yaml import entry_digest
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.model_import import OPTIONS
+from leptonctl.kinds.model.imported import OPTIONS
 from leptonctl.language.edit import key_lines
 from leptonctl.language.foreign_names import own_name
 from leptonctl.library.recipe import Recipe, Training

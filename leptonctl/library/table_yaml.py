@@ -7,7 +7,7 @@ from pathlib import Path
 from leptonctl.commands.init_yaml import dataset_lines, path_scalar, scalar
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.dataset.version import datasets
 from leptonctl.language.edit import key_lines
 from leptonctl.library.tables import Data
 from leptonctl.library.writing import Draft, next_version, versions_in

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from leptonctl.kinds.schema_documents import BASE
+from leptonctl.kinds.schema import BASE
 from leptonctl.language.fits import fits
 from leptonctl.language.validate import Check
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from leptonctl.kinds.outline import Outlines
+from leptonctl.kinds.model.outline import Outlines
 from leptonctl.release import __version__
 from leptonctl.storage.durable import sweep
 

@@ -5,7 +5,7 @@ from typing import Any
 from leptonctl.core.change import Because, Change, Drift, Plan, PlannedStep
 from leptonctl.core.gate import Hold, Judgement
 from leptonctl.core.state import Verdict
-from leptonctl.kinds.gates import judgement_of
+from leptonctl.kinds.environment.gates import judgement_of
 
 FORMAT_VERSION = "1.0"
 

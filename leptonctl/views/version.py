@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from leptonctl.kinds.gate_rules import find_rule
+from leptonctl.kinds.environment.gate_rules import find_rule
 from leptonctl.views import plots
 from leptonctl.views.decision import decision_text
 from leptonctl.views.explain import place

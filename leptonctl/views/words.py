@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from leptonctl.kinds.gate_rules import find_rule
-from leptonctl.kinds.gates import NOT_NEEDED
+from leptonctl.kinds.environment.gate_rules import find_rule
+from leptonctl.kinds.environment.gates import NOT_NEEDED
 from leptonctl.views.style import duration, figure, printable, value_text
 
 ACTIONS = ("create", "update", "remove", "forget")

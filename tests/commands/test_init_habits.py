@@ -11,7 +11,7 @@ import pytest
 
 from leptonctl.commands.init_yaml import Place, first_yaml, gate
 from leptonctl.commands.session import Session
-from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.dataset.version import datasets
 from leptonctl.learning.findings.findings import Wishes
 from leptonctl.learning.findings.observe import observe
 from leptonctl.learning.steps import prepare

@@ -12,7 +12,7 @@ import pytest
 from leptonctl.commands.init_yaml import Place, first_yaml, gate
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Failure
-from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.dataset.version import datasets
 from leptonctl.learning.findings.findings import Findings, Wishes
 from leptonctl.learning.findings.observe import observe
 from leptonctl.learning.steps import prepare

@@ -17,8 +17,8 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Served, State
 from leptonctl.core.values import Node
 from leptonctl.deploying.wanted import completed, environment_after, pended
-from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.judging import judge_changes
+from leptonctl.kinds.environment.judging import judge_changes
+from leptonctl.kinds.environment.kind import bindings
 from leptonctl.kinds.kind import Declarations
 from tests.kinds.declared import DATA, applied, build, nodes_of, settled, sound
 

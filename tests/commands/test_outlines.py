@@ -22,7 +22,7 @@ from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, StepPointer
-from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.model.version import Model
 from leptonctl.project import outlines
 from leptonctl.storage.pointers import Note
 from leptonctl.views.plan_json import plan_to_json

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.kinds.next_name import next_name
+from leptonctl.kinds.model.next_name import next_name
 from tests import projects
 from tests.test_output_schemas import problems
 

@@ -15,7 +15,7 @@ from leptonctl.core.state import Pointer, Recipe, State, StepPointer
 from leptonctl.core.values import Document, Json, Node, Place, Step
 from leptonctl.kinds.checking import check as check_documents
 from leptonctl.kinds.kind import Declarations, Recorded, declare
-from leptonctl.kinds.schema_documents import BASE
+from leptonctl.kinds.schema import BASE
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve

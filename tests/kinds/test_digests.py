@@ -6,7 +6,7 @@ from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts
-from leptonctl.kinds.environment import environments
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.kind import Recorded
 from leptonctl.kinds.table import KINDS
 from tests.kinds.declared import (

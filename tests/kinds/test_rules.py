@@ -8,8 +8,8 @@ from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, Seal, Served, State
 from leptonctl.kinds import rules
-from leptonctl.kinds.binding import Binding, is_return
-from leptonctl.kinds.environment import bindings, environments
+from leptonctl.kinds.environment.binding import Binding, is_return
+from leptonctl.kinds.environment.kind import bindings, environments
 from tests.kinds.declared import ALL, applied, build, moved, nodes_of, recipes, sound
 
 BINDING = "environment/prod/line"

@@ -10,8 +10,8 @@ from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Environment, Seal, Served, State
-from leptonctl.kinds.binding import is_return
-from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.environment.binding import is_return
+from leptonctl.kinds.environment.kind import bindings
 from leptonctl.kinds.rules import sealed
 from tests.kinds.declared import applied, build, nodes_of, settled, sound
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.values import Json
-from leptonctl.kinds.schema_documents import BASE
+from leptonctl.kinds.schema import BASE
 from leptonctl.kinds.unbuilt import NOT_YET, NotYet, _offered
 from tests import projects
 from tests.kinds.declared import check

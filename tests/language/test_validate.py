@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.kinds.schema import BASE
 from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.fits import fits
 from leptonctl.language.validate import check_value, validate
 from leptonctl.project.compiled import compiled_checks
@@ -104,7 +105,7 @@ def test_what_is_not_implemented_is_refused_in_a_version() -> None:
     documents, _ = load(
         {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {explain: {importance: true}, import: null}\n  v2:\n"}
     )
-    assert [(p.span.line, p.span.column) for p in KINDS["Model"].unbuilt(documents[0]) if p.span] == [(4, 8)]
+    assert [(p.span.line, p.span.column) for p in unbuilt(documents[0], KINDS["Model"].not_yet) if p.span] == [(4, 8)]
 
 
 def test_all_mistakes_are_reported_together_and_rendered() -> None:
@@ -202,7 +203,7 @@ def test_parameters(params: str, expected: list[tuple[str, int, str, str]]) -> N
 def test_a_valid_value_imports_no_schema_library() -> None:
     code = (
         "import sys\n"
-        "from leptonctl.kinds.schema_documents import BASE\n"
+        "from leptonctl.kinds.schema import BASE\n"
         "from leptonctl.language.load import load\n"
         "from leptonctl.language.validate import check_value, validate\n"
         f"documents, problems = load({{'a.yaml': {PROJECT!r}, 'b.yaml': {HEAD['Model']!r}, 'c.yaml': {HEAD['Dataset']!r}}}, list(BASE))\n"

@@ -9,8 +9,8 @@ import pytest
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.state import Verdict
-from leptonctl.kinds.gate_rules import NOTHING_BOUND
-from leptonctl.kinds.gates import NOT_NEEDED
+from leptonctl.kinds.environment.gate_rules import NOTHING_BOUND
+from leptonctl.kinds.environment.gates import NOT_NEEDED
 from leptonctl.views.history import render_text
 from leptonctl.views.plan_json import judgement_to_json, plan_to_json, verdict_to_json
 from leptonctl.views.plan_markdown import render as render_markdown

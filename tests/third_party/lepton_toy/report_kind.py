@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import did_you_mean, error
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Node, Op, Step
 from leptonctl.kinds.kind import Declarations, Kind
-from leptonctl.kinds.model import models
+from leptonctl.kinds.model.kind import models
 from leptonctl.language.resolve import whole
 from leptonctl.spi import Bench, Needs, Produced
 

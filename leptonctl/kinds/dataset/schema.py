@@ -1,0 +1,204 @@
+"""Every key of a Dataset, as JSON Schema. Data only."""
+
+from leptonctl.core.dates import PARTS
+from leptonctl.kinds.dataset.schema_reading import READING
+from leptonctl.kinds.schema_parts import (
+    DESCRIPTION,
+    DIGEST_PATTERN,
+    SCALAR,
+    block,
+    choice,
+    document,
+    flag,
+    forbidden,
+    integer,
+    kind,
+    name,
+    number,
+    secret,
+    string,
+    strings,
+    table,
+    versioned,
+    words,
+)
+from leptonctl.spi.learning import Schema
+
+COLUMN = block(
+    "The contract of one column. What is left out is inferred.",
+    {
+        "type": choice("What its cells hold.", ["number", "integer", "boolean", "string", "date", "datetime"]),
+        "ignore": flag("Nobody reads the column: it is no feature, and requests and input files may have it or not.", default=False),
+        "min": number("Smallest value allowed."),
+        "max": number("Largest value allowed."),
+        "values": {
+            "description": "All values allowed.",
+            "type": "array",
+            "items": {"description": "A value.", "type": SCALAR},
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        "missing": {"description": "Fill value for missing cells, in the data and in requests.", "type": SCALAR},
+        "nullable": {"description": "Whether a cell may be missing. Default: inferred from the data.", "type": "boolean"},
+        "unique": flag("No two rows may have the same value.", default=False),
+        "pattern": string(
+            "A regular expression that each text matches as a whole, without look-around and back references, so that it takes linear "
+            "time. Not checked on requests.",
+            minLength=1,
+            maxLength=200,
+            examples=["[A-Z]{2}[0-9]{6}"],
+        ),
+        "max_missing": number("Largest share of cells that may be missing, after filling.", minimum=0, maximum=1),
+        "min_share": number("Of the target: the smallest share of the rows that each class must have.", exclusiveMinimum=0, maximum=0.5),
+        "min_date": string(
+            "Of a column of dates: the earliest one allowed, in ISO 8601. Not checked on requests.", examples=["2020-01-01"]
+        ),
+        "max_date": string("Of a column of dates: the latest one allowed, in ISO 8601. Not checked on requests."),
+        "when_true": words("The words that mean true, in any case; requests may use them too. Default: true, yes and 1.", "Ja"),
+        "when_false": words("The words that mean false, in any case. Default: false, no and 0.", "Nein"),
+        "format": string(
+            "How the dates are written, in the directives of `strptime`: %Y %m %d %H %M %S and others. Default: ISO 8601.",
+            minLength=1,
+            maxLength=200,
+            examples=["%d.%m.%Y %H:%M"],
+        ),
+        "parts": {
+            "description": "The parts of a date that are features, named as in `COLUMN.year`; requests carry the date as text.",
+            "type": "array",
+            "items": choice("A part.", [*PARTS]),
+            "minItems": 1,
+            "uniqueItems": True,
+            "examples": [["year", "month", "weekday", "hour"]],
+        },
+        "description": string("What the column means."),
+    },
+    dependencies={"when_true": ["when_false"], "when_false": ["when_true"]},
+)
+COLUMN["type"] = ["object", "null"]
+
+DIGEST = string(
+    "Digest of the file's bytes, or of the paths and digests of several files, written by `leptonctl pin`. Pins the version to this "
+    "content.",
+    pattern=DIGEST_PATTERN,
+)
+
+SPLIT = block(
+    "How rows are divided into training and test rows.",
+    {
+        "test": number("Share of the rows that are used for testing.", exclusiveMinimum=0, exclusiveMaximum=1, default=0.25),
+        "seed": integer("Seed of the random split.", minimum=0, maximum=2**32 - 1, default=0),
+        "stratify": {
+            "description": "Keep the shares of the classes equal in training and test rows. Default: true for classification.",
+            "type": "boolean",
+        },
+        "by": string("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
+        "column": string("Column whose cells say `train` or `test`.", minLength=1),
+        "time": string("Split by this column of times or numbers: the newest rows are the test rows.", minLength=1),
+    },
+    dependencies={
+        "by": {"properties": {k: forbidden(f"`{k}` cannot be combined with `by`") for k in ("seed", "stratify", "column")}},
+        "column": {"properties": {k: forbidden(f"`{k}` cannot be combined with `column`") for k in ("test", "seed", "stratify")}},
+        "time": {"properties": {k: forbidden(f"`{k}` cannot be combined with `time`") for k in ("seed", "stratify", "by", "column")}},
+    },
+    examples=[
+        {"test": 0.25, "seed": 7, "stratify": True},
+        {"test": 0.25, "by": "message_id"},
+        {"column": "part"},
+        {"test": 0.2, "time": "received"},
+    ],
+)
+
+PATH = string("A file, a folder or a glob, relative to the project folder.", minLength=1)
+
+_DATASET: dict[str, Schema] = {
+    "kind": kind("Dataset"),
+    "name": name("dataset"),
+    "description": DESCRIPTION,
+    "source": {
+        "description": "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines. Or several of one format, "
+        "read as one table: a list, a folder, or a glob.",
+        "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1, "uniqueItems": True}],
+        "examples": ["data/mail.csv", "data/mail-*.csv", ["data/a.csv", "data/b.csv"]],
+    },
+    "append": {
+        "description": "What else the version is read from, after its source: another version of this dataset, or a file.",
+        "type": "array",
+        "items": block(
+            "One of the two.",
+            {"version": string("A version of this dataset, read as it declares.", minLength=1), "file": PATH},
+            minProperties=1,
+            maxProperties=1,
+        ),
+        "minItems": 1,
+        "examples": [[{"version": "2024-06"}, {"file": "data/more.csv"}]],
+    },
+    "digest": DIGEST,
+    **READING,
+    "target": string(
+        "The column to predict. Clustering and anomaly need none; if there is one, their metrics compare with it.",
+        minLength=1,
+    ),
+    "target_missing": choice(
+        "What becomes of rows without a target: `drop` leaves them out and counts them, `error` refuses the data.",
+        ["drop", "error"],
+        default="error",
+    ),
+    "id": string(
+        "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",
+        minLength=1,
+        examples=["message_id"],
+    ),
+    "columns": table(
+        "The contract: checked when data is read, at training and on every request.",
+        COLUMN,
+        examples=[{"age": {"type": "integer", "min": 0, "max": 130}}],
+    ),
+    "checks": {
+        "description": "Rules that every row must meet, as comparisons of its cells. A missing cell breaks no comparison.",
+        "type": "array",
+        "items": block(
+            "One rule.",
+            {
+                "rule": string(
+                    "Such as `start <= end`, `total == net + tax`, `age is not missing or kind in ['a', 'b']`. A column whose name is no "
+                    "word stands in backquotes.",
+                    minLength=1,
+                    maxLength=500,
+                ),
+                "severity": choice("`fail` refuses the data, `warn` counts the rows.", ["warn", "fail"], default="fail"),
+            },
+            required=["rule"],
+        ),
+        "minItems": 1,
+        "examples": [[{"rule": "start <= end", "severity": "warn"}]],
+    },
+    "privacy": block(
+        "Columns that must not be learned from, or not be stored in the clear.",
+        {
+            "drop": strings("Columns that are left out.", "A column."),
+            "hash": strings("Columns whose cells are replaced by a keyed hash (HMAC).", "A column."),
+            "key": secret("The key of the hash."),
+            "key_id": string("Name of the key. Part of the identity of the prepared rows; the key itself is not.", minLength=1),
+        },
+        dependencies={"hash": ["key", "key_id"]},
+    ),
+    "split": SPLIT,
+    "test": block(
+        "A separate file of test rows, in place of `split`.",
+        {"source": string("The file of test rows, relative to the project folder.", minLength=1), "digest": DIGEST},
+        required=["source"],
+    ),
+}
+DATASET = document(
+    "Dataset",
+    "Data to learn from: its files, the contract of its columns, and its split.",
+    {
+        **_DATASET,
+        "versions": versioned(
+            "The versions by name, at least one. A version overrides any key of the base block; null removes a key.",
+            _DATASET,
+            {"2024-06": {"source": "data/mail-2024-06.csv"}},
+        ),
+    },
+    ["name", "versions"],
+)

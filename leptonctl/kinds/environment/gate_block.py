@@ -1,0 +1,156 @@
+"""The `gates:` block of an environment, read for one model. Pure."""
+
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
+from math import isfinite
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.gate import Gate
+from leptonctl.core.values import Json, Path
+from leptonctl.kinds.environment.gate_rules import ASSUME, COMPARABLE, COMPARE, Rule, find_rule, own_metrics, rules_for
+from leptonctl.kinds.model.version import Model
+from leptonctl.language.resolve import Declared
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Metric
+
+PERCENT = 100
+
+
+def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
+    """The gates of an environment that guard this model. Each problem with them is added to `problems` once."""
+    for at, pattern, block in _blocks(declared):
+        if not fnmatchcase(model.declared.name, pattern):
+            continue
+        for metric, limits in block.items():
+            if not isinstance(limits, dict):
+                continue
+            problem = _wrong_metric(declared, (*at, metric), metric, model, catalog)
+            if problem is not None:
+                _add_once(problems, problem)
+            else:
+                provider = catalog.metrics.get((model.task, metric))
+                yield from _gates(declared, (*at, metric), metric, provider, limits, problems)
+
+
+def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
+    """Errors for gates whose models are not declared: with a misspelled name, the environment would be unguarded."""
+    for at, pattern, _ in _blocks(declared):
+        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in models):
+            detail = f"there are gates for `{pattern}`, but no model has this name"
+            span = declared.at(*at, "models")
+            yield error(
+                "unknown-model", "Environment names a model that is not declared", detail, span=span, hint=did_you_mean(pattern, models)
+            )
+
+
+def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
+    """Where each group of gates is written, the glob of the models it is for, and its limits by metric."""
+    gates = declared.fields.get("gates")
+    if isinstance(gates, dict):
+        yield ("gates",), "*", gates
+    elif isinstance(gates, list):
+        for index, block in enumerate(cast("list[dict[str, Json]]", gates)):
+            yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
+
+
+def _gates(
+    declared: Declared, at: Path, metric: str, provider: Metric | None, limits: dict[str, Json], problems: list[Diagnostic]
+) -> Iterator[Gate]:
+    assume = limits.get(COMPARABLE) == ASSUME
+    rules = {name: find_rule(metric, name) for name in limits if name != COMPARABLE}
+    if COMPARABLE in limits and not any(rule is not None and rule.evidence == COMPARE for rule in rules.values()):
+        _add_once(problems, _nothing_compared(declared, (*at, COMPARABLE), metric))
+    for name, rule in rules.items():
+        limit, span = limits[name], declared.at(*at, name)
+        if rule is None:
+            _add_once(problems, _unknown_rule(declared, (*at, name), metric, name))
+        elif isinstance(limit, int | float) and not isinstance(limit, bool):
+            detail = impossible(rule, metric, float(limit), provider) or (_contradiction(metric, limits) if name == "max" else "")
+            if detail:
+                summary, hint = "Gate has a limit that no value can be measured against", _limit_hint(float(limit), provider)
+                _add_once(problems, error("impossible-limit", summary, detail, span=span, hint=hint))
+            else:
+                yield Gate(metric=metric, rule=name, limit=float(limit), span=span, assume=assume and rule.evidence == COMPARE)
+
+
+def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -> str:
+    """Why a limit never holds a version, or always does; "" when it can decide."""
+    if not isfinite(limit):
+        return f"the limit of {metric} is not a finite number"
+    least, most = (provider.least, provider.most) if provider is not None else (rule.least, rule.most)
+    if rule.evidence == COMPARE and provider is not None:
+        most = None if least is None or most is None else most - least
+        least = 0.0
+    if (least is None or limit >= least) and (most is None or limit <= most):
+        return ""
+    measured = rule.label(metric)
+    if least is not None and most is not None:
+        return f"{measured} is between {least:g} and {most:g}"
+    return f"{measured} is never below {least:g}" if most is None else f"{measured} is never above {most:g}"
+
+
+def _contradiction(metric: str, limits: Mapping[str, Json]) -> str:
+    """Why nothing meets `min` and `max` both; "" when something can."""
+    low, high = limits.get("min"), limits.get("max")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        return f"no {metric} is at least {low:g} and at most {high:g}"
+    return ""
+
+
+def _limit_hint(limit: float, provider: Metric | None) -> str:
+    if provider is not None and provider.most == 1 and 1 < limit <= PERCENT:
+        return f"write {limit / PERCENT:g} for {limit:g} percent"
+    return "write a limit that the metric can miss"
+
+
+def _nothing_compared(declared: Declared, at: Path, metric: str) -> Diagnostic:
+    return error(
+        "unknown-rule",
+        "Gate has a rule that does not exist",
+        f"`{COMPARABLE}` is for gates that compare with the version bound now, and this one on {metric} does not",
+        span=declared.key_at(*at),
+        hint=f"remove `{COMPARABLE}`",
+    )
+
+
+def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catalog: Catalog) -> Diagnostic | None:
+    """The error when no gate can guard this metric of the model, else None."""
+    if metric in own_metrics():
+        return None
+    provider = catalog.metrics.get((model.task, metric))
+    if provider is None:
+        other_tasks = sorted(task for task, name in catalog.metrics if name == metric)
+        detail = (
+            f"{metric} is for {' and '.join(other_tasks)}; the task of model {model.declared.name} is {model.task}"
+            if other_tasks
+            else f"no metric for {model.task} has this name"
+        )
+        summary = "Gate names a metric that this model does not have"
+        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _gate_metrics(model, catalog)))
+    if provider.score is None:
+        hint = did_you_mean(metric, _gate_metrics(model, catalog))
+        detail = f"{metric} is not one number"
+        return error("no-number", "Gate names a curve or matrix", detail, span=declared.key_at(*at), hint=hint)
+    return None
+
+
+def _unknown_rule(declared: Declared, at: Path, metric: str, name: str) -> Diagnostic:
+    known = rules_for(metric)
+    return error(
+        "unknown-rule",
+        "Gate has a rule that does not exist",
+        f"a gate on {metric} has no `{name}`",
+        span=declared.key_at(*at),
+        hint=f"write `{known[0].name}`: {known[0].limit}" if len(known) == 1 else did_you_mean(name, (r.name for r in known)),
+    )
+
+
+def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
+    """The metrics that a gate on this model may name."""
+    return [*own_metrics(), *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
+
+
+def _add_once(problems: list[Diagnostic], problem: Diagnostic) -> None:
+    if problem not in problems:
+        problems.append(problem)

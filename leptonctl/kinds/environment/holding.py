@@ -1,0 +1,194 @@
+"""Why a binding does not move: a gate, a withdrawal, a freeze, or another binding that it moves together with. Pure.
+
+The same at plan time and under the lock of the environment, so that a plan shows the hold that its apply would meet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from leptonctl.core.address import parse
+from leptonctl.core.change import Change, Keep, Remove
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import replace
+from leptonctl.core.gate import Hold, HoldKind, Judgement
+from leptonctl.core.holds import Freeze, HeldBinding, Withdrawal
+from leptonctl.core.state import Served, State
+from leptonctl.core.values import Span
+from leptonctl.kinds.environment.binding import Readmit
+from leptonctl.kinds.environment.gates import refusal
+from leptonctl.kinds.environment.kind import Environment
+
+PROBLEMS: dict[HoldKind, Diagnostic] = {
+    "gate": error("gate-failed", "A version did not pass a gate"),
+    "withdrawn": error("withdrawn", "A version was withdrawn from this environment"),
+    "frozen": error("frozen-environment", "The environment is frozen"),
+}
+ROLLBACK = "rollback"
+
+
+def hold_of(
+    change: Change,
+    state: State | None,
+    *,
+    judgements: Iterable[Judgement] = (),
+    withdrawals: Sequence[Withdrawal] = (),
+    package: str | None = None,
+    returning: bool = False,
+) -> Hold | None:
+    """Why a change of an environment does not move, or None when it does. `judgements`: those that count against it."""
+    moves = (change.before, change.before_version) != (change.after, change.after_version)
+    if returning and moves:
+        return None
+    place = parse(change.address)
+    freeze = state.frozen.get(place.name) if state else None
+    holds: list[Hold] = []
+    if freeze is not None:
+        holds.append(Hold(kind="frozen", reason=_frozen(place.name, freeze), hint=f"leptonctl unfreeze {place.name}"))
+    holds += [_withdrawn(change, withdrawal) for withdrawal in withdrawals]
+    failed = [] if returning else [judgement for judgement in judgements if judgement.passed is not True]
+    if failed:
+        kind: HoldKind = "not_comparable" if all(j.held == "not_comparable" for j in failed) else "gate"
+        hint = "bind another version, or change the gate in a reviewed commit"
+        holds.append(Hold(kind=kind, reason=refusal(failed), hint=hint))
+    if not holds:
+        return None
+    # each reason has its own way out, and none of them alone is enough
+    hint = "; and ".join(dict.fromkeys(hold.hint for hold in holds if hold.hint))
+    whole = replace(holds[0], reason="; ".join(hold.reason for hold in holds), hint=hint, package=package)
+    return since(whole, change, state)
+
+
+def since(hold: Hold, change: Change, state: State | None) -> Hold:
+    """The hold, with the time at which a run met it if it is unchanged since (protocols 9)."""
+    recorded = state.held.get(change.address) if state else None
+    if recorded is None or (recorded.digest, recorded.reason) != (change.after, hold.reason):
+        return hold
+    if None not in (recorded.package, hold.package) and recorded.package != hold.package:
+        return hold
+    return replace(hold, since=recorded.since)
+
+
+def together(changes: Sequence[Change], state: State | None) -> tuple[Change, ...]:
+    """The changes of an environment with `switch: together`: one that is held holds all."""
+    first = next((change for change in changes if change.hold is not None), None)
+    if first is None:
+        return tuple(changes)
+    return tuple(
+        change
+        if change.is_held or isinstance(change, Keep) or parse(change.address).member is None
+        else replace(change, hold=since(with_held(first.address), change, state))
+        for change in changes
+    )
+
+
+def with_held(address: str) -> Hold:
+    """The hold of a binding that moves only together with another one."""
+    return Hold(kind="together", reason=f"{address}, which moves together with it, is held")
+
+
+def held_binding(change: Change, hold: Hold, at: str) -> HeldBinding:
+    """The hold as it is recorded; `at` is now."""
+    return HeldBinding(
+        version=change.after_version, digest=change.after, package=hold.package, kind=hold.kind, reason=hold.reason, since=hold.since or at
+    )
+
+
+def problem(change: Change, hold: Hold, span: Span | None) -> Diagnostic:
+    """What a run says of a hold: an error where it is new, a warning where an earlier run has met it."""
+    stays = "stays" if change.before_version is None else f"stays at {change.before_version}"
+    if change.before_version is None and not isinstance(change, Remove):
+        stays = "stays as it is" if parse(change.address).member is None else "stays unbound"
+    detail = f"{change.address} {stays}: {hold.reason}"
+    if hold.since:
+        detail += f" (held since {_when(hold.since)})"
+        return Diagnostic(id="still-held", severity="warning", summary="A binding is still held", detail=detail, span=span, hint=hold.hint)
+    return replace(PROBLEMS.get(hold.kind, PROBLEMS["gate"]), detail=detail, span=span, hint=hold.hint)
+
+
+def span_of_hold(hold: Hold, judgements: Iterable[Judgement], change: Change) -> Span | None:
+    """Where to report a hold: at the gate that failed, else at the binding."""
+    if hold.kind in ("gate", "not_comparable"):
+        span = next((j.gate.span for j in judgements if j.passed is not True and j.gate.span is not None), None)
+        if span is not None:
+            return span
+    return change.span
+
+
+def withdraws(change: Change, state: State | None, declared: Environment | None, command: str, package: str | None) -> bool:
+    """Whether a change marks what it leaves as withdrawn: each move of a rollback does, and a return by YAML where it is protected.
+
+    `package`: what is bound by the change. A return to something newer, that was withdrawn and readmitted, leaves nothing behind.
+    """
+    before = state.current.get(change.address) if state else None
+    if state is None or before is None or before.package is None or package == before.package:
+        return False
+    if isinstance(change, Remove):
+        # a model that came with what is rolled back
+        return command == ROLLBACK
+    if command == ROLLBACK:
+        # a package that is still to be built is another one if its recipe is
+        return package is not None or change.after != before.digest
+    place = parse(change.address)
+    record = state.environments.get(place.name)
+    protected = (declared is not None and declared.protected) or (record is not None and record.protected)
+    if not change.is_return or not protected or record is None:
+        return False
+    served: Mapping[str, Served] = record.served.get(place.member or "", {})
+    left, target = served.get(before.package), served.get(package or "")
+    return left is None or target is None or target.deployment < left.deployment
+
+
+def note_of_readmission(change: Change, readmit: Readmit) -> Diagnostic:
+    """What a plan says of a withdrawal that the YAML answers."""
+    place = parse(change.address)
+    return Diagnostic(
+        id="readmits",
+        severity="note",
+        summary="A withdrawn version is let back in",
+        detail=f"{change.after_version} of {place.member} comes back to {place.name} ({readmit.withdrawal}): {readmit.reason}",
+        span=change.span,
+    )
+
+
+def note_of_withdrawal(change: Change) -> Diagnostic:
+    """What a plan says of a package that it would withdraw."""
+    place = parse(change.address)
+    version = change.before_version or ""
+    return Diagnostic(
+        id="withdraws",
+        severity="note",
+        summary="A version is withdrawn",
+        detail=f"{version} of {place.member} does not come back to {place.name} before it is readmitted",
+        hint=readmit_command(place.name, place.member or "", version),
+    )
+
+
+def _frozen(name: str, freeze: Freeze) -> str:
+    return f"{name} is frozen since {_when(freeze.at)}{_by(freeze.by)}: {freeze.reason}"
+
+
+def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
+    place = parse(change.address)
+    how = "a rollback" if withdrawal.command == "rollback" else "a return"
+    former = withdrawal.version if withdrawal.model == place.member else f"{withdrawal.model} {withdrawal.version}"
+    as_ = f" (as {former})" if former != change.after_version else ""
+    why = f": {withdrawal.reason}" if withdrawal.reason else ""
+    return Hold(
+        kind="withdrawn",
+        reason=f"{change.after_version} was withdrawn{as_} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
+        hint=readmit_command(
+            place.name, (place.member or "") if change.after_version else withdrawal.model, change.after_version or withdrawal.version
+        ),
+    )
+
+
+def readmit_command(environment: str, model: str, version: str) -> str:
+    """The command that lets a withdrawn version back in."""
+    return f'leptonctl readmit {environment}/{model}@{version} --reason "…"'
+
+
+def _when(at: str) -> str:
+    return f"{at[:16].replace('T', ' ')} UTC"
+
+
+def _by(user: str | None) -> str:
+    return f" by {user}" if user else ""

@@ -1,0 +1,63 @@
+"""The lines that declare a version as it was recorded, also those of the versions that it goes on from. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from leptonctl.core.address import parse, version_of
+from leptonctl.core.change import Because
+from leptonctl.core.diff import becauses
+from leptonctl.core.frozen import replace
+from leptonctl.core.state import Recipe
+from leptonctl.core.values import Json, Node, Span
+from leptonctl.kinds.model.decision import DECIDES
+from leptonctl.kinds.model.recipes import recipe_keys
+from leptonctl.kinds.model.warm import KEY, key_before, name_before, written
+
+AFTER_TRAINING = frozenset(("export", *DECIDES))
+"""Fields of a version that no version which goes on from it depends on."""
+
+
+def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: Mapping[str, Recipe]) -> list[Because]:
+    """What is written otherwise than the recipe has it, in the version or in those that it goes on from.
+
+    `before`: the recipes of these, by train key. A version whose recipe is missing there is an edit without a path.
+    """
+    edits = [edit for because in becauses(recipe, node) if (edit := _as_written(because)) is not None]
+    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    parent = None if name is None else nodes.get(version_of("model", parse(node.address).name, name))
+    if parent is None or train is None or recipe_keys(parent.recipe).train == train:
+        return edits
+    if train not in before:
+        return [*edits, Because(path="", before=None, after=None, span=parent.span)]
+    return [*edits, *(edit for edit in edits_since(before[train], parent, nodes, before) if _first(edit) not in AFTER_TRAINING)]
+
+
+def keep_lines(edits: Sequence[Because]) -> str:
+    """The lines that declare a version as it was."""
+    return "; ".join(f"{_where(b.span)}{_line(b)}" for b in edits)
+
+
+def _as_written(edit: Because) -> Because | None:
+    """The edit of a recipe as one of the YAML, which has no key of the version before; None where that alone has changed."""
+    if edit.path == KEY:
+        return replace(edit, before=written({KEY: edit.before}), after=written({KEY: edit.after}))
+    return None if edit.path == f"{KEY}.train" else edit
+
+
+def _first(edit: Because) -> str:
+    return edit.path.partition(".")[0]
+
+
+def _where(span: Span | None) -> str:
+    return f"{span.file}:{span.line}: " if span is not None else ""
+
+
+def _line(edit: Because) -> str:
+    if not edit.path:
+        return "undo the edit of this version"
+    line = f"remove `{edit.path}`" if edit.before is None else f"write `{edit.path}: {_text(edit.before)}`"
+    return f"{line} (now {_text(edit.after)})"
+
+
+def _text(value: Json) -> str:
+    return "left out" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)

@@ -1,0 +1,237 @@
+"""`command:` of a model version: a program of the user instead of an algorithm. What its keys say and what is wrong with them.
+
+Pure, given the observed files. Nothing of it runs before the step `train`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.manifest import GRAPH_FILE, UNSUPERVISED
+from leptonctl.core.observed import SourceFacts, SourceKey
+from leptonctl.core.values import Json, Path, Place, Span, Step
+from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.model.imported import OPTIONS, option_conflicts, reads_files
+from leptonctl.language.resolve import DECIDED, LEARNED, TOLD, Declared, Project, override_for
+
+COMMAND, FILES, LIMITS, ALLOW = "command", "files", "limits", "allow"
+OUTPUT = "model.onnx"
+PREPARED = "prepared"
+"""The folder in which the program finds its rows."""
+OWN_VARIABLES = ("LEPTON_SEED", "HOME", "TMPDIR")
+UNITS = {"MiB": 2**20, "GiB": 2**30}
+
+Facts = Mapping[SourceKey, SourceFacts]
+
+
+def files(project: Project) -> Iterator[SourceKey]:
+    """Every file that a program of a version needs, to be observed before planning."""
+    for document in project.of("Model").values():
+        if reads_files(document):
+            yield from (SourceKey(path=path) for declared in project.versions(document) for _, path, _ in _listed(declared))
+
+
+def command_of(
+    declared: Declared, task: str, dataset: Dataset | None, project: Project, facts: Facts, problems: list[Diagnostic]
+) -> dict[str, Json] | None:
+    """The program with each file and its digest; None when it cannot run."""
+    written = cast("dict[str, Json]", declared.fields[COMMAND])
+    count = len(problems)
+    problems += _not_allowed(declared, project)
+    problems += [*_conflicts(declared, task, dataset), *_mistakes(declared, written)]
+    found = dict(_contents(declared, facts, problems))
+    output = _plain(str(written.get("output") or OUTPUT))
+    if output in found or (output or "").startswith(f"{PREPARED}/"):
+        detail = f"the program writes {output}, and it is there before the program runs"
+        problems.append(_conflict(declared.at(COMMAND, "output"), detail, "name another file under `output:`"))
+    if len(problems) > count:
+        return None
+    env = cast("dict[str, Json]", written.get("env") or {})
+    return {"run": written["run"], FILES: dict(sorted(found.items())), "output": output, "env": env}
+
+
+def limits_of(declared: Declared) -> dict[str, Json]:
+    """The limits in seconds and bytes; {} without any."""
+    limits = cast("dict[str, Json]", declared.fields.get(LIMITS) or {})
+    memory = str(limits.get("memory") or "")
+    size = int(memory[:-3]) * UNITS[memory[-3:]] if memory else None
+    return {name: value for name, value in (("seconds", limits.get("seconds")), ("memory", size)) if value is not None}
+
+
+def unused_limits(declared: Declared) -> Iterator[Diagnostic]:
+    """The limits of a version that no program makes. Those of a base block may be for other versions."""
+    if declared.fields.get(LIMITS) is None:
+        return
+    if ("versions", declared.version, LIMITS) in declared.document.values or not reads_files(declared.document):
+        yield _conflict(declared.key_at(LIMITS), "only a `command` can be limited yet, and this version has none", "remove the key")
+
+
+def file_origins(declared: Declared, command: Mapping[str, Json]) -> dict[Path, Span]:
+    """Where each file of the program is declared."""
+    found: dict[Path, Span] = {}
+    for at, path, _ in _listed(declared):
+        for name in cast("dict[str, Json]", command[FILES]):
+            if name == _plain(path) or _of_glob(name, path):
+                found.setdefault((COMMAND, FILES, name), declared.at(*at))
+    return found
+
+
+def command_steps(address: str, prepare: Place, prepare_key: str, train: Mapping[str, Json], key_fields: Mapping[str, Json],
+                  options: Mapping[str, Json], privacy: Json) -> tuple[Step, Step]:  # fmt: skip
+    """The run of the program, and the check of the file that it wrote, which makes the package."""
+    fields: dict[str, Json] = {"prepare": prepare_key, **key_fields}
+    key = digest({"op": COMMAND, **fields})
+    run = Step(
+        name="train", op=COMMAND, address=address, key=key, spec=key, fields=fields, own=dict(key_fields), inputs=train,
+        needs={"prepare": prepare}, kin=COMMAND,
+    )  # fmt: skip
+    of_export: dict[str, Json] = {"train": key, **options}
+    export_key = digest({"op": "import", **of_export})
+    inputs: dict[str, Json] = {name: train[name] for name in ("task", "target", "features")}
+    export = Step(
+        name="export", op="import", address=address, key=export_key, spec=export_key, fields=of_export,
+        own={**options, **inputs, "privacy": privacy}, inputs={**inputs, **options, "privacy": privacy},
+        needs={"prepare": prepare, "train": run.place}, kin=COMMAND, makes=GRAPH_FILE,
+    )  # fmt: skip
+    return run, export
+
+
+def recipe_keys_of(recipe: Mapping[str, Json], prepare: str, but: Sequence[str]) -> tuple[str, str]:
+    """The keys of `train` and `export`, from a recorded recipe."""
+    own = {name: value for name, value in recipe.items() if name not in but and name not in OPTIONS}
+    options = {name: recipe[name] for name in OPTIONS if recipe.get(name) is not None}
+    train = digest({"op": COMMAND, "prepare": prepare, **own})
+    return train, digest({"op": "import", "train": train, **options})
+
+
+def written_command(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
+    """What a version has to say over its base block to be made by this program again: with the digest of each file."""
+    fields: dict[str, Json] = {COMMAND: override_for(recipe[COMMAND], base.get(COMMAND))}
+    for name, silent in (("seed", 0), ("revision", 1), ("features", None)):
+        if recipe.get(name) != base.get(name, silent):
+            fields[name] = recipe.get(name)
+    for name in OPTIONS:
+        if recipe.get(name) != base.get(name):
+            fields[name] = override_for(recipe.get(name), base.get(name))
+    return fields
+
+
+def needed_program(declared: Declared, facts: Facts) -> Iterator[Diagnostic]:
+    """An error for each pinned file of a program that has to run, and that is gone or has other bytes."""
+    for at, path, pin in _listed(declared):
+        seen = facts.get(SourceKey(path=path), SourceFacts()).digest
+        if pin is None or seen == pin:
+            continue
+        state = f"has {seen[:19]}…, not {pin[:19]}…" if seen else "is gone"
+        detail, hint = f"{path} {state}, and the program needs it", "restore the file, or declare a new version for the new file"
+        yield error("source-changed", "A pinned file does not have its bytes", detail, span=declared.at(*at), hint=hint)
+
+
+def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
+    """Each declared path or glob of a version's program with where it stands, and its digest where it is pinned."""
+    command = declared.fields.get(COMMAND)
+    written = command.get(FILES) if isinstance(command, Mapping) else None
+    if isinstance(written, Mapping):
+        yield from (((COMMAND, FILES, path), path, str(pin)) for path, pin in written.items())
+    elif isinstance(written, Sequence) and not isinstance(written, str):
+        yield from (((COMMAND, FILES, place), path, None) for place, path in enumerate(written) if isinstance(path, str))
+
+
+def _contents(declared: Declared, facts: Facts, problems: list[Diagnostic]) -> Iterator[tuple[str, str]]:
+    """Each file with its digest. What is missing, lies elsewhere or is no file is a problem."""
+    for at, path, pin in _listed(declared):
+        span, plain = declared.at(*at), _plain(path)
+        seen = facts.get(SourceKey(path=path), SourceFacts())
+        if plain is None or seen.outside or (seen.problem is not None and seen.problem[0] == "outside-project"):
+            detail = f"{path} leads out of the project folder, and a program has only files of the project"
+            problems.append(
+                error("outside-project", "A path leaves the project folder", detail, span=span, hint="copy it into the project")
+            )
+        elif plain == PREPARED or plain.startswith(f"{PREPARED}/"):
+            detail = f"the folder {PREPARED}/ is the one in which the program finds its rows"
+            problems.append(_conflict(span, detail, "move the file into another folder"))
+        elif pin is not None:
+            yield plain, pin
+        elif seen.problem is not None or seen.digest is None:
+            name, summary, detail, hint = seen.problem or ("missing-file", "A path names no file", path, "")
+            problems.append(error(name, summary, detail, span=span, hint=_way(name, path) or hint))
+        elif seen.files and not _glob(path):
+            detail = f"{path} is a folder"
+            problems.append(error("not-a-file", "A path names no file", detail, span=span, hint=_way("not-a-file", path)))
+        else:
+            yield from ((_plain(name) or name, of) for name, of in seen.files or ((path, seen.digest),))
+
+
+def _way(name: str, path: str) -> str:
+    return f"write `{path.rstrip('/')}/**` for all files below it" if name == "not-a-file" else ""
+
+
+def _plain(path: str) -> str | None:
+    """The path without `.` and empty parts; None when it is not one inside the project."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return None if path.startswith("/") or ".." in parts or "\0" in path else "/".join(parts) or None
+
+
+def _glob(path: str) -> bool:
+    return not {*"*?["}.isdisjoint(path)
+
+
+def _of_glob(name: str, glob: str) -> bool:
+    """Whether a file lies in the folder in which the search for a glob begins."""
+    folder = _plain(re.split(r"[^/]*[*?\[]", glob, maxsplit=1)[0])
+    return _glob(glob) and name.startswith(f"{folder}/" if folder else "")
+
+
+def _not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:
+    if COMMAND not in cast("list[str]", project.settings.get(ALLOW) or []):
+        detail = "a command runs with your rights on whatever machine builds, and this project does not allow it"
+        hint = f"add `allow: [command]` to {project.document.file}, if you trust everyone who can change this project"
+        yield error("command-not-allowed", "Commands are not allowed here", detail, span=declared.key_at(COMMAND), hint=hint)
+
+
+def _conflict(span: Span, detail: str, hint: str) -> Diagnostic:
+    return error("command-conflict", "A key does not go with `command`", detail, span=span, hint=hint)
+
+
+def _conflicts(declared: Declared, task: str, dataset: Dataset | None) -> Iterator[Diagnostic]:
+    fields = declared.fields
+    for name in LEARNED:
+        if name not in TOLD and fields.get(name) is not None:
+            detail = f"the program decides how it learns, so that `{name}` has no meaning for it"
+            yield _conflict(declared.key_at(name), detail, f"remove `{name}`, or `command`")
+    for name in DECIDED:
+        if fields.get(name) is not None and (name == "calibrate" or isinstance(fields[name], Mapping)):
+            detail = f"`{name}` is fitted on folds of the training rows, and a command is run once, on all of them"
+            yield _conflict(declared.key_at(name), detail, "write the threshold as a number" if name == "threshold" else f"remove `{name}`")
+    evaluate, folds = fields.get("evaluate"), ("evaluate", "cross_validation")
+    own = ("versions", declared.version, *folds) in declared.document.values or declared.document.value.get(COMMAND) is not None
+    if isinstance(evaluate, Mapping) and evaluate.get("cross_validation") is not None and own:
+        detail = "a command is run once, on all training rows, and not on folds"
+        yield _conflict(declared.key_at(*folds), detail, "remove `cross_validation`")
+    if task in UNSUPERVISED:
+        yield _conflict(declared.at("task"), f"a model for {task} cannot come from a command", "write a classification or a regression")
+    for problem in option_conflicts(declared, task, dataset):
+        yield _conflict(cast("Span", problem.span), problem.detail, problem.hint) if problem.id == "import-conflict" else problem
+
+
+def _mistakes(declared: Declared, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    for name in ("run", FILES):
+        if not written.get(name):
+            detail = f"`{name}` is missing under `command`"
+            hint = "write `command: {run: [python, train.py], files: [train.py]}`"
+            yield error("missing-key", "A required key is missing", detail, span=declared.key_at(COMMAND), hint=hint)
+    run = cast("list[str]", written.get("run") or [])
+    if run and (not run[0].strip() or any("\0" in part for part in run)):
+        yield _conflict(declared.at(COMMAND, "run"), "`run` names no program", "write the program first: `run: [python, train.py]`")
+    if _plain(str(written.get("output") or OUTPUT)) is None:
+        detail, hint = "`output` is not a path in the folder of the program", "write a path such as `model.onnx`"
+        yield _conflict(declared.at(COMMAND, "output"), detail, hint)
+    for name, value in cast("dict[str, Json]", written.get("env") or {}).items():
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in str(value):
+            hint = "write letters, digits and `_`"
+            yield _conflict(declared.key_at(COMMAND, "env", name), "this is no name or value of an environment variable", hint)
+        elif name in OWN_VARIABLES:
+            hint = "write `seed:` in the version" if name == "LEPTON_SEED" else "remove it"
+            yield _conflict(declared.key_at(COMMAND, "env", name), f"leptonctl sets {name} itself", hint)

@@ -1,0 +1,51 @@
+"""The kind Model: resolves its versions and makes a node of each. Pure, given the catalog and the datasets."""
+
+from collections.abc import Iterator, Mapping
+
+from leptonctl.core.observed import SourceKey
+from leptonctl.core.values import Node, Place
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.model import command, imported, restore, steps, version, warm
+from leptonctl.kinds.model.schema import MODEL
+from leptonctl.kinds.model.version import Model
+from leptonctl.kinds.unbuilt import not_yet
+from leptonctl.language.resolve import Project
+
+
+def files(project: Project) -> Iterator[SourceKey]:
+    """The files that versions import, and those of their programs."""
+    yield from imported.files(project)
+    yield from command.files(project)
+
+
+def models(declarations: Declarations) -> Mapping[str, Model]:
+    """All model versions by `name@version`."""
+    return declarations.of("Model")
+
+
+def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
+    """All model versions by `name@version`, and what is wrong with them."""
+    known, recalled = datasets(declarations), restore.recall(declarations)
+    versions, problems = version.versions_of(declarations.project, known, declarations.catalog, recalled, declarations.facts)
+    return warm.with_parents(versions, problems, declarations.catalog)
+
+
+def built(declarations: Declarations) -> Iterator[Node]:
+    """The nodes of all versions, bound or not."""
+    for model in models(declarations).values():
+        rows = declarations.built[model.dataset.address].digest
+        recalled = model.recalled(rows) if model.recalled is not None else None
+        yield recalled or steps.node(model, rows, _parent_rows(model, declarations))
+
+
+def _parent_rows(model: Model, declarations: Declarations) -> Place | None:
+    """The prepare step of the version that this one goes on from, None when it begins anew."""
+    parent = model.warm.parent if model.warm is not None else None
+    if parent is None:
+        return None
+    shared = parent.prepare.key == declarations.built[parent.dataset.address].digest
+    return (parent.dataset.address if shared else parent.address), "prepare"
+
+
+KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=not_yet("Model", MODEL), files=files, declare=declare, built=built)

@@ -1,0 +1,48 @@
+"""The parameters that a version is trained with: those it declares, or what is left of them to a search. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.values import Json
+from leptonctl.kinds.model.search import SEARCH, Wanted, dropped_search, search_of, searched
+from leptonctl.kinds.settings import without_defaults
+
+
+class Learned(Frozen):
+    """`params`: with defaults, without what is searched. `key_fields`: what of them, and of the search, enters the train key.
+    `search`: as in `Model`.
+    """
+
+    params: Mapping[str, Json]
+    key_fields: Mapping[str, Json]
+    search: Mapping[str, Json]
+    warnings: tuple[Diagnostic, ...]
+
+
+def params_of(wanted: Wanted, evaluate: Mapping[str, Json]) -> tuple[Learned, list[Diagnostic]]:
+    """The parameters of a version, and the errors in them."""
+    warnings = [*dropped_search(wanted.declared)]
+    if wanted.declared.fields.get(SEARCH) is None:
+        differing = without_defaults(wanted.params, wanted.trainer.params)
+        plain = Learned(params=wanted.params, key_fields={"params": differing}, search={}, warnings=tuple(warnings))
+        return plain, [*_conflicts(wanted)]
+    search, found = search_of(wanted, evaluate)
+    warnings += [problem for problem in found if problem.severity == "warning"]
+    names = searched(wanted.declared)
+    params = {name: value for name, value in wanted.params.items() if name not in names}
+    schemas = {name: schema for name, schema in wanted.trainer.params.items() if name not in names}
+    fields: dict[str, Json] = {"params": without_defaults(params, schemas), SEARCH: dict(search.spec) if search else None}
+    learned = Learned(params=params, key_fields=fields, search=search.to_json() if search else {}, warnings=tuple(warnings))
+    return learned, [problem for problem in found if problem.severity == "error"]
+
+
+def _conflicts(wanted: Wanted) -> Iterator[Diagnostic]:
+    """Why these parameters cannot be exported, or cannot be combined."""
+    trainer, span = wanted.trainer, wanted.declared.key_at("params")
+    if trainer.refuse is not None and (reason := trainer.refuse(wanted.params)):
+        summary = "These parameters cannot be exported faithfully"
+        yield error("cannot-export", summary, reason, span=span, hint="change the parameter")
+    if trainer.conflict is not None and (reason := trainer.conflict(wanted.params)):
+        summary, hint = "These parameters exclude each other", "change one of them"
+        yield error("parameter-conflict", summary, f"{trainer.name}: {reason}", span=span, hint=hint)

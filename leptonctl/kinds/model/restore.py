@@ -1,0 +1,171 @@
+"""Documents, versions, models and nodes from outlines. They equal those that the files give; what is large is computed on request. Pure."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from leptonctl.core.address import version_of as address_of
+from leptonctl.core.deferred import Deferred
+from leptonctl.core.frozen import replace
+from leptonctl.core.values import Document, Node, Span, Step
+from leptonctl.kinds.dataset.version import datasets
+from leptonctl.kinds.kind import Declarations
+from leptonctl.kinds.model import steps
+from leptonctl.kinds.model.outline import KIND, FileOutline, Shape, VersionOutline, taken_from
+from leptonctl.kinds.model.version import Model, version_of
+from leptonctl.language.load import documents_of
+from leptonctl.language.resolve import Declared, versions
+from leptonctl.language.template import render
+
+
+@dataclass(kw_only=True, eq=False)
+class _File:
+    """The documents of a file, read when one of them is looked at."""
+
+    file: str
+    text: str
+    kinds: Collection[str]
+
+    @cached_property
+    def documents(self) -> list[Document]:
+        return documents_of(self.file, self.text, self.kinds)
+
+    def part(self, part: tuple[int, str]) -> Any:
+        number, name = part
+        return getattr(self.documents[number], name)
+
+
+def restore_documents(file: str, text: str, outline: FileOutline, kinds: Collection[str]) -> tuple[Document, ...]:
+    """The documents of a file as written."""
+    part = _File(file=file, text=text, kinds=kinds).part
+    return tuple(
+        Document(
+            kind=KIND, name=one.name, file=file, outline=one.versions,
+            value=Deferred(part, (i, "value")), keys=Deferred(part, (i, "keys")), values=Deferred(part, (i, "values")),
+        )
+        for i, one in enumerate(outline.documents)
+    )  # fmt: skip
+
+
+def fill(document: Document, project: Document) -> Document:
+    """A restored document with its templates filled in."""
+
+    def filled(_: object) -> Mapping[str, Any]:
+        return render((project, replace(document, value=dict(document.value))))[0][1].value
+
+    return replace(document, value=Deferred(filled))
+
+
+@dataclass(kw_only=True, eq=False)
+class _Versions:
+    """The versions of a restored document, merged when one of them is looked at."""
+
+    document: Document
+
+    @cached_property
+    def merged(self) -> tuple[Declared, ...]:
+        return versions(self.document)
+
+    def part(self, part: tuple[int, str]) -> Any:
+        number, name = part
+        return getattr(self.merged[number], name)
+
+
+def restore_versions(document: Document, shapes: Sequence[Shape]) -> tuple[Declared, ...]:
+    """The versions of a restored document."""
+    part = _Versions(document=document).part
+    return tuple(
+        Declared(
+            name=document.name, version=one.version, document=document, outline=(one, shapes[one.shape]),
+            span=Span(file=document.file, line=one.at[0], column=one.at[1], end_column=one.at[2]),
+            fields=Deferred(part, (i, "fields")), origins=Deferred(part, (i, "origins")), keys=Deferred(part, (i, "keys")),
+        )
+        for i, one in enumerate(document.outline or ())
+    )  # fmt: skip
+
+
+def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
+    """The model of a version as its outline has it. None when it has none, or when its dataset is not as it was."""
+    known, holds = datasets(declarations), dict[int, bool]()
+
+    def is_as_it_was(shape: Shape) -> bool:
+        dataset = known.get(shape.dataset)
+        if dataset is None or taken_from(dataset) != shape.data:
+            return False
+        return not shape.alone or len(cast("Mapping[str, Any]", dataset.declared.document.value["versions"])) == 1
+
+    def model(declared: Declared) -> Model | None:
+        if declared.outline is None:
+            return None
+        outline, shape = declared.outline
+        if outline.shape not in holds:
+            holds[outline.shape] = is_as_it_was(shape)
+        if not holds[outline.shape]:
+            return None
+        return _Recalled(declared=declared, outline=outline, shape=shape, declarations=declarations).model
+
+    return model
+
+
+@dataclass(kw_only=True, eq=False)
+class _Recalled:
+    """A model and its node, restored."""
+
+    declared: Declared
+    outline: VersionOutline
+    shape: Shape
+    declarations: Declarations
+
+    @property
+    def model(self) -> Model:
+        shape, part = self.shape, self.part
+        return Model(
+            address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
+            dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
+            train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"),
+            decides=Deferred(part, "decides"), search=Deferred(part, "search"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
+            positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
+        )  # fmt: skip
+
+    @cached_property
+    def whole(self) -> Model:
+        declarations = self.declarations
+        found, _ = version_of(self.declared, datasets(declarations), declarations.project, declarations.catalog)
+        assert found is not None, "an outline is made only of what is sound"
+        return found
+
+    def part(self, name: str) -> Any:
+        return getattr(self.whole, name)
+
+    @cached_property
+    def whole_node(self) -> Node:
+        return steps.node(self.whole, self.shape.rows)
+
+    def part_of_node(self, part: str | tuple[int, str]) -> Any:
+        if isinstance(part, str):
+            return getattr(self.whole_node, part)
+        number, name = part
+        return getattr(self.whole_node.steps[number], name)
+
+    def node(self, rows: str) -> Node | None:
+        """The node, if the dataset's has this digest."""
+        if self.shape.rows != rows:
+            return None
+        outline, part = self.outline, self.part_of_node
+        return Node(
+            address=address_of("model", self.declared.name, self.declared.version), digest=outline.digest,
+            declaration=outline.declaration, span=self.declared.span, needs=self.shape.needs, steps=tuple(self._steps()),
+            recipe=Deferred(part, "recipe"), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
+        )  # fmt: skip
+
+    def _steps(self) -> Iterator[Step]:
+        own, part = address_of("model", self.declared.name, self.declared.version), self.part_of_node
+        for number, (one, key, spec) in enumerate(zip(self.shape.steps, self.outline.keys, self.outline.specs, strict=True)):
+            yield Step(
+                name=one.name, op=one.op, address=one.address or own, key=key, spec=spec or key or "", reads=one.reads,
+                needs={role: (address or own, name) for role, (address, name) in one.needs},
+                given=dict(one.given), kin=one.kin, effect=one.effect, makes=one.makes,
+                fields=Deferred(part, (number, "fields")), inputs=Deferred(part, (number, "inputs")),
+                own=Deferred(part, (number, "own")) if one.owns else None, fills=dict(one.fills), decides=one.decides,
+            )  # fmt: skip

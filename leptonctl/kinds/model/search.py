@@ -1,0 +1,284 @@
+"""`search:` of a model version: checks it against the algorithm, fills in defaults, and lists the trials. Pure."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, cast
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.numbers import typed
+from leptonctl.core.values import Json
+from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
+from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
+from leptonctl.kinds.model.weights import CLASS_WEIGHT
+from leptonctl.kinds.settings import without_defaults
+from leptonctl.language.fits import fits
+from leptonctl.language.resolve import Declared, resets_params
+from leptonctl.language.validate import check_value
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Params, Trainer
+
+METRICS = {"classification": "accuracy", "regression": "r2"}
+"""The metric that a search optimises when it names none."""
+BETWEEN = 0.6180339887
+"""Where between the ends of a range it is asked whether the parameter takes numbers that are not whole."""
+SEARCH = "search"
+
+
+class Search(Frozen):
+    """A search with all defaults. `spec`: what enters keys and the recipe, as it may be written in YAML. `trials`: the combinations of
+    the first rung, each `{chosen, params}`: what is searched, and all parameters that differ from their defaults. `rungs`: how many
+    combinations each rung of a halving has; one for other methods.
+    """
+
+    spec: Mapping[str, Json]
+    trials: tuple[Mapping[str, Json], ...]
+    rungs: tuple[int, ...]
+    greater_is_better: bool
+
+    def to_json(self) -> dict[str, Json]:
+        """The form in which a model carries it."""
+        return {
+            "spec": dict(self.spec),
+            "trials": [dict(trial) for trial in self.trials],
+            "rungs": list(self.rungs),
+            "greater_is_better": self.greater_is_better,
+        }
+
+
+class Wanted(Frozen):
+    """What a search is for: the version, its trainer, and its `params` with defaults, of which the searched ones do not count."""
+
+    declared: Declared
+    task: str
+    trainer: Trainer
+    params: Mapping[str, Json]
+    catalog: Catalog
+
+    @property
+    def seed(self) -> int:
+        return int(cast("int", self.declared.fields.get("seed", 0)))
+
+    def problem(self, summary: str, detail: str, *path: str | int, hint: str = "") -> Diagnostic:
+        return error("bad-search", summary, detail, span=self.declared.at(SEARCH, *path), hint=hint)
+
+
+def searched(declared: Declared) -> frozenset[str]:
+    """The parameters that a version searches."""
+    search = declared.fields.get(SEARCH)
+    parameters = search.get("parameters") if isinstance(search, dict) else None
+    return frozenset(parameters) if isinstance(parameters, dict) else frozenset()
+
+
+def search_of(wanted: Wanted, evaluate: Mapping[str, Json]) -> tuple[Search | None, list[Diagnostic]]:
+    """The search of a version, None when it has none or it is not sound, and what is wrong with it or, as a warning, left out."""
+    written = wanted.declared.fields.get(SEARCH)
+    if not isinstance(written, dict):
+        return None, []
+    if wanted.task not in METRICS:
+        detail = f"a trial is a cross-validation against known targets, which {wanted.task} has not"
+        hint = "write a version for each choice and compare them: `leptonctl leaderboard MODEL`"
+        return None, [wanted.problem("This task cannot be searched", detail, hint=hint)]
+    problems = [*_method_problems(wanted, written), *_space_problems(wanted, written)]
+    metric, unknown = _metric(wanted, written)
+    problems += unknown
+    if problems:
+        return None, problems
+    spec = _spec(wanted, written, metric, evaluate)
+    trials, problems = _trials(wanted, spec)
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    rungs = _rungs(len(trials), int(cast("int", spec["factor"]))) if spec["method"] == "halving" else (len(trials),)
+    greater = wanted.catalog.metrics[(wanted.task, metric)].greater_is_better
+    return Search(spec=spec, trials=trials, rungs=rungs, greater_is_better=bool(greater)), problems
+
+
+def _method_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    method, space = written.get("method", "grid"), written.get("parameters")
+    if not isinstance(space, dict) or not space:
+        hint = "add `parameters: {NAME: [VALUE, VALUE]}`"
+        yield wanted.problem("A search names no parameters", "`parameters` is missing: what is searched", hint=hint)
+        return
+    if method == "grid" and "trials" in written:
+        detail = "a grid tries every combination, so it takes no number of trials"
+        yield wanted.problem("A grid has no `trials`", detail, "trials", hint="remove `trials`, or write `method: random`")
+    if method != "halving" and "factor" in written:
+        detail = "only a halving has rungs"
+        yield wanted.problem("`factor` is for halving", detail, "factor", hint="remove `factor`, or write `method: halving`")
+    ranges = [name for name, of in space.items() if is_range(of)]
+    if method == "grid" and ranges:
+        detail = f"{ranges[0]} is a range, which has no end of values"
+        hint = "list its values, or write `method: random`"
+        yield wanted.problem("A grid takes lists of values", detail, "parameters", ranges[0], hint=hint)
+
+
+def _space_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    """What is wrong with the values and ranges, each at its place."""
+    space = written.get("parameters")
+    for name, of in space.items() if isinstance(space, dict) else ():
+        schema = wanted.trainer.params.get(name)
+        inner: dict[str, Any] = {"type": "array", "items": schema}
+        if is_range(of):
+            inner = {"type": "object", "additionalProperties": {"type": "array", "items": schema}}
+        properties = {name: inner} if schema is not None else dict(wanted.trainer.params)
+        check = {"type": "object", "properties": properties, "additionalProperties": False}
+        at = (SEARCH, "parameters")
+        found = check_value({name: of}, check, wanted.declared, at, what=f"algorithm {wanted.trainer.name}", parameters=True)
+        yield from found
+        if found or schema is None:
+            continue
+        if name == CLASS_WEIGHT and wanted.declared.fields.get(CLASS_WEIGHT) is not None:
+            detail, hint = "`class_weight` of the model says it for every trial", "remove one of the two"
+            yield wanted.problem("A searched parameter is declared already", detail, "parameters", name, hint=hint)
+            continue
+        yield from _range_problems(wanted, name, of, schema) if is_range(of) else _list_problems(wanted, name, of, schema)
+
+
+def _list_problems(wanted: Wanted, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    seen: list[Json] = []
+    for place, item in enumerate(cast("list[Json]", of)):
+        value = typed(item, schema)
+        if any(value == other and type(value) is type(other) for other in seen):
+            yield wanted.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
+        seen.append(value)
+
+
+def _range_problems(wanted: Wanted, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    kinds = cast("dict[str, list[float]]", of)
+    if len(kinds) != 1:
+        detail = f"{name} has {' and '.join(kinds)}, of the base block and of the version together"
+        yield wanted.problem("A range has two forms", detail, "parameters", name, hint=f"remove one with null: `{next(iter(kinds))}: null`")
+        return
+    ((kind, (low, high)),) = kinds.items()
+    if low >= high:
+        detail = f"{name}: {low} is not below {high}"
+        yield wanted.problem("A range has no values", detail, "parameters", name, kind, hint="write the smaller number first, or a list")
+    elif kind != "int" and not fits(low + (high - low) * BETWEEN, schema):
+        detail = f"{name} of {wanted.trainer.name} takes no numbers with a fraction"
+        hint = "write `{int: [LOW, HIGH]}`, or a list"
+        yield wanted.problem("A range does not fit its parameter", detail, "parameters", name, kind, hint=hint)
+
+
+def _metric(wanted: Wanted, written: Mapping[str, Json]) -> tuple[str, list[Diagnostic]]:
+    known = {name: m for (task, name), m in wanted.catalog.metrics.items() if task == wanted.task}
+    name = str(written.get("metric") or METRICS.get(wanted.task, ""))
+    metric = known.get(name)
+    if metric is None:
+        detail = f"no metric for {wanted.task} has the name {name}"
+        return name, [wanted.problem("A search names a metric that does not exist", detail, "metric", hint=did_you_mean(name, known))]
+    if metric.score is None or metric.greater_is_better is None:
+        detail = f"{name} is no number of which more, or less, is better"
+        fitting = [n for n, m in known.items() if m.score is not None and m.greater_is_better is not None]
+        return name, [wanted.problem("A search cannot optimise this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
+    return name, []
+
+
+def _spec(wanted: Wanted, written: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
+    """The search with its defaults. What has no effect on it is left out, so that it moves no digest."""
+    method = written.get("method", "grid")
+    space = {name: _typed(of, wanted.trainer.params[name]) for name, of in cast("dict[str, Json]", written["parameters"]).items()}
+    spec: dict[str, Json] = {
+        "method": method,
+        "parameters": cast("Json", space),
+        "metric": metric,
+        "cross_validation": written.get("cross_validation", FOLDS),
+    }
+    if method == "random" or (method == "halving" and ("trials" in written or any(map(is_range, space.values())))):
+        spec["trials"] = written.get("trials", int(min(TRIALS, size(space))))
+    if method == "halving":
+        spec["factor"] = written.get("factor", FACTOR)
+    for name in ("positive", "average") if wanted.task == "classification" else ():
+        value = written.get(name, evaluate.get(name))
+        if value is not None:
+            spec[name] = value
+    return spec
+
+
+def _typed(of: Json, schema: Mapping[str, Any]) -> Json:
+    """A list with the types that the parameter has; a range with whole numbers or floats, as its form says."""
+    if isinstance(of, list):
+        return [typed(item, schema) for item in of]
+    kinds = cast("dict[str, list[float]]", of)
+    return {kind: [int(end) if kind == "int" else float(end) for end in ends] for kind, ends in kinds.items()}
+
+
+def _trials(wanted: Wanted, spec: Mapping[str, Json]) -> tuple[tuple[Mapping[str, Json], ...], list[Diagnostic]]:
+    """The combinations that the algorithm takes, and what is wrong with them; a warning says how many it does not take."""
+    space = cast("dict[str, Json]", spec["parameters"])
+    asked = cast("int | None", spec.get("trials"))
+    if asked is None:
+        if size(space) > MOST_TRIALS:
+            detail = f"there are {size(space):,} combinations, and a search has at most {MOST_TRIALS:,} trials"
+            hint = "shorten the lists, or write `method: random` with `trials`"
+            return (), [wanted.problem("A search has too many trials", detail, "parameters", hint=hint)]
+        combinations: Iterable[dict[str, Json]] = grid(space)
+    else:
+        combinations = draws(space, wanted.seed, asked)
+    taken: list[Mapping[str, Json]] = []
+    refused: list[str] = []
+    for chosen in islice(combinations, MOST_DRAWS * (asked or MOST_TRIALS)):
+        trial, reason = _trial(wanted, chosen)
+        if reason:
+            refused.append(f"{combination(chosen)} ({reason})")
+        else:
+            taken.append(trial)
+        if len(taken) == asked:
+            break
+    return tuple(taken), _refusals(wanted, taken, refused, asked)
+
+
+def _trial(wanted: Wanted, chosen: Mapping[str, Json]) -> tuple[Mapping[str, Json], str]:
+    """A trial, and why the algorithm does not take this combination; "" when it does."""
+    schemas = wanted.trainer.params
+    typed_values = {name: typed(value, schemas[name]) for name, value in chosen.items()}
+    params: Params = {**wanted.params, **typed_values}
+    reasons = (ask(params) for ask in (wanted.trainer.conflict, wanted.trainer.refuse) if ask is not None)
+    trial: dict[str, Json] = {"chosen": dict(typed_values), "params": without_defaults(params, schemas)}
+    return trial, next((reason for reason in reasons if reason), "")
+
+
+def _refusals(wanted: Wanted, taken: Sequence[object], refused: Sequence[str], asked: int | None) -> list[Diagnostic]:
+    if not taken:
+        return [wanted.problem("No combination can be trained", refused[0], "parameters", hint="change the values, or the other `params`")]
+    if asked is not None and len(taken) < asked:
+        more = f", of which the algorithm takes {len(taken)}" if refused else ""
+        detail = f"`trials` is {asked}, and there are {len(taken) + len(refused)} combinations{more}"
+        hint = f"write `trials: {len(taken)}` or less, or `method: grid`"
+        return [wanted.problem("A search has fewer combinations than trials", detail, "trials", hint=hint)]
+    if refused:
+        detail = f"model/{wanted.declared.name}@{wanted.declared.version}: {len(refused)} of {len(taken) + len(refused)}: {refused[0]}"
+        return [
+            Diagnostic(
+                id="search-leaves-out", severity="warning", summary="A search leaves out combinations that cannot be trained",
+                detail=detail, span=wanted.declared.key_at(SEARCH, "parameters"), hint="change the values if this is not intended",
+            )
+        ]  # fmt: skip
+    return []
+
+
+def _rungs(trials: int, factor: int) -> tuple[int, ...]:
+    """How many combinations each rung has: one of `factor` goes on, until no more than `factor` are left, which get all rows."""
+    rungs = [trials]
+    while rungs[-1] > factor:
+        rungs.append(math.ceil(rungs[-1] / factor))
+    return tuple(rungs)
+
+
+def combination(chosen: Mapping[str, Json]) -> str:
+    """`C=1.0, solver=saga`."""
+    return ", ".join(f"{name}={value}" for name, value in chosen.items())
+
+
+def dropped_search(declared: Declared) -> Iterator[Diagnostic]:
+    """A warning for the search of the base block that a version with another algorithm does not take over."""
+    base = declared.document.value
+    override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}
+    if base.get(SEARCH) is None or SEARCH in override or not resets_params(base, override):
+        return
+    yield Diagnostic(
+        id="dropped-search", severity="warning", summary="A version with another algorithm drops the search of the base block",
+        detail=f"model/{declared.name}@{declared.version}: its parameters are those of {base.get('algorithm') or 'another algorithm'}",
+        span=declared.document.key_at("versions", declared.version),
+        hint="write a `search:` of its own in the version, or `search: null` if it needs none",
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""Every key of the Project, as JSON Schema. Data only."""
+
+from leptonctl.kinds.schema_parts import DESCRIPTION, backend, block, choice, document, integer, kind, name, string, strings
+
+IGNORE = strings(
+    "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
+    "A glob relative to the project folder.",
+    default=[],
+    maxItems=1_000,
+    examples=[["charts/**", "mkdocs.yml"]],
+)
+IGNORE["items"]["maxLength"] = 500
+
+PROJECT = document(
+    "Project",
+    "Marks the project folder (leptonctl.yaml at its root) and holds the settings of the whole project.",
+    {
+        "kind": kind("Project"),
+        "name": name("project"),
+        "description": DESCRIPTION,
+        "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone moves no digest.", [1], default=1),
+        "state": string(
+            "Where the pointers are kept: a folder, or a URI of an installed back end.",
+            minLength=1,
+            default=".leptonctl/state",
+            examples=["/srv/leptonctl/mail/state"],
+        ),
+        "store": string(
+            "Where artifacts and results are kept: a folder, or a URI of an installed back end.",
+            minLength=1,
+            default=".leptonctl/store",
+            examples=["/srv/leptonctl/store"],
+        ),
+        "executor": backend("Where steps run. Each type has settings of its own.", "local"),
+        "keep": block(
+            "What `leptonctl gc` keeps although nothing refers to it.",
+            {
+                "builds": string(
+                    "How long artifacts are kept after they were built or last planned with: a number of seconds, minutes, hours or days.",
+                    pattern=r"^[1-9][0-9]{0,5}[smhd]$",
+                    default="14d",
+                    examples=["36h"],
+                ),
+                "deployments": integer("How many of an environment's last deployments can be returned to.", minimum=1, default=10),
+            },
+        ),
+        "vars": {
+            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. No templates or secrets here.',
+            "type": "object",
+            "examples": [{"max_iter": 200}],
+        },
+        "warnings": choice(
+            "`error`: what would be a warning in a plan, a build or an apply keeps it from being applied.",
+            ["show", "error"],
+            default="show",
+        ),
+        "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
+        "allow": {
+            "description": "What is not allowed by default. `command`: model versions may run programs of their own, with the rights of "
+            "whoever builds.",
+            "type": "array",
+            "items": choice("What is allowed.", ["command"]),
+            "uniqueItems": True,
+            "default": [],
+            "examples": [["command"]],
+        },
+        "ignore": IGNORE,
+    },
+    ["name"],
+)
