@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from leptonctl.commands.built_pointers import pointer_of, recipe_of
+from leptonctl.commands.applying.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.session import Session
 from leptonctl.core.graph import key_from, resolve_keys
 from leptonctl.core.result import Result

@@ -34,7 +34,7 @@ Lines = Mapping[str, Mapping[str, list[str]]]
 SECONDS = 1800
 """For all tests of one mutant; a single test has a minute."""
 TRACED = (
-    "kinds storage core/test_diff commands/test_decision commands/test_environments commands/test_run"
+    "kinds storage core/test_diff commands/applying"
     " deploying/test_switch deploying/test_wanted deploying/test_interrupted deploying/test_heal"
 )
 """Tests that call the code in their own process: of these, a mutant meets those that run its line, the fastest first."""

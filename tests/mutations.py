@@ -20,7 +20,7 @@ FILES = tuple(
         "deploying": "switch fence phases heal wanted",
         "storage": "claims leases folder_lease durable store artifacts folder pointers standing",
         "kinds": "environment/gates environment/gate_rules rules environment/judging environment/binding",
-        "commands": "decision gc environments",
+        "commands": "applying/decision gc applying/environments",
     }.items()
     for name in names.split()
 )

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from leptonctl.commands.saved_plan import text_digest
+from leptonctl.commands.planning.saved_plan import text_digest
 from leptonctl.core import layout
 from leptonctl.core.codec import convert, decode, encode
 from leptonctl.core.deployment import Deployment, Head, ServerRecord

@@ -9,15 +9,15 @@ from tests.quick import BUDGET_S, CHECKOUT, LONGEST_S, Choice, Chosen, choose, i
 IMPORTS = {
     "leptonctl.core.plan": set(),
     "leptonctl.core.graph": {"leptonctl.core.plan"},
-    "leptonctl.commands.line": {"leptonctl.core.graph"},
-    "leptonctl.commands.apply": {"leptonctl.commands.line"},
+    "leptonctl.commands.planning.line": {"leptonctl.core.graph"},
+    "leptonctl.commands.apply": {"leptonctl.commands.planning.line"},
     "leptonctl.providers.trainers.ridge": set(),
     "tests.projects": set(),
     "tests.core.toy": {"leptonctl.core.plan"},
     "tests.core.test_plan": {"leptonctl.core.plan"},
     "tests.core.test_graph": {"leptonctl.core.graph"},
     "tests.core.test_toy": {"tests.core.toy"},
-    "tests.commands.test_line": {"leptonctl.commands.line"},
+    "tests.commands.test_line": {"leptonctl.commands.planning.line"},
     "tests.commands.test_apply": {"leptonctl.commands.apply"},
     "tests.laws.test_kill": {"tests.projects"},
     "tests.providers.test_trainers": set(),
@@ -35,7 +35,7 @@ def test_the_test_of_a_module_comes_first_then_the_nearest_by_imports() -> None:
     choice = choose(["leptonctl/core/plan.py"], IMPORTS, {})
     assert ran(choice) == ["tests.core.test_plan", "tests.core.test_graph", "tests.core.test_toy", "tests.commands.test_line"]
     assert choice.run[0].why == "is the test of leptonctl.core.plan"
-    assert choice.run[3].why == "imports leptonctl.commands.line → leptonctl.core.graph → leptonctl.core.plan"
+    assert choice.run[3].why == "imports leptonctl.commands.planning.line → leptonctl.core.graph → leptonctl.core.plan"
     assert not choice.left
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from difflib import unified_diff
 from typing import TypeAlias, cast
 
-from leptonctl.commands.bind_yaml import as_written
-from leptonctl.commands.built_versions import declared_versions, find_version, with_results
+from leptonctl.commands.editing.bind_yaml import as_written
+from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.recorded.built_versions import declared_versions, find_version, with_results
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
 from leptonctl.core.address import parse, short
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen

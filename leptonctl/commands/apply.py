@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.built_pointers import built_pointers, recipe_of
-from leptonctl.commands.environments import Environments
-from leptonctl.commands.folder import own_folder
-from leptonctl.commands.libraries import refuse_without_library
-from leptonctl.commands.line import Planned, plan_project
+from leptonctl.commands.applying.built_pointers import built_pointers, recipe_of
+from leptonctl.commands.applying.environments import Environments
+from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.applying.run import Run
 from leptonctl.commands.outcome import Outcome
-from leptonctl.commands.recover import recover
-from leptonctl.commands.references import spare
-from leptonctl.commands.run import Run
-from leptonctl.commands.saved_plan import check_saved, is_same_configuration, read_saved
+from leptonctl.commands.planning.folder import own_folder
+from leptonctl.commands.planning.libraries import refuse_without_library
+from leptonctl.commands.planning.line import Planned, plan_project
+from leptonctl.commands.planning.references import spare
+from leptonctl.commands.planning.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import parse

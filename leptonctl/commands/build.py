@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from leptonctl.commands.built_pointers import recipe_of
-from leptonctl.commands.libraries import refuse_without_library
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.applying.built_pointers import recipe_of
+from leptonctl.commands.applying.run import Run
 from leptonctl.commands.outcome import Outcome
-from leptonctl.commands.references import new_id, refer, spare
-from leptonctl.commands.run import Run
+from leptonctl.commands.planning.libraries import refuse_without_library
+from leptonctl.commands.planning.line import plan_project
+from leptonctl.commands.planning.references import new_id, refer, spare
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.diagnostic import INTERRUPTED, Failure

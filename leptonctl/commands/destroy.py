@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from leptonctl.commands.apply import Consent
-from leptonctl.commands.folder import own_folder
+from leptonctl.commands.applying.recover import recover
 from leptonctl.commands.freeze import refuse_frozen
 from leptonctl.commands.outcome import Outcome, exit_code
-from leptonctl.commands.recover import recover
+from leptonctl.commands.planning.folder import own_folder
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import covers, document, parse

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from leptonctl.commands.built_versions import BuiltVersion, named_version, with_results
-from leptonctl.commands.results import join_results
+from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.recorded.built_versions import BuiltVersion, named_version, with_results
+from leptonctl.commands.recorded.results import join_results
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
-from leptonctl.commands.show_version import direction
+from leptonctl.commands.showing.show_version import direction
 from leptonctl.core.address import full, parse, short, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field
@@ -75,7 +75,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
 
 def _datasets(session: Session, a: Side, b: Side) -> Json:
     """How two dataset versions differ; null for other addresses."""
-    from leptonctl.commands.diff_datasets import dataset_differences
+    from leptonctl.commands.showing.diff_datasets import dataset_differences
 
     if any(parse(side.address).kind != "dataset" for side in (a, b)):
         return None

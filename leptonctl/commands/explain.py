@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from leptonctl.commands.builds import builds
 from leptonctl.commands.diff import node_at
-from leptonctl.commands.line import plan_project
-from leptonctl.commands.ownership import ownership
+from leptonctl.commands.planning.line import plan_project
+from leptonctl.commands.recorded.builds import builds
+from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Change
 from leptonctl.core.diff import becauses

@@ -1,9 +1,9 @@
 """`freeze` and `unfreeze`: hold every binding of an environment except returns, until it is unfrozen."""
 
-from leptonctl.commands.bind_yaml import environment_document
-from leptonctl.commands.folder import refuse_copy
+from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.editing.bind_yaml import environment_document
+from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.readmit import require_reason
-from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.codec import plain

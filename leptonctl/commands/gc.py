@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from leptonctl.commands.folder import is_outside
-from leptonctl.commands.gc_needs import UNREADABLE, YOUNG, Need, Stays, before, by_reason, end_of_youth, needs_of
+from leptonctl.commands.planning.folder import is_outside
+from leptonctl.commands.rows.gc_needs import UNREADABLE, YOUNG, Need, Stays, before, by_reason, end_of_youth, needs_of
 from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode

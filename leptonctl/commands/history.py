@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from leptonctl.commands.builds import builds
-from leptonctl.commands.ownership import ownership
+from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.recorded.builds import builds
+from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
 from leptonctl.commands.ways_back import offer
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, document, full, member_of

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from leptonctl.commands.bind_yaml import as_written
+from leptonctl.commands.editing.bind_yaml import as_written
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import short, version_of

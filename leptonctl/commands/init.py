@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.init_yaml import Place, first_yaml, gate, options_of
+from leptonctl.commands.editing.init_yaml import Place, first_yaml, gate, options_of
 from leptonctl.commands.predict import from_provider
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import replace

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from leptonctl.commands.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
-from leptonctl.commands.ownership import Ownership, ownership
-from leptonctl.commands.results import gated_first, metrics_of
-from leptonctl.commands.search_story import chosen
+from leptonctl.commands.editing.version_yaml import version_yaml
+from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.recorded.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
+from leptonctl.commands.recorded.ownership import Ownership, ownership
+from leptonctl.commands.recorded.results import gated_first, metrics_of
+from leptonctl.commands.recorded.search_story import chosen
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
-from leptonctl.commands.show_version import direction
-from leptonctl.commands.version_yaml import version_yaml
+from leptonctl.commands.showing.show_version import direction
 from leptonctl.core.address import document, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.result import Result

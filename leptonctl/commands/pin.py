@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from leptonctl.commands.bind_yaml import as_written
+from leptonctl.commands.editing.bind_yaml import as_written
 from leptonctl.commands.session import Session
 from leptonctl.core.address import expand
 from leptonctl.core.diagnostic import Diagnostic, error

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.line import Planned, plan_project
-from leptonctl.commands.overwriting import refuse_overwriting
-from leptonctl.commands.references import new_id, refer, spare
-from leptonctl.commands.saved_plan import read_saved, save
+from leptonctl.commands.editing.overwriting import refuse_overwriting
+from leptonctl.commands.planning.line import Planned, plan_project
+from leptonctl.commands.planning.references import new_id, refer, spare
+from leptonctl.commands.planning.saved_plan import read_saved, save
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import Failure

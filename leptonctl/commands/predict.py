@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
-from leptonctl.commands.built_versions import named_version
-from leptonctl.commands.overwriting import refuse_overwriting
+from leptonctl.commands.applying.routes import artifact_of
+from leptonctl.commands.editing.overwriting import refuse_overwriting
+from leptonctl.commands.planning.settle import settle
 from leptonctl.commands.reading import Reading, hint_of, named, names_of, options_of
-from leptonctl.commands.routes import artifact_of
+from leptonctl.commands.recorded.built_versions import named_version
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
 from leptonctl.core.address import covers, full, parse, short
 from leptonctl.core.codec import convert, decode

@@ -1,7 +1,7 @@
 """`promote`: binds in one environment the version that another one binds."""
 
 from leptonctl.commands.apply import Consent, Request
-from leptonctl.commands.bind_yaml import Rebinding, bound_version, environment_document, rebind
+from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, environment_document, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail

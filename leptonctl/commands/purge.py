@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
-from leptonctl.commands.extremes import HOLDS, columns_with_extremes, without_extremes
-from leptonctl.commands.holders import Graph, Holder, Holding, holdings, made_of, read_graph
-from leptonctl.commands.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
+from leptonctl.commands.rows.holders import Graph, Holder, Holding, holdings, made_of, read_graph
+from leptonctl.commands.rows.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
+from leptonctl.commands.rows.shared_rows import sharing
 from leptonctl.commands.session import Session
-from leptonctl.commands.shared_rows import sharing
+from leptonctl.commands.showing.extremes import HOLDS, columns_with_extremes, without_extremes
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
 from leptonctl.core.diagnostic import did_you_mean, fail

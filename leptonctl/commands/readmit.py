@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from leptonctl.commands.folder import refuse_copy
-from leptonctl.commands.recover import recover
+from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
+from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
-from leptonctl.commands.withdrawing import act_of, readmitted_by
 from leptonctl.core.address import environment_and_member, parse, version_of
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail

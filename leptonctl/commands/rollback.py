@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from leptonctl.commands.apply import Consent, Request
-from leptonctl.commands.bind_yaml import Rebinding, Say, bound_models, bound_version, environment_document, rebind
-from leptonctl.commands.line import observe_environments
+from leptonctl.commands.editing.bind_yaml import Rebinding, Say, bound_models, bound_version, environment_document, rebind
+from leptonctl.commands.editing.write_back import lines_to_write_back
 from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.planning.line import observe_environments
 from leptonctl.commands.session import Session
 from leptonctl.commands.ways_back import earlier, in_force, routes_of, ways_back
-from leptonctl.commands.write_back import lines_to_write_back
 from leptonctl.core.address import document, environment_and_member, member_of
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail

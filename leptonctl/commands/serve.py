@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from leptonctl.commands.bind_yaml import environment_document
-from leptonctl.commands.folder import own_folder
+from leptonctl.commands.editing.bind_yaml import environment_document
+from leptonctl.commands.planning.folder import own_folder
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of
 from leptonctl.core.diagnostic import OK, Failure, fail

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from leptonctl.commands.bind_yaml import environment_document
-from leptonctl.commands.fleet_status import server_json
-from leptonctl.commands.folder import own_folder
-from leptonctl.commands.routes import artifact_of, route_of
+from leptonctl.commands.applying.routes import artifact_of, route_of
+from leptonctl.commands.editing.bind_yaml import environment_document
+from leptonctl.commands.planning.folder import own_folder
 from leptonctl.commands.session import Session
+from leptonctl.commands.showing.fleet_status import server_json
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import document, member_of
 from leptonctl.core.deployment import ServerRecord

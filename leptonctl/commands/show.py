@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from leptonctl.commands.built_versions import named_version
-from leptonctl.commands.results import gated_first, join_results
+from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.recorded.built_versions import named_version
+from leptonctl.commands.recorded.results import gated_first, join_results
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
 from leptonctl.core.address import covers, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.state import Pointer, State
@@ -68,8 +68,8 @@ def _pointer(pointer: Pointer, package: Json) -> Json:
 
 
 def _show_address(session: Session, state: State | None, name: str) -> dict[str, Json]:
-    from leptonctl.commands.show_dataset import dataset_story
-    from leptonctl.commands.show_version import version_story
+    from leptonctl.commands.showing.show_dataset import dataset_story
+    from leptonctl.commands.showing.show_version import version_story
 
     settled, _ = settle(session, state)
     known = {*settled.by_address, *(state.current if state else {})}

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from leptonctl.commands.folder import ADOPT, is_outside
+from leptonctl.commands.planning.folder import ADOPT, is_outside
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_backup import Consent, behind, other_lineage, refuse_living, stored_or_damage
 from leptonctl.commands.state_look import moved_row

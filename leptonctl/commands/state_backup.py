@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from leptonctl.commands.folder import refuse_copy
+from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_look import moved_row
 from leptonctl.commands.who import author_of, owner_of

@@ -1,6 +1,6 @@
 """`state forget` and `state rename`: drop one pointer, or carry state and store to the project's new name."""
 
-from leptonctl.commands.folder import refuse_copy
+from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_backup import Consent, refuse_living
 from leptonctl.commands.who import author_of, owner_of

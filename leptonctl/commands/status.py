@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.commands.differences import differences
-from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
-from leptonctl.commands.folder import copy_reason
-from leptonctl.commands.line import Planned, observe_environments, plan_project
+from leptonctl.commands.planning.folder import copy_reason
+from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
 from leptonctl.commands.readmit import withdrawn_now
-from leptonctl.commands.results import gated_first, metrics_of
+from leptonctl.commands.recorded.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
+from leptonctl.commands.showing.differences import differences
+from leptonctl.commands.showing.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
 from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.change import Change
 from leptonctl.core.deployment import Deployment, ServedModel

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.bind_yaml import as_written, diff_of, put_back
+from leptonctl.commands.editing.bind_yaml import as_written, diff_of, put_back
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
 from leptonctl.commands.predict import from_provider

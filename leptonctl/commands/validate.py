@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from leptonctl.commands.folder import local_states
-from leptonctl.commands.libraries import missing_in_project
+from leptonctl.commands.planning.folder import local_states
+from leptonctl.commands.planning.libraries import missing_in_project
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace

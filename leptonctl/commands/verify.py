@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from leptonctl.commands import proof
-from leptonctl.commands.built_versions import LEAST_DIGITS
 from leptonctl.commands.diff import node_at
-from leptonctl.commands.line import plan_project
-from leptonctl.commands.past_gates import check_past_gates
-from leptonctl.commands.proof import Check
-from leptonctl.commands.recompute import check_outputs, check_package, check_step
+from leptonctl.commands.planning.line import plan_project
+from leptonctl.commands.proving import proof
+from leptonctl.commands.proving.past_gates import check_past_gates
+from leptonctl.commands.proving.proof import Check
+from leptonctl.commands.proving.recompute import check_outputs, check_package, check_step
+from leptonctl.commands.recorded.built_versions import LEAST_DIGITS
 from leptonctl.commands.session import Session
 from leptonctl.core.address import full, parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from leptonctl.commands.editing.write_back import lines_to_write_back
 from leptonctl.commands.session import Session
-from leptonctl.commands.write_back import lines_to_write_back
 from leptonctl.core.address import covers, member_of, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure

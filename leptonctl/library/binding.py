@@ -1,9 +1,9 @@
 """Binds a version in an environment and leaves it, for `publish_version`, `rollback_version` and `Model.deploy`."""
 
 from leptonctl.commands.apply import Request
-from leptonctl.commands.bind_yaml import Rebinding, bound_version, rebind
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebind
 from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.rollback import rollback
 from leptonctl.commands.session import Session

@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from leptonctl.commands.init_yaml import preprocess_lines
-from leptonctl.commands.version_yaml import entry_digest
+from leptonctl.commands.editing.init_yaml import preprocess_lines
+from leptonctl.commands.editing.version_yaml import entry_digest
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from leptonctl.commands.init_yaml import dataset_lines, path_scalar, scalar
+from leptonctl.commands.editing.init_yaml import dataset_lines, path_scalar, scalar
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset.version import datasets

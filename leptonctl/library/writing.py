@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leptonctl.commands.bind_yaml import as_written
-from leptonctl.commands.init_yaml import scalar
+from leptonctl.commands.editing.bind_yaml import as_written
+from leptonctl.commands.editing.init_yaml import scalar
 from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of, refuse
 from leptonctl.core.diagnostic import did_you_mean, fail

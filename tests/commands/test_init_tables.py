@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leptonctl.commands.init_yaml import Place, first_yaml, gate
+from leptonctl.commands.editing.init_yaml import Place, first_yaml, gate
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Failure
 from leptonctl.kinds.dataset.version import datasets

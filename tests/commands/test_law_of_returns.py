@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 
 from leptonctl.building.work import Built
-from leptonctl.commands.decision import Held, Move, Ready, decide
-from leptonctl.commands.withdrawing import readmitted_by, withdrawals_after
+from leptonctl.commands.applying.decision import Held, Move, Ready, decide
+from leptonctl.commands.applying.withdrawing import readmitted_by, withdrawals_after
 from leptonctl.core.change import Update
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.holds import Freeze

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from leptonctl.commands.built_pointers import recipe_of
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.applying.built_pointers import recipe_of
+from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.commands.validate import validate
 from leptonctl.core.codec import plain

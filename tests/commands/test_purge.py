@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leptonctl.commands.holders import Holder, Holding
+from leptonctl.commands.rows.holders import Holder, Holding
 from leptonctl.core.contract import id_mark
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Tombstone

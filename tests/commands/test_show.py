@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.commands import show as commands
-from leptonctl.commands.built_versions import BuiltVersion
+from leptonctl.commands.recorded.built_versions import BuiltVersion
 from leptonctl.commands.session import Session
-from leptonctl.commands.show_version import learned_from
+from leptonctl.commands.showing.show_version import learned_from
 from leptonctl.views.style import text_width
 from tests import projects
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from leptonctl.commands.holders import UNKNOWN
+from leptonctl.commands.rows.holders import UNKNOWN
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.e2e.test_imported import forest, line

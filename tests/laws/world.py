@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from leptonctl.building import scheduler
-from leptonctl.commands import bind_yaml, session, who
+from leptonctl.commands import session, who
+from leptonctl.commands.editing import bind_yaml
 from leptonctl.core import layout
 from leptonctl.core.deployment import Head, ServerRecord
 from leptonctl.core.diagnostic import Failure

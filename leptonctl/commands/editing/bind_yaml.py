@@ -1,0 +1,196 @@
+"""Edits bindings in the YAML, keeping its comments, then applies them: what is applied is what the files say."""
+
+from collections.abc import Callable, Mapping
+from difflib import unified_diff
+from typing import cast
+
+from leptonctl.commands.apply import Consent, Request, apply
+from leptonctl.commands.editing.write_back import Lines, check_written_back
+from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.session import Session
+from leptonctl.core.address import document, member_of
+from leptonctl.core.diagnostic import GATE, INVALID, OK, Diagnostic, Failure, did_you_mean, fail
+from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.values import Document, Json
+from leptonctl.language.edit import insert_key, remove_key, set_scalar
+from leptonctl.project import observe
+from leptonctl.project.edits import write_text
+
+Say = Callable[[str], None]
+
+
+class Rebinding(Frozen):
+    """Versions to bind in an environment: model -> version, None to unbind it. `message`: for the commit. `lines`: versions to
+    declare again first.
+    """
+
+    environment: str
+    bindings: Mapping[str, str | None]
+    message: str
+    lines: tuple[Lines, ...] = ()
+
+
+def rebind(
+    session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter, say: Say = lambda _text: None
+) -> Outcome:
+    """Edit the YAML and apply the bindings. The edits of bindings that did not move are taken back.
+
+    `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
+    """
+    before = dict(session.sources)
+    try:
+        edited = _edited_session(session, rebinding, rebinding.bindings)
+        if rebinding.lines or None in rebinding.bindings.values():
+            say(diff_of(before, edited.sources))
+        only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
+        narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
+        outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
+    except Failure as failure:
+        put_back(session, before)
+        raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
+    except BaseException:
+        put_back(session, before)
+        raise
+    # what else is held in the environment was so before
+    code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
+    if code != OK and (rebinding.bindings or rebinding.lines):
+        moved = _moved(edited, rebinding) if outcome.finished is not None else {}
+        put_back(session, before)
+        edited = _edited_session(session.reopen(), rebinding, moved)
+    files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
+    hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
+    return replace(outcome, commit_hint=hint, exit_code=code)
+
+
+def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:
+    """Where only committed files are applied, the edit of this command is not: what to do instead, command by command."""
+    session = session.reopen()
+    environment = environment_document(session, rebinding.environment)
+    checkout = observe.checkout(session.root, sorted(session.sources), ())
+    if diagnostic.id != "uncommitted" or checkout.commit is None or rebinding.lines:
+        return diagnostic
+    edits = [f"bind {model} {version}" if version else f"remove {model}" for model, version in rebinding.bindings.items()]
+    files = sorted({environment.file, *checkout.dirty})
+    also = [file for file in checkout.dirty if file != environment.file]
+    steps = [
+        f"in {environment.file}: {', '.join(edits)}" + (f" (also not committed: {', '.join(also)})" if also else ""),
+        f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}",
+        f"leptonctl apply --yes --only {document('environment', environment.name)}",
+    ]
+    model = next(iter(rebinding.bindings), "")
+    detail = (
+        f"{environment.name} has `require_commit`, and this command would apply its own edit of {environment.file}; nothing was changed"
+    )
+    return replace(diagnostic, detail=detail, span=environment.at("models", model), hint="\n".join(steps))
+
+
+def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None]) -> Session:
+    """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
+    lines = [one for one in rebinding.lines if versions.get(one.model) == one.bound]
+    for one in lines:
+        declared = session.project.of("Model")[one.model]
+        raw = as_written(session, declared)
+        text = insert_key(session.sources[declared.file], raw, ("versions",), one.version, cast("Json", one.override))
+        write_text(session.root / declared.file, text)
+        session = session.reopen()
+    check_written_back(session, lines)
+    for model, version in versions.items():
+        session = _without_readmit(session, rebinding.environment, model, version)
+        environment = environment_document(session, rebinding.environment)
+        write_text(session.root / environment.file, _edited(session, environment, model, version))
+        session = session.reopen()
+    return session
+
+
+def _without_readmit(session: Session, name: str, model: str, version: str | None) -> Session:
+    """The session after the readmission of the version that is replaced has left the file: it says nothing of another one."""
+    environment = environment_document(session, name)
+    raw = as_written(session, environment)
+    models = raw.value.get("models")
+    written = models.get(model) if isinstance(models, dict) else None
+    if version is None or not isinstance(written, dict) or "readmit" not in written or bound_version(session, name, model) == version:
+        return session
+    text = remove_key(session.sources[environment.file], raw, ("models", model), "readmit")
+    write_text(session.root / environment.file, text)
+    return session.reopen()
+
+
+def put_back(session: Session, before: Mapping[str, str]) -> frozenset[str]:
+    """Write the files as they were before the edit; which they were."""
+    now = session.reopen().sources
+    edited = frozenset(file for file, text in before.items() if now.get(file) != text)
+    for file in edited:
+        write_text(session.root / file, before[file])
+    return edited
+
+
+def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """The edit as a unified diff."""
+    lines: list[str] = []
+    for file in sorted(after):
+        old, new = before.get(file, "").splitlines(), after[file].splitlines()
+        lines += unified_diff(old, new, f"a/{file}", f"b/{file}", lineterm="")
+    return "\n".join(lines)
+
+
+def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
+    """The bindings that are in place."""
+    state = session.pointers.read()
+    pointers = state.current if state else {}
+    places = {model: pointers.get(member_of("environment", rebinding.environment, model)) for model in rebinding.bindings}
+    return {m: v for m, v in rebinding.bindings.items() if (pointer.version if (pointer := places[m]) else None) == v}
+
+
+def environment_document(session: Session, environment: str) -> Document:
+    """The document of an environment. Failure `unknown-environment` when it is not declared."""
+    documents = session.project.of("Environment")
+    if environment not in documents:
+        hint = did_you_mean(environment, documents)
+        raise fail("unknown-environment", "No such environment", f"{environment} is not declared", hint=hint)
+    return documents[environment]
+
+
+def bound_models(session: Session, environment: str) -> dict[str, Json]:
+    """The `models:` block of an environment, by model."""
+    models = environment_document(session, environment).value.get("models")
+    return models if isinstance(models, dict) else {}
+
+
+def bound_version(session: Session, environment: str, model: str) -> str | None:
+    """The version that the YAML binds, or None."""
+    value = bound_models(session, environment).get(model)
+    version = value.get("version") if isinstance(value, dict) else value
+    return str(version) if version is not None else None
+
+
+def as_written(session: Session, filled: Document) -> Document:
+    """The document before its templates were filled in, which is what an edit has to change."""
+    return next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)
+
+
+def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:
+    text = session.sources[environment.file]
+    raw = as_written(session, environment)
+    models = raw.value.get("models")
+    if models is not None and not isinstance(models, dict):
+        models = {}
+    if models is None and "models" not in raw.value:
+        raise fail(
+            "not-bound",
+            "The environment has no `models:` block to edit",
+            environment.name,
+            span=environment.at(),
+            hint="add `models:`",
+            exit_code=INVALID,
+        )
+    if version is None:
+        return remove_key(text, raw, ("models",), model)
+    if model not in (models or {}):
+        return insert_key(text, raw, ("models",), model, version)
+    path = ("models", model, "version") if isinstance((models or {})[model], dict) else ("models", model)
+    return set_scalar(text, raw, path, version)
+
+
+def _quoted(message: str) -> str:
+    return '"' + message.replace('"', "'") + '"'

@@ -1,0 +1,120 @@
+"""Writes a version whose lines have left the YAML back into its document, from its recipe in the store (law 9)."""
+
+from collections.abc import Iterable, Mapping
+
+from leptonctl.commands.recorded.recorded_recipes import has_dataset, recipe_of, recipe_trained, recipes_before
+from leptonctl.commands.session import Session
+from leptonctl.core.address import version_of
+from leptonctl.core.deployment import Deployment, Route
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.state import Recipe
+from leptonctl.core.values import Document, Json, Node
+from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.recipes import recipe_keys
+from leptonctl.kinds.model.warm import key_before, name_before
+from leptonctl.kinds.model.written_back import digest_of, override_of
+
+
+class Lines(Frozen):
+    """The lines of one version to write back: its override as a JSON value, and the digest that it must have then.
+
+    `bound`: the version that is bound again, this one or one that goes on from it.
+    """
+
+    model: str
+    version: str
+    bound: str
+    override: dict[str, Json]
+    digest: str
+
+
+def lines_to_write_back(session: Session, environment: str, record: Deployment, routes: Mapping[str, Route]) -> list[Lines]:
+    """What to write back so that the versions of a deployment are declared as it bound them, each after those that it goes on from.
+
+    Failure: `lines-gone` when the model, a dataset version or a recipe is not there any more; `recipe-changed` when the version, or one
+    that it goes on from, is declared with another recipe.
+    """
+    return [line for model, route in routes.items() for line in _lines(session, environment, record, model, route)]
+
+
+def check_written_back(session: Session, lines: Iterable[Lines]) -> None:
+    """Failure `lines-gone` when a version that was written back has another digest than the one that was bound."""
+    for one in lines:
+        node = session.declarations.built.get(version_of("model", one.model, one.version))
+        if node is None or node.digest != one.digest:
+            detail = f"written back, {one.model}@{one.version} has another digest: its data, or a default, is not what it was"
+            raise fail("lines-gone", "A version cannot be declared as it was", detail, hint=_git_hint(None))
+
+
+def _lines(session: Session, environment: str, record: Deployment, model: str, route: Route) -> list[Lines]:
+    address = version_of("model", model, route.version)
+    node = session.declarations.built.get(address)
+    if node is not None and node.digest == route.digest:
+        return []
+    document = session.project.of("Model").get(model)
+    where = f"deployment {record.deployment} of {environment} bound {model}@{route.version}"
+    if document is None:
+        raise _gone(f"{where}, and no document declares the model {model} any more", record)
+    recipe = recipe_of(session, address, route.digest)
+    if recipe is None:
+        raise _gone(f"{where}, and its recipe is not in the store", record)
+    if node is not None:
+        raise _changed(session, f"{where} with another recipe", recipe, node)
+    _require_dataset(session, recipe, where, record)
+    before = _lines_before(session, record, document, recipe, where, route.version)
+    return [*before, _line(session, document, route.version, recipe, route.version)]
+
+
+def _line(session: Session, document: Document, version: str, recipe: Recipe, bound: str) -> Lines:
+    override = override_of(recipe, document, session.catalog)
+    return Lines(model=str(document.name), version=version, bound=bound, override=override, digest=digest_of(recipe) or "")
+
+
+def _lines_before(session: Session, record: Deployment, document: Document, recipe: Recipe, where: str, bound: str) -> list[Lines]:
+    """The lines of the versions that the recipe goes on from, the first of them first; [] from one on that is declared as it was."""
+    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    if name is None or train is None:
+        return []
+    address, where = version_of("model", str(document.name), name), f"{where}, which goes on from {document.name}@{name}"
+    node = session.declarations.built.get(address)
+    if node is not None and recipe_keys(node.recipe).train == train:
+        return []
+    before = recipe_trained(session, address, train)
+    if before is None:
+        raise _gone(f"{where}, and the recipe of that is not in the store", record)
+    if node is not None:
+        raise _changed(session, f"{where}, with another recipe than that has now", before, node)
+    _require_dataset(session, before, where, record)
+    return [*_lines_before(session, record, document, before, where, bound), _line(session, document, name, before, bound)]
+
+
+def _changed(session: Session, what: str, recipe: Recipe, node: Node) -> Failure:
+    before = recipes_before(session, node.address, recipe)
+    keep = keep_lines(edits_since(recipe, node, session.declarations.built, before))
+    detail = what + (f"; to declare it as it was: {keep}" if keep else "")
+    hint = "undo the edit, or declare what is new as another version"
+    return fail("recipe-changed", "A version is declared differently now", detail, span=node.span, hint=hint)
+
+
+def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deployment) -> None:
+    """Failure when the rows that the version learned from are not declared, which its recipe cannot bring back: it has no path."""
+    if has_dataset(session, recipe):
+        return
+    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    data = recipe.recipe["data"]
+    source = data.get("source") if isinstance(data, dict) else None
+    content = source.get("digest") if isinstance(source, dict) else None
+    pin = f', digest: "{content}"' if content else ""
+    missing = f"{where}, which learned from {name}@{version}, and that is no longer declared"
+    document = session.project.of("Dataset").get(name)
+    file = f" of {document.file}" if document is not None else ""
+    raise _gone(missing, record, f'under `versions:`{file} write `"{version}": {{source: FILE{pin}}}` first')
+
+
+def _gone(detail: str, record: Deployment, hint: str = "") -> Failure:
+    return fail("lines-gone", "A version cannot be declared as it was", detail, hint=hint or _git_hint(record.commit))
+
+
+def _git_hint(commit: str | None) -> str:
+    return f"restore its lines from Git: it was applied at commit {commit[:12]}" if commit else "restore its lines from Git"

@@ -1,0 +1,51 @@
+"""The warnings of a plan: what is known before, and the notices of the results that it adopts. Every view reads them from the plan."""
+
+from collections.abc import Iterator, Sequence
+
+from leptonctl.commands.planning.libraries import missing_in_plan
+from leptonctl.commands.session import Session
+from leptonctl.core.change import Change, Keep, Remove
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.plan import Settled
+from leptonctl.core.values import Node
+from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
+
+
+def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
+    """What is declared without effect, and notices about everything that moves and what it reads; errors with `warnings: error`."""
+    # with an error there would be no plan
+    found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
+    found.update(dict.fromkeys(missing_in_plan(session, settled, changes)))
+    nodes = tuple(moving(settled, changes))
+    keys = {key for node in nodes for key in _keys(settled, node)}
+    results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
+    features = read_features(settled.nodes)
+    for node in nodes:
+        read = features.get(node.address)
+        noticed = (
+            notices(results[key], node.address, node.span, recipe=node.recipe, features=read, rules=warning_rules(node))
+            for key in _keys(settled, node)
+            if key in results
+        )
+        found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
+    return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
+
+
+def moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:
+    """The nodes that move, with those that they need: the version of a binding, the data of a version. A return warns of nothing."""
+    nodes: dict[str, Node] = {}
+    queue = [change.address for change in changes if not isinstance(change, Keep | Remove) and not change.is_return]
+    while queue:
+        node = settled.by_address.get(queue.pop(0))
+        if node is not None and node.address not in nodes:
+            nodes[node.address] = node
+            queue += node.needs
+    yield from nodes.values()
+
+
+def _keys(settled: Settled, node: Node) -> Iterator[str]:
+    """The keys of a node's own steps."""
+    for step in node.steps:
+        key = settled.keys.of(*step.place)
+        if key is not None:
+            yield key

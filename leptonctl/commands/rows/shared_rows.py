@@ -1,0 +1,58 @@
+"""Which other snapshots hold rows of a dataset version: rows are known by their records. Reads the store; changes nothing."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from leptonctl.commands.rows.marked_rows import SIDES, Search, Snapshot, records_of
+from leptonctl.commands.session import Session
+from leptonctl.core.result import Result
+from leptonctl.core.row_list import RowList, same_records
+from leptonctl.core.values import Json
+
+Known = tuple[RowList, frozenset[bytes]]
+Inputs = Mapping[str, Mapping[str, Json]]
+
+
+def sharing(
+    session: Session, snapshots: Mapping[str, Snapshot], prepared: Iterable[Result], inputs: Inputs, keys: Collection[str]
+) -> Search:
+    """Where the rows of these snapshots are besides, among these results of `prepare`: in versions that append them, or read the same file.
+
+    `inputs`: of each result, by key. What read a file that one of `keys` reads, and cannot be searched, is `untold`.
+    """
+    known = [listed for snapshot in snapshots.values() for side in SIDES if (listed := records_of(session, snapshot.result, side))]
+    ours = [(rows, frozenset(records)) for rows, records in known]
+    files = {digest for key in keys for digest in _files(inputs.get(key))}
+    found: dict[str, Snapshot] = {}
+    untold: set[str] = set()
+    for result in prepared:
+        if result.key in snapshots:
+            continue
+        shared = {side: _shared(session, result, side, ours) for side in SIDES if f"{side}.parquet" in result.artifacts}
+        counts = {side: count for side, (count, _) in shared.items() if count}
+        if counts:
+            records = frozenset().union(*(rows for _, rows in shared.values()))
+            found[result.key] = Snapshot(result=result, sides=frozenset(counts), records=records, rows=sum(counts.values()))
+        elif None in [count for count, _ in shared.values()] and not files.isdisjoint(_files(inputs.get(result.key))):
+            untold.add(result.address)
+    return Search(found=found, untold=tuple(sorted(untold)))
+
+
+def _shared(session: Session, result: Result, side: str, ours: Iterable[Known]) -> tuple[int | None, frozenset[bytes]]:
+    """How many rows of a side are among ours, and their records; None when that cannot be told."""
+    listed = records_of(session, result, side)
+    like = [records for rows, records in ours if listed is not None and same_records(rows, listed[0])]
+    if listed is None or not like:
+        present = session.store.present([result.artifacts[f"{side}.parquet"]])
+        return (None if present else 0), frozenset()
+    both = frozenset().union(*like)
+    held = [record for record in listed[1] if record in both]
+    return len(held), frozenset(held)
+
+
+def _files(inputs: Mapping[str, Json] | None) -> Iterator[str]:
+    """The digests of the files that a `prepare` read."""
+    for source in (inputs or {}).get("source"), (inputs or {}).get("test_source"):
+        parts = source.get("parts") if isinstance(source, dict) else None
+        for one in parts if isinstance(parts, list) and parts else [source]:
+            if isinstance(one, dict) and isinstance(one.get("digest"), str):
+                yield str(one["digest"])

@@ -1,0 +1,216 @@
+"""Everything about one version of a model: metrics, curves, data, parameters with their origin, who built it, where it is bound."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import cast
+
+from leptonctl.commands.planning.recheck import later_notices
+from leptonctl.commands.recorded.built_versions import BuiltVersion, with_results
+from leptonctl.commands.recorded.results import join_results, metrics_of
+from leptonctl.commands.recorded.search_story import chosen, search_story
+from leptonctl.commands.session import Session
+from leptonctl.commands.showing.parameters import declared_parameters, recorded_parameters
+from leptonctl.core.address import Address, parse, short
+from leptonctl.core.result import Result
+from leptonctl.core.state import State
+from leptonctl.core.values import Json
+from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.kinds.environment.binding import Binding
+from leptonctl.kinds.environment.evidence import evidence_of
+from leptonctl.kinds.environment.gate_rules import EVALUATE, RULES, find_rule
+from leptonctl.kinds.environment.gates import judgements
+from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.recipes import origin_of
+from leptonctl.kinds.notices import notices, only_warning
+from leptonctl.spi.catalog import Catalog
+
+BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")
+
+
+def version_story(session: Session, state: State | None, version: BuiltVersion, place: Address) -> dict[str, Json]:
+    """The object `version` of `show ADDR --json`. `place`: the address that was asked for."""
+    (version,) = with_results(session, [version], damaged="omit")
+    model = models(session.declarations).get(short(version.address)) if version.declared else None
+    task = str(version.recipe.get("task"))
+    evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
+    outcome = join_results({name: name for name in version.results}, version.results)
+    bound = list(_bound(state, version))
+    gone = session.store.gone(key for name, key in version.keys.items() if name not in version.results)
+    numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
+    limits = list(_limits(session, version, numbers))
+    return {
+        "address": version.address,
+        "asked": str(place) if place.kind == "environment" else version.address,
+        "digest": version.digest,
+        "declared": version.declared,
+        "description": model.declared.fields.get("description") if model else None,
+        "task": task,
+        "algorithm": version.recipe.get("algorithm"),
+        "origin": origin_of(version.recipe),
+        "positive": outcome.get("positive"),
+        "average": outcome.get("average"),
+        "package": outcome.get("package"),
+        "artifacts": outcome["artifacts"],
+        "size": outcome.get("size"),
+        "parity": outcome["parity"],
+        "decision": outcome.get("decision"),
+        "training": _training(version),
+        "metrics": [*_metrics(session.catalog, task, numbers, limits)],
+        "cross_validation": _folds(session.catalog, task, version, evaluate),
+        "evaluation": _evaluation(session, version, outcome, evaluate),
+        "data": _data(version, outcome),
+        "search": search_story(session, version),
+        "parameters": [
+            *(declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version)))
+        ],
+        "warnings": _warnings(version, _data_of(session, version), session),
+        "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
+        "bound": [*bound],
+        "limits": [*limits],
+    }
+
+
+def _training(version: BuiltVersion) -> Json:
+    """What the training reported of its course; None where it reported nothing."""
+    result = version.results.get("train")
+    outputs = result.outputs if result is not None else {}
+    found = {name: outputs.get(name) for name in ("iterations", "loss")}
+    return None if all(value is None for value in found.values()) else found
+
+
+def direction(catalog: Catalog, task: str, metric: str) -> str | None:
+    """`higher` or `lower`, whichever is better; None for a metric that is not known, or has no better end. `cv_f1_mean` is as f1."""
+    if metric.startswith("cv_") and metric.endswith("_mean"):
+        metric = metric.removeprefix("cv_").removesuffix("_mean")
+    known = catalog.metrics.get((task, metric))
+    if known is None or known.greater_is_better is None:
+        return None
+    return "higher" if known.greater_is_better else "lower"
+
+
+def _metrics(catalog: Catalog, task: str, numbers: Mapping[str, Json], limits: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Gated metrics first, in the order of their gates."""
+    gated = dict.fromkeys(str(limit["metric"]) for limit in limits)
+    for name in [*(n for n in gated if n in numbers), *(n for n in sorted(numbers) if n not in gated)]:
+        yield {"name": name, "value": numbers[name], "better": direction(catalog, task, name), "gated": name in gated}
+
+
+def _folds(catalog: Catalog, task: str, version: BuiltVersion, evaluate: Mapping[str, Json]) -> Json:
+    """Mean and standard deviation of each metric over the folds; None without a cross-validation."""
+    figures = metrics_of(version.results.get("cross_validate"))
+    if not figures:
+        return None
+    rows: list[Json] = []
+    for name, mean in figures.items():
+        if name.endswith("_mean"):
+            metric = name.removeprefix("cv_").removesuffix("_mean")
+            deviation = figures.get(f"{name.removesuffix('_mean')}_std")
+            rows.append({"name": metric, "mean": mean, "std": deviation, "better": direction(catalog, task, metric)})
+    return {"folds": evaluate.get("cross_validation"), "metrics": rows}
+
+
+def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, Json], evaluate: Mapping[str, Json]) -> Json:
+    """What was recorded, completed by what can be computed from the package and its evaluation rows now."""
+    from leptonctl.learning.details import details
+
+    recorded = cast("dict[str, Json]", outcome["evaluation"])
+    prepare, package = version.results.get("prepare"), version.package
+    if prepare is None or package is None:
+        return recorded
+    scoring: dict[str, Json] = {name: evaluate.get(name) for name in ("positive", "average")}
+    scoring["task"] = version.recipe.get("task")
+    return {**details(session.store, prepare, package, scoring, recorded, version.results.get("train")), **recorded}
+
+
+def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
+    data = cast("dict[str, dict[str, Json]]", version.recipe.get("data") or {})
+    prepare = version.results.get("prepare")
+    evaluated = version.results.get("evaluate")
+    contract = cast("dict[str, list[Json]]", outcome.get("contract") or {})
+    return {
+        "dataset": version.recipe.get("dataset"),
+        "digest": (data.get("source") or {}).get("digest"),
+        "target": version.recipe.get("target"),
+        "classes": contract.get("classes"),
+        "features": len(learned_from(version, contract["columns"])) if contract.get("columns") else None,
+        "rows": prepare.outputs.get("rows") if prepare else None,
+        "evaluated": evaluated.outputs.get("rows") if evaluated else None,
+    }
+
+
+def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
+    """The columns that the version learned from: of the data those that it lists, without the weights of the rows."""
+    listed, weights = version.recipe.get("features"), version.recipe.get("sample_weight")
+    names = [cast("dict[str, Json]", column)["name"] for column in columns]
+    return [name for name in names if name != weights and (not isinstance(listed, list) or name in listed)]
+
+
+def _data_of(session: Session, version: BuiltVersion) -> Dataset | None:
+    """The dataset of a version as long as both are declared."""
+    return datasets(session.declarations).get(str(version.recipe.get("dataset"))) if version.declared else None
+
+
+def _warnings(version: BuiltVersion, dataset: Dataset | None, session: Session) -> Json:
+    """What the steps found odd: in the data by the rules that are declared now, while fitting, while evaluating."""
+    rules, prepare = (only_warning(dataset.rules) if dataset is not None else None), version.results.get("prepare")
+    later: list[Json] = [*later_notices(session, dataset, prepare)] if dataset is not None and prepare is not None else []
+    found: list[Json] = []
+    listed = version.recipe.get("features")
+    features = {*map(str, listed), str(version.recipe.get("target"))} if isinstance(listed, list) else None
+    for name, result in (*version.results.items(), ("prepare", Result(key="", op="prepare", outputs={"checks": later}))):
+        about = f"{version.address}: "
+        noticed = notices(result, version.address, recipe=version.recipe, features=features, rules=rules)
+        found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]
+    return found
+
+
+def _step(name: str, version: BuiltVersion, gone: Collection[str]) -> Json:
+    result = version.results.get(name)
+    built: Mapping[str, Json] = result.provenance if result else {}
+    return {
+        "name": name, "op": result.op if result else name, "key": version.keys[name], "cached": result is not None, "at": built.get("at"),
+        "by": built.get("by"), "host": built.get("host"), "commit": built.get("commit"), "dirty": bool(built.get("dirty")),
+        "seconds": result.seconds if result else None, "freed": version.keys[name] in gone,
+    }  # fmt: skip
+
+
+def _bound(state: State | None, version: BuiltVersion) -> Iterator[dict[str, Json]]:
+    """The bindings that the state records of this recipe."""
+    for address, pointer in sorted(state.current.items()) if state else ():
+        place = parse(address)
+        if place.member == parse(version.address).name and pointer.digest == version.digest:
+            yield {"environment": place.name, "address": address, "deployment": pointer.deployment, "since": pointer.at}
+
+
+def _gate_metrics(session: Session, state: State | None, bound: list[dict[str, Json]]) -> dict[str, Json]:
+    """The metrics that only a gate asked for, which the bindings keep."""
+    if state is None:
+        return {}
+    keys = [state.current[str(binding["address"])].key("evaluate") for binding in bound]
+    results = session.results({key for key in keys if key})
+    return {name: value for result in results.values() for name, value in metrics_of(result).items()}
+
+
+def _limits(session: Session, version: BuiltVersion, numbers: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """The gates of the environments that declare this version, judged where the figure alone decides."""
+    if not version.declared:
+        return
+    for binding in bindings(session.declarations).values():
+        if binding.model.address == version.address:
+            yield from _limits_of(binding, version.results.get("evaluate"), numbers)
+
+
+def _limits_of(binding: Binding, evaluation: Result | None, numbers: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    outputs = {"metrics": dict(numbers), "rows": evaluation.outputs.get("rows", 0) if evaluation else 0}
+    evidence = evidence_of([Result(key="", op=EVALUATE, outputs=outputs)], None, compares=True)
+    for judgement in judgements(binding.gates, evidence, lambda _metric: True, rules=RULES):
+        gate = judgement.gate
+        rule = find_rule(gate.metric, gate.rule)
+        decides = rule is not None and rule.evidence == EVALUATE and gate.metric in numbers
+        yield {
+            "environment": binding.environment,
+            "metric": gate.metric,
+            "rule": gate.rule,
+            "limit": gate.limit,
+            "passed": judgement.passed if decides else None,
+        }
