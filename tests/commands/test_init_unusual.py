@@ -62,3 +62,48 @@ def test_rows_of_which_one_class_is_learned_from_are_refused(tmp_path: Path, alo
     with pytest.raises(ProviderError) as caught:
         found(tmp_path, text, Wishes(target="label"))
     assert (caught.value.id, "would be learned from have 1 class" in caught.value.detail) == ("unsuitable-column", True)
+
+
+@pytest.mark.parametrize(("marker", "values"), [("M", "MF"), ("N", "YN"), ("-", "+-"), ("a", "ab"), ("unknown", ["unknown", "x", "y"])])
+def test_a_value_of_one_column_is_no_marker_of_another(tmp_path: Path, marker: str, values: str | list[str]) -> None:
+    """`missing_values` holds for the whole table, so the category or the class would be gone."""
+    score = [marker if i % 10 == 0 else i % 9 for i in range(80)]
+    for name, other in (("group", "label"), ("label", "group")):
+        lines = [f"{i * 37 % 80 / 7},{score[i]},{values[i * 7 % 13 % len(values)]},{'pq'[i * 7 % 11 > 5]}" for i in range(80)]
+        findings = found(tmp_path, "\n".join([f"k,score,{name},{other}", *lines]) + "\n")
+        assert "missing_values" not in yaml_keys(dataset(findings))
+        assert (findings.target, findings.missing.get(name, 0)) == ("label", 0)
+        assert any(reason.about == "score" and f"is a value of {name}" in reason.detail for reason in findings.reasons)
+
+
+def test_a_marker_of_two_columns_of_numbers_is_one(tmp_path: Path) -> None:
+    """Brother: nobody has it as a value, or words that mean missing stand among other words."""
+    lines = [f"{'M' if i % 10 == 3 else i % 9},{'M' if i % 10 == 4 else i % 8},{label(i)}" for i in range(80)]
+    findings = found(tmp_path, "\n".join(["x,y,label", *lines]) + "\n")
+    assert (findings.options.missing_values, findings.missing) == (("M",), {"x": 8, "y": 8})
+    lines = [f"{'?' if i % 10 == 3 else i % 9},{['red', 'blue', '?'][i % 3]},{label(i)}" for i in range(80)]
+    assert "missing_values" in yaml_keys(dataset(found(tmp_path, "\n".join(["x,town,label", *lines]) + "\n")))
+
+
+@pytest.mark.parametrize(
+    ("few", "most", "delimiter", "keys"),
+    [
+        ('"1,234"', "{}", ",", {"thousands"}),
+        ('"1,234.50"', "{}.25", ",", {"thousands"}),
+        ("1.234,50", "{},25", ";", {"decimal", "thousands"}),
+        ("3,5", "{}", ";", {"decimal"}),
+        ("3%", "{}.5", ",", set[str]()),
+        ("(3.5)", "{}.5", ",", set[str]()),
+    ],
+)
+def test_a_number_in_another_writing_is_no_marker(tmp_path: Path, few: str, most: str, delimiter: str, keys: set[str]) -> None:
+    """Two cells of eighty are the largest of the column, or what tells how all its numbers are written."""
+    lines = [f"{few if i in (5, 45) else most.format(i * 37 % 97 + 1)}{delimiter}{label(i)}" for i in range(80)]
+    header = f"x{delimiter}label"
+    findings = found(tmp_path, "\n".join([header, *lines]) + "\n") if keys else None
+    if findings is not None:
+        assert yaml_keys(dataset(findings)) & {"decimal", "thousands", "missing_values"} == keys
+        assert findings.missing == {}
+    else:
+        text = "\n".join([f"k{delimiter}{header}", *(f"{i * 37 % 80}{delimiter}{line}" for i, line in enumerate(lines))]) + "\n"
+        assert "missing_values" not in yaml_keys(dataset(found(tmp_path, text)))

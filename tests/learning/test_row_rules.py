@@ -5,8 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from leptonctl.core.dates import DateColumn
+from leptonctl.core.frozen import replace
 from leptonctl.learning.inputs import RowCheck
-from leptonctl.learning.tables.row_checks import Kept, broken_rows
+from leptonctl.learning.tables.row_checks import Kept, broken_rows, moments
 from tests.learning.test_prepare import failure, prepare
 
 INFINITE = float("inf")
@@ -43,3 +45,13 @@ def test_comparisons_have_room_for_rounding_only(dtype: type[pl.DataType]) -> No
     assert broken("a / b > 2", dtype, a=[1.0, 1.0, INFINITE], b=[0.0, 1.0, 1.0]) == [1]
     assert broken("a == -b * 1", dtype, a=[INFINITE], b=[-INFINITE]) == []
     assert broken("a < b", dtype, a=[1.0, 1.0], b=[1.0, 1.0000002]) == [0], "what is only read is exact"
+
+
+def test_dates_of_every_year_are_compared() -> None:
+    """`9999-12-31` is how many databases write that something has no end; nanoseconds since 1970 fill 64 bits in 2262."""
+    texts = pl.Series(["9999-12-31", "2262-04-12", "0001-01-01", None])
+    column = DateColumn(name="end", type="date", parts=("year",))
+    kept = Kept(columns={}, dates={"end": (column, texts), "start": (replace(column, name="start"), pl.Series(["2024-02-01"] * 4))})
+    assert broken_rows(RowCheck(rule="start <= end"), kept).to_list() == [2]
+    assert broken_rows(RowCheck(rule="end < '9999-12-31'"), kept).to_list() == [0]
+    assert moments(column, pl.Series([None, None], dtype=pl.String)).to_list() == [None, None]

@@ -253,6 +253,20 @@ def test_missing_values_hold_for_every_format(tmp_path: Path) -> None:
             assert [table["n"].is_null().to_list(), table["s"].to_list()] == [[False, True], [None, "x"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "read"),
+    [
+        ("arrow.bool8", pl.Series([1, 0, None], dtype=pl.Int8), pl.Series([True, False, None])),
+        ("arrow.json", pl.Series(["{}", None, "[1]"]), pl.Series(["{}", None, "[1]"])),
+        ("pandas.period", pl.Series([624, None, 625]), pl.Series([624, None, 625])),
+    ],
+)
+def test_a_type_that_extends_one_of_arrow_is_read_as_it_is_stored(tmp_path: Path, name: str, cells: pl.Series, read: pl.Series) -> None:
+    pl.DataFrame({"m": cells.ext.to(pl.Extension(name, cells.dtype, None))}).write_parquet(tmp_path / "t.parquet")
+    for frame in (PARQUET.read(tmp_path / "t.parquet", SourceOptions()), *PARQUET.batches(tmp_path / "t.parquet", SourceOptions(), 9)):
+        assert frame["m"].equals(read.alias("m"), check_dtypes=True)
+
+
 def test_nested_values_are_named_by_their_path(tmp_path: Path) -> None:
     for line, place in (('{"a": {"b": 1}}', "`a.b`"), ('{"x": 1, "a": [1]}', "`a[0]`")):
         with pytest.raises(ProviderError) as caught:

@@ -1,6 +1,6 @@
 """From a file that nobody has described to the settings for it. Reads the file, and writes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,7 +13,7 @@ from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
-from leptonctl.learning.findings.writing import markers, separator_reason, separators, total
+from leptonctl.learning.findings.writing import Markers, markers, separator_reason, separators, total
 from leptonctl.learning.inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
@@ -91,12 +91,19 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
     table = read_table(path, source, options)
     if not source.typed:
         texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
-        table, reasons = _with_markers(table, markers(texts, wishes.target, options))
-        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons]
+        meaning = markers(texts, wishes.target, options)
+        table, reasons = _with_markers(table, meaning.found)
+        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning)]
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
 
 
-def _with_markers(table: Table, found: dict[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
+def _value_reasons(meaning: Markers) -> Iterator[Reason]:
+    """Why a column of numbers is read as text: what seems to mean missing in it is a value elsewhere."""
+    for name, (text, other) in meaning.values.items():
+        yield Reason(about=name, detail=f"read as text: {text} among its numbers is a value of {other}, so it is not declared as missing")
+
+
+def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
     """The table, read with texts that mean missing."""
     if not found:
         return table, []
@@ -113,7 +120,7 @@ def _without_target_markers(
     if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
         return table, seen, reading
     cells = table.frame[target]
-    found = markers({target: cells}, target, table.options)
+    found = dict(markers({target: cells}, target, table.options).found)
     if word := total(cells):
         found = {target: (*found.get(target, ()), word)}
     if not found:

@@ -1,13 +1,14 @@
 """How the numbers of a table are written, and which of its texts mean missing. Reads no file."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
 from leptonctl.core.contract import LEAST_NUMBERS, MISSING_MARKERS
-from leptonctl.core.frozen import replace
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.learning.tables.date_like import guess_dates
-from leptonctl.learning.tables.number_like import MARKERS
+from leptonctl.learning.tables.number_like import MARKERS, WRITINGS
 from leptonctl.learning.tables.numbers import is_number
 from leptonctl.spi.learning import SourceOptions
 
@@ -38,7 +39,7 @@ TOTALS = frozenset({
 def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: str) -> SourceOptions:
     """The options with the decimal and thousands separators with which most columns of text are numbers."""
     texts = [cells for cells in (_candidates(cells) for cells in columns) if cells is not None]
-    scores = {pair: sum(map(float, _fits(texts, pair, options))) for pair in SEPARATORS}
+    scores = {pair: _score(texts, pair, options) for pair in SEPARATORS}
     best = max(SEPARATORS, key=lambda pair: scores[pair])
     if scores[best] == scores[SEPARATORS[0]]:
         grouped = [cells for cells in texts if _has_points_in_groups(cells)]
@@ -55,16 +56,30 @@ def separator_reason(options: SourceOptions) -> str:
     return f"numbers are written with {NAMES[options.decimal]}{grouped}"
 
 
-def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> dict[str, tuple[str, ...]]:
-    """Texts that mean missing, by the first column that has them. columns: of text as read, with nothing taken out."""
+class Markers(Frozen):
+    """Texts that mean missing, by the first column that has them. `values`: those that are values of another column, which is named."""
+
+    found: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> Markers:
+    """What means missing in a table. columns: of text as read, with nothing taken out.
+
+    `missing_values` holds for the whole table, so nothing is a marker that another column has as a value.
+    """
     found: dict[str, tuple[str, ...]] = {}
+    values: dict[str, tuple[str, str]] = {}
     known: set[str] = set(options.missing)
     for name, cells in columns.items():
         texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
-        if texts:
+        value = next(_values(texts, {one: other for one, other in columns.items() if one != name}, options), None) if texts else None
+        if value is not None:
+            values[name] = value
+        elif texts:
             found[name] = texts
             known |= set(texts)
-    return found
+    return Markers(found=found, values=values)
 
 
 def total(cells: pl.Series) -> str | None:
@@ -84,11 +99,12 @@ def _candidates(cells: pl.Series) -> pl.Series | None:
     return texts if len(texts) and texts.head(1000).str.contains("[0-9]").mean() >= MOST else None  # type: ignore[operator]
 
 
-def _fits(texts: Sequence[pl.Series], pair: tuple[str, str | None], options: SourceOptions) -> Iterator[bool]:
+def _score(texts: Sequence[pl.Series], pair: tuple[str, str | None], options: SourceOptions) -> tuple[int, int]:
+    """How many columns are numbers if they are written so, and how many distinct texts of these columns are."""
     option = replace(options, decimal=pair[0], thousands=pair[1])
-    for cells in texts:
-        share = is_number(cells, option).mean()
-        yield isinstance(share, float) and share >= MOST
+    counts = [(int(is_number(cells, option).sum()), len(cells)) for cells in texts]
+    fitting = [numbers for numbers, texts in counts if numbers >= MOST * texts]
+    return len(fitting), sum(fitting)
 
 
 def _is_grouped(texts: Sequence[pl.Series]) -> bool:
@@ -123,12 +139,27 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
     if total and numeric:
         if not others or numeric < HALF * total:
             return ()
+        if any(re.search(writing.pattern, text) for text in others for writing in WRITINGS):
+            return ()
         few = len(others) <= FEW and numeric >= (LEAST_NUMBERS if any(map(_has_digit, others)) else MOST) * total
         return sorted(others) if few or set(others) <= KNOWN else ()
     words = [text for text in texts.to_list() if text in WORDS]
+    if int((~built_in & ~texts.is_in(words)).sum()) < 2:  # noqa: PLR2004 - of `+` and `-`, both are values
+        return ()
     if words and (is_target or "?" in words or guess_dates(texts.filter(~texts.is_in(words) & (texts != ""))) is not None):
         return sorted(words) if is_target or "?" not in words else sorted(set(words) - set(options.markers))
     return ()
+
+
+def _values(texts: Collection[str], columns: Mapping[str, pl.Series], options: SourceOptions) -> Iterator[tuple[str, str]]:
+    """Those of the texts that are values elsewhere, each with the column: a word among words, or one of two values."""
+    for name, cells in columns.items():
+        words = cells.drop_nulls().str.strip_chars(" \t").unique()
+        words = words.filter(~words.is_in(list(options.markers)) & (words != ""))
+        common = set(words.filter(words.is_in(list(texts))).to_list())
+        if common and (not common <= WORDS or len(words) - len(common) < 2):  # noqa: PLR2004 - one value tells nothing
+            own = _markers(cells, options, is_target=False)
+            yield from ((text, name) for text in sorted(common - set(own)))
 
 
 def _has_digit(text: str) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from leptonctl.learning.tables.table import Table
 
 SUMMARY = "Rows break a rule"
+MOMENT = pl.Int128
+"""Nanoseconds: 64 bits end in 2262, and `9999-12-31` is how many databases write that something has no end."""
 
 
 class Kept(Frozen):
@@ -94,7 +96,8 @@ def moments(column: DateColumn, texts: pl.Series) -> pl.Series:
     distinct = texts.drop_nulls().unique().to_list()
     found = {text: read_moment(compiled, text) for text in distinct}
     numbers = {text: order(moment) for text, moment in found.items() if moment is not None}
-    return texts.replace_strict(numbers, default=None, return_dtype=pl.Int64)
+    new = pl.Series(list(numbers.values()), dtype=MOMENT)
+    return texts.replace_strict(pl.Series(list(numbers), dtype=pl.String), new, default=None, return_dtype=MOMENT)
 
 
 def _expression(term: Term, dates: set[str], *, single: bool) -> pl.Expr:
@@ -105,7 +108,7 @@ def _expression(term: Term, dates: set[str], *, single: bool) -> pl.Expr:
         return pl.lit(term.value)
     dated = any(part.operation == "column" and part.value in dates for part in term.parts)
     parts = [
-        pl.lit(iso_moment(part)) if dated and part.operation == "literal" else _expression(part, dates, single=single)
+        pl.lit(iso_moment(part), dtype=MOMENT) if dated and part.operation == "literal" else _expression(part, dates, single=single)
         for part in term.parts
     ]
     room = None if dated else _room(term, single=single)

@@ -82,13 +82,25 @@ def _problems_of(path: Path) -> Iterator[None]:
 
 
 def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """The rows with strings for what is stored as a dictionary, and times in UTC where polars does not know their zone."""
+    """The rows with strings for what is stored as a dictionary, and times in UTC where polars does not know their zone.
+
+    Of a type that extends one of Arrow's, the values as they are stored.
+    """
     import polars as pl
     import polars.selectors as cs
 
     zoned = {name: dtype for name, dtype in table.schema.items() if isinstance(dtype, pl.Datetime) and not _is_zone(dtype.time_zone)}
     instants = [pl.col(name).to_physical().cast(pl.Datetime(dtype.time_unit, "UTC")) for name, dtype in zoned.items()]
-    return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String), *instants), options)
+    extended = [_stored(table[name]) for name, dtype in table.schema.items() if isinstance(dtype, pl.BaseExtension)]
+    return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String), *instants, *extended), options)
+
+
+def _stored(cells: pl.Series) -> pl.Series:
+    """The values under an extension type: the number of a pandas period, the text of `arrow.json`; `arrow.bool8` are booleans."""
+    import polars as pl
+
+    stored = cells.ext.storage()
+    return stored.cast(pl.Boolean) if isinstance(cells.dtype, pl.BaseExtension) and cells.dtype.ext_name() == "arrow.bool8" else stored
 
 
 def _is_zone(name: str | None) -> bool:
