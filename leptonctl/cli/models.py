@@ -58,7 +58,12 @@ def adopt(
 
 def predict(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds; ENV alone where it binds one model."
+        ),
+    ],
     source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The file with the rows.")],
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="The file to write: .csv, .jsonl or .parquet. Default: standard output.")
