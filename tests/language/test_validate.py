@@ -42,6 +42,8 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Model", "taks: x", "unknown-key", 1, "Model has no key `taks`", 'did you mean "task"?'),
         ("Model", "task: classificaton", "not-allowed", 7, "`task` must be one of classification, regression, clustering, anomaly, not classificaton", 'did you mean "classification"?'),
         ("Model", "task: x", "not-allowed", 7, "`task` must be one of classification, regression, clustering, anomaly, not x", "write one of classification, regression, clustering, anomaly"),
+        ("Model", "command: {run: python t2.py, files: [t2.py]}", "wrong-type", 16, "`run` must be a list of strings, not a string", "write a list: [python, t2.py]"),
+        ("Model", """command: {run: "Rscript 'my train.R' --fast", files: [a]}""", "wrong-type", 16, "`run` must be a list of strings, not a string", 'write a list: [Rscript, "my train.R", "--fast"]'),
         ("Model", "seed: -1", "out-of-range", 7, "`seed` must be an integer from 0 to 4294967295, not -1", "the default is 0"),
         ("Model", "seed: '7'", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not a string", "remove the quotes: 7"),
         ("Model", "seed: 7.0", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not 7.0", "write 7"),

@@ -1,6 +1,7 @@
 """Runs a program of the user: in a folder of its own, with listed variables, until it ends or is stopped."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -109,10 +110,13 @@ def _find(program: str, place: Place, environment: Mapping[str, str]) -> None:
     path = str(place.work / program) if "/" in program else program
     if shutil.which(path, path=environment["PATH"]) is None:
         here = "among its files, as one that may be executed" if "/" in program else "on the PATH"
+        words = f"[{', '.join(map(json.dumps, program.split()))}]"
         raise ProviderError(
             "The program of a command is not there",
             detail=f"There is no {program} {here}.",
-            hint="install it where versions are built, or correct `run:`",
+            hint=f"write each word by itself: `run: {words}`, and what follows it after that"
+            if program.split()[1:]
+            else "install it where versions are built, or correct `run:`",
             id="command-failed",
         )
 
