@@ -30,6 +30,7 @@ from leptonctl.kinds.environment.holding import note_of_readmission, note_of_wit
 from leptonctl.kinds.environment.judging import judge_changes
 from leptonctl.kinds.environment.kind import Environment, bindings, environments
 from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.refuted import refuted
 from leptonctl.kinds.needed_files import needed_files, needed_imports, prepared
 from leptonctl.project import observe
 from leptonctl.release import __version__
@@ -86,6 +87,7 @@ def plan_project(
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *needed_imports(models(session.declarations), changes, session.facts),
+        *refuted(models(session.declarations), changes, settled.results, session.catalog),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         # in a copy, whatever listens is the original's
         *(() if copied else _check_placement(session, state, live, changes)),
