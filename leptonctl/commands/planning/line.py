@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from leptonctl.commands.planning.folder import folder_problem, local_states
+from leptonctl.commands.planning.left_behind import left_behind
 from leptonctl.commands.planning.recheck import recheck
 from leptonctl.commands.planning.settle import damaged_files, settle, without_results
 from leptonctl.commands.planning.variables import variable_becauses
@@ -83,6 +84,7 @@ def plan_project(
     purged, copied = _check_purged(session, settled, changes), _check_folder(session, state, changes, drifted)
     diagnostics = (
         *_unreadable(live, addresses),
+        *filter(None, [left_behind(session, recorded)]),
         *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
