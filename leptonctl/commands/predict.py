@@ -153,7 +153,7 @@ def _text(write: Callable[[TextIO, Iterable["Predictions"]], int], parts: Iterat
 
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
-    known = f"line {problem.line}" in problem.detail
+    known = f"line {problem.line}" in problem.detail or f"{problem.file}:{problem.line}" in problem.detail
     where = f" ({problem.file}:{problem.line})" if problem.file and problem.line and not known else ""
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 

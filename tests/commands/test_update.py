@@ -117,6 +117,7 @@ def test_the_new_rows_may_follow_those_before(root: Path) -> None:
         ("-1.0,2.0,above", "data-contract", "data/new.csv:42"),
         ("much,2.0,above", "data-contract", "data/new.csv:42"),
         ("1.0,2.0,above,4", "", "data/new.csv"),
+        ("1.0,2.0,abvoe", "split-impossible", '1 of 3 classes has only one row: "abvoe" (data/new.csv:42)'),
     ],
 )
 def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cells: str, id: str, message: str) -> None:
@@ -128,6 +129,15 @@ def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cel
     assert id in done.stderr
     assert message in done.stderr or message.replace(":42", " line 42") in done.stderr or "line 42" in done.stderr, done.stderr
     assert files(root) == before
+
+
+def test_the_place_of_a_cell_is_said_once(root: Path) -> None:
+    """Of one file and of several."""
+    with (root / "data" / "new.csv").open("a", encoding="utf-8") as file:
+        file.write("much,2.0,above\n")
+    for more in ((), ("--append",)):
+        said = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root).stderr
+        assert ("error[data-contract]" in said, said.count("42")) == (True, 1), said
 
 
 def test_a_column_that_the_version_before_reads_has_to_be_there(root: Path) -> None:
