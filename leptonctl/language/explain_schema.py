@@ -237,6 +237,8 @@ def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
         hint = "write a whole number"
     elif "array" in types and isinstance(value, int | float):
         hint = f"write a list: [{_show(value)}]"
+    elif isinstance(value, int | float) and "min" in schema.get("properties", {}):
+        hint = f"write {{min: {_show(value)}}}"
     return hint or _example(schema)
 
 
