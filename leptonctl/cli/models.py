@@ -58,7 +58,12 @@ def adopt(
 
 def predict(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds; ENV alone where it binds one model."
+        ),
+    ],
     source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The file with the rows.")],
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="The file to write: .csv, .jsonl or .parquet. Default: standard output.")
@@ -121,6 +126,14 @@ def update(
         bool, typer.Option("--warm-start", help="Go on from that version instead of training from the beginning.")
     ] = False,
     append: Annotated[bool, typer.Option("--append", help="Put the rows of its dataset version before the new ones.")] = False,
+    encoding: Annotated[str | None, typer.Option("--encoding", help="The file's encoding. Default: as its dataset says.")] = None,
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="The file's delimiter. Default: as its dataset says.")] = None,
+    decimal: Annotated[
+        Literal[".", ","] | None, typer.Option("--decimal", help="The decimal separator of its numbers. Default: as its dataset says.")
+    ] = None,
+    thousands: Annotated[
+        Literal[".", ",", " ", "'", "_"] | None, typer.Option("--thousands", help="What groups their digits. Default: as its dataset says.")
+    ] = None,
 ) -> int:
     """Write a dataset version for new data and a model version that learns from it, then plan.
 
@@ -133,9 +146,10 @@ def update(
     from leptonctl.views.update import update_json, update_text
 
     terminal = terminal_of(ctx)
+    reading = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "thousands": thousands}
     request = Update(
         model=model, data=terminal.path(data), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
-        append=append,
+        append=append, reading={name: value for name, value in reading.items() if value is not None},
     )  # fmt: skip
     updated = command(terminal.session(), request)
     written, plan = updated.to_json(), updated.plan

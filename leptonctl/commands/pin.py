@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from leptonctl.commands.editing.bind_yaml import as_written
+from leptonctl.commands.editing.written_digest import write_digest
 from leptonctl.commands.session import Session
 from leptonctl.core.address import expand
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.dataset.version import Dataset, datasets
-from leptonctl.language.edit import insert_key
-from leptonctl.project.edits import write_text
 
 
 def pin(session: Session, addresses: Sequence[str]) -> dict[str, Json]:
@@ -35,11 +33,7 @@ def pin(session: Session, addresses: Sequence[str]) -> dict[str, Json]:
 def _pin_source(session: Session, dataset: Dataset, at: Path, digest: str) -> Json:
     """Insert `digest:` next to the `source:` or `append:` that this version reads, which is in the version or in the base block."""
     document = session.project.of("Dataset")[dataset.declared.name]
-    holder = ("versions", dataset.declared.version, *at)
-    if not any((*holder, key) in document.values for key in ("source", "append")):
-        holder = at
-    text = session.sources[document.file]
-    write_text(session.root / document.file, insert_key(text, as_written(session, document), holder, "digest", digest))
+    holder = write_digest(session, document, dataset.declared.version, digest, at)
     span = document.at(*holder, "source" if (*holder, "source") in document.values else "append")
     return {"address": dataset.address, "file": document.file, "line": span.line, "digest": digest}
 

@@ -12,7 +12,7 @@ from leptonctl.commands.reading import Reading, hint_of, named, names_of, option
 from leptonctl.commands.recorded.built_versions import named_version
 from leptonctl.commands.session import Session
 from leptonctl.commands.verify import model_node
-from leptonctl.core.address import covers, full, parse, short
+from leptonctl.core.address import covers, full, member_of, parse, short
 from leptonctl.core.codec import convert, decode
 from leptonctl.core.contract import Column, key_mark
 from leptonctl.core.diagnostic import Failure, fail
@@ -20,6 +20,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
+from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.model.package import package_key, package_name
@@ -152,7 +153,7 @@ def _text(write: Callable[[TextIO, Iterable["Predictions"]], int], parts: Iterat
 
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
-    known = f"line {problem.line}" in problem.detail
+    known = f"line {problem.line}" in problem.detail or f"{problem.file}:{problem.line}" in problem.detail
     where = f" ({problem.file}:{problem.line})" if problem.file and problem.line and not known else ""
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 
@@ -184,12 +185,25 @@ def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
     return key
 
 
+def _only_binding(address: str, state: State | None) -> str:
+    """The binding of an environment that binds one model; the address itself for everything else. Failure where it binds several."""
+    place = parse(address)
+    entries = state.entries(member_of("environment", place.name, "")) if state and place.kind == "environment" and not place.member else {}
+    members = sorted(parse(other).member or "" for other in entries)
+    if members[1:]:
+        detail = f"{place.name} is an environment, and binds {len(members)} models"
+        hint = f"name one: {' or '.join(f'{place.name}/{member}' for member in members)}"
+        raise fail("usage", "This names several models", detail, hint=hint)
+    return member_of("environment", place.name, members[0]) if members else address
+
+
 def _find_built(session: Session, target: str) -> _Built:
     state = session.pointers.read()
     settled, _ = settle(session, state)
     current = state.current if state else {}
     known = {*settled.by_address, *current}
     address = full(target, known, session.address_kinds)
+    address = _only_binding(address, state)
     bound = current[address] if address in current and current[address].effect else None
     if bound is None and address in known and parse(address).kind == "environment":
         raise _unbound(address, settled)

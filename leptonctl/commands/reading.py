@@ -1,4 +1,4 @@
-"""How an input file of `predict` is read: as the dataset of the version was, and as the command line says."""
+"""How a file of `predict` or `update` is read: as the dataset of the version was, and as the command line says."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from leptonctl.core.codec import convert
+from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
@@ -19,7 +20,7 @@ HINTS = {
 }
 """An input file is read as the command line says: no YAML is about it."""
 WRITTEN = "say how the file writes numbers"
-OPTION = re.compile(r"`(encoding|decimal|thousands): ([^`]+)`")
+OPTION = re.compile(r"`(encoding|delimiter|decimal|thousands): ([^`]+)`")
 """A key of the YAML that is an option too."""
 OPTIONS = ("encoding", "delimiter", "decimal", "thousands", "skip_rows")
 
@@ -114,3 +115,29 @@ def hint_of(problem: ProviderError) -> str:
     if problem.id == "data-contract" and problem.hint.startswith(WRITTEN):
         hint = f"{problem.hint.partition('; or ')[0]}; or {hint}"
     return OPTION.sub(r"`--\1 \2`", hint) if problem.id in ("data-contract", "missing-column") else hint
+
+
+def as_options(hint: str) -> str:
+    """The hint with options of `update` in place of the keys of the YAML that say the same."""
+    return OPTION.sub(r"`--\1 \2`", hint.replace("declare the file's encoding", "name the file's encoding"))
+
+
+def read_as(inputs: Mapping[str, Json], reading: Mapping[str, str]) -> dict[str, Json]:
+    """The inputs of `prepare` with another way to read their file."""
+    source = cast("dict[str, Json]", inputs["source"])
+    options = {**cast("dict[str, Json]", source.get("options") or {}), **reading}
+    if reading and options.get("thousands") == (options.get("decimal") or "."):
+        raise fail(
+            "same-separator",
+            "One character cannot separate both thousands and decimals",
+            f'both are "{options["thousands"]}" for the new file',
+            hint="pass `--thousands` with another character",
+        )
+    return {**inputs, "source": {**source, "options": options}}
+
+
+def refuse_reading(reading: Mapping[str, str], *, append: bool) -> None:
+    """Failure for rows that are put after others and written in another way: a version has one way for all of its own files."""
+    if reading and append:
+        detail = f"`--append` reads both files alike, and this one has another {' and '.join(reading)}"
+        raise fail("usage", "Appended rows are written another way", detail, hint="leave out `--append`, or convert the file")

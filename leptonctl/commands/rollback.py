@@ -52,10 +52,25 @@ def rollback(
         edits |= dict.fromkeys(bound_models(session, name).keys() - routes.keys())
     what = ", ".join(f"{m} {routes[m].version}" if m in routes else f"no {m}" for m in (edits or routes))
     message = f"Roll back {name} to {what} (deployment {record.deployment})"
-    lines = lines_to_write_back(session, name, record, routes)
+    try:
+        lines = lines_to_write_back(session, name, record, routes)
+    except Failure as failure:
+        raise _with_other_ways(session, failure, name, model) from failure
+    edits |= {line.model: line.bound for line in lines}
     rebinding = Rebinding(environment=name, bindings=edits, message=message, lines=tuple(lines))
     request = replace(request, command="rollback", allow_rewind=True)
     return rebind(session, rebinding, request, consent=consent, reporter=reporter, say=say)
+
+
+def _with_other_ways(session: Session, failure: Failure, name: str, model: str) -> Failure:
+    """The failure with the deployments to which one can return instead."""
+    ways = ways_back(session, session.pointers.read(), name, model)
+    if not ways:
+        return failure
+    target = f"{name}/{model}" if model else name
+    other = f"; what one can return to without it: `leptonctl rollback {target} --to {ways[-1]}`"
+    other += f" (or {_listed(ways[:-1])})" if ways[1:] else ""
+    return Failure([replace(d, hint=f"{d.hint}{other}") for d in failure.diagnostics], failure.exit_code)
 
 
 def _deployment(session: Session, name: str, model: str, number: int) -> Deployment:

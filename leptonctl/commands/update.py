@@ -12,6 +12,7 @@ from leptonctl.commands.editing.bind_yaml import as_written, diff_of, put_back
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
 from leptonctl.commands.predict import from_provider
+from leptonctl.commands.reading import as_options, read_as, refuse_reading
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
 from leptonctl.core.change import Plan
@@ -36,7 +37,8 @@ OWN = ("source", "append", "digest", "description", "labels", KEY)
 class Update(Frozen):
     """What is asked for. `version`, `dataset_version`: names, else the next ones. `like`: the version that the new one is written after.
 
-    append: the new rows come after those of the dataset version before.
+    append: the new rows come after those of the dataset version before. reading: keys of the dataset that say how the new file is
+    written, where that is another way than the file before.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Update(Frozen):
     like: str | None = None
     warm_start: bool = False
     append: bool = False
+    reading: Mapping[str, str] = {}
 
 
 class Updated(Frozen):
@@ -147,6 +150,7 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
     """Prepare the new file as the new version will be, keeping nothing: how many rows it gives. Failure as a build would have it."""
     from leptonctl.learning.new_rows import Earlier, Nowhere, check_new_rows
 
+    refuse_reading(request.reading, append=request.append)
     before, source = names.before, session.catalog.source_for(names.path)
     if source is None:
         hint = "save the data as CSV, JSON Lines or Parquet"
@@ -162,8 +166,9 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
     earlier = Earlier(inputs=before.prepare.inputs, rows=known.get(before.prepare.key or ""), training=known.get(train_key(before)))
     bench = Bench(project=session.root, artifacts=Nowhere(), progress=_silent, check_key=session.store.check_key)
     try:
-        outputs = check_new_rows(inputs, earlier, bench, warm_start=request.warm_start)
+        outputs = check_new_rows(read_as(inputs, request.reading), earlier, bench, warm_start=request.warm_start)
     except ProviderError as problem:
+        problem.hint = as_options(problem.hint)
         raise from_provider(problem) from problem
     return dict(outputs.rows)
 
@@ -183,7 +188,7 @@ def _dataset_entry(session: Session, request: Update, names: _Names) -> dict[str
     dataset = names.before.dataset
     own = _as_written(session, "Dataset", dataset.declared.name, dataset.declared.version)
     if not request.append:
-        return {**own, "source": names.path}
+        return {**own, **request.reading, "source": names.path}
     return {**own, "append": [{"version": dataset.declared.version}, {"file": names.path}]}
 
 

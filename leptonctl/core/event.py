@@ -90,8 +90,9 @@ class ApplyFinished(Frozen):
 
     `healed`: environments that serve again what is bound. `changed`: environments whose settings changed, but no binding.
     `held`: bindings that are held; `failed` counts those among them that are newly held. `withdrawn`: {environment, id, model,
-    version} of each package that was withdrawn. `gates`: of a build, {address, before_version, after_version, passed, gates} of each
-    binding that an apply would move: `passed` is None while a gate is not decided, `gates` is as in `plan --json`.
+    version} of each package that was withdrawn, with its `digest` where another build of this version is bound now. `gates`: of a
+    build, {address, before_version, after_version, passed, gates} of each binding that an apply would move: `passed` is None while
+    a gate is not decided, `gates` is as in `plan --json`.
     """
 
     type: ClassVar[str] = "apply_finished"

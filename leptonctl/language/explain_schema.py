@@ -1,11 +1,13 @@
 """One jsonschema error -> what a person reads: an id, a sentence, a hint. Knows no documents and no spans."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
+from leptonctl.language.edit import key_lines
 from leptonctl.language.fits import TYPES, first_duplicate
 from leptonctl.language.foreign_keys import foreign_hint
 
@@ -226,7 +228,7 @@ def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
     if value is None:
         hint = "give it a value, or remove the key"
     elif isinstance(value, str):
-        hint = _string_hint(value, types)
+        hint = _words_hint(value) if schema.get("x-words") else _string_hint(value, types)
     elif "string" in types and isinstance(value, bool | int | float):
         hint = f'quote it: "{_show(value)}"'
     elif "integer" in types and isinstance(value, float) and value.is_integer():
@@ -235,7 +237,18 @@ def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
         hint = "write a whole number"
     elif "array" in types and isinstance(value, int | float):
         hint = f"write a list: [{_show(value)}]"
+    elif isinstance(value, int | float) and "min" in schema.get("properties", {}):
+        hint = f"write {{min: {_show(value)}}}"
     return hint or _example(schema)
+
+
+def _words_hint(value: str) -> str:
+    """A hint for a command line in place of the list of its words."""
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        words = value.split()
+    return f"write a list: {key_lines('run', list(words)).removeprefix('run: ').strip()}" if words else ""
 
 
 def _string_hint(value: str, types: list[str]) -> str:

@@ -179,12 +179,17 @@ KEYS: Mapping[str, str] = {
 """For keys of documents."""
 
 SHARES = frozenset({"test_size", "train_size", "validation_split", "test_split"})
+LEARNED = frozenset({"train_size", "train"})
+"""Shares of the rows that are learned from, where the share of the test rows is written here."""
 
 
 def foreign_hint(key: str, known: Mapping[str, object], value: object = None, *, parameter: bool) -> str:
     """What to write instead of a key that other tools have; "" when nothing is known. `known`: the keys that are allowed here."""
+    of_split = not parameter and {"test", "stratify"} <= known.keys()
+    if of_split and key in SHARES | LEARNED and isinstance(value, float) and 0 < value < 1:
+        return f"write `test: {round(1 - value, 12) if key in LEARNED else value:g}`"
     if not parameter and key in SHARES and isinstance(value, float) and 0 < value < 1:
-        share = value if key != "train_size" else round(1 - value, 12)
+        share = value if key not in LEARNED else round(1 - value, 12)
         return f"write `split: {{test: {share:g}}}`" + ("" if "split" in known else " in the Dataset")
     hint = (PARAMETERS if parameter else KEYS).get(key, "")
     if parameter and (name := next((name for name in PARAMETER_NAMES.get(key, ()) if name in known), None)):

@@ -1,5 +1,6 @@
 """Syntax errors in YAML text: libyaml's messages and marks -> sentences and spans. Parses nothing."""
 
+import json
 import re
 from typing import Protocol
 
@@ -96,6 +97,8 @@ MESSAGES = (
 # errors that are better shown where they begin than where libyaml stopped
 FROM_THE_BEGINNING = ("a key has no colon", "a `{` is not closed", "a `[` is not closed", "a quote is not closed")
 QUOTES = ("'", '"')
+LONGEST_LINE = 1_000
+TEXT_WITH_COLON = re.compile(r"""(?<![\w-])[\w-]+:[ ]+(?P<text>[^\s{}\[\],"'#&*!|>%@`][^{}\[\],"'#]*?:[ ]+[^{}\[\],"'#]+)""")
 
 
 def syntax(file: str, lines: list[str], yaml_error: MarkedYAMLError) -> Diagnostic:
@@ -117,9 +120,28 @@ def syntax(file: str, lines: list[str], yaml_error: MarkedYAMLError) -> Diagnost
             detail, span = f"{detail} (noticed at line {span.line})", at_mark(file, lines, start)
         else:
             detail += f" (begun at line {start.line + 1})"
+    if "did not find expected ',' or '}'" in message or "mapping values are not allowed" in message:
+        flow = "mapping values" not in message
+        detail, hint, span = _colon_in_text(file, lines, mark, flow=flow) or (detail, hint, span)
     if message.endswith("did not find expected key") or "did not find expected ','" in message:
         detail, hint, span = _after_quote(file, lines, mark) or (detail, hint, span)
     return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
+
+
+def _colon_in_text(file: str, lines: list[str], mark: Marked, *, flow: bool) -> tuple[str, str, Span] | None:
+    """Detail, hint and span for a text in which a word is followed by `: `, as in `description: First: try`. flow: within `{}`."""
+    line = lines[mark.line] if mark.line < len(lines) and len(lines[mark.line]) < LONGEST_LINE else ""
+    found = next((m for m in TEXT_WITH_COLON.finditer(line) if m.start("text") <= mark.column <= m.end("text")), None)
+    if found is None:
+        return None
+    start = found.start("text")
+    text = found["text"].strip() if flow else line[start:].partition(" #")[0].rstrip()
+    before, _, _ = text.partition(":")
+    span = Span(file=file, line=mark.line + 1, column=start + 1, end_column=start + 1 + len(text))
+    hint = f"quote it: {json.dumps(text, ensure_ascii=False)}"
+    if flow and " " in before:
+        hint = f"add `,` before `{before.split()[-1]}:`; or, if it is a text, {hint}"
+    return "a text with `: ` in it looks like a key and its value", hint, span
 
 
 def _after_quote(file: str, lines: list[str], mark: Marked) -> tuple[str, str, Span] | None:

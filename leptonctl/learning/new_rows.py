@@ -42,8 +42,9 @@ def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, w
     if known is not None:
         trained = earlier.training
         features = read_record("the outputs of `train`", trained.outputs, TrainOutputs).features if trained is not None else known.names
+        writings = {notice.column: notice.detail for notice in outputs.checks if notice.check == "other_numbers"}
         empty = {notice.column for notice in outputs.checks if notice.check == "all_missing"}
-        _check_columns(known, outputs.contract, features, empty, warm_start=warm_start)
+        _check_columns(known, outputs.contract, features, empty, writings, warm_start=warm_start)
     return outputs
 
 
@@ -58,8 +59,10 @@ def _contract(earlier: Earlier, bench: Bench) -> Contract | None:
     return read_record("the outputs of `prepare`", outputs, PrepareOutputs).contract
 
 
-def _check_columns(known: Contract, own: Contract, features: tuple[str, ...], empty: Collection[str], *, warm_start: bool) -> None:
-    """`empty`: the columns without any value in the new rows."""
+def _check_columns(
+    known: Contract, own: Contract, features: tuple[str, ...], empty: Collection[str], writings: Mapping[str, str], *, warm_start: bool
+) -> None:
+    """`empty`: the columns without any value in the new rows. `writings`: the keys that read a column of text as numbers."""
     types = {column.name: column.type for column in known.columns}
     changed = [c.name for c in own.columns if c.name in empty and c.name in features and types.get(c.name, c.type) != c.type]
     if changed:
@@ -68,6 +71,16 @@ def _check_columns(known: Contract, own: Contract, features: tuple[str, ...], em
             "A column has no values in the new rows",
             detail=f"All cells of {name} are missing, so nothing says that it is {types[name]} as for the version before.",
             hint=f"declare it: `columns: {{{name}: {{type: {types[name]}}}}}`, or put rows with values beside them (`--append`)",
+            id="data-contract",
+            column=name,
+        )
+    texts = [c.name for c in own.columns if c.name in writings and c.name in features and types.get(c.name, c.type) != c.type]
+    if texts:
+        name = texts[0]
+        raise ProviderError(
+            "The new file writes numbers another way",
+            detail=f"{name} is {types[name]} in the version before; in the new rows its cells are read as text.",
+            hint=f"say how the file writes numbers: {writings[name]}",
             id="data-contract",
             column=name,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from leptonctl.views.records import short
 from leptonctl.views.style import Style, printable
 
 STILL_HELD = "still-held"
@@ -52,5 +53,15 @@ def hold_line(hold: Mapping[str, Any], style: Style) -> str:
 
 def withdrawn_lines(withdrawn: Iterable[Mapping[str, Any]]) -> list[str]:
     """What a command has withdrawn, with the number that its withdrawal has now: its plan has said what that means."""
-    names = [printable(f"{row['environment']}/{row['model']}@{row['version']} ({row['id']})") for row in withdrawn]
+    names = [printable(f"{row['environment']}/{row['model']}@{row['version']}") + f" ({_which(row)})" for row in withdrawn]
     return ["", f"Withdrawn: {', '.join(names)}."] if names else []
+
+
+def _which(row: Mapping[str, Any]) -> str:
+    """The id of a withdrawal, and which build of the version it is of where another one is bound now."""
+    digest = row.get("digest")
+    return (
+        f"{printable(row['id'])}: the build {short(digest)}; another build of {printable(row['version'])} is bound"
+        if digest
+        else printable(row["id"])
+    )

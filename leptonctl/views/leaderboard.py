@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.row_list import UNRECORDED
 from leptonctl.views.decision import short_decision
 from leptonctl.views.records import short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, text_width
@@ -54,7 +55,7 @@ def _right(columns: Sequence[Column]) -> list[int]:
 def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) -> list[Column]:
     rows, metric, directions = board["rows"], board["metric"], board["directions"]
     usual = _usual(rows)
-    marks = ["*" if row["test_rows"] not in {None, usual} else "" for row in rows]
+    marks = [("*" if row["test_rows"] not in {None, usual} else "") + ("†" if _is_untold(row) else "") for row in rows]
     values = [("-" if r["value"] is None else figure(r["value"])) + mark for r, mark in zip(rows, marks, strict=True)]
     others = [n for n in directions if n != metric and not n.endswith("_std")]
     # figures of the test rows before those of the folds
@@ -77,6 +78,11 @@ def _usual(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The test rows that most versions were measured on, of equals those that come first; None where nothing was measured."""
     counts = Counter(row["test_rows"] for row in rows if row["test_rows"])
     return max(counts, key=counts.__getitem__, default=None)
+
+
+def _is_untold(row: Mapping[str, Any]) -> bool:
+    """Whether a figure may be of rows that the version was trained on, since nobody recorded those."""
+    return row.get("origin") == "imported" and row["value"] is not None
 
 
 def _other(rows: Sequence[Mapping[str, Any]], name: str, better: str | None, rank: int) -> Column:
@@ -111,6 +117,8 @@ def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int,
         notes.append(
             "* measured on other test rows than the versions without a star, so its place says little: compare with `leptonctl diff`."
         )
+    if any(map(_is_untold, rows)):
+        notes.append(f"† imported: {UNRECORDED}. If the test rows were among them, its figures are too good.")
     if hidden:
         folds = ["the means over the folds"] if any(name.startswith("cv_") for name in hidden) else []
         # without the arrow, which a line could begin with

@@ -136,7 +136,8 @@ def _withdrawn(environment: Mapping[str, Any], style: Style) -> list[str]:
     for model in environment["models"]:
         for w in model.get("withdrawn") or []:
             by, why = f" by {w['by']}" if w["by"] else "", f": {w['reason']}" if w["reason"] else ""
-            text = printable(f"{model['name']} {w['version']} ({w['id']}) since {when(w['at'])}{by}{why}")
+            build = f", package {short(w['package'])}" if w["version"] == model["version"] and w["package"] else ""
+            text = printable(f"{model['name']} {w['version']}{build} ({w['id']}) since {when(w['at'])}{by}{why}")
             lines.append(f"  {style.yellow('withdrawn')} {text}")
     return lines
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from leptonctl.core.row_list import UNRECORDED
 from leptonctl.kinds.environment.gate_rules import find_rule
 from leptonctl.views import plots
 from leptonctl.views.decision import decision_text
@@ -110,7 +111,8 @@ def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
         average = version["average"] or "binary"
         title += f", {average}" + (f", positive class {value_text(version['positive'])}" if average == "binary" else "")
     body = table(rows, head=("metric", "", "value", count, "gates"), right=(2,), indent=2, color=style.color, width=width, wrap=(4,))
-    return f"{style.bold(title)}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
+    untold = f"\n{style.yellow(f'  imported: {UNRECORDED}')}" if version["origin"] == "imported" else ""
+    return f"{style.bold(title)}{untold}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
 
 
 def _other_gates(version: Mapping[str, Any], names: set[str], style: Style) -> str:

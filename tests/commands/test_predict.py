@@ -232,3 +232,20 @@ def test_the_output_is_never_what_is_read(looking: Path, tmp_path: Path) -> None
     (looking / "config.csv").unlink()
     (tmp_path / "out.csv").write_text("old", encoding="utf-8")
     assert predict(looking, file, "--output", str(tmp_path / "out.csv"))["rows"] == 7, "what is not read may be replaced"
+
+
+def test_an_environment_that_binds_one_model_answers_by_its_name(looking: Path, tmp_path: Path) -> None:
+    root, file = projects.copy_of(looking, tmp_path / "copy"), rows_file(tmp_path)
+    yaml = root / "leptonctl.yaml"
+    projects.edit(yaml, "{type: server, host", "{type: server, run: elsewhere, host")
+    projects.edit(yaml, "gates: {log_loss: {max: 0.9}, accuracy: {min: 0.999}, f1: {max_drop: 0.2}, flips: {max: 0.5}}\n", "")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    answer = predict(root, file, target="dev")
+    assert answer["predictions"] == predict(root, file, target="dev/line")["predictions"]
+    # the brother: of two models, one has to be named
+    model = yaml.read_text(encoding="utf-8").split("---\n")[2].replace("name: line", "name: twin")
+    projects.edit(yaml, "{line: v2}", "{line: v2, twin: v2}")
+    yaml.write_text(yaml.read_text(encoding="utf-8") + "---\n" + model, encoding="utf-8")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    refused = projects.run("predict", "dev", "--input", str(file), cwd=root)
+    assert (refused.returncode, "name one: dev/line or dev/twin" in refused.stderr) == (1, True), refused.stderr

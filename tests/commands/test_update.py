@@ -117,6 +117,7 @@ def test_the_new_rows_may_follow_those_before(root: Path) -> None:
         ("-1.0,2.0,above", "data-contract", "data/new.csv:42"),
         ("much,2.0,above", "data-contract", "data/new.csv:42"),
         ("1.0,2.0,above,4", "", "data/new.csv"),
+        ("1.0,2.0,abvoe", "split-impossible", '1 of 3 classes has only one row: "abvoe" (data/new.csv:42)'),
     ],
 )
 def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cells: str, id: str, message: str) -> None:
@@ -128,6 +129,15 @@ def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cel
     assert id in done.stderr
     assert message in done.stderr or message.replace(":42", " line 42") in done.stderr or "line 42" in done.stderr, done.stderr
     assert files(root) == before
+
+
+def test_the_place_of_a_cell_is_said_once(root: Path) -> None:
+    """Of one file and of several."""
+    with (root / "data" / "new.csv").open("a", encoding="utf-8") as file:
+        file.write("much,2.0,above\n")
+    for more in ((), ("--append",)):
+        said = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root).stderr
+        assert ("error[data-contract]" in said, said.count("42")) == (True, 1), said
 
 
 def test_a_column_that_the_version_before_reads_has_to_be_there(root: Path) -> None:
@@ -192,3 +202,32 @@ def test_wrong_usage_is_told_in_one_line(root: Path, arguments: list[str], id: s
 )
 def test_the_next_name_is_the_one_that_a_person_would_take(last: str, known: list[str], expected: str) -> None:
     assert next_name(last, known, "2026-01-31") == expected
+
+
+def german(text: str, delimiter: str = ";") -> bytes:
+    """The table as a German Excel writes it."""
+    head, *rows = text.splitlines()
+    cells = [row.split(",") for row in rows]
+    lines = [
+        delimiter.join([f"{float(x) + 0.5:.1f}".replace(".", ","), f"{float(y) + 0.25:.2f}".replace(".", ","), side])
+        for x, y, side in cells
+    ]
+    return "\n".join([head.replace(",", delimiter), *lines, ""]).replace("above", "über").encode("cp1252")
+
+
+def test_a_file_in_another_writing_is_read_as_the_hints_say(root: Path) -> None:
+    """Each refusal names the option that gets further; the last call writes them beside the file."""
+    (root / "data" / "new.csv").write_bytes(german(projects.points(40, 2)))
+    projects.edit(root / "data.yaml", "columns:\n  x: {type: number, min: 0}\n", "")
+    projects.edit(root / "data.yaml", ', delimiter: ","', "")
+    words, before = ["update", "line", "--data", "data/new.csv"], files(root)
+    for option in ("--encoding cp1252", "--decimal ,"):
+        refused = projects.run(*words, cwd=root)
+        assert (refused.returncode, files(root)) == (1, before), refused.stderr
+        assert option in refused.stderr.replace('"', "").replace("'", ""), refused.stderr
+        words += option.split()
+    done = projects.run(*words, cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '{encoding: cp1252, decimal: ",", source: data/new.csv, digest:' in (root / "data.yaml").read_text(encoding="utf-8")
+    # the brother: rows that are appended are read as those before them
+    assert "leave out `--append`" in projects.run(*words, "--append", cwd=root).stderr

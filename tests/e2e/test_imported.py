@@ -117,6 +117,16 @@ def test_an_imported_version_lives_as_any_other(root: Path) -> None:
     yaml = json.loads(projects.run("leaderboard", "line", "--yaml", "v2", "--json", cwd=root).stdout)["entry"]
     assert yaml["digest"] == shown["digest"]
 
+    # its figures may be of rows that it learned, which a trained version's are not
+    board = projects.run("leaderboard", "line", cwd=root).stdout
+    marked = {row.split()[1]: "†" in row for row in board.splitlines() if row[:1].isdigit()}
+    assert (marked["v1"], marked["v2"]) == (False, True), board
+    assert "† imported: it is not recorded which rows were trained on." in board
+    said = {
+        name: "imported: it is not recorded which rows" in projects.run("show", f"line@{name}", cwd=root).stdout for name in ("v1", "v2")
+    }
+    assert said == {"v1": False, "v2": True}
+
     # what is gone or changed is an error only where it has to be read
     line(root, "v9", "{import: {file: vendor/gone.onnx, digest: 'sha256:" + "0" * 64 + "'}}")
     gone = plan(root, 1)

@@ -248,6 +248,8 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
     limits = {"hangs": ", limits: {seconds: 1}", "eats": ", limits: {memory: 1GiB}"}
     versions = {mode: f"{{command: {{env: {{MODE: {mode}}}}}{limits.get(mode, '')}}}" for mode in FAILURES}
     versions["none"] = "{command: {run: [no-such-program], env: {MODE: none}}}"
+    versions["module"] = "{command: {run: [python, -c, import pyarrov.csv]}}"
+    versions["words"] = "{command: {run: [python fail.py], env: {MODE: none}}}"
     versions["folder"] = "{command: {output: out/hostname, env: {MODE: folder}}}"
     root = projects.tiny_project(tmp_path, {"line": versions}, {})
     projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
@@ -262,12 +264,16 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
     expected = {
         **FAILURES,
         "none": ("command-failed", "no no-such-program", "on the PATH"),
+        "module": ("command-failed", "No module named 'pyarrov'", ""),
+        "words": ("command-failed", "no python fail.py", "on the PATH"),
         "folder": ("command-output", "no plain file", ""),
     }
     assert (done.returncode, failed.keys()) == (1, expected.keys()), done.stdout + done.stderr
     for mode, (id_, *parts) in expected.items():
         said = failed[mode]
         assert (said["id"], [part for part in parts if part not in said["detail"]]) == (id_, []), said
+        assert ('run: ["python", "fail.py"]' in said["hint"]) == (mode == "words"), said
+        assert ("pip install" in said["hint"]) == ("ModuleNotFoundError" in said["detail"]), said
         assert said["hint"] and "\x1b" not in said["detail"] and max(map(len, said["detail"].splitlines())) <= 300, said
     assert projects.run("build", "line@raises", "--json", cwd=root).returncode == 1, "what failed is tried again"
 

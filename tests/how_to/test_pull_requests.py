@@ -17,6 +17,7 @@ from tests.operations.pages import PATH, Done
 
 NAME = "docs/how-to/pull-requests.md"
 GITHUB, GITLAB = ".github/workflows/leptonctl.yml", ".gitlab-ci.yml"
+INSTALL = "pip install -q -c .source/constraints.txt ./.source"
 GH = '#!/bin/sh\n[ "$1 $2 $3" = "pr comment 7" ] && cat "$5" >"$COMMENT"\n'
 
 
@@ -54,7 +55,7 @@ class Ci:
         environment = projects.environment(**more, COMMENT=str(self.comment), **variables)
         found: list[Done] = []
         for shell, script in lines(jobs(checkout, file), job):
-            if script == "pip install leptonctl":  # installed here; the network is not a test's
+            if script == INSTALL:  # installed here; the network is not a test's
                 continue
             if found and found[-1].returncode and not script.startswith("gh "):
                 break
@@ -129,3 +130,12 @@ def test_a_gate_that_fails_is_red_and_in_the_comment(reader: Reader, ci: Ci) -> 
     assert projects.run("apply", "--yes", cwd=reader.root).returncode == 0, "the same hold, met again"
     assert projects.run("status", "--check", cwd=reader.root).returncode == 6
     assert projects.run("apply", "--yes", "--expect", reviewed, cwd=reader.root).returncode == 5
+
+
+def test_the_jobs_install_what_the_readme_installs() -> None:
+    """From a clone with its lock; and what is installed so has the lock and the package."""
+    readme = (projects.EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    assert "pip install -q -c constraints.txt ." in readme
+    page = (projects.EXAMPLES.parent / NAME).read_text(encoding="utf-8")
+    assert re.findall(r"pip install .*", page) == [INSTALL]
+    assert "path: .source}" in page, "a hidden folder: the YAML of the clone is none of the project's"

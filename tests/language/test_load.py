@@ -89,7 +89,7 @@ def test_anchors_are_copied_and_may_not_grow_without_bound() -> None:
         ("kind: Model\nname: 'a\nx: b\ny: 'c'\n", [("yaml-syntax", 2, 7)]),
         ("kind: Model\nname: 'a' b\n", [("yaml-syntax", 2, 11)]),
         ("kind: Model\nname:a\nx: 1\n", [("yaml-syntax", 2, 1)]),
-        ("kind: Model\nname: a: b\n", [("yaml-syntax", 2, 8)]),
+        ("kind: Model\nname: a: b\n", [("yaml-syntax", 2, 7)]),
         ("kind: Model\nname: a\nx: @b\n", [("yaml-syntax", 3, 4)]),
         ("kind: Model\nname: a\nx: 'b\n", [("yaml-syntax", 3, 4)]),
         ("kind: Model\nname: a\nx: {{ vars.y }}\n", [("bad-key", 3, 5)]),
@@ -255,3 +255,18 @@ def test_the_pure_parser_reads_the_same() -> None:
         subprocess.run([sys.executable, "-c", code, which], check=True, capture_output=True, text=True).stdout for which in ("c", "pure")
     ]
     assert out[0] == out[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "hint"),
+    [
+        ("description: First: try, and more  # not said", 14, 'quote it: "First: try, and more"'),
+        ("versions: {v1: {description: First: try, seed: 3}}", 30, 'quote it: "First: try"'),
+        ("description: A \\ b: c", 14, 'quote it: "A \\\\ b: c"'),
+        ("params: {C: 1.0 max_iter: 5}", 13, 'add `,` before `max_iter:`; or, if it is a text, quote it: "1.0 max_iter: 5"'),
+    ],
+)
+def test_a_colon_within_a_text_is_told_from_a_key(line: str, column: int, hint: str) -> None:
+    _, (problem,) = load({"leptonctl.yaml": PROJECT, "m.yaml": f"kind: Model\nname: m\n{line}\n"})
+    assert problem.span is not None
+    assert (problem.id, problem.span.line, problem.span.column, problem.hint) == ("yaml-syntax", 3, column, hint)

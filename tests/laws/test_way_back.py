@@ -28,14 +28,17 @@ PAST = {
     "all": "{algorithm: mlp, params: {hidden_layer_sizes: [3], max_iter: 50}, seed: 4, features: [y, x], preprocess: [], export: {opset: 19}}",
 }
 BASE = "algorithm: logistic_regression\nparams: {C: 2}\n"
+SECOND = projects.points(60, seed=3)
 SAME_GRAPH = "{params: {C: 0.5, max_iter: 101}}"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the results of all versions."""
-    models = {"line": {**MODELS["line"], "same": SAME_GRAPH}, "past": PAST}
+    models = {"line": {**MODELS["line"], "same": SAME_GRAPH}, "past": PAST, "grown": {"v1": "{dataset: points@second}"}}
     project = projects.tiny_project(tmp_path_factory.mktemp("built"), models)
+    (project / "data" / "second.csv").write_text(SECOND, encoding="utf-8")
+    projects.edit(project / "data.yaml", "points.csv}\n", "points.csv}\n  second: {source: data/second.csv}\n")
     projects.edit(project / "model-past.yaml", "algorithm: logistic_regression\n", BASE)
     done = projects.run("build", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -504,14 +507,59 @@ def test_lines_that_cannot_be_written_back_are_named(make: Make) -> None:
     assert served(root)["version"] == "old"
 
 
-def test_a_version_that_is_declared_differently_now_is_no_return(make: Make) -> None:
+def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
     root = make()
+    model = root / "model-line.yaml"
     lep(root, "apply", "--yes")
-    projects.edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 0.5}}")
+    digest = served(root)["digest"]
+    projects.edit(model, "v1: {}", "v1: {description: First, params: {C: 0.5}}  # stays")
     lep(root, "apply", "--yes")
+    left = served(root)["digest"].removeprefix("sha256:")[:12]
+    done = lep(root, "rollback", "prod", "--yes")
+    assert "-  v1: {description: First, params: {C: 0.5}}  # stays" in done.stdout
+    assert "  v1: {description: First}  # stays\n" in model.read_text(encoding="utf-8")
+    assert served(root)["digest"] == digest
+    assert f"Withdrawn: prod/line@v1 (w1: the build {left}; another build of v1 is bound)." in done.stdout
+    assert f"v1 of line as {left} does not come back" in done.stdout
+    assert "-- model-line.yaml" in done.stdout
+    lep(root, "plan", "--detailed-exitcode")
+
+
+def test_a_version_whose_file_has_grown_returns(make: Make) -> None:
+    root = make()
+    data = root / "data.yaml"
+    lep(root, "apply", "--yes")
+    digest = served(root)["digest"]
+    (root / "data" / "points.csv").write_text(SECOND, encoding="utf-8")
+    lep(root, "apply", "--yes", "--only", "prod/line")
+    grown = served(root)["digest"]
+    assert grown != digest
+    done = lep(root, "rollback", "prod", "--yes", "--json")
+    assert (projects.finished(done)["trained"], served(root)["digest"]) == (0, digest)
+    pinned = re.findall(r"first: \{source: data/points.csv, digest: \"(.+?)\"\}", data.read_text(encoding="utf-8"))
+    assert len(pinned) == 1
+    # the brother: what was left returns by its number, over the digest that is written now
+    lep(root, "readmit", "prod/line@v1", "--reason", "the new rows were right")
+    lep(root, "rollback", "prod", "--to", "2", "--yes")
+    assert (served(root)["digest"], pinned[0] in data.read_text(encoding="utf-8")) == (grown, False)
+
+
+def test_data_that_is_read_otherwise_is_no_return_and_the_refusal_says_what_is(make: Make) -> None:
+    root = make()
+    data, model = root / "data.yaml", root / "model-line.yaml"
+    (root / "data" / "second.csv").write_text(SECOND, encoding="utf-8")
+    data.write_text(data.read_text(encoding="utf-8") + "  second: {source: data/second.csv}\n", encoding="utf-8")
+    projects.edit(model, "v2: {params: {C: 0.5}}", "v2: {dataset: points@second}")
+    for version in ("v1", "v2", "v3"):
+        bind(root, version)
+        lep(root, "apply", "--yes", "--only", "prod/line")
+    projects.edit(data, "second.csv}", 'second.csv, missing_values: ["?"]}')
     refused = lep(root, "rollback", "prod", "--yes", code=1).stderr
-    assert "recipe-changed" in refused
-    assert "model-line.yaml" in refused
+    assert "error[recipe-changed]" in refused
+    assert "data.yaml:6: remove `missing_values`" in refused
+    assert "`leptonctl rollback prod --to 1`" in refused
+    lep(root, "rollback", "prod", "--to", "1", "--yes")
+    assert served(root)["version"] == "v1"
 
 
 def test_neither_a_rollback_nor_uncommitted_files_move_what_later_applies_must_contain(make: Make) -> None:

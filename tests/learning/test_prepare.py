@@ -484,6 +484,11 @@ def test_bad_data(
         assert error.file == "bad.csv"
 
 
+def test_classes_of_one_row_are_named_with_their_lines(tmp_path: Path) -> None:
+    error = failure(tmp_path, f"a,b,y\n{BODY}1,1,rare\n1,1,odd\n")
+    assert '2 of 4 classes have only one row: "rare" (bad.csv:32), "odd" (bad.csv:33)' in error.detail
+
+
 def test_a_changed_source_is_refused(tmp_path: Path) -> None:
     name = write(tmp_path, table())
     source = {"path": name, "format": "csv", "digest": digest_of(tmp_path / name), "options": {}}

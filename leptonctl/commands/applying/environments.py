@@ -1,6 +1,7 @@
 """Heals and moves the environments of an apply, each under its own lock. The failure of one does not affect the others."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from leptonctl.commands.applying.built_pointers import recipe_of
@@ -15,6 +16,7 @@ from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import GATE, Failure
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act
 from leptonctl.core.state import Author, Pointer, State
 from leptonctl.deploying.fleet import Fleet, nobody
 from leptonctl.deploying.heal import heal
@@ -123,7 +125,7 @@ class Environments:
         for one in decision.ready:
             self._report_bound(one, round(time.monotonic() - started, 3), note)
         self.run.withdrawn += [
-            {"environment": name, "id": act.withdrawal, "model": act.model, "version": act.version}
+            {"environment": name, "id": act.withdrawal, "model": act.model, "version": act.version, **_other_build(act, changes)}
             for act in wanted.acts
             if act.kind == "withdrawn"
         ]
@@ -204,3 +206,11 @@ class Environments:
 
 def _versions(change: Change) -> str:
     return f"{change.before_version or 'unbound'} → {change.after_version or 'unbound'}"
+
+
+def _other_build(act: Act, changes: Iterable[Change]) -> dict[str, str]:
+    """The digest of a withdrawn version where another build of this version is bound now."""
+    change = next((c for c in changes if parse(c.address).member == act.model), None)
+    if change is None or change.before is None or change.after_version != act.version:
+        return {}
+    return {"digest": change.before}

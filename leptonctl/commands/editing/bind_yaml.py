@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from difflib import unified_diff
-from typing import cast
 
 from leptonctl.commands.apply import Consent, Request, apply
+from leptonctl.commands.editing.lines_again import with_lines
 from leptonctl.commands.editing.write_back import Lines, check_written_back
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
@@ -89,11 +89,7 @@ def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[st
     """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
     lines = [one for one in rebinding.lines if versions.get(one.model) == one.bound]
     for one in lines:
-        declared = session.project.of("Model")[one.model]
-        raw = as_written(session, declared)
-        text = insert_key(session.sources[declared.file], raw, ("versions",), one.version, cast("Json", one.override))
-        write_text(session.root / declared.file, text)
-        session = session.reopen()
+        session = with_lines(session, one)
     check_written_back(session, lines)
     for model, version in versions.items():
         session = _without_readmit(session, rebinding.environment, model, version)
@@ -135,11 +131,19 @@ def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
-    """The bindings that are in place."""
+    """The bindings that are in place: this version, and as it is declared now where its lines were written back."""
     state = session.pointers.read()
     pointers = state.current if state else {}
     places = {model: pointers.get(member_of("environment", rebinding.environment, model)) for model in rebinding.bindings}
-    return {m: v for m, v in rebinding.bindings.items() if (pointer.version if (pointer := places[m]) else None) == v}
+    digests = {one.model: one.digest for one in rebinding.lines if one.version == one.bound}
+
+    def is_in_place(model: str, version: str | None) -> bool:
+        pointer = places[model]
+        if pointer is None or version is None:
+            return pointer is None and version is None
+        return pointer.version == version and digests.get(model, pointer.digest) == pointer.digest
+
+    return {model: version for model, version in rebinding.bindings.items() if is_in_place(model, version)}
 
 
 def environment_document(session: Session, environment: str) -> Document:

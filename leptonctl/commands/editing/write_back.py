@@ -1,4 +1,4 @@
-"""Writes a version whose lines have left the YAML back into its document, from its recipe in the store (law 9)."""
+"""Writes a version back into its document as it was bound, from its recipe in the store, where its lines are gone or are others (law 9)."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,7 +7,8 @@ from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.diff import becauses
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json, Node
 from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
@@ -15,25 +16,31 @@ from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.warm import key_before, name_before
 from leptonctl.kinds.model.written_back import digest_of, override_of
 
+CONTENT = "data.source.digest"
+"""Where the recipe of a model has the digest of its files."""
+
 
 class Lines(Frozen):
     """The lines of one version to write back: its override as a JSON value, and the digest that it must have then.
 
-    `bound`: the version that is bound again, this one or one that goes on from it.
+    `bound`: the version that is bound again, this one or one that goes on from it. `override`: None where its lines are as they were.
+    `dataset`, `content`: the dataset version that it learned from, and the digest to write there since its file has other bytes now; "".
     """
 
     model: str
     version: str
     bound: str
-    override: dict[str, Json]
+    override: dict[str, Json] | None
     digest: str
+    dataset: str = ""
+    content: str = ""
 
 
 def lines_to_write_back(session: Session, environment: str, record: Deployment, routes: Mapping[str, Route]) -> list[Lines]:
     """What to write back so that the versions of a deployment are declared as it bound them, each after those that it goes on from.
 
-    Failure: `lines-gone` when the model, a dataset version or a recipe is not there any more; `recipe-changed` when the version, or one
-    that it goes on from, is declared with another recipe.
+    Failure: `lines-gone` when the model, a dataset version or a recipe is not there any more; `recipe-changed` when its data is declared
+    otherwise than by other bytes, or it is declared with another recipe and is not trained by itself (its program, its file, its parent).
     """
     return [line for model, route in routes.items() for line in _lines(session, environment, record, model, route)]
 
@@ -60,7 +67,7 @@ def _lines(session: Session, environment: str, record: Deployment, model: str, r
     if recipe is None:
         raise _gone(f"{where}, and its recipe is not in the store", record)
     if node is not None:
-        raise _changed(session, f"{where} with another recipe", recipe, node)
+        return [_instead(session, document, route.version, recipe, node, where)]
     _require_dataset(session, recipe, where, record)
     before = _lines_before(session, record, document, recipe, where, route.version)
     return [*before, _line(session, document, route.version, recipe, route.version)]
@@ -68,7 +75,33 @@ def _lines(session: Session, environment: str, record: Deployment, model: str, r
 
 def _line(session: Session, document: Document, version: str, recipe: Recipe, bound: str) -> Lines:
     override = override_of(recipe, document, session.catalog)
-    return Lines(model=str(document.name), version=version, bound=bound, override=override, digest=digest_of(recipe) or "")
+    dataset, content = _pin(session, recipe)
+    digest = digest_of(recipe) or ""
+    return Lines(model=str(document.name), version=version, bound=bound, override=override, digest=digest, dataset=dataset, content=content)
+
+
+def _instead(session: Session, document: Document, version: str, recipe: Recipe, node: Node, where: str) -> Lines:
+    """The lines of a version that is declared otherwise now: its own, where they have changed, and the digest of its data."""
+    edits = {because.path for because in becauses(recipe, node)}
+    own = {path for path in edits if not path.startswith("data.")}
+    of_data, alone = edits - own <= {CONTENT}, "algorithm" in recipe.recipe and name_before(recipe.recipe) is None
+    line = _line(session, document, version, recipe, version)
+    if not edits or not of_data or (own and not alone) or (CONTENT in edits and not line.content and "dataset" not in own):
+        raise _changed(session, f"{where} with another recipe", recipe, node)
+    return line if own else replace(line, override=None)
+
+
+def _pin(session: Session, recipe: Recipe) -> tuple[str, str]:
+    """The dataset version that a recipe names and the digest of its rows, where that version has other bytes now; else "", ""."""
+    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    dataset = session.declarations.built.get(version_of("dataset", name, version))
+    before, now = (_content(fields) for fields in (recipe.recipe.get("data"), dataset.recipe if dataset is not None else None))
+    return (f"{name}@{version}", before) if before and now and before != now else ("", "")
+
+
+def _content(data: Json | Mapping[str, Json]) -> str:
+    source = data.get("source") if isinstance(data, Mapping) else None
+    return str(source.get("digest") or "") if isinstance(source, dict) else ""
 
 
 def _lines_before(session: Session, record: Deployment, document: Document, recipe: Recipe, where: str, bound: str) -> list[Lines]:
@@ -93,7 +126,7 @@ def _changed(session: Session, what: str, recipe: Recipe, node: Node) -> Failure
     before = recipes_before(session, node.address, recipe)
     keep = keep_lines(edits_since(recipe, node, session.declarations.built, before))
     detail = what + (f"; to declare it as it was: {keep}" if keep else "")
-    hint = "undo the edit, or declare what is new as another version"
+    hint = "write these lines again, or declare what is new as another version"
     return fail("recipe-changed", "A version is declared differently now", detail, span=node.span, hint=hint)
 
 

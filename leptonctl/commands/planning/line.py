@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from leptonctl.commands.planning.folder import folder_problem, local_states
+from leptonctl.commands.planning.left_behind import left_behind
 from leptonctl.commands.planning.recheck import recheck
 from leptonctl.commands.planning.settle import damaged_files, settle, without_results
 from leptonctl.commands.planning.variables import variable_becauses
@@ -30,6 +31,7 @@ from leptonctl.kinds.environment.holding import note_of_readmission, note_of_wit
 from leptonctl.kinds.environment.judging import judge_changes
 from leptonctl.kinds.environment.kind import Environment, bindings, environments
 from leptonctl.kinds.model.kind import models
+from leptonctl.kinds.model.refuted import refuted
 from leptonctl.kinds.needed_files import needed_files, needed_imports, prepared
 from leptonctl.project import observe
 from leptonctl.release import __version__
@@ -82,10 +84,12 @@ def plan_project(
     purged, copied = _check_purged(session, settled, changes), _check_folder(session, state, changes, drifted)
     diagnostics = (
         *_unreadable(live, addresses),
+        *filter(None, [left_behind(session, recorded)]),
         *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *needed_imports(models(session.declarations), changes, session.facts),
+        *refuted(models(session.declarations), changes, settled.results, session.catalog),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         # in a copy, whatever listens is the original's
         *(() if copied else _check_placement(session, state, live, changes)),

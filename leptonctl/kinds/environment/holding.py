@@ -153,11 +153,12 @@ def note_of_withdrawal(change: Change) -> Diagnostic:
     """What a plan says of a package that it would withdraw."""
     place = parse(change.address)
     version = change.before_version or ""
+    build = f" as {change.before.removeprefix('sha256:')[:12]}" if change.before and change.after_version == version else ""
     return Diagnostic(
         id="withdraws",
         severity="note",
         summary="A version is withdrawn",
-        detail=f"{version} of {place.member} does not come back to {place.name} before it is readmitted",
+        detail=f"{version} of {place.member}{build} does not come back to {place.name} before it is readmitted",
         hint=readmit_command(place.name, place.member or "", version),
     )
 

@@ -16,6 +16,9 @@ from leptonctl.kinds.model.warm import KEY, key_before, name_before, written
 AFTER_TRAINING = frozenset(("export", *DECIDES))
 """Fields of a version that no version which goes on from it depends on."""
 
+OF_DATASET = {"data.source.options.": "", "data.source.": "", "data.test_source.": "test.", "data.": ""}
+"""How fields of a dataset version begin in the recipe of a model, and how the dataset's document has them."""
+
 
 def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: Mapping[str, Recipe]) -> list[Because]:
     """What is written otherwise than the recipe has it, in the version or in those that it goes on from.
@@ -34,14 +37,18 @@ def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: M
 
 def keep_lines(edits: Sequence[Because]) -> str:
     """The lines that declare a version as it was."""
-    return "; ".join(f"{_where(b.span)}{_line(b)}" for b in edits)
+    return "; ".join(dict.fromkeys(f"{_where(b.span)}{_line(b)}" for b in edits))
 
 
 def _as_written(edit: Because) -> Because | None:
-    """The edit of a recipe as one of the YAML, which has no key of the version before; None where that alone has changed."""
+    """The edit of a recipe as one of the YAML, which has no key of the version before; None where that alone has changed.
+
+    What the recipe has below `data` is written in the dataset, at the place of the edit, and its reading options stand there by themselves.
+    """
     if edit.path == KEY:
         return replace(edit, before=written({KEY: edit.before}), after=written({KEY: edit.after}))
-    return None if edit.path == f"{KEY}.train" else edit
+    start = next((start for start in OF_DATASET if edit.path.startswith(start)), "")
+    return None if edit.path == f"{KEY}.train" else replace(edit, path=OF_DATASET.get(start, "") + edit.path.removeprefix(start))
 
 
 def _first(edit: Because) -> str:

@@ -15,6 +15,7 @@ COMMAND: dict[str, Schema] = {
                 "type": "array",
                 "items": {"description": "The program, or an argument.", "type": "string"},
                 "minItems": 1,
+                "x-words": True,  # a text in its place is a command line: what is wrong is said by the list of its words
                 "examples": [["python", "train.py"]],
             },
             "files": {

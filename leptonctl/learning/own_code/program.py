@@ -1,7 +1,9 @@
 """Runs a program of the user: in a folder of its own, with listed variables, until it ends or is stopped."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +23,7 @@ THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
     "POLARS_MAX_THREADS",
 )  # fmt: skip
+MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 GRACE_S = 10.0
 FROM_SIGNAL = 128
 
@@ -109,10 +112,13 @@ def _find(program: str, place: Place, environment: Mapping[str, str]) -> None:
     path = str(place.work / program) if "/" in program else program
     if shutil.which(path, path=environment["PATH"]) is None:
         here = "among its files, as one that may be executed" if "/" in program else "on the PATH"
+        words = f"[{', '.join(map(json.dumps, program.split()))}]"
         raise ProviderError(
             "The program of a command is not there",
             detail=f"There is no {program} {here}.",
-            hint="install it where versions are built, or correct `run:`",
+            hint=f"write each word by itself: `run: {words}`, and what follows it after that"
+            if program.split()[1:]
+            else "install it where versions are built, or correct `run:`",
             id="command-failed",
         )
 
@@ -131,9 +137,19 @@ def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
     if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
         how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."
     memory = f" A process of it may have {limits.memory / 2**20:,.0f} MiB." if limits.memory else ""
+    hint = "only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs"
     return ProviderError(
         "A command failed",
         detail="\n".join([how + memory, *printed.last]),
-        hint="only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs",
+        hint=_not_installed(printed.last) or hint,
         id="command-failed",
     )
+
+
+def _not_installed(lines: Sequence[str]) -> str:
+    """The hint for a Python program that lacks a module; "" where it lacks none."""
+    found = next((m for line in lines if (m := MISSING_MODULE.search(line))), None)
+    if found is None:
+        return ""
+    module = found[1].partition(".")[0]
+    return f"install it where versions are built: `pip install {module}`; a module of your own belongs under `files:`"

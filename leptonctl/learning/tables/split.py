@@ -1,5 +1,6 @@
 """Divides rows into training and test rows, by one of five reproducible methods. Owns the errors about impossible splits."""
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,7 @@ from leptonctl.learning.tables.table import Table
 from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
 
+SHOWN_CLASSES = 3
 FEW_CLASSES = 20
 """An integer target with more distinct values is stratified only when the YAML asks for it."""
 
@@ -34,7 +36,7 @@ def split_rows(split: Split, table: Table, target: pl.Series, columns: Mapping[s
 
 def _sides(split: Split, table: Table, target: pl.Series, columns: Mapping[str, DeclaredColumn]) -> tuple[np.ndarray, np.ndarray, bool]:
     if isinstance(split, RandomSplit):
-        return _random(split, target)
+        return _random(split, table, target)
     if isinstance(split, HashSplit):
         return *_by_hash(table, split.by, split.test), False
     if isinstance(split, ColumnSplit):
@@ -44,16 +46,16 @@ def _sides(split: Split, table: Table, target: pl.Series, columns: Mapping[str, 
     raise _impossible("`method: source` reads the test rows from a test source, but none is declared.", "name the file under `test:`")
 
 
-def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def _random(split: RandomSplit, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
     """The row numbers split as by scikit-learn's train_test_split."""
     # a share below one, or a number of rows
     test = int(split.test) if split.test >= 1 else split.test
-    problem = _stratify_problem(test, target)
+    problem = _stratify_problem(test, table, target)
     stratified = problem is None and _has_classes(target) if split.stratify is None else split.stratify
     if stratified and problem is not None:
         if target.dtype == pl.Float64:
             raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
-        raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
+        raise _impossible(problem, "correct the class if it is a typing error, add rows of it, or set `split: {stratify: false}`")
     try:
         train, held_out = shuffled(len(target), test, split.seed, _codes(target) if stratified else None)
     except ValueError as error:
@@ -70,18 +72,29 @@ def _has_classes(target: pl.Series) -> bool:
     return target.dtype == pl.String or (target.dtype == pl.Int64 and target.n_unique() <= FEW_CLASSES)
 
 
-def _stratify_problem(test: float, target: pl.Series) -> str | None:
+def _stratify_problem(test: float, table: Table, target: pl.Series) -> str | None:
     """Why the classes cannot be stratified, or None. Checked first, because scikit-learn's own messages are harder to understand."""
     size = len(target)
     counts = target.value_counts()["count"]
     rare = int((counts < 2).sum())  # noqa: PLR2004 - one row cannot be on both sides
     if rare:
-        return f"{rare} of {len(counts)} classes have only one row, but a stratified split needs two rows of each class."
+        what = f"{rare} of {len(counts)} classes {'has' if rare == 1 else 'have'} only one row{_rare(table, target)}"
+        return f"{what}; a stratified split needs two rows of each class."
     test_rows = int(test) if test >= 1 else int(np.ceil(test * size))
     smaller = min(test_rows, size - test_rows)
     if smaller < len(counts):
         return f"{size} rows with test: {test} leave {smaller} rows on one side, fewer than the {len(counts)} classes."
     return None
+
+
+def _rare(table: Table, target: pl.Series) -> str:
+    """The first classes of one row, each with its file and line; nothing of numbers, which are no classes."""
+    if target.dtype == pl.Float64:
+        return ""
+    rows = target.is_unique().arg_true().head(SHOWN_CLASSES).to_list()
+    places = table.places(rows)
+    named = [f"{json.dumps(str(target[row]), ensure_ascii=False)} ({file}:{line})" for row, (file, line) in zip(rows, places, strict=True)]
+    return f": {', '.join(named)}"
 
 
 def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarray]:

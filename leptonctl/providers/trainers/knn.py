@@ -43,7 +43,7 @@ def build_regressor(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 def refuse(params: Params) -> str | None:
     if params.get("weights") == "distance":
-        return "`weights: distance` gives other answers once exported (probabilities differ by up to 0.05); use `weights: uniform`"
+        return "`weights: distance` gives other answers once exported; use `weights: uniform`"
     return None
 
 

@@ -1,0 +1,18 @@
+"""Writes the digest of a source into its dataset version, next to the `source:` or `append:` that it is of."""
+
+from leptonctl.commands.session import Session
+from leptonctl.core.values import Document, Path
+from leptonctl.language.edit import insert_key, set_scalar
+from leptonctl.project.edits import write_text
+
+
+def write_digest(session: Session, filled: Document, version: str, digest: str, at: Path = ()) -> Path:
+    """Write the digest of the block `at` of a version over the one that is there; the path of the block, in the version or the base."""
+    holder: Path = ("versions", version, *at)
+    if not any((*holder, key) in filled.values for key in ("source", "append")):
+        holder = at
+    raw = next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)
+    text, place = session.sources[filled.file], (*holder, "digest")
+    edited = set_scalar(text, raw, place, digest) if place in filled.values else insert_key(text, raw, holder, "digest", digest)
+    write_text(session.root / filled.file, edited)
+    return holder
