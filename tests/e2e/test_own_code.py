@@ -227,6 +227,12 @@ if mode == "pipe":
     os.mkfifo("model.onnx")
 if mode == "folder":
     os.symlink("/etc", "out")
+if mode in ("saved", "elsewhere"):
+    os.makedirs("model.onnx" if mode == "saved" else "out")
+    for name in ("model.onnx/saved_model.pb", *(f"model.onnx/w{n}" for n in range(9))) if mode == "saved" else ("out/net.onnx",):
+        pathlib.Path(name).write_bytes(b"x")
+    if mode == "elsewhere":
+        open(b"out/\\xff.txt", "wb").close()
 if mode == "large":
     with open("model.onnx", "wb") as file:
         file.truncate(600 << 20)
@@ -240,7 +246,9 @@ FAILURES = {
     "link": ("command-output", "model.onnx", ""),
     "pipe": ("command-output", "no plain file", ""),
     "large": ("command-output", "600 MiB", "512 MiB"),
-    "nothing": ("command-output", "without writing model.onnx", ""),
+    "nothing": ("command-output", "without writing model.onnx", "It wrote no file."),
+    "saved": ("command-output", "model.onnx is a folder", "It wrote model.onnx/saved_model.pb, model.onnx/w0, ", " and 2 more."),
+    "elsewhere": ("command-output", "without writing model.onnx", "It wrote out/\\udcff.txt, out/net.onnx."),
 }
 
 
@@ -269,6 +277,7 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
         said = failed[mode]
         assert (said["id"], [part for part in parts if part not in said["detail"]]) == (id_, []), said
         assert said["hint"] and "\x1b" not in said["detail"] and max(map(len, said["detail"].splitlines())) <= 300, said
+    assert failed["elsewhere"]["hint"] == "write `output: out/net.onnx`"
     assert projects.run("build", "line@raises", "--json", cwd=root).returncode == 1, "what failed is tried again"
 
 
