@@ -13,6 +13,7 @@ import onnxruntime as ort
 import pytest
 
 from leptonctl.commands.rows.holders import UNKNOWN
+from leptonctl.kinds.model.recipes import op_of
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.e2e.test_imported import forest, line
@@ -200,6 +201,23 @@ def test_what_makes_a_version_another_one(built: Path, tmp_path: Path, edit: str
     changed = [name for name in {**own_fields[0], **own_fields[1]} if own_fields[0].get(name) != own_fields[1].get(name)]
     assert (before["digest"] != after["digest"], path in changed if path else changed) == (path is not None, bool(path) or []), changed
     assert {step["cached"] for step in after["steps"] if step["name"] == "train"} == {path is None}
+
+
+def test_its_steps_are_called_what_they_do(built: Path) -> None:
+    """In `explain` and `show` as in a plan, and (brother) before anything of it is built."""
+
+    def steps(text: str, head: str) -> list[str]:
+        return [row.split()[0] for row in text.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines() if row.strip()]
+
+    explained = projects.run("explain", "line@v1", cwd=built)
+    assert steps(explained.stdout, "Steps")[1:] == ["command", "import", "evaluate"], explained.stdout
+    shown = projects.run("show", "line@v3", cwd=built)
+    assert [name for name in steps(shown.stdout, "Built") if name != "package"][1:] == ["command", "import", "decide", "evaluate"], (
+        shown.stdout
+    )
+    recipe = {"command": {"run": ["a"]}}
+    assert [op_of(name, recipe) for name in ("prepare", "train", "export", "decide")] == ["prepare", "command", "import", "decide"]
+    assert [op_of("export", of) for of in ({"import": {}}, {"algorithm": "mlp"})] == ["import", "export"]
 
 
 FAILING = """\
