@@ -421,3 +421,26 @@ def test_without_permission_nothing_runs_and_the_line_to_add_is_said(tmp_path: P
     assert [(d["id"], d["line"], d["column"]) for d in refused["diagnostics"]] == [("command-not-allowed", n, 8) for n in (8, 9)], refused
     assert all("add `allow: [command]` to leptonctl.yaml" in d["hint"] for d in refused["diagnostics"])
     assert not (root / ".leptonctl" / "logs").exists()
+
+
+def test_what_has_served_returns_without_permission_since_nothing_runs(root: Path) -> None:
+    """Its lines and `allow` have left; to run it again (brothers: by an edit, in a rebuild, from lines of one's own) needs the permission."""
+    prod(root, "models: {line: v1}\n")
+    assert apply(root)["bound"] == 1
+    prod(root, "models: {line: v2}\n")
+    for version in ("v1", "v3", "v4"):
+        line(root, version, "")
+    projects.edit(root / "leptonctl.yaml", "allow: [command]\n", "")
+    apply(root)
+    back = projects.run("rollback", "prod", "--yes", cwd=root)
+    assert (back.returncode, bound(root)) == (0, {"line": "v1"}), back.stdout + back.stderr
+    assert projects.run("validate", cwd=root).returncode == 0
+    assert plan(root, 0)["changes"] == []
+    rebuilt = projects.run("verify", "line@v1", "--rebuild", cwd=root)
+    assert (rebuilt.returncode, "error[command-not-allowed]" in rebuilt.stderr) == (3, True), rebuilt.stdout + rebuilt.stderr
+    before = len(logged(root))
+    projects.edit(root / "model-line.yaml", "seed: 7", "seed: 8")
+    refused = plan(root, 1)
+    assert [(d["id"], d["file"]) for d in refused["diagnostics"]] == [("command-not-allowed", "model-line.yaml")]
+    assert projects.run("build", cwd=root).returncode == 1
+    assert len(logged(root)) == before

@@ -47,8 +47,9 @@ def rebind(
         narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
+        problems = [where_it_stands(d, before, session.reopen().sources) for d in failure.diagnostics]
         put_back(session, before)
-        raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
+        raise Failure([_with_steps(session, d, rebinding) for d in problems], failure.exit_code) from failure
     except BaseException:
         put_back(session, before)
         raise
@@ -61,6 +62,21 @@ def rebind(
     files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
     return replace(outcome, commit_hint=hint, exit_code=code)
+
+
+def where_it_stands(diagnostic: Diagnostic, before: Mapping[str, str], edited: Mapping[str, str]) -> Diagnostic:
+    """The diagnostic with its line in the files as they are without the edit; what is said of a line of the edit shows that line."""
+    span = diagnostic.span
+    if span is None or before.get(span.file) == edited.get(span.file):
+        return diagnostic
+    old, new = before.get(span.file, "").splitlines(), edited.get(span.file, "").splitlines()
+    if old[: span.line] == new[: span.line]:
+        return diagnostic
+    rest = len(new) - span.line + 1
+    if rest > 0 and old[-rest:] == new[-rest:]:
+        return replace(diagnostic, span=replace(span, line=len(old) - rest + 1))
+    line = new[span.line - 1].strip() if span.line <= len(new) else ""
+    return replace(diagnostic, span=None, detail=f"{diagnostic.detail}\nin the line that is written back: {line}")
 
 
 def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:

@@ -39,7 +39,8 @@ def command_of(
     """The program with each file and its digest; None when it cannot run."""
     written = cast("dict[str, Json]", declared.fields[COMMAND])
     count = len(problems)
-    problems += _not_allowed(declared, project)
+    if not _is_recorded(declared):
+        problems += not_allowed(declared, project)
     problems += [*_conflicts(declared, task, dataset), *_mistakes(declared, written)]
     found = dict(_contents(declared, facts, problems))
     output = _plain(str(written.get("output") or OUTPUT))
@@ -184,7 +185,13 @@ def _of_glob(name: str, glob: str) -> bool:
     return _glob(glob) and name.startswith(f"{folder}/" if folder else "")
 
 
-def _not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:
+def _is_recorded(declared: Declared) -> bool:
+    """Whether every file of the program has its digest, as a return writes it: it may be there without ever running again (law 9)."""
+    return all(pin is not None for _, _, pin in _listed(declared))
+
+
+def not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:
+    """An error where the project does not let programs run."""
     if COMMAND not in cast("list[str]", project.settings.get(ALLOW) or []):
         detail = "a command runs with your rights on whatever machine builds, and this project does not allow it"
         hint = f"add `allow: [command]` to {project.document.file}, if you trust everyone who can change this project"
