@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.commands.bind_yaml import where_it_stands
+from leptonctl.commands.editing.bind_yaml import where_it_stands
 from leptonctl.core.diagnostic import error
 from leptonctl.core.values import Span
 from tests import projects
