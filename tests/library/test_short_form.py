@@ -94,6 +94,25 @@ def test_create_update_publish_and_roll_back_and_all_of_it_again(copy: Path) -> 
     assert publish_version("v2", "line", project=project).done["bound"] == 1
 
 
+def test_what_others_write_while_a_version_is_published_stays(copy: Path) -> None:
+    """In the file that it edits, in another one, and (brother) of another call, when a gate holds the version."""
+    environment, other = copy / "environment-dev.yaml", copy / "model-line.yaml"
+    environment.write_text(f"{environment.read_text(encoding='utf-8')}gates: {{accuracy: {{min: 1.0}}}}\n", encoding="utf-8")
+    seen: list[str] = []
+
+    def meanwhile(_event: object) -> None:
+        if not seen:
+            seen.append("")
+            create_version("side", "line", "written meanwhile", project=copy)
+            environment.write_text(f"# by hand\n{environment.read_text(encoding='utf-8')}", encoding="utf-8")
+
+    with pytest.raises(Unfinished):
+        publish_version("v2", "line", project=copy, progress=meanwhile)
+    text = environment.read_text(encoding="utf-8")
+    assert text.startswith("# by hand\n") and "{line: v1}" in text
+    assert "written meanwhile" in other.read_text(encoding="utf-8")
+
+
 def digests_of_v2(root: Path) -> str:
     """What a person would have written, as the recipe of another version."""
     projects.edit(root / "model-line.yaml", "versions:\n", "versions:\n  other: {params: {C: 0.5}}\n")
