@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -129,6 +130,7 @@ def _for_caller(problem: Diagnostic, hidden: Path | None) -> Diagnostic:
 
 def records_of(rows: Any) -> list[dict[str, Any]]:
     """Rows as JSON objects. Failure `usage` when they are of a form that is not known."""
+    _check_names([*rows.columns] if hasattr(rows, "columns") else [])
     if hasattr(rows, "to_dicts"):  # polars
         listed = rows.to_dicts()
     elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas
@@ -138,7 +140,18 @@ def records_of(rows: Any) -> list[dict[str, Any]]:
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
         hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
         raise fail("usage", "These rows are of no form that can be predicted", type(rows).__name__, hint=hint)
+    for row in listed:
+        if any(not isinstance(name, str) for name in row):
+            _check_names([*row])
     return [{str(name): _plain(value, place, str(name)) for name, value in row.items()} for place, row in enumerate(listed, start=1)]
+
+
+def _check_names(names: Sequence[Any]) -> None:
+    """Failure `duplicate-column` where two columns have one name: only one of them would be read."""
+    twice = next((name for name, count in Counter(map(str, names)).items() if count > 1), None)
+    if twice is not None:
+        detail, hint = f"{twice} occurs more than once", "rename or drop one of them"
+        raise fail("duplicate-column", "A column name is repeated", detail, hint=hint)
 
 
 def _plain(value: Any, row: int, column: str) -> Any:
