@@ -1,5 +1,6 @@
 """A program of the user through the whole life of a version, how it may fail, and everything that YAML may say wrongly about one."""
 
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from leptonctl.commands.rows.holders import UNKNOWN
 from leptonctl.kinds.model.recipes import op_of
+from leptonctl.learning.own_code import lines as printed_lines
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.e2e.test_imported import forest, line
@@ -220,6 +222,36 @@ def test_its_steps_are_called_what_they_do(built: Path) -> None:
     assert [op_of("export", of) for of in ({"import": {}}, {"algorithm": "mlp"})] == ["import", "export"]
 
 
+@pytest.mark.parametrize(
+    ("count", "kept"), [(8, [*range(8)]), (9, [0, 2, 4, 6, 8]), (12, [0, 2, 4, 6, 8, 10, 11]), (40, [0, 8, 16, 24, 32, 39])]
+)
+def test_a_long_curve_is_thinned_to_its_end(count: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printed_lines, "MOST_LOSSES", 8)
+    printed = printed_lines.Printed(lambda **_: None, "")
+    printed.read("stdout", io.BytesIO("".join(f'{{"loss": {n}}}\n' for n in range(count)).encode()))
+    assert (printed.losses, printed.counted) == ([float(n) for n in kept], count)
+
+
+def test_a_program_that_gets_the_source_of_its_rows_is_noticed(tmp_path: Path) -> None:
+    """By its path, and (brother) by its bytes; with private columns it is refused."""
+    version = "{command: {run: [python, a.py], files: [a.py, FILE]}}"
+    versions = {name: version.replace("FILE", file) for name, file in (("v1", "data/points.csv"), ("v2", "copy.csv"), ("v3", "other.csv"))}
+    root = projects.tiny_project(tmp_path, {"line": versions}, {})
+    projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
+    (root / "copy.csv").write_bytes((root / "data" / "points.csv").read_bytes())
+    for name in ("a.py", "other.csv"):
+        (root / name).write_text("x\n", encoding="utf-8")
+
+    def found(code: int) -> list[tuple[str, str, int]]:
+        done = projects.run("validate", "--json", cwd=root)
+        assert done.returncode == code, done.stdout
+        return [(d["id"], d["severity"], d["line"]) for d in json.loads(done.stdout)["diagnostics"]]
+
+    assert found(0) == [("program-sees-test-rows", "warning", n) for n in (8, 9)]
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nprivacy: {drop: [x]}\n")
+    assert found(3) == [("program-sees-test-rows", "error", n) for n in (8, 9)]
+
+
 FAILING = """\
 import os
 import pathlib
@@ -296,6 +328,8 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
         assert (said["id"], [part for part in parts if part not in said["detail"]]) == (id_, []), said
         assert said["hint"] and "\x1b" not in said["detail"] and max(map(len, said["detail"].splitlines())) <= 300, said
     assert failed["elsewhere"]["hint"] == "write `output: out/net.onnx`"
+    assert not [row for row in logged(root) if "own_code/program.py" in row], "a traceback of ours hides the program's"
+    assert any("ValueError" in row for row in logged(root))
     assert projects.run("build", "line@raises", "--json", cwd=root).returncode == 1, "what failed is tried again"
 
 

@@ -53,6 +53,25 @@ def command_of(
     return {"run": written["run"], FILES: dict(sorted(found.items())), "output": output, "env": env}
 
 
+def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    """A warning for each file of the program that is a source of its dataset; an error where that has private columns."""
+    contents = dataset.contents.values()
+    sources = {content.path for content in contents} | {part.path for content in contents for part in content.parts}
+    digests = {content.digest for content in contents} | {part.digest for content in contents for part in content.parts}
+    private = bool(dataset.inputs.get("privacy")) and not _is_recorded(declared)
+    spans = file_origins(declared, command)
+    for name, content in cast("dict[str, str]", command[FILES]).items():
+        if name not in sources and content not in digests:
+            continue
+        address = f"{dataset.declared.name}@{dataset.declared.version}"
+        detail = f"{name} is a source of {address}: the program sees the rows that it is evaluated on"
+        yield Diagnostic(
+            id="program-sees-test-rows", severity="error" if private else "warning", summary="A program has the test rows among its files",
+            detail=f"{detail}, and private columns as they are" if private else detail, span=spans.get((COMMAND, FILES, name)),
+            hint="take it out of `files:`; the training rows are in prepared/train.parquet and prepared/train.jsonl",
+        )  # fmt: skip
+
+
 def limits_of(declared: Declared) -> dict[str, Json]:
     """The limits in seconds and bytes; {} without any."""
     limits = cast("dict[str, Json]", declared.fields.get(LIMITS) or {})

@@ -35,7 +35,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         data = read_output(program, place.work)
     outputs = TrainOutputs(
         features=tuple(column.name for column in columns),
-        iterations=printed.iterations or len(printed.losses) or None,
+        iterations=printed.iterations or printed.counted or None,
         loss=tuple(printed.losses) or None,
     )
     return Produced(artifacts={GRAPH_FILE: bench.artifacts.put_artifact(data)}, outputs=outputs.to_json())
