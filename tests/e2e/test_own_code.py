@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from leptonctl.commands.rows.holders import UNKNOWN
+from leptonctl.commands.rows.holders import OF_A_PROGRAM
 from leptonctl.kinds.model.recipes import op_of
 from leptonctl.learning.own_code import lines as printed_lines
 from tests import projects
@@ -152,7 +152,7 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
 
     report = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
     held = {(h["artifact"], h["op"], h["holds"]) for h in report["holders"] if h["address"] == "model/line@v1"}
-    assert {op for artifact, op, holds in held if artifact == "model.onnx" and holds == UNKNOWN} == {"command", "import"}, held
+    assert {op for artifact, op, holds in held if artifact == "model.onnx" and holds == OF_A_PROGRAM} == {"command", "import"}, held
 
 
 def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: Path) -> None:
