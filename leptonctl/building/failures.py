@@ -1,8 +1,10 @@
 """A step that ended without a result, as a diagnostic at its place in the YAML. Pure."""
 
+import re
+
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Span
-from leptonctl.spi.running import Failed, Lost, StepError
+from leptonctl.spi.running import Failed, Lost
 
 
 def step_diagnostic(outcome: Failed | Lost, span: Span | None) -> Diagnostic:
@@ -10,11 +12,12 @@ def step_diagnostic(outcome: Failed | Lost, span: Span | None) -> Diagnostic:
     if isinstance(outcome, Lost):
         return error("step-lost", "A step did not finish", outcome.why, span=span, hint="run again: only this step is repeated")
     problem = outcome.error
-    return error(problem.id or "step-failed", problem.summary, problem.detail + _in_data(problem), span=span, hint=problem.hint)
+    detail = with_place(problem.detail, problem.file, problem.line)
+    return error(problem.id or "step-failed", problem.summary, detail, span=span, hint=problem.hint)
 
 
-def _in_data(problem: StepError) -> str:
-    """The place of the error in the data, unless the detail says it."""
-    if not problem.file or not problem.line or problem.file in problem.detail:
-        return ""
-    return f" ({problem.file}:{problem.line})"
+def with_place(detail: str, file: str | None, line: int | None) -> str:
+    """The detail of an error with its place in the data, unless it says it."""
+    if not file or not line or f"{file}:{line}" in detail or re.search(rf"\bline {line}\b", detail, re.IGNORECASE):
+        return detail
+    return f"{detail} ({file}:{line})"

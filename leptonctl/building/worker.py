@@ -107,7 +107,11 @@ def run_order(order: Order, project: Path, store: Store, progress: Callable[...,
             provenance=provenance(),
         )
     except BaseException as reason:  # noqa: BLE001  a step may raise anything, even SystemExit, and the worker continues
-        traceback.print_exception(reason)
+        if isinstance(reason, ProviderError) and reason.__cause__ is None:
+            # it says all that there is to know, and a traceback of ours would only hide what a program printed
+            sys.stdout.write(f"{reason.summary}: {reason.detail}\n")
+        else:
+            traceback.print_exception(reason)
         return _failed(order, reason, time.monotonic() - started)
     finally:
         if checkpoint is not None:

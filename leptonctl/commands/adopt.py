@@ -4,7 +4,7 @@ from collections.abc import Callable
 from difflib import unified_diff
 from typing import TypeAlias, cast
 
-from leptonctl.commands.editing.bind_yaml import as_written
+from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.planning.settle import settle
 from leptonctl.commands.recorded.built_versions import declared_versions, find_version, with_results
 from leptonctl.commands.session import Session
@@ -17,7 +17,7 @@ from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
-from leptonctl.project.edits import write_text
+from leptonctl.project.own_edits import OwnEdits
 
 PARAMS = "params"
 Edit: TypeAlias = Callable[[str, Document], str]
@@ -44,19 +44,19 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
     adoption, result = _adoption(session, name, into)
     document = session.project.of("Model")[adoption.model.declared.name]
     before = session.sources[document.file]
-    file = session.root / document.file
+    edits = OwnEdits(root=session.root)
     try:
-        session = _written(session, adoption)
+        session = _written(session, adoption, edits)
         found = models(session.declarations).get(f"{document.name}@{adoption.into}")
         if found is None or found.search or found.train_key_fields[PARAMS] != result.outputs[PARAMS]:
             detail = f"{document.file}: written there, the parameters of {document.name}@{adoption.into} are not those of the winner"
             raise fail("cannot-write-back", "The winner cannot be written into this file", detail, hint="write `params:` by hand")
     except ValueError as problem:
-        write_text(file, before)
+        edits.take_back()
         hint = "write `params:` by hand, and remove `search:`"
         raise fail("cannot-write-back", "The winner cannot be written into this file", str(problem), hint=hint) from problem
-    except Failure:
-        write_text(file, before)
+    except (Failure, KeyboardInterrupt):
+        edits.take_back()
         raise
     return {
         "address": found.address,
@@ -97,7 +97,7 @@ def _adoption(session: Session, name: str, into: str | None) -> tuple[Adoption, 
     return Adoption(model=declared, chosen=dict(cast("dict[str, Json]", result.outputs["chosen"])), into=target), result
 
 
-def _written(session: Session, adoption: Adoption) -> Session:
+def _written(session: Session, adoption: Adoption, edits: OwnEdits) -> Session:
     """The session after the edit."""
     name, version = adoption.model.declared.name, adoption.model.declared.version
     raw = _document(session, name)
@@ -108,33 +108,33 @@ def _written(session: Session, adoption: Adoption) -> Session:
         if raw.value.get(SEARCH) is not None:
             entry[SEARCH] = None
         entry[PARAMS] = {**(params if isinstance(params, dict) else {}), **adoption.chosen}
-        return _edited(session, name, lambda text, doc: insert_key(text, doc, ("versions",), adoption.into, entry))
+        return _edited(session, edits, name, lambda text, doc: insert_key(text, doc, ("versions",), adoption.into, entry))
     holder = _holder(raw, version)
     block = _block(raw, holder)
     params = block.get(PARAMS)
     # the parameters first: a mapping that loses its only key would change its layout
     if isinstance(params, dict):
         for param, value in adoption.chosen.items():
-            session = _with_param(session, adoption, (*holder, PARAMS), param, value)
+            session = _with_param(session, edits, adoption, (*holder, PARAMS), param, value)
     else:
-        session = _edited(session, name, lambda text, doc: insert_key(text, doc, holder, PARAMS, dict(adoption.chosen)))
+        session = _edited(session, edits, name, lambda text, doc: insert_key(text, doc, holder, PARAMS, dict(adoption.chosen)))
     if SEARCH in block:
-        session = _edited(session, name, lambda text, doc: remove_key(text, doc, holder, SEARCH))
+        session = _edited(session, edits, name, lambda text, doc: remove_key(text, doc, holder, SEARCH))
     if holder and raw.value.get(SEARCH) is not None:
-        session = _edited(session, name, lambda text, doc: insert_key(text, doc, holder, SEARCH, None))
+        session = _edited(session, edits, name, lambda text, doc: insert_key(text, doc, holder, SEARCH, None))
     return session
 
 
-def _with_param(session: Session, adoption: Adoption, at: Path, param: str, value: Json) -> Session:
+def _with_param(session: Session, edits: OwnEdits, adoption: Adoption, at: Path, param: str, value: Json) -> Session:
     """The session after one parameter is written, in its place if it is there."""
     name = adoption.model.declared.name
     params = _block(_document(session, name), at)
     scalar = not isinstance(value, dict | list) and not isinstance(params.get(param), dict | list)
     if param in params and scalar:
-        return _edited(session, name, lambda text, doc: set_scalar(text, doc, (*at, param), value))
+        return _edited(session, edits, name, lambda text, doc: set_scalar(text, doc, (*at, param), value))
     if param in params:
-        session = _edited(session, name, lambda text, doc: remove_key(text, doc, at, param))
-    return _edited(session, name, lambda text, doc: insert_key(text, doc, at, param, value))
+        session = _edited(session, edits, name, lambda text, doc: remove_key(text, doc, at, param))
+    return _edited(session, edits, name, lambda text, doc: insert_key(text, doc, at, param, value))
 
 
 def _diff(file: str, before: str, after: str) -> str:
@@ -165,7 +165,8 @@ def _document(session: Session, name: str) -> Document:
     return as_written(session, session.project.of("Model")[name])
 
 
-def _edited(session: Session, name: str, edit: Edit) -> Session:
+def _edited(session: Session, edits: OwnEdits, name: str, edit: Edit) -> Session:
     document = _document(session, name)
-    write_text(session.root / document.file, edit(session.sources[document.file], document))
+    text = session.sources[document.file]
+    edits.write(document.file, text, edit(text, document))
     return session.reopen()

@@ -19,7 +19,7 @@ from leptonctl.kinds.environment.kind import bindings
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.views.plan_json import judgement_to_json
 
-OF_DATA = ("data-contract", "row-check", "bad-rule", "source-changed")
+OF_STEPS = ("data-contract", "row-check", "bad-rule", "source-changed", "command-not-allowed")
 """The errors of a plan that concern what is built, not the environments that would move."""
 
 
@@ -27,7 +27,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     """Do the steps of the plan for these addresses (none: all)."""
     ensure_dot_folder(session.root)
     planned = plan_project(session, addresses=only)
-    broken = [problem for problem in planned.plan.diagnostics if problem.severity == "error" and problem.id in OF_DATA]
+    broken = [problem for problem in planned.plan.diagnostics if problem.severity == "error" and problem.id in OF_STEPS]
     if broken:
         raise Failure(broken)
     refuse_without_library(session, planned.plan)

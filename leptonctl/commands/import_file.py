@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from leptonctl.commands.editing.bind_yaml import as_written
+from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import short, version_of
@@ -17,7 +17,7 @@ from leptonctl.kinds.model.imported import OTHER_FORMATS, largest
 from leptonctl.language.edit import insert_key, version_lines
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.digests import digest_of, inside, stat_of
-from leptonctl.project.edits import write_text
+from leptonctl.project.own_edits import OwnEdits
 from leptonctl.spi.learning import ProviderError
 
 FORMAT = "1.0"
@@ -44,14 +44,12 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
     document = session.project.of("Model").get(request.model)
     where, text, line = _new(session, request, path, described) if document is None else _added(session, document, request, path, described)
     before = session.sources.get(where)
-    write_text(session.root / where, text)
+    edits = OwnEdits(root=session.root)
+    edits.write(where, before, text)
     try:
         version = session.reopen().declarations.of("Model")[short(version_of("model", request.model, request.version))]
     except BaseException:
-        if before is None:
-            (session.root / where).unlink()
-        else:
-            write_text(session.root / where, before)
+        edits.take_back()
         raise
     return {
         "format_version": FORMAT,

@@ -9,10 +9,12 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.project.own_edits import OwnEdits
 
 
-def pin(session: Session, addresses: Sequence[str]) -> dict[str, Json]:
-    """Pin these dataset versions (none: all)."""
+def pin(session: Session, addresses: Sequence[str], edits: OwnEdits | None = None) -> dict[str, Json]:
+    """Pin these dataset versions (none: all). `edits`: those of a larger command."""
+    edits = edits or OwnEdits(root=session.root)
     declared = {dataset.address: dataset for dataset in datasets(session.declarations).values()}
     selected = expand(addresses, declared.keys(), ["dataset"]) if addresses else list(declared)
     pins: list[Json] = []
@@ -23,17 +25,17 @@ def pin(session: Session, addresses: Sequence[str]) -> dict[str, Json]:
             block = dataset.declared.fields.get(str(at[0])) if at else dataset.declared.fields
             pinned_digest = block.get("digest") if isinstance(block, Mapping) else None
             if pinned_digest is None and content.digest is not None:
-                pins.append(_pin_source(session, dataset, at, content.digest))
+                pins.append(_pin_source(session, edits, dataset, at, content.digest))
                 session = session.reopen()
             elif pinned_digest != content.digest:
                 warnings.append(_changed_since_pin(address, dataset.declared.at(*at, "source"), content.digest))
     return {"pinned": pins, "diagnostics": [warning.to_json() for warning in warnings]}
 
 
-def _pin_source(session: Session, dataset: Dataset, at: Path, digest: str) -> Json:
+def _pin_source(session: Session, edits: OwnEdits, dataset: Dataset, at: Path, digest: str) -> Json:
     """Insert `digest:` next to the `source:` or `append:` that this version reads, which is in the version or in the base block."""
     document = session.project.of("Dataset")[dataset.declared.name]
-    holder = write_digest(session, document, dataset.declared.version, digest, at)
+    holder = write_digest(session, document, dataset.declared.version, digest, edits, at)
     span = document.at(*holder, "source" if (*holder, "source") in document.values else "append")
     return {"address": dataset.address, "file": document.file, "line": span.line, "digest": digest}
 

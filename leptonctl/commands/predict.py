@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
+from leptonctl.building.failures import with_place
 from leptonctl.commands.applying.routes import artifact_of
 from leptonctl.commands.editing.overwriting import refuse_overwriting
 from leptonctl.commands.planning.settle import settle
@@ -153,9 +154,7 @@ def _text(write: Callable[[TextIO, Iterable["Predictions"]], int], parts: Iterat
 
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
-    known = f"line {problem.line}" in problem.detail or f"{problem.file}:{problem.line}" in problem.detail
-    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line and not known else ""
-    return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
+    return fail(problem.id, problem.summary, with_place(problem.detail, problem.file, problem.line), hint=problem.hint)
 
 
 def _unbound(address: str, settled: Settled) -> Failure:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.editing.bind_yaml import as_written, diff_of, put_back
+from leptonctl.commands.editing.bind_yaml import diff_of
+from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
 from leptonctl.commands.predict import from_provider
@@ -26,7 +27,7 @@ from leptonctl.kinds.model.version import Model
 from leptonctl.kinds.model.warm import KEY, train_key, why_alone
 from leptonctl.language.edit import insert_key
 from leptonctl.project.digests import digest_of
-from leptonctl.project.edits import write_text
+from leptonctl.project.own_edits import OwnEdits
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench
 
@@ -85,17 +86,18 @@ def update(session: Session, request: Update) -> Updated:
     names = _names(session, request)
     rows = _prepared_rows(session, request, names)
     dataset = names.before.dataset.declared.name
-    before = dict(session.sources)
+    before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
-        session = _insert(session, "Dataset", dataset, names.dataset_version, _dataset_entry(session, request, names))
-        session = _insert(session, "Model", request.model, names.version, _model_entry(session, request, names))
-        pin(session, [version_of("dataset", dataset, names.dataset_version)])
+        session = _insert(session, edits, "Dataset", dataset, names.dataset_version, _dataset_entry(session, request, names))
+        session = _insert(session, edits, "Model", request.model, names.version, _model_entry(session, request, names))
+        pin(session, [version_of("dataset", dataset, names.dataset_version)], edits)
         session = session.reopen()
         planned = plan(session, only=[version_of("model", request.model, names.version)])
-        files = tuple(sorted(file for file, text in session.sources.items() if before.get(file) != text))
-        diff = diff_of(before, session.sources)
+        files = edits.files
+        diff = diff_of(before, {file: session.sources[file] for file in files})
     except BaseException as problem:
-        edited = put_back(session, before)
+        edited = edits.files
+        edits.take_back()
         if isinstance(problem, Failure):
             raise _of_edit(problem, edited) from problem
         raise
@@ -207,7 +209,7 @@ def _as_written(session: Session, kind: str, name: str, version: str) -> dict[st
     return {key: value for key, value in (versions.get(version) or {}).items() if key not in OWN}
 
 
-def _insert(session: Session, kind: str, name: str, version: str, entry: dict[str, Json]) -> Session:
+def _insert(session: Session, edits: OwnEdits, kind: str, name: str, version: str, entry: dict[str, Json]) -> Session:
     """The session after a version was added to its document. Failure when the edit, or what it gives, is not sound."""
     document = session.project.of(kind)[name]
     try:
@@ -216,7 +218,7 @@ def _insert(session: Session, kind: str, name: str, version: str, entry: dict[st
         raise fail(
             "cannot-edit", "The YAML cannot be edited", str(problem), hint="write the version by hand", exit_code=INVALID
         ) from problem
-    write_text(session.root / document.file, text)
+    edits.write(document.file, session.sources[document.file], text)
     return session.reopen()
 
 

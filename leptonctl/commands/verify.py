@@ -9,7 +9,7 @@ from leptonctl.commands.proving.past_gates import check_past_gates
 from leptonctl.commands.proving.proof import Check
 from leptonctl.commands.proving.recompute import check_outputs, check_package, check_step
 from leptonctl.commands.recorded.built_versions import LEAST_DIGITS
-from leptonctl.commands.session import Session
+from leptonctl.commands.session import Session, refuse
 from leptonctl.core.address import full, parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.graph import needed_key
@@ -18,6 +18,7 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node, Step
+from leptonctl.kinds.model.command import COMMAND, not_allowed
 from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.package import package_name
 from leptonctl.kinds.model.search import SEARCH
@@ -61,6 +62,7 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         "rebuild": None,
     }
     if rebuild:
+        _check_allowed(session, node)
         folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
         recorded = dict(results)
         recorded.update(("cross_validate", result) for result in folds.values())
@@ -103,6 +105,13 @@ def _as_recorded(before: Mapping[str, Result]) -> Iterator[str]:
         yield f"the search is taken as recorded: its {count} trials were not run again, and its winner was trained again"
     if KEY in before:
         yield f"{before[KEY].address}, from which it goes on, is taken as recorded"
+
+
+def _check_allowed(session: Session, node: Node) -> None:
+    """Failure (exit 3) where a rebuild would run a program, and the project does not let programs run."""
+    model = models(session.declarations)[short(node.address)]
+    if model.origin == COMMAND:
+        refuse(tuple(not_allowed(model.declared, session.project)))
 
 
 def _needed(session: Session, settled: Settled, step: Step) -> dict[str, Result]:

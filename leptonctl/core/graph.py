@@ -99,7 +99,8 @@ def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -
     """
     if step.own is None:
         return ""
-    own: Json = dict(step.own)
+    plain = ops[step.op].plain
+    own: Json = dict(step.own if plain is None else plain(step.own, needs))
     for path, read in step.fills.items():
         role, _, part = read.partition(".")
         own = _with_value(own, path.split("."), part_of(needs[role], part))

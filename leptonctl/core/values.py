@@ -1,6 +1,6 @@
 """The nouns of the pipeline as frozen values. Owns no behaviour beyond small pure look-ups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from leptonctl.core.frozen import Frozen, field
@@ -69,6 +69,8 @@ class Op(Frozen):
 
     `run` is the step function, "module:function"; None for an op without a worker. `identity`: the outputs that count,
     besides all artifacts, when two results are compared for early cutoff; None: all outputs. `aside`: artifacts that do not count.
+    `plain`: a step's own fields, and the results that it needs -> the fields as they count for it, without defaults that only these results
+    tell.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Op(Frozen):
     run: str | None = None
     identity: tuple[str, ...] | None = None
     aside: tuple[str, ...] = ()
+    plain: Callable[[Mapping[str, Json], Mapping[str, Any]], Mapping[str, Json]] | None = None
 
 
 Ops: TypeAlias = Mapping[str, Op]

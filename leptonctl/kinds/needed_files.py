@@ -6,9 +6,10 @@ from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.kinds.dataset.version import Dataset
-from leptonctl.kinds.model.command import COMMAND, needed_program
+from leptonctl.kinds.model.command import COMMAND, needed_program, not_allowed
 from leptonctl.kinds.model.imported import needed_import
 from leptonctl.kinds.model.version import Model
+from leptonctl.language.resolve import Project
 
 
 def unreadable(dataset: Dataset) -> Iterator[tuple[tuple[str | int, ...], str, str, str | None]]:
@@ -42,11 +43,16 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
             )
 
 
-def needed_imports(models: Mapping[str, Model], changes: Sequence[Change], facts: Mapping[SourceKey, SourceFacts]) -> Iterator[Diagnostic]:
-    """An error for each pinned file that a step imports, or that a program has, and that does not have its bytes."""
+def needed_imports(
+    models: Mapping[str, Model], changes: Sequence[Change], facts: Mapping[SourceKey, SourceFacts], project: Project
+) -> Iterator[Diagnostic]:
+    """An error for each pinned file that a step imports, or that a program has, and that does not have its bytes; and for each program
+    that would run and may not.
+    """
     steps = {(step.address, step.op) for change in changes for step in change.steps if not step.cached}
     for model in models.values():
         if model.imported is not None and (model.address, "import") in steps:
             yield from needed_import(model.declared, model.imported, facts)
         elif (model.address, COMMAND) in steps:
+            yield from not_allowed(model.declared, project)
             yield from needed_program(model.declared, facts)

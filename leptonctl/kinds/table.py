@@ -7,6 +7,7 @@ from leptonctl.kinds.dataset import kind as dataset
 from leptonctl.kinds.environment import kind as environment
 from leptonctl.kinds.kind import Kind
 from leptonctl.kinds.model import kind as model
+from leptonctl.kinds.model.implied import as_null, left_out
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
 
@@ -21,7 +22,7 @@ OPS: dict[str, Op] = {
             identity=("contract", "rows_digest"),
             aside=("train.rows", "test.rows", PROFILE_FILE),
         ),
-        Op(name="trial", done="tried", run="leptonctl.learning.steps.trial:run"),
+        Op(name="trial", done="tried", run="leptonctl.learning.steps.trial:run", plain=left_out),
         # what learns from a search reads its winner, not which others there were
         Op(name="search", done="searched", run="leptonctl.learning.steps.search:run", identity=("params", "survivors")),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
@@ -29,9 +30,15 @@ OPS: dict[str, Op] = {
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
         Op(name="import", done="imported", run="leptonctl.learning.steps.import_graph:run"),
         # how far its graph is from numpy, and what it was chosen by, are for people; the files are the package
-        Op(name="decide", done="decided", run="leptonctl.learning.steps.decide:run", identity=("package", "native_dtype")),
+        Op(
+            name="decide",
+            done="decided",
+            run="leptonctl.learning.steps.decide:run",
+            identity=("package", "native_dtype"),
+            plain=left_out,
+        ),
         Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),
-        Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run"),
+        Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run", plain=as_null),
         Op(name="compare", done="compared", run="leptonctl.learning.steps.compare:run"),
         Op(name="bind", done="bound"),
     )

@@ -9,7 +9,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
 from leptonctl.language.edit import key_lines
 from leptonctl.language.fits import TYPES, first_duplicate
-from leptonctl.language.foreign_keys import foreign_hint
+from leptonctl.language.foreign_keys import foreign_hint, misspelled_hint
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
 MAX_LENGTH = 40
@@ -156,6 +156,8 @@ def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bo
         parameter = inner == "params" or (parameters and not path)
         hint = foreign_hint(key, problem.schema.get("properties", {}), problem.instance[key], parameter=parameter)
         hint = hint or did_you_mean(key, known)
+        if parameter and not hint.startswith(("did", "write", "remove")):
+            hint = misspelled_hint(key, problem.schema.get("properties", {})) or hint
         if "params" in known and not parameter and not hint.startswith("did"):
             hint = _as_parameter(key, problem.instance, hint)
         if parameter:

@@ -1,6 +1,10 @@
 """Parameters and keys that people bring from scikit-learn and other tools, with what is written here instead."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
+
+from leptonctl.core.diagnostic import LONGEST_WORD
+from leptonctl.language.foreign_names import NEAR
 
 _SEED = "write `seed:` in the model or the version: it seeds everything random"
 _THREADS = (
@@ -181,6 +185,13 @@ KEYS: Mapping[str, str] = {
 SHARES = frozenset({"test_size", "train_size", "validation_split", "test_split"})
 LEARNED = frozenset({"train_size", "train"})
 """Shares of the rows that are learned from, where the share of the test rows is written here."""
+
+
+def misspelled_hint(key: str, known: Mapping[str, object]) -> str:
+    """What to write instead of a parameter that is nearly one of other tools; "" where it is near to none."""
+    words = {word: name for word, names in PARAMETER_NAMES.items() if (name := next((one for one in names if one in known), None))}
+    near = get_close_matches(key.lower(), words, n=1, cutoff=NEAR) if len(key) <= LONGEST_WORD else []
+    return f"write `{words[near[0]]}:`" if near else ""
 
 
 def foreign_hint(key: str, known: Mapping[str, object], value: object = None, *, parameter: bool) -> str:

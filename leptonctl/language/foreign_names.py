@@ -1,8 +1,9 @@
 """Names of algorithms, preprocess steps and metrics in scikit-learn and other tools, with the names that they have here."""
 
 from collections.abc import Collection, Iterable, Mapping
+from difflib import SequenceMatcher, get_close_matches
 
-from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.diagnostic import LONGEST_WORD, did_you_mean
 
 _XGBOOST, _LIGHTGBM, _NETWORK = ("xgboost",), ("lightgbm",), ("mlp", "torch_mlp")
 _BOOSTING = ("hist_gradient_boosting", "gradient_boosting")
@@ -117,6 +118,9 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "ppv": ("precision",),
 }
 """Also without the ending `score`. Averages are chosen under `evaluate: {average: …}`."""
+_CLASSES = ("classifier", "regressor")
+NEAR = 0.85
+"""How alike two names are of which one is a misspelling of the other."""
 _ENDINGS = ("classifier", "regressor", "classification", "regression", "score", "macro", "micro", "weighted")
 
 
@@ -126,6 +130,7 @@ def class_hint(word: str, classes: Iterable[str]) -> str:
     if not word[:1].isupper():
         folded = word.replace("_", "").replace("-", "").lower()
         plain = {name.removesuffix("Classifier").removesuffix("Regressor").lower(): name for name in sorted(known)}
+        plain |= {name.lower(): name for name in sorted(known)}
         return f'write "{plain[folded]}"' if folded in plain else ""
     for ending, other in (("Classifier", "Regressor"), ("Regressor", "Classifier")):
         if word.endswith(ending) and (found := word.removesuffix(ending) + other) in known:
@@ -147,6 +152,24 @@ def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, 
     return did_you_mean(word, names)
 
 
+def misspelled(word: str, known: Collection[str], foreign: Mapping[str, tuple[str, ...]], hint: str) -> str:
+    """The hint, or, where the word is nearer to a class of another tool than to what the hint says, what that is called here."""
+    folded, here = _spellings(word)[0], hint.partition('"')[2].rpartition('"')[0]
+    classes = {f"{name}{ending}": own for name, names in foreign.items() for ending in _CLASSES if (own := _first(names, known))}
+    near = get_close_matches(folded, classes, n=1, cutoff=NEAR) if len(word) <= LONGEST_WORD else []
+    if not near or hint.startswith("write") or _likeness(folded, near[0]) <= _likeness(folded, _spellings(here)[0]):
+        return hint
+    return f'write "{classes[near[0]]}"'
+
+
+def _first(names: Iterable[str], known: Collection[str]) -> str | None:
+    return next((name for name in names if name in known), None)
+
+
+def _likeness(word: str, other: str) -> float:
+    return SequenceMatcher(None, word, other).ratio()
+
+
 def own_name(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]]) -> str:
     """What a name that other tools have is called here; the word itself when nothing here has that name."""
     names = list(known)
@@ -159,9 +182,9 @@ def _spellings(word: str) -> tuple[str, ...]:
 
 
 def _translated(spellings: Iterable[str], names: Collection[str], foreign: Mapping[str, tuple[str, ...]]) -> str | None:
-    plain = {name.replace("_", ""): name for name in names}
+    plain = {name.replace("_", "").lower(): name for name in names}
     for spelled in spellings:
-        found = plain.get(spelled) or next((name for name in foreign.get(spelled, ()) if name in names), None)
+        found = plain.get(spelled) or _first(foreign.get(spelled, ()), names)
         if found is not None:
             return found
     return None

@@ -6,6 +6,7 @@ import numpy as np
 
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.learning.outputs import Notice
+from leptonctl.spi.learning import Label
 
 FEW_ROWS = 20
 COMMON = 0.95
@@ -14,12 +15,21 @@ NEAR_ZERO = 1e-3
 """Of the mean size of the targets: smaller ones dominate a relative error."""
 PERFECT = ("accuracy", "balanced_accuracy", "f1", "r2")
 ALMOST = 1 - 1e-12
+RANKED = ("roc_auc", "balanced_accuracy")
+"""Metrics that are 0 of answers that are right but for the order of the classes, however common one of them is."""
+REVERSED = 0.1
+TWO = 2
 
 
-def misleading(y: np.ndarray, metrics: Mapping[str, float], task: str) -> list[Notice]:
-    """Notices about the metrics of an evaluation. `y`: the targets of its rows."""
+def misleading(
+    y: np.ndarray, metrics: Mapping[str, float], task: str, outlier: Label | None = None, *, named: bool = False
+) -> list[Notice]:
+    """Notices about the metrics of an evaluation. `y`: the targets of its rows.
+
+    outlier: the class whose rows are the outliers, None without a target; named: the YAML names it.
+    """
     if task in UNSUPERVISED:
-        return [*_few(y)]
+        return [*_few(y), *(_of_outliers(y, metrics, outlier, named=named) if outlier is not None else ())]
     return [*_few(y), *(_of_classes(y, metrics) if task == "classification" else _of_numbers(y, metrics)), *_perfect(y, metrics)]
 
 
@@ -39,6 +49,24 @@ def _of_classes(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]
             count=int(counts.max()),
             detail=f"{share:.3g} % of the rows have one class, so a constant answer has this accuracy",
         )
+    yield from _reversed(y, metrics, "reversed_classes")
+
+
+def _of_outliers(y: np.ndarray, metrics: Mapping[str, float], outlier: Label, *, named: bool) -> Iterator[Notice]:
+    count, outliers = len(np.unique(y)), int((y == outlier).sum())
+    if not named and count > TWO:
+        yield Notice(check="outlier_classes", count=count)
+    elif not named and outliers * 2 > len(y):
+        yield Notice(check="common_outliers", count=outliers)
+    else:
+        yield from _reversed(y, metrics, "reversed_outliers")
+
+
+def _reversed(y: np.ndarray, metrics: Mapping[str, float], check: str) -> Iterator[Notice]:
+    """A notice where the answers would be good ones with the classes the other way round."""
+    name = next((name for name in RANKED if metrics.get(name, 1.0) < REVERSED), None)
+    if name is not None and len(y) >= FEW_ROWS and len(np.unique(y)) > 1:
+        yield Notice(check=check, count=len(y), detail=f"{name} is {metrics[name]:.3g}")
 
 
 def _of_numbers(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]:

@@ -21,7 +21,7 @@ class Outputs(Record, omit_defaults=False):
 
 
 class Notice(Outputs):
-    """Something that is allowed but deserves attention. `leptonctl/kinds/notices.py` words each `check`.
+    """Something that is allowed but deserves attention. `leptonctl/kinds/notice_words.py` words each `check`.
 
     column: where it is about one. count: of rows or cells. detail: what else there is to say, without a cell of the data.
     """

@@ -10,6 +10,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.library.deployment import Deployment
 from leptonctl.library.moving import moving, one_line
+from leptonctl.library.names import algorithm_of, name_of, name_or_none, require
 from leptonctl.library.project import Project
 from leptonctl.library.recipe import Recipe, Training
 from leptonctl.library.tables import Data, DataPreprocessor
@@ -26,18 +27,24 @@ HERE = frozenset({"local", "localhost", "here"})
 class Model:
     """A model of a project, by its name. Nothing is written before data are uploaded or it is trained.
 
-    `algorithm`: its name here or in scikit-learn; None for the one that suits the data, or that of the YAML. `task`: classification,
-    regression, clustering or anomaly, by default what the target suggests. `project`: a project or a folder in one; None is the working
-    folder, which becomes a project when it is in none.
+    `algorithm`: its name here or in scikit-learn, or a class of scikit-learn; None for the one that suits the data, or that of the YAML.
+    `task`: classification, regression, clustering or anomaly, by default what the target suggests. `project`: a project or a folder in
+    one; None is the working folder, which becomes a project when it is in none.
     """
 
     def __init__(
-        self, algorithm: str | None = None, name: str = "model", *, task: str | None = None, description: str = "", project: Where = None
+        self,
+        algorithm: str | type | None = None,
+        name: str = "model",
+        *,
+        task: str | None = None,
+        description: str = "",
+        project: Where = None,
     ) -> None:
-        self.name = name
+        self.name = name_of(name, "name")
         self.version: Version | None = None
         """The version that was trained or uploaded last."""
-        self._recipe = Recipe(algorithm=algorithm, task=task, description=description)
+        self._recipe = Recipe(algorithm=algorithm_of(algorithm), task=task, description=description)
         self._where = project
         self._environment: str | None = None
 
@@ -64,6 +71,7 @@ class Model:
         from leptonctl.library.table_yaml import declare_data
         from leptonctl.library.writing import editing
 
+        require(data, Data, "pass `Data.from_csv(PATH, TARGET)`")
         with editing(self.project.root, "upload_data") as draft:
             dataset = declare_data(draft, data)
         self._recipe = replace(self._recipe, data=data, dataset=dataset)
@@ -71,6 +79,7 @@ class Model:
 
     def upload_preprocessor(self, preprocessor: DataPreprocessor) -> Self:
         """Take these preprocess steps for the next training. Without any, a new model has those that `leptonctl init` would choose."""
+        require(preprocessor, DataPreprocessor, 'pass `DataPreprocessor().add_transformer("StandardScaler", input="numeric")`')
         self._recipe = replace(self._recipe, steps=tuple(dict(step) for step in preprocessor.steps))
         return self
 
@@ -125,6 +134,7 @@ class Model:
         from leptonctl.library.model_yaml import declare_version
         from leptonctl.library.writing import editing
 
+        version = name_or_none(version, "version")
         with editing(self.project.root, "train") as draft:
             name = declare_version(draft, self.name, self._recipe, training, version)
             trained = Version(project=self.project, model=self.name, name=name)
@@ -157,6 +167,7 @@ class Model:
 
         if self.version is None:
             raise fail("usage", "The model has no version to deploy", self.name, hint="call train() first")
+        name = name_of(name, "name")
         version, why = self.version.name, one_line(reason)
         with editing(self.project.root, "deploy") as draft:
             declare_environment(draft, "server" if target in HERE else target, name, port)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -94,15 +95,27 @@ def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
             return Predictions.of(predict(session, target, file, None, "records"))
     import tempfile
 
-    records = records_of(rows)
+    records = records_of(rows, moments=True)
     if not any(records):
         detail = "they have no columns" if records else "the list is empty"
         raise fail("usage", "There are no rows to predict", detail, hint="pass at least one row, with every column of the model")
     with tempfile.TemporaryDirectory(prefix="leptonctl-") as folder:
-        file = Path(folder) / "rows.jsonl"
-        file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        file = _written(records, Path(folder))
         with _hints_of_calls(file):
             return Predictions.of(predict(session, target, file, None, "records"))
+
+
+def _written(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """A file of the rows: JSON Lines, or Parquet where a cell is a moment, which has no text that a declared format could be asked of."""
+    if any(isinstance(value, date) for record in records for value in record.values()):
+        import polars as pl
+
+        file = folder / "rows.parquet"
+        pl.DataFrame([dict(record) for record in records], infer_schema_length=None, strict=False).write_parquet(file)
+        return file
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return file
 
 
 @contextmanager
@@ -127,8 +140,9 @@ def _for_caller(problem: Diagnostic, hidden: Path | None) -> Diagnostic:
     return replace(problem, detail=LINES.sub(lambda found: f"(row{'s' if ',' in found[1] else ''} {found[1]}", detail), hint=hint)
 
 
-def records_of(rows: Any) -> list[dict[str, Any]]:
-    """Rows as JSON objects. Failure `usage` when they are of a form that is not known."""
+def records_of(rows: Any, *, moments: bool = False) -> list[dict[str, Any]]:
+    """Rows as JSON objects; moments: with dates as they are. Failure `usage` when they are of a form that is not known."""
+    _check_names([*rows.columns] if hasattr(rows, "columns") else [])
     if hasattr(rows, "to_dicts"):  # polars
         listed = rows.to_dicts()
     elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas
@@ -138,7 +152,31 @@ def records_of(rows: Any) -> list[dict[str, Any]]:
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
         hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
         raise fail("usage", "These rows are of no form that can be predicted", type(rows).__name__, hint=hint)
-    return [{str(name): _plain(value, place, str(name)) for name, value in row.items()} for place, row in enumerate(listed, start=1)]
+    for row in listed:
+        if any(not isinstance(name, str) for name in row):
+            _check_names([*row])
+    return [
+        {str(name): _moment(value) if moments and _is_moment(value) else _plain(value, place, str(name)) for name, value in row.items()}
+        for place, row in enumerate(listed, start=1)
+    ]
+
+
+def _moment(value: Any) -> date:
+    """A moment of Python: those of pandas know theirs."""
+    moment: date = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+    return moment
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, date) and type(value).__name__ not in MISSING
+
+
+def _check_names(names: Sequence[Any]) -> None:
+    """Failure `duplicate-column` where two columns have one name: only one of them would be read."""
+    twice = next((name for name, count in Counter(map(str, names)).items() if count > 1), None)
+    if twice is not None:
+        detail, hint = f"{twice} occurs more than once", "rename or drop one of them"
+        raise fail("duplicate-column", "A column name is repeated", detail, hint=hint)
 
 
 def _plain(value: Any, row: int, column: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
+from leptonctl.library.names import name_or_none
 
 if TYPE_CHECKING:
     from leptonctl.learning.findings.findings import Findings
@@ -39,7 +40,7 @@ class Data(Frozen):
             detail = f"`target` is {target!r}, and a table uploaded from Python needs the column to predict"
             hint = "pass `target=`; a dataset without a target is declared in YAML: docs/how-to/groups-and-outliers.md"
             raise fail("usage", "The data have no target", detail, hint=hint)
-        return cls(path=file, target=target, name=name, version=version)
+        return cls(path=file, target=target, name=name_or_none(name, "name"), version=name_or_none(version, "version"))
 
     @staticmethod
     def _source(file: Path) -> "Source":

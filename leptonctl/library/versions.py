@@ -9,6 +9,7 @@ from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json
 from leptonctl.library.moving import moving, one_line, open_session
+from leptonctl.library.names import name_of, name_or_none
 from leptonctl.library.project import Project
 from leptonctl.library.records import Shown
 from leptonctl.library.reports import Report
@@ -88,6 +89,7 @@ def update_version(version_name: str, model_name: str, description: str | None =
 def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, *, new: bool) -> Version:
     from leptonctl.library.writing import editing, plain_json, required, versions_in
 
+    version, model = name_of(version, "version_name"), name_of(model, "model_name")
     project = project_of(where)
     values: dict[str, Json] = {key: plain_json(value, key) for key, value in fields.items()}
     with editing(project.root, "create_version" if new else "update_version") as draft:
@@ -120,7 +122,8 @@ def publish_version(
     """
     from leptonctl.library.binding import publish
 
-    place, why = (version_name, model_name, environment), one_line(reason)
+    names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
+    place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
     return moving(
         project_of(project).root,
         "publish_version",
@@ -146,7 +149,8 @@ def rollback_version(
     """
     from leptonctl.library.binding import leave
 
-    place, why = (version_name, model_name, environment), one_line(reason)
+    names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
+    place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
     return moving(
         project_of(project).root,
         "rollback_version",

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leptonctl.commands.editing.bind_yaml import as_written
 from leptonctl.commands.editing.init_yaml import scalar
+from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of, refuse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -18,6 +18,7 @@ from leptonctl.core.values import Path as Place
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
 from leptonctl.project.edits import write_text, writing
+from leptonctl.project.own_edits import OwnEdits
 from leptonctl.storage.durable import ensure_dot_folder
 
 CONFIG = "leptonctl.yaml"
@@ -30,6 +31,13 @@ class Draft:
 
     session: Session
     before: dict[str, str | None] = field(default_factory=dict)
+    own: OwnEdits | None = None
+
+    @property
+    def edits(self) -> OwnEdits:
+        """What the draft has written so far."""
+        self.own = self.own or OwnEdits(root=self.session.root)
+        return self.own
 
     def document(self, kind: str, name: str) -> Document | None:
         """The document of that kind and name, if it is declared."""
@@ -38,7 +46,7 @@ class Draft:
     def write(self, file: str, text: str) -> None:
         """Write a file of the project."""
         self.before.setdefault(file, self.session.sources.get(file))
-        write_text(self.session.root / file, text)
+        self.edits.write(file, self.session.sources.get(file), text)
         self.session = self.session.reopen()
 
     def add(self, kind: str, name: str, lines: str) -> None:
@@ -78,7 +86,7 @@ class Draft:
         """Write the digest of a dataset version's source into it, unless it has one."""
         dataset = self.session.project.of("Dataset")[address.partition("/")[2].partition("@")[0]]
         self.before.setdefault(dataset.file, self.session.sources[dataset.file])
-        pin(self.session, [address])
+        pin(self.session, [address], self.edits)
         self.session = self.session.reopen()
 
     def check(self) -> None:
@@ -86,12 +94,8 @@ class Draft:
         refuse(self.session.declared[1])
 
     def take_back(self) -> None:
-        """Write the files as they were."""
-        for file, text in self.before.items():
-            if text is None:
-                (self.session.root / file).unlink(missing_ok=True)
-            else:
-                write_text(self.session.root / file, text)
+        """Undo what the draft has written, and nothing that others have written since."""
+        self.edits.take_back()
 
 
 @contextmanager

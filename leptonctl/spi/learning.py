@@ -211,6 +211,8 @@ class Preprocessor(Frozen):
     takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
     keeps: True when each input column stays one column under its name (scalers, imputer, ordinal); False when the
         columns are replaced (one_hot, pca, polynomial, tfidf, select_k_best).
+    mixes: True when a cell of a column that stays depends on other cells of its row too (Normalizer): such a column need not rise with
+        its input. Of numbers, every other column that stays rises with its own, or is constant.
     build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
@@ -224,6 +226,7 @@ class Preprocessor(Frozen):
     build: Callable[[Params, int], Estimator]
     takes: Literal["number", "string"]
     keeps: bool
+    mixes: bool = False
     epoch: int = 1
     supervised: bool = False
     one_column: bool = False

@@ -33,6 +33,8 @@ FILE = re.compile(r"model\.[a-z0-9]+")
 NAME = re.compile(r"[a-z][a-z0-9_]*|[A-Z][A-Za-z0-9]*")
 HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars", "xgboost", "lightgbm", "torch")
 ROWS = 120
+FALLS = 1e-6
+"""More than rounding."""
 # names of files that an export or a skops model writes
 RESERVED = ("model.onnx", "model.skops")
 # the beginning of a file of no known format
@@ -93,6 +95,21 @@ def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None
     _check_models(*models)
     if step.keeps:
         require(models[0].width == len(models[0].features), "a step that keeps columns returns as many as it takes")
+        if step.takes == "number" and not step.mixes:
+            check_kept_columns(step, params or {})
+
+
+def check_kept_columns(step: Preprocessor, params: Params) -> None:
+    """Check a step that keeps columns and mixes none: each rises with its own input, and with no other. Raises AssertionError."""
+    import numpy as np
+
+    defaults = {name: schema["default"] for name, schema in step.params.items()}
+    values = np.random.RandomState(0).uniform(-5, 5, (ROWS, 2)).astype(np.float32)
+    fitted = step.build({**defaults, **params}, 0).fit(values, np.arange(ROWS) % 2)
+    line = np.column_stack([np.linspace(-5, 5, ROWS), np.full(ROWS, 1.0)]).astype(np.float32)
+    found = np.asarray(fitted.transform(line), dtype=np.float64)
+    told = "a step whose columns depend on others of the row says that it `mixes`"
+    require(bool((np.ptp(found[:, 1]) == 0) and not (np.diff(found[:, 0]) < -FALLS).any()), told)
 
 
 def check_metric(metric: Metric) -> None:

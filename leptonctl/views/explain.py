@@ -13,6 +13,7 @@ from typing import Any
 from leptonctl.views.records import ROOMY, UNLIMITED, metrics_text, short, when, who, whole_value
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import paragraph, table
+from leptonctl.views.words import step_label
 
 
 def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
@@ -72,7 +73,7 @@ def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: st
             if step["cached"]
             else style.yellow("no result yet")
         )
-        rows.append((step["name"].replace("_", "-"), key, outcome))
+        rows.append((step_label(step), key, outcome))
     return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
 
 

@@ -12,7 +12,7 @@ from leptonctl.views.records import ROOMY, short, when, who, whole_value
 from leptonctl.views.search import render_search
 from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
 from leptonctl.views.tables import paragraph, table
-from leptonctl.views.words import VERDICTS, direction
+from leptonctl.views.words import VERDICTS, direction, step_label
 
 FREED = "freed: its artifacts are gone"
 MOST_LOSSES = 40
@@ -210,7 +210,7 @@ def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | f
             if step["cached"]
             else style.yellow(FREED if step.get("freed") else "no result yet")
         )
-        rows.append((step["name"].replace("_", "-"), done))
+        rows.append((step_label(step), done))
     text = f"{style.bold('Built')}\n{table(rows, indent=2)}"
     if not version["package"]:
         return text
@@ -230,7 +230,8 @@ def _parity(parity: Mapping[str, Any] | None) -> str:
 
 def _warnings(version: Mapping[str, Any], style: Style, width: int) -> str:
     notes = [("evaluate", note) for note in version["evaluation"].get("notes") or []]
-    rows = [(w["step"].replace("_", "-"), w["text"]) for w in version["warnings"]] + notes
+    labels = {step["name"]: step_label(step) for step in version["steps"]}
+    rows = [(labels.get(w["step"], w["step"].replace("_", "-")), w["text"]) for w in version["warnings"]] + notes
     if not rows:
         return ""
     return f"{style.bold('Notes')}\n" + table([(s, printable(str(t))) for s, t in rows], indent=2, width=width, wrap=(1,))

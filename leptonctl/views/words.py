@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from leptonctl.kinds.environment.gate_rules import find_rule
@@ -27,10 +27,14 @@ NOT_ASKED = "-"
 GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
 
 
+def step_label(step: Mapping[str, Any]) -> str:
+    """The name of a step; of one that takes the place of another, what it does: `export` of an imported version, `train` of a program."""
+    return str(step["op"] if step["op"] in NAMED_BY_OP else step["name"].replace("_", "-"))
+
+
 def step_text(step: dict[str, Any]) -> str:
     """`train 1 to 5 s`, `train cached`; the name alone without a forecast. The last line of a plan counts these."""
-    # the step `export` of an imported version, and `train` of one that a program makes
-    name = step["op"] if step["op"] in NAMED_BY_OP else step["name"].replace("_", "-")
+    name = step_label(step)
     if step["cached"]:
         return f"{name} cached"
     return name if step["forecast_s"] is None else f"{name} {forecast(step['forecast_s'])}"

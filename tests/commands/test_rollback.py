@@ -4,6 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from leptonctl.commands.editing.bind_yaml import where_it_stands
+from leptonctl.core.diagnostic import error
+from leptonctl.core.values import Span
 from tests import projects
 
 Tiny = Callable[..., Path]
@@ -22,6 +27,15 @@ def test_after_a_destroy_it_returns_to_what_was_bound_before(tiny: Tiny) -> None
     # and from there to what was bound before that
     assert projects.run("rollback", "dev", "--yes", cwd=root).returncode == 0
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v1"]
+
+
+@pytest.mark.parametrize(("line", "now", "said"), [(1, 1, ""), (3, None, "in the line that is written back: v1: {command: x}"), (4, 3, "")])
+def test_what_is_wrong_with_a_line_that_was_taken_back_shows_that_line(line: int, now: int | None, said: str) -> None:
+    """What is wrong above and (brother) below stands where it is in the file as it is."""
+    before = {"m.yaml": "name: m\nversions:\n---\n"}
+    edited = {"m.yaml": "name: m\nversions:\n  v1: {command: x}\n---\n"}
+    problem = where_it_stands(error("x", "", "d", span=Span(file="m.yaml", line=line, column=1, end_column=2)), before, edited)
+    assert (problem.span and problem.span.line, problem.detail.removeprefix("d").strip()) == (now, said)
 
 
 def refusal(root: Path, *arguments: str) -> str:

@@ -153,6 +153,16 @@ def test_an_added_value_runs_its_own_trial_alone(searched: Callable[[], Path]) -
     assert {e["op"] for e in adopted} >= {"train", "export"}
 
 
+def test_writing_out_what_is_averaged_anyway_runs_nothing_again(searched: Callable[[], Path]) -> None:
+    """The positive class, and (brothers) the average, for a threshold, and for the later rung of a halving."""
+    root = searched()
+    projects.edit(root / "model-line.yaml", "versions:\n", "evaluate: {positive: below, average: binary}\nversions:\n")
+    assert set(count(built(root))) == {"evaluated"}
+    projects.edit(root / "model-line.yaml", "positive: below", "positive: above")
+    other = count(built(root, "line@v1"))
+    assert (other["tried"], other["searched"]) == (3, 1)
+
+
 def test_another_clone_on_the_same_store_runs_none(applied: tuple[Path, list[dict]], tmp_path: Path) -> None:
     root, _ = applied
     clone = tmp_path / "clone"

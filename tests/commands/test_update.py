@@ -64,10 +64,10 @@ def test_it_writes_what_a_person_would_and_plans_it(root: Path) -> None:
     assert projects.run("validate", cwd=root).returncode == 0
 
 
-def refused(root: Path, *more: str) -> str:
+def refused(root: Path, *more: str, code: int = 3) -> str:
     before = files(root)
     done = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root)
-    assert done.returncode == 3
+    assert done.returncode == code
     assert files(root) == before
     return done.stderr
 
@@ -88,6 +88,19 @@ def test_a_failure_of_the_edit_names_no_line_that_is_not_there(root: Path) -> No
     text = refused(root, "--append")
     assert "error[repeated-file]" in text
     assert "-->" not in text
+
+
+def test_a_place_in_the_data_is_named_once(root: Path) -> None:
+    """Of one bad cell among several files, and (brothers) of broken rules, and where the sentence has the line."""
+    new, data = root / "data" / "new.csv", root / "data.yaml"
+    rows = len(new.read_text(encoding="utf-8").splitlines())
+    new.write_text(f"{new.read_text(encoding='utf-8')}1.0,word,above\n", encoding="utf-8")
+    assert refused(root, "--append", code=1).count("new.csv") == 1
+    assert refused(root, code=1).count(f"{rows + 1}") == 1
+    data.write_text(DATA.replace("columns:", "checks: [{rule: x < 0}]\ncolumns:"), encoding="utf-8")
+    new.write_text("x,y,side\n1.0,1.0,above\n", encoding="utf-8")
+    text = refused(root, code=1)
+    assert "error[row-check]" in text and text.count("line 2") + text.count("csv:2") == 1, text
 
 
 def test_new_rows_of_another_format_cannot_be_appended(root: Path) -> None:

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
+from leptonctl import Failure, Project
 from leptonctl.core import layout
 from leptonctl.core.codec import decode
 from leptonctl.core.manifest import Manifest
@@ -108,6 +110,19 @@ def test_requests_and_files_carry_texts(visits: SimpleNamespace) -> None:
     assert [(i["name"], i["datatype"]) for i in inputs] == [("when", "BYTES"), ("member", "BOOL")]
     assert json.loads(projects.ask(visits.url)["parameters"]["formats"]) == {"when": FORMAT}
     assert json.loads(projects.ask(visits.url)["parameters"]["words"]) == {"member": {"true": ["Ja"], "false": ["Nein"]}}
+
+
+def test_moments_of_python_are_read_whatever_the_format(visits: SimpleNamespace) -> None:
+    """Of mappings and (brother) of a data frame; a missing one beside them stays missing."""
+    table = [{**cells(place), "when": cells(place)["when"]} for place in range(ROWS, ROWS + 12)]
+    typed = [{**row, "when": datetime.strptime(row["when"], FORMAT), "member": row["member"] == "Ja"} for row in table]
+    project = Project.load(visits.root)
+    expected = project.predict("opening@v1", table).labels
+    assert project.predict("opening@v1", typed).labels == expected
+    assert project.predict("opening@v1", pl.DataFrame(typed)).labels == expected
+    with pytest.raises(Failure) as refused:
+        project.predict("opening@v1", [typed[0], {**typed[1], "when": None}])
+    assert "(row 2)" in refused.value.diagnostics[0].detail
 
 
 @pytest.mark.parametrize(

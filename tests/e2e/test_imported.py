@@ -259,6 +259,25 @@ def test_a_boosters_own_file_is_declared_built_and_shown(tiny: Callable[..., Pat
     assert (cut.returncode, problem["id"], "v3" in (root / "model-line.yaml").read_text(encoding="utf-8")) == (1, "bad-model-file", False)
 
 
+def test_classes_in_the_other_order_are_noticed(tiny: Callable[..., Path]) -> None:
+    """With the edit, where they are listed the wrong way round; and (brother) not where they are right."""
+    versions = {"v1": "{import: vendor/side.onnx, classes: [below, above]}", "v2": "{import: vendor/side.onnx, classes: [above, below]}"}
+    root = tiny({"line": versions}, {}, rows=120)
+    (root / "vendor").mkdir(exist_ok=True)
+    weights = numpy_helper.from_array(np.array([[-1, 1], [1, -1]], np.float32), "w")
+    shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 2]) for name in ("x", "out")]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["all"]), helper.make_node("Softmax", ["all"], ["out"])]
+    graph = helper.make_graph(nodes, "side", shapes[:1], shapes[1:], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    (root / "vendor" / "side.onnx").write_bytes(model.SerializeToString())
+    built = projects.run("build", "--json", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+    found = [warning for event in projects.events(built.stdout) for warning in event.get("notices", ())]
+    (notice,) = [warning for warning in found if warning["id"] == "reversed-classes"]
+    assert notice["detail"].startswith("model/line@v1: roc_auc is 0")
+    assert "`classes: [FIRST, SECOND]` beside `import`" in notice["hint"]
+
+
 @pytest.mark.skipif(find_spec("xgboost") is not None, reason="XGBoost is installed here")
 def test_a_binary_file_is_a_warning_in_the_plan_and_refused_before_any_work(tiny: Callable[..., Path]) -> None:
     root = tiny({"line": {"v1": "{import: vendor/trees.ubj}"}}, {})

@@ -1,5 +1,6 @@
 """A program of the user through the whole life of a version, how it may fail, and everything that YAML may say wrongly about one."""
 
+import io
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from leptonctl.commands.rows.holders import UNKNOWN
+from leptonctl.commands.rows.holders import OF_A_PROGRAM
+from leptonctl.kinds.model.recipes import op_of
+from leptonctl.learning.own_code import lines as printed_lines
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.e2e.test_imported import forest, line
@@ -149,7 +152,7 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
 
     report = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
     held = {(h["artifact"], h["op"], h["holds"]) for h in report["holders"] if h["address"] == "model/line@v1"}
-    assert {op for artifact, op, holds in held if artifact == "model.onnx" and holds == UNKNOWN} == {"command", "import"}, held
+    assert {op for artifact, op, holds in held if artifact == "model.onnx" and holds == OF_A_PROGRAM} == {"command", "import"}, held
 
 
 def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: Path) -> None:
@@ -202,6 +205,53 @@ def test_what_makes_a_version_another_one(built: Path, tmp_path: Path, edit: str
     assert {step["cached"] for step in after["steps"] if step["name"] == "train"} == {path is None}
 
 
+def test_its_steps_are_called_what_they_do(built: Path) -> None:
+    """In `explain` and `show` as in a plan, and (brother) before anything of it is built."""
+
+    def steps(text: str, head: str) -> list[str]:
+        return [row.split()[0] for row in text.partition(f"{head}\n")[2].partition("\n\n")[0].splitlines() if row.strip()]
+
+    explained = projects.run("explain", "line@v1", cwd=built)
+    assert steps(explained.stdout, "Steps")[1:] == ["command", "import", "evaluate"], explained.stdout
+    shown = projects.run("show", "line@v3", cwd=built)
+    assert [name for name in steps(shown.stdout, "Built") if name != "package"][1:] == ["command", "import", "decide", "evaluate"], (
+        shown.stdout
+    )
+    recipe = {"command": {"run": ["a"]}}
+    assert [op_of(name, recipe) for name in ("prepare", "train", "export", "decide")] == ["prepare", "command", "import", "decide"]
+    assert [op_of("export", of) for of in ({"import": {}}, {"algorithm": "mlp"})] == ["import", "export"]
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"), [(8, [*range(8)]), (9, [0, 2, 4, 6, 8]), (12, [0, 2, 4, 6, 8, 10, 11]), (40, [0, 8, 16, 24, 32, 39])]
+)
+def test_a_long_curve_is_thinned_to_its_end(count: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printed_lines, "MOST_LOSSES", 8)
+    printed = printed_lines.Printed(lambda **_: None, "")
+    printed.read("stdout", io.BytesIO("".join(f'{{"loss": {n}}}\n' for n in range(count)).encode()))
+    assert (printed.losses, printed.counted) == ([float(n) for n in kept], count)
+
+
+def test_a_program_that_gets_the_source_of_its_rows_is_noticed(tmp_path: Path) -> None:
+    """By its path, and (brother) by its bytes; with private columns it is refused."""
+    version = "{command: {run: [python, a.py], files: [a.py, FILE]}}"
+    versions = {name: version.replace("FILE", file) for name, file in (("v1", "data/points.csv"), ("v2", "copy.csv"), ("v3", "other.csv"))}
+    root = projects.tiny_project(tmp_path, {"line": versions}, {})
+    projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
+    (root / "copy.csv").write_bytes((root / "data" / "points.csv").read_bytes())
+    for name in ("a.py", "other.csv"):
+        (root / name).write_text("x\n", encoding="utf-8")
+
+    def found(code: int) -> list[tuple[str, str, int]]:
+        done = projects.run("validate", "--json", cwd=root)
+        assert done.returncode == code, done.stdout
+        return [(d["id"], d["severity"], d["line"]) for d in json.loads(done.stdout)["diagnostics"]]
+
+    assert found(0) == [("program-sees-test-rows", "warning", n) for n in (8, 9)]
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nprivacy: {drop: [x]}\n")
+    assert found(3) == [("program-sees-test-rows", "error", n) for n in (8, 9)]
+
+
 FAILING = """\
 import os
 import pathlib
@@ -227,6 +277,12 @@ if mode == "pipe":
     os.mkfifo("model.onnx")
 if mode == "folder":
     os.symlink("/etc", "out")
+if mode in ("saved", "elsewhere"):
+    os.makedirs("model.onnx" if mode == "saved" else "out")
+    for name in ("model.onnx/saved_model.pb", *(f"model.onnx/w{n}" for n in range(9))) if mode == "saved" else ("out/net.onnx",):
+        pathlib.Path(name).write_bytes(b"x")
+    if mode == "elsewhere":
+        open(b"out/\\xff.txt", "wb").close()
 if mode == "large":
     with open("model.onnx", "wb") as file:
         file.truncate(600 << 20)
@@ -240,7 +296,9 @@ FAILURES = {
     "link": ("command-output", "model.onnx", ""),
     "pipe": ("command-output", "no plain file", ""),
     "large": ("command-output", "600 MiB", "512 MiB"),
-    "nothing": ("command-output", "without writing model.onnx", ""),
+    "nothing": ("command-output", "without writing model.onnx", "It wrote no file."),
+    "saved": ("command-output", "model.onnx is a folder", "It wrote model.onnx/saved_model.pb, model.onnx/w0, ", " and 2 more."),
+    "elsewhere": ("command-output", "without writing model.onnx", "It wrote out/\\udcff.txt, out/net.onnx."),
 }
 
 
@@ -275,6 +333,9 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
         assert ('run: ["python", "fail.py"]' in said["hint"]) == (mode == "words"), said
         assert ("pip install" in said["hint"]) == ("ModuleNotFoundError" in said["detail"]), said
         assert said["hint"] and "\x1b" not in said["detail"] and max(map(len, said["detail"].splitlines())) <= 300, said
+    assert failed["elsewhere"]["hint"] == "write `output: out/net.onnx`"
+    assert not [row for row in logged(root) if "own_code/program.py" in row], "a traceback of ours hides the program's"
+    assert any("ValueError" in row for row in logged(root))
     assert projects.run("build", "line@raises", "--json", cwd=root).returncode == 1, "what failed is tried again"
 
 
@@ -400,3 +461,26 @@ def test_without_permission_nothing_runs_and_the_line_to_add_is_said(tmp_path: P
     assert [(d["id"], d["line"], d["column"]) for d in refused["diagnostics"]] == [("command-not-allowed", n, 8) for n in (8, 9)], refused
     assert all("add `allow: [command]` to leptonctl.yaml" in d["hint"] for d in refused["diagnostics"])
     assert not (root / ".leptonctl" / "logs").exists()
+
+
+def test_what_has_served_returns_without_permission_since_nothing_runs(root: Path) -> None:
+    """Its lines and `allow` have left; to run it again (brothers: by an edit, in a rebuild, from lines of one's own) needs the permission."""
+    prod(root, "models: {line: v1}\n")
+    assert apply(root)["bound"] == 1
+    prod(root, "models: {line: v2}\n")
+    for version in ("v1", "v3", "v4"):
+        line(root, version, "")
+    projects.edit(root / "leptonctl.yaml", "allow: [command]\n", "")
+    apply(root)
+    back = projects.run("rollback", "prod", "--yes", cwd=root)
+    assert (back.returncode, bound(root)) == (0, {"line": "v1"}), back.stdout + back.stderr
+    assert projects.run("validate", cwd=root).returncode == 0
+    assert plan(root, 0)["changes"] == []
+    rebuilt = projects.run("verify", "line@v1", "--rebuild", cwd=root)
+    assert (rebuilt.returncode, "error[command-not-allowed]" in rebuilt.stderr) == (3, True), rebuilt.stdout + rebuilt.stderr
+    before = len(logged(root))
+    projects.edit(root / "model-line.yaml", "seed: 7", "seed: 8")
+    refused = plan(root, 1)
+    assert [(d["id"], d["file"]) for d in refused["diagnostics"]] == [("command-not-allowed", "model-line.yaml")]
+    assert projects.run("build", cwd=root).returncode == 1
+    assert len(logged(root)) == before

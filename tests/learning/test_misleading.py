@@ -21,6 +21,10 @@ NUMBERS = np.linspace(10, 20, 40)
         (CLASSES[-19:], {"accuracy": 0.9}, "classification", ["few_rows"]),
         (CLASSES[-40:], {"accuracy": 1.0, "roc_auc": 1.0}, "classification", ["perfect"]),
         (CLASSES[-40:], {"accuracy": 0.9999}, "classification", []),
+        (CLASSES[-40:], {"roc_auc": 0.05}, "classification", ["reversed_classes"]),
+        (CLASSES[-40:], {"balanced_accuracy": 0.05, "accuracy": 0.9}, "classification", ["reversed_classes"]),
+        (CLASSES[-40:], {"roc_auc": 0.1}, "classification", []),
+        (CLASSES[-19:], {"roc_auc": 0.05}, "classification", ["few_rows"]),
         (NUMBERS, {"mape": 0.1, "r2": 0.9}, "regression", []),
         (np.where(NUMBERS < 11, 0.0, NUMBERS), {"mape": 5.7e14}, "regression", ["small_targets"]),
         (np.where(NUMBERS < 11, 1e-6, NUMBERS), {"mape": 5e4}, "regression", ["small_targets"]),
@@ -32,6 +36,22 @@ NUMBERS = np.linspace(10, 20, 40)
 )
 def test_metrics_that_mislead_are_told(y, metrics, task, checks):
     assert [notice.check for notice in misleading(y, metrics, task)] == checks
+
+
+@pytest.mark.parametrize(
+    ("y", "outlier", "named", "auc", "checks"),
+    [
+        (["a", "b", "c"] * 20, "c", False, 0.0, ["outlier_classes"]),
+        (["a", "b", "c"] * 20, "c", True, 0.5, []),
+        (["fraud"] * 5 + ["ok"] * 50, "ok", False, 0.05, ["common_outliers"]),
+        (["fraud"] * 5 + ["ok"] * 50, "ok", True, 0.05, ["reversed_outliers"]),
+        (["a"] * 50 + ["b"] * 5, "b", False, 0.9, []),
+        (["a"] * 50, None, False, 0.0, []),
+    ],
+)
+def test_a_detector_says_which_class_it_is_compared_with(y, outlier, named, auc, checks):
+    found = misleading(np.array(y), {"roc_auc": auc}, "anomaly", outlier, named=named)
+    assert [notice.check for notice in found] == checks
 
 
 @pytest.mark.parametrize(

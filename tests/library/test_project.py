@@ -332,12 +332,25 @@ def test_a_folder_without_a_project_is_told_in_the_words_of_the_library(folder: 
 def test_missing_cells_of_any_library_are_missing() -> None:
     from leptonctl.library.predictions import records_of
 
+    class TwoNames:
+        """As a frame of pandas after a merge, of whose columns of one name a dictionary has one."""
+
+        columns = ("a", "b", "a")
+
+        def to_dict(self, orient: str) -> list[dict]:
+            assert orient == "records"
+            return [{"a": 5, "b": 2}]
+
     class NAType:
         """As pandas calls it."""
 
     assert records_of([{"a": float("nan"), "b": NAType(), "c": None, "d": True}]) == [{"a": None, "b": None, "c": None, "d": True}]
     import numpy as np
 
+    for twice in (TwoNames(), [{1: 2.0, "1": 3.0}]):
+        with pytest.raises(Failure) as refused:
+            records_of(twice)
+        assert (refused.value.diagnostics[0].id, "more than once" in refused.value.diagnostics[0].detail) == ("duplicate-column", True)
     assert records_of([{"a": np.float32(1.5), "b": np.int64(3)}]) == [{"a": 1.5, "b": 3}]
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from leptonctl import (
     Data,
@@ -92,6 +93,43 @@ def test_create_update_publish_and_roll_back_and_all_of_it_again(copy: Path) -> 
     assert rollback_version("v2", "line", project=project).done == {}, "it was left already"
     project.readmit("dev/line@v2", reason="it was good")
     assert publish_version("v2", "line", project=project).done["bound"] == 1
+
+
+def test_what_others_write_while_a_version_is_published_stays(copy: Path) -> None:
+    """In the file that it edits, in another one, and (brother) of another call, when a gate holds the version."""
+    environment, other = copy / "environment-dev.yaml", copy / "model-line.yaml"
+    environment.write_text(f"{environment.read_text(encoding='utf-8')}gates: {{accuracy: {{min: 1.0}}}}\n", encoding="utf-8")
+    seen: list[str] = []
+
+    def meanwhile(_event: object) -> None:
+        if not seen:
+            seen.append("")
+            create_version("side", "line", "written meanwhile", project=copy)
+            environment.write_text(f"# by hand\n{environment.read_text(encoding='utf-8')}", encoding="utf-8")
+
+    with pytest.raises(Unfinished):
+        publish_version("v2", "line", project=copy, progress=meanwhile)
+    text = environment.read_text(encoding="utf-8")
+    assert text.startswith("# by hand\n") and "{line: v1}" in text
+    assert "written meanwhile" in other.read_text(encoding="utf-8")
+
+
+def test_a_version_may_be_named_by_a_number_and_the_script_run_again(copy: Path) -> None:
+    """3 is "3" in the YAML; of a dataset, a model and an algorithm's class (brothers) too."""
+
+    def script() -> dict[str, str]:
+        create_version(3, "line", project=copy, params={"C": 0.25})  # type: ignore[arg-type]
+        update_version(3, "line", "the third", project=copy)  # type: ignore[arg-type]
+        own = Model(algorithm=LogisticRegression, name=5, project=copy)  # type: ignore[arg-type]
+        own.upload_data(Data.from_csv(copy / "data" / "points.csv", "side", name=7, version=2024))  # type: ignore[arg-type]
+        return texts(copy)
+
+    first = script()
+    assert 'name: "7"' in first["dataset-7.yaml"] and "2024" in first["dataset-7.yaml"]
+    assert script() == first
+    with pytest.raises(Failure) as unknown:
+        publish_version(9, "line", project=copy)  # type: ignore[arg-type]
+    assert unknown.value.diagnostics[0].id == "unknown-version"
 
 
 def digests_of_v2(root: Path) -> str:
@@ -241,6 +279,11 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
         (lambda f: Data.from_csv(f / "none.csv", "side"), "missing-file"),
         (lambda f: Data.from_csv(f / "leptonctl.yaml", "side"), "unknown-format"),
         (lambda f: Data.from_csv(f / "data" / "points.csv", None), "usage"),
+        (lambda f: Data.from_csv(f / "data" / "points.csv", "side", version=1.10), "usage"),
+        (lambda f: model(f).upload_data("points.csv"), "usage"),
+        (lambda f: model(f).upload_preprocessor("StandardScaler"), "usage"),
+        (lambda f: Model(LogisticRegression(C=3), project=f), "usage"),
+        (lambda f: create_version(True, "line", project=f), "usage"),
         (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "sid", name="other")), "unknown-column"),
         (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "x", name="points")), "usage"),
         (

@@ -7,9 +7,12 @@ import pytest
 
 from leptonctl.core.frozen import replace
 from leptonctl.project.catalog import load_catalog
+from leptonctl.providers.estimators.listed import STEPS as LISTED
+from leptonctl.providers.estimators.steps import step_of
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi import Epoch, Head, Observation, Problem, ProviderError
 from leptonctl.testing import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+from leptonctl.testing.providers import check_kept_columns
 from tests import projects
 from tests.third_party.lepton_toy.file_platform import PLATFORM as FILE
 
@@ -117,6 +120,18 @@ def test_a_module_with_heavy_imports_is_caught(monkeypatch, tmp_path):
 
     with pytest.raises(AssertionError, match="heavy imports numpy only inside its functions"):
         check_trainer(replace(NAIVE, build=heavy.build, params={}))
+
+
+def test_a_step_that_mixes_columns_and_does_not_say_so_is_caught():
+    """Normalizer does; no other listed class that keeps columns (brothers)."""
+    normalizer = step_of("Normalizer")
+    assert normalizer.mixes
+    with pytest.raises(AssertionError, match="mixes"):
+        check_kept_columns(normalizer, {})
+    others = [name for name, listed in LISTED.items() if listed.keeps and listed.takes == "number" and not listed.mixes]
+    assert len(others) >= 5
+    for name in others:
+        check_kept_columns(step_of(name), {"n_quantiles": 50} if name == "QuantileTransformer" else {})
 
 
 def test_wrong_metrics_are_caught():

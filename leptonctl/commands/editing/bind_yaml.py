@@ -6,6 +6,7 @@ from difflib import unified_diff
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.editing.lines_again import with_lines
 from leptonctl.commands.editing.write_back import Lines, check_written_back
+from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, member_of
@@ -15,7 +16,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.project import observe
-from leptonctl.project.edits import write_text
+from leptonctl.project.own_edits import OwnEdits
 
 Say = Callable[[str], None]
 
@@ -38,29 +39,45 @@ def rebind(
 
     `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
     """
-    before = dict(session.sources)
+    before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
-        edited = _edited_session(session, rebinding, rebinding.bindings)
+        edited = _edited_session(session, rebinding, rebinding.bindings, edits)
         if rebinding.lines or None in rebinding.bindings.values():
-            say(diff_of(before, edited.sources))
+            say(diff_of(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
-        put_back(session, before)
-        raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
+        problems = [where_it_stands(d, before, session.reopen().sources) for d in failure.diagnostics]
+        left = edits.take_back()
+        raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *left], failure.exit_code) from failure
     except BaseException:
-        put_back(session, before)
+        edits.take_back()
         raise
     # what else is held in the environment was so before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
-        put_back(session, before)
-        edited = _edited_session(session.reopen(), rebinding, moved)
-    files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
-    hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
+        for left_over in edits.take_back():
+            say(f"{left_over.summary}: {left_over.detail}")
+        _edited_session(session.reopen(), rebinding, moved, edits)
+    hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""
     return replace(outcome, commit_hint=hint, exit_code=code)
+
+
+def where_it_stands(diagnostic: Diagnostic, before: Mapping[str, str], edited: Mapping[str, str]) -> Diagnostic:
+    """The diagnostic with its line in the files as they are without the edit; what is said of a line of the edit shows that line."""
+    span = diagnostic.span
+    if span is None or before.get(span.file) == edited.get(span.file):
+        return diagnostic
+    old, new = before.get(span.file, "").splitlines(), edited.get(span.file, "").splitlines()
+    if old[: span.line] == new[: span.line]:
+        return diagnostic
+    rest = len(new) - span.line + 1
+    if rest > 0 and old[-rest:] == new[-rest:]:
+        return replace(diagnostic, span=replace(span, line=len(old) - rest + 1))
+    line = new[span.line - 1].strip() if span.line <= len(new) else ""
+    return replace(diagnostic, span=None, detail=f"{diagnostic.detail}\nin the line that is written back: {line}")
 
 
 def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:
@@ -85,21 +102,21 @@ def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) 
     return replace(diagnostic, detail=detail, span=environment.at("models", model), hint="\n".join(steps))
 
 
-def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None]) -> Session:
+def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None], edits: OwnEdits) -> Session:
     """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
     lines = [one for one in rebinding.lines if versions.get(one.model) == one.bound]
     for one in lines:
-        session = with_lines(session, one)
+        session = with_lines(session, one, edits)
     check_written_back(session, lines)
     for model, version in versions.items():
-        session = _without_readmit(session, rebinding.environment, model, version)
+        session = _without_readmit(session, rebinding.environment, model, version, edits)
         environment = environment_document(session, rebinding.environment)
-        write_text(session.root / environment.file, _edited(session, environment, model, version))
+        edits.write(environment.file, session.sources[environment.file], _edited(session, environment, model, version))
         session = session.reopen()
     return session
 
 
-def _without_readmit(session: Session, name: str, model: str, version: str | None) -> Session:
+def _without_readmit(session: Session, name: str, model: str, version: str | None, edits: OwnEdits) -> Session:
     """The session after the readmission of the version that is replaced has left the file: it says nothing of another one."""
     environment = environment_document(session, name)
     raw = as_written(session, environment)
@@ -108,17 +125,8 @@ def _without_readmit(session: Session, name: str, model: str, version: str | Non
     if version is None or not isinstance(written, dict) or "readmit" not in written or bound_version(session, name, model) == version:
         return session
     text = remove_key(session.sources[environment.file], raw, ("models", model), "readmit")
-    write_text(session.root / environment.file, text)
+    edits.write(environment.file, session.sources[environment.file], text)
     return session.reopen()
-
-
-def put_back(session: Session, before: Mapping[str, str]) -> frozenset[str]:
-    """Write the files as they were before the edit; which they were."""
-    now = session.reopen().sources
-    edited = frozenset(file for file, text in before.items() if now.get(file) != text)
-    for file in edited:
-        write_text(session.root / file, before[file])
-    return edited
 
 
 def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -166,11 +174,6 @@ def bound_version(session: Session, environment: str, model: str) -> str | None:
     value = bound_models(session, environment).get(model)
     version = value.get("version") if isinstance(value, dict) else value
     return str(version) if version is not None else None
-
-
-def as_written(session: Session, filled: Document) -> Document:
-    """The document before its templates were filled in, which is what an edit has to change."""
-    return next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)
 
 
 def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:

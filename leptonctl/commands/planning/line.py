@@ -88,7 +88,7 @@ def plan_project(
         *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
-        *needed_imports(models(session.declarations), changes, session.facts),
+        *needed_imports(models(session.declarations), changes, session.facts, session.project),
         *refuted(models(session.declarations), changes, settled.results, session.catalog),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         # in a copy, whatever listens is the original's

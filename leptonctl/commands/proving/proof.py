@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
 
+from leptonctl.building.failures import with_place
 from leptonctl.building.slot import worker_environment
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
@@ -319,8 +320,7 @@ def changed_data(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> 
     try:
         return changed_rows(inputs, recorded, bench)
     except ProviderError as problem:
-        where = f"{problem.file}:{problem.line}: " if problem.file and problem.line else ""
-        return f"{where}{problem.detail or problem.summary}"
+        return with_place(problem.detail or problem.summary, problem.file, problem.line)
     except (OSError, KeyError):
         return None
 

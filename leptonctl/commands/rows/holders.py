@@ -23,6 +23,7 @@ BY_NATURE = {
 }
 PROFILE = "the profile of the training rows: values at their quantiles, and counts"
 UNKNOWN = "an older build, of which it is not known what it holds"
+OF_A_PROGRAM = "a graph of a program of its own, of which it is not known what it holds"
 
 
 class Graph(Frozen):
@@ -197,7 +198,7 @@ def _of_others(graph: Graph, result: Result) -> str | None:
     """What is known of a file that was made by another program, None of one that a trainer here has made."""
     ops = {part.op for part in (result, *made_of(graph, result))}
     if COMMAND in ops:
-        return UNKNOWN
+        return OF_A_PROGRAM
     # an imported graph was made elsewhere, of other rows, whatever was decided on it since
     return "" if "import" in ops else None
 

@@ -20,7 +20,7 @@ from leptonctl.kinds.environment.gate_rules import EVALUATE, RULES, find_rule
 from leptonctl.kinds.environment.gates import judgements
 from leptonctl.kinds.environment.kind import bindings
 from leptonctl.kinds.model.kind import models
-from leptonctl.kinds.model.recipes import origin_of
+from leptonctl.kinds.model.recipes import op_of, origin_of
 from leptonctl.kinds.notices import notices, only_warning
 from leptonctl.spi.catalog import Catalog
 
@@ -167,8 +167,9 @@ def _warnings(version: BuiltVersion, dataset: Dataset | None, session: Session) 
 def _step(name: str, version: BuiltVersion, gone: Collection[str]) -> Json:
     result = version.results.get(name)
     built: Mapping[str, Json] = result.provenance if result else {}
+    op = result.op if result else op_of(name, version.recipe)
     return {
-        "name": name, "op": result.op if result else name, "key": version.keys[name], "cached": result is not None, "at": built.get("at"),
+        "name": name, "op": op, "key": version.keys[name], "cached": result is not None, "at": built.get("at"),
         "by": built.get("by"), "host": built.get("host"), "commit": built.get("commit"), "dirty": bool(built.get("dirty")),
         "seconds": result.seconds if result else None, "freed": version.keys[name] in gone,
     }  # fmt: skip

@@ -39,7 +39,8 @@ def command_of(
     """The program with each file and its digest; None when it cannot run."""
     written = cast("dict[str, Json]", declared.fields[COMMAND])
     count = len(problems)
-    problems += _not_allowed(declared, project)
+    if not _is_recorded(declared):
+        problems += not_allowed(declared, project)
     problems += [*_conflicts(declared, task, dataset), *_mistakes(declared, written)]
     found = dict(_contents(declared, facts, problems))
     output = _plain(str(written.get("output") or OUTPUT))
@@ -50,6 +51,25 @@ def command_of(
         return None
     env = cast("dict[str, Json]", written.get("env") or {})
     return {"run": written["run"], FILES: dict(sorted(found.items())), "output": output, "env": env}
+
+
+def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    """A warning for each file of the program that is a source of its dataset; an error where that has private columns."""
+    contents = dataset.contents.values()
+    sources = {content.path for content in contents} | {part.path for content in contents for part in content.parts}
+    digests = {content.digest for content in contents} | {part.digest for content in contents for part in content.parts}
+    private = bool(dataset.inputs.get("privacy")) and not _is_recorded(declared)
+    spans = file_origins(declared, command)
+    for name, content in cast("dict[str, str]", command[FILES]).items():
+        if name not in sources and content not in digests:
+            continue
+        address = f"{dataset.declared.name}@{dataset.declared.version}"
+        detail = f"{name} is a source of {address}: the program sees the rows that it is evaluated on"
+        yield Diagnostic(
+            id="program-sees-test-rows", severity="error" if private else "warning", summary="A program has the test rows among its files",
+            detail=f"{detail}, and private columns as they are" if private else detail, span=spans.get((COMMAND, FILES, name)),
+            hint="take it out of `files:`; the training rows are in prepared/train.parquet and prepared/train.jsonl",
+        )  # fmt: skip
 
 
 def limits_of(declared: Declared) -> dict[str, Json]:
@@ -184,7 +204,13 @@ def _of_glob(name: str, glob: str) -> bool:
     return _glob(glob) and name.startswith(f"{folder}/" if folder else "")
 
 
-def _not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:
+def _is_recorded(declared: Declared) -> bool:
+    """Whether every file of the program has its digest, as a return writes it: it may be there without ever running again (law 9)."""
+    return all(pin is not None for _, _, pin in _listed(declared))
+
+
+def not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:
+    """An error where the project does not let programs run."""
     if COMMAND not in cast("list[str]", project.settings.get(ALLOW) or []):
         detail = "a command runs with your rights on whatever machine builds, and this project does not allow it"
         hint = f"add `allow: [command]` to {project.document.file}, if you trust everyone who can change this project"

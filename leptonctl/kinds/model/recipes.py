@@ -55,6 +55,14 @@ def origin_of(recipe: Mapping[str, Json]) -> Origin:
     return "imported" if "import" in recipe else "command" if COMMAND in recipe else "trained"
 
 
+def op_of(name: str, recipe: Mapping[str, Json]) -> str:
+    """What a step of a version does, by its name: that of an import makes the package, and that of a program the graph."""
+    origin = origin_of(recipe)
+    if origin == "trained" or name not in ("train", "export"):
+        return name
+    return COMMAND if name == "train" else "import"
+
+
 def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     """The step keys of a recorded recipe, computed as for a declared version."""
     data = cast("dict[str, Json]", recipe.get("data") or {})

@@ -7,7 +7,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.model.command import COMMAND
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, name_hint
+from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, misspelled, name_hint
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
@@ -30,11 +30,13 @@ def unknown_algorithm(declared: Declared, algorithm: str, task: str | None, cata
         detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
     similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
-    ours = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
+    # our own names last: of two spellings they are the ones to write
+    others = (*((of, name) for of, name in catalog.others() if of != "step" and name != algorithm), *catalog.trainers)
+    ours = name_hint(algorithm, known, ALGORITHMS, others)
     scikit = class_hint(algorithm, similar)
     # a name that another library has is no misspelling, but scikit-learn's own name goes before its name here
     translated = ours.startswith('write "') and (algorithm.islower() or not scikit.startswith("write"))
-    hint = ours if translated else scikit or ours or did_you_mean(algorithm, similar)
+    hint = ours if translated else misspelled(algorithm, known, ALGORITHMS, scikit or ours or did_you_mean(algorithm, similar))
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 

@@ -93,13 +93,14 @@ def _survivor(searching: Searching, place: tuple[int, int], of: float, before: S
     """A trial of a later rung, of the combination at its place among those that are left."""
     slot = str(place[1])
     scoring = _scoring(searching, of)
-    fields = {"prepare": searching.prepare_key, **_base(searching), "params": None, **scoring}
+    own = {**_base(searching), "params": None, **scoring}
+    fields = {"prepare": searching.prepare_key, **own}
     spec = digest({"op": TRIAL, "of": before.spec, "slot": slot, **fields})
     inputs: dict[str, Json] = {"train": dict(searching.train), "slot": slot, **scoring}
     return Step(
         name=_name(place), op=TRIAL, address=searching.address, key=None, spec=spec, fields=fields,
-        reads=(f"{RUNG}.outputs.survivors.{slot}",), inputs=inputs, needs={"prepare": searching.rows, RUNG: before.place},
-        kin=searching.kin,
+        own={**own, "slot": slot}, reads=(f"{RUNG}.outputs.survivors.{slot}",), inputs=inputs,
+        needs={"prepare": searching.rows, RUNG: before.place}, kin=searching.kin,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset.version import Dataset, missing_target
 from leptonctl.kinds.model.columns import features_of, preprocess_of
-from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, unused_limits
+from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, read_sources, unused_limits
 from leptonctl.kinds.model.decision import decision_of
 from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
 from leptonctl.kinds.model.params import params_of
@@ -215,6 +215,8 @@ def _own_code(
     decides = decision_of(declared, task, dataset, catalog, problems)
     if dataset is None or command is None:
         return None
+    leaks = tuple(read_sources(declared, dataset, command))
+    problems += [leak for leak in leaks if leak.severity == "error"]
     seed, revision = declared.fields.get("seed", 0), declared.fields.get("revision", 1)
     told: dict[str, Json] = {
         "task": task, "target": dataset.target, "features": features, COMMAND: command, "seed": seed, "revision": revision,
@@ -223,6 +225,7 @@ def _own_code(
         address=address.version_of("model", declared.name, declared.version), declared=declared, dataset=dataset, task=task,
         train={**told, LIMITS: limits_of(declared)}, train_key_fields=told, opset=0, metrics=metrics, folds=None,
         positive=evaluate.get("positive"), average=evaluate.get("average"), origin="command", options=options_of(declared), decides=decides,
+        warnings=tuple(leak for leak in leaks if leak.severity == "warning"),
     )  # fmt: skip
 
 

@@ -136,6 +136,8 @@ def _replaced(name: str, declared: Declared, dataset: Dataset, catalog: Catalog)
         selected = name in columns if isinstance(columns, list) else columns == "all" or (columns == "categorical") == (kind == "boolean")
         if provider is not None and selected and not provider.keeps:
             return f"the preprocess step {provider.name} replaces this column by others"
+        if provider is not None and selected and provider.mixes:
+            return f"the preprocess step {provider.name} makes this column of several, so it need not rise with it"
         if provider is not None and selected and provider.takes == "string":
             return f"the preprocess step {provider.name} numbers its values as text"
     return ""

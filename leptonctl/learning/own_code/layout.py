@@ -1,7 +1,6 @@
-"""The folder in which a program runs: its declared files, and the prepared training rows in `prepared/`. Reads what it wrote."""
+"""The folder in which a program runs: its declared files, and the prepared training rows in `prepared/`."""
 
 import json
-import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,6 @@ from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
 
 PREPARED = "prepared"
-LARGEST = 512 * 2**20
-"""Bytes of a file that a program may write as its model."""
 FORMAT = 1
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float32, "integer": pl.Float32, "boolean": pl.Boolean, "string": pl.String}
 """Type in the contract -> what the program gets: what the graph gets in a request."""
@@ -60,28 +57,5 @@ def write_rows(frame: pl.DataFrame, columns: Sequence[Column], contract: Contrac
     (folder / "contract.json").write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def read_output(name: str, work: Path) -> bytes:
-    """The bytes of the file that the program has written. Raises ProviderError (command-output)."""
-    path = Path(os.path.realpath(work)) / name
-    try:
-        # a link could lead anywhere, and a pipe would never end
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as problem:
-        detail = f"It ended without writing {name}: {problem.strerror}."
-        raise _no_output(detail, f"write the model to {name}, or correct `output:`") from problem
-    with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or Path(os.path.realpath(path)) != path:
-            raise _no_output(f"{name} is no plain file in its folder.", "write the ONNX file itself")
-        if about.st_size > LARGEST:
-            size = f"{about.st_size / 2**20:,.0f} MiB; at most {LARGEST / 2**20:,.0f} MiB are taken"
-            raise _no_output(f"{name} has {size}.", "make the model smaller")
-        return file.read()
-
-
 def _changed(name: str, detail: str) -> ProviderError:
     return ProviderError("A file is not the one that was planned", detail=detail, hint="plan again", id="source-changed", file=name)
-
-
-def _no_output(detail: str, hint: str) -> ProviderError:
-    return ProviderError("A command wrote no model", detail=detail, hint=hint, id="command-output")

@@ -55,7 +55,10 @@ class Printed:
     """Collects what a program prints, and passes its progress on. One thread per stream writes into it."""
 
     def __init__(self, progress: Progress, folder: str) -> None:
-        self.losses: list[float | None] = []
+        self._losses: list[float | None] = []
+        # one of `_kept` losses is kept, of `_seen`
+        self._kept, self._seen = 1, 0
+        self._newest: float | None = None
         self.iterations = 0
         self._progress, self._folder = progress, folder
         self._logged = 0
@@ -65,6 +68,25 @@ class Printed:
     def last(self) -> list[str]:
         """The last lines of standard error; of standard output where that has none."""
         return [*(self._last["stderr"] or self._last["stdout"])]
+
+    @property
+    def counted(self) -> int:
+        """How many losses there were."""
+        return self._seen
+
+    @property
+    def losses(self) -> list[float | None]:
+        """All losses; of over 100,000 every second, fourth … one, from the first, and the last."""
+        whole = (self._seen - 1) % self._kept == 0
+        return [*self._losses, *([] if whole or not self._seen else [self._newest])]
+
+    def _add(self, loss: float | None) -> None:
+        if self._seen % self._kept == 0:
+            if len(self._losses) == MOST_LOSSES:
+                self._losses, self._kept = self._losses[::2], 2 * self._kept
+            if self._seen % self._kept == 0:
+                self._losses.append(loss)
+        self._seen, self._newest = self._seen + 1, loss
 
     def read(self, stream: str, file: IO[bytes]) -> None:
         """Read a stream to its end. It never stops reading: a program would wait for it."""
@@ -83,6 +105,6 @@ class Printed:
     def _note(self, said: Said) -> None:
         self.iterations = max(self.iterations, said.iteration or 0)
         loss = None if said.loss is None or math.isnan(said.loss) else said.loss
-        if said.loss is not None and len(self.losses) < MOST_LOSSES:
-            self.losses.append(loss)
+        if said.loss is not None:
+            self._add(loss)
         self._progress(message=said.message, iteration=said.iteration, of=said.of, loss=loss)

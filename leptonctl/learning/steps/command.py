@@ -6,14 +6,13 @@ import polars as pl
 
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json
-from leptonctl.learning.imported.source import read_model
 from leptonctl.learning.inputs import CommandInputs, read_inputs
 from leptonctl.learning.needs import read_contract, read_prepared
 from leptonctl.learning.outputs import TrainOutputs
-from leptonctl.learning.own_code.layout import read_output, write_files, write_rows
+from leptonctl.learning.own_code.layout import write_files, write_rows
 from leptonctl.learning.own_code.lines import Printed
+from leptonctl.learning.own_code.output import read_output
 from leptonctl.learning.own_code.program import new_place, run_program, variables
-from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
 TRAIN_FILE = "train.parquet"
@@ -33,20 +32,10 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         write_rows(frame, columns, contract, request, place.work)
         printed = Printed(bench.progress, str(place.work))
         run_program(program.run, place, variables(place, request.seed, program.env), request.limits, printed)
-        data = read_output(program.output, place.work)
-    _check(data, program.output)
+        data = read_output(program, place.work)
     outputs = TrainOutputs(
         features=tuple(column.name for column in columns),
-        iterations=printed.iterations or len(printed.losses) or None,
+        iterations=printed.iterations or printed.counted or None,
         loss=tuple(printed.losses) or None,
     )
     return Produced(artifacts={GRAPH_FILE: bench.artifacts.put_artifact(data)}, outputs=outputs.to_json())
-
-
-def _check(data: bytes, name: str) -> None:
-    """Raises ProviderError (command-output) for what is no ONNX file: its result would be kept, and fail again and again."""
-    try:
-        read_model(data)
-    except ProviderError as problem:
-        detail = f"{name}: {problem.detail or problem.summary}"
-        raise ProviderError("A command wrote no model", detail=detail, hint=problem.hint, id="command-output") from problem

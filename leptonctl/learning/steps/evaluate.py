@@ -30,6 +30,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     metrics, scoring = scoring_of(request.task, request, rows.y, prediction.classes, has_target=bool(rows.target))
     scores = score(metrics, rows.y, prediction, scoring)
     has_classes = request.task == "classification" or (request.task == "anomaly" and bool(rows.target))
+    outlier = scoring.positive if request.task == "anomaly" else None
+    misled = misleading(rows.y, scores.numbers, request.task, outlier, named=request.positive is not None)
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
@@ -37,7 +39,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         rows=len(rows.y),
         positive=scoring.positive if has_classes else None,
         average=scoring.average if has_classes else None,
-        notices=[*notices, *misleading(rows.y, scores.numbers, request.task)],
+        notices=[*notices, *misled],
     )
     return Produced(outputs=outputs.to_json())
 

@@ -39,7 +39,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One transformer; `takes`, `keeps`, `supervised`, `one_column`, `loose`, `holds_rows` as in Preprocessor.
+    """One transformer; `takes`, `keeps`, `mixes`, `supervised`, `one_column`, `loose`, `holds_rows` as in Preprocessor.
 
     fixed: arguments that are not a choice of the user.
     """
@@ -47,6 +47,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     takes: Literal["number", "string"] = "number"
     keeps: bool = False
+    mixes: bool = False
     supervised: bool = False
     one_column: bool = False
     loose: bool = False
@@ -200,7 +201,7 @@ STEPS: Mapping[str, Step] = {
     "KBinsDiscretizer": Step(description="Replaces each number with the number of its bin.", keeps=True, fixed={"encode": "ordinal"}),
     "MaxAbsScaler": Step(description="Divides each column by its largest absolute value.", keeps=True),
     "NeighborhoodComponentsAnalysis": Step(description="A linear map that brings rows of a class together.", supervised=True),
-    "Normalizer": Step(description="Scales each row to length 1.", keeps=True),
+    "Normalizer": Step(description="Scales each row to length 1.", keeps=True, mixes=True),
     "PowerTransformer": Step(description="Makes each column more normal by a power.", keeps=True),
     "QuantileTransformer": Step(description="Replaces each number with its rank.", keeps=True, loose=True),
     "SelectFdr": Step(description="Keeps columns by the rate of false discoveries.", supervised=True),

@@ -35,6 +35,7 @@ def _step(name: str) -> Preprocessor:
         build=_builder(name, listed, signature),
         takes=listed.takes,
         keeps=listed.keeps,
+        mixes=listed.mixes,
         supervised=listed.supervised,
         one_column=listed.one_column,
         loose=listed.loose,

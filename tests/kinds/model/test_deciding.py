@@ -76,6 +76,7 @@ def found(text: str) -> list[tuple[str, str, str]]:
         ("monotonic: {city: up}", {"algorithm": "decision_tree"}, "not-monotonic", "city", "numbers"),
         ("monotonic: {x: up}, preprocess: [{columns: numeric, use: pca}]", {"algorithm": "decision_tree"}, "not-monotonic", "x", "numbers"),
         ("monotonic: {x: up}, preprocess: [{columns: [y, x], use: polynomial}]", {"algorithm": "decision_tree"}, "not-monotonic", "x", ""),
+        ("monotonic: {x: up}, preprocess: [{columns: [y, x], use: Normalizer}]", {"algorithm": "decision_tree"}, "not-monotonic", "x", ""),
         ("monotonic: {x: up}", {"algorithm": "decision_tree", "target": THREE}, "not-monotonic", "monotonic", "remove"),
         ("monotonic: {x: up}, sample_weight: x", {"algorithm": "decision_tree"}, "not-monotonic", "x", ""),
     ],

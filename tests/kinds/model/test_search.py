@@ -6,9 +6,11 @@ import re
 import pytest
 
 from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Node
 from leptonctl.kinds.model.candidates import draws, grid, size
+from leptonctl.kinds.model.implied import as_null, left_out
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
 from leptonctl.kinds.model.written_back import digest_of, override_of
 from tests.kinds.declared import CATALOG, DATA, MODEL, declared, digests, nodes_of
@@ -100,6 +102,25 @@ def test_the_positive_class_of_evaluate_is_that_of_the_search() -> None:
     assert node(searched, "evaluate: {positive: a}\n").digest == node("{parameters: {C: [0.1, 1]}, metric: f1, positive: a}").digest
     plain = DATA + MODEL
     assert digests(plain.replace("versions:\n  v1", "evaluate: {positive: a}\nversions:\n  v1")) == digests(plain)
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive", "average", "named"),
+    [
+        ([0, 1], 1, "binary", set()),
+        ([0, 1], "1", None, set()),
+        (["false", "true"], True, None, set()),
+        ([0, 1], 0, "macro", {"positive", "average"}),
+        (["a", "b", "c"], "c", "macro", set()),
+        (["a", "b", "c"], "b", "binary", {"positive", "average"}),
+        (None, 1, "binary", {"positive", "average"}),
+    ],
+)
+def test_a_default_that_is_written_out_counts_for_nothing(classes: list | None, positive: object, average: object, named: set[str]) -> None:
+    needs = {"prepare": Result(key="", op="prepare", outputs={"contract": {"classes": classes}})}
+    own = {"positive": positive, "average": average, "folds": 5}
+    assert {name for name, value in as_null(own, needs).items() if value is not None} == named | {"folds"}
+    assert left_out(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
 
 
 def test_a_halving_narrows_down_and_ends_on_all_rows() -> None:
