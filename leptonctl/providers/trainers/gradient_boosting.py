@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.tree_checkpoint import kept_trees
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.providers.trainers.tree_params import TREE, copy_of, max_features
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,19 @@ def fit(
     return estimator.fit(features, target, sample_weight=weights, monitor=monitor)
 
 
+def fit_from(
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
+) -> Estimator:
+    """As `fit`; it sets the leaves of each tree when it has grown."""
+    with kept_trees(checkpoint, leaves_change=True):
+        return fit(estimator, features, target, progress, weights)
+
+
 def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     """`n_estimators` more stages after those of the parent, each correcting what the sum before it gets wrong on these rows."""
     kept = len(parent.estimators_)
@@ -115,6 +129,7 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         fit=fit,
+        fit_from=fit_from,
         resume=resume,
         resume_keeps=KEEPS,
         repair=repair,
@@ -143,6 +158,7 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         fit=fit,
+        fit_from=fit_from,
         resume=resume,
         resume_keeps=KEEPS,
         repair=repair,

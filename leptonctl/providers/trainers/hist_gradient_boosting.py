@@ -5,6 +5,7 @@ The converter rounds thresholds to the nearest float32 and omits the exponential
 
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers import hist_checkpoint
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
@@ -149,6 +150,7 @@ TRAINERS = (
         params={**BOOSTING, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
         weighs=True,
+        fit_from=hist_checkpoint.fit,
         monotonic=constrain,
         repair=repair,
         resume=resume,
@@ -178,6 +180,7 @@ TRAINERS = (
         },
         build=build_regressor,
         weighs=True,
+        fit_from=hist_checkpoint.fit,
         monotonic=constrain,
         repair=repair,
         resume=resume,

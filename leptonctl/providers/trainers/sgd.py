@@ -121,15 +121,25 @@ def fit_regressor(
 
 
 def fit_classifier_from(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
 ) -> Estimator:
-    return fit_classifier(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+    return fit_classifier(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
 
 
 def fit_regressor_from(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
 ) -> Estimator:
-    return fit_regressor(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+    return fit_regressor(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
 
 
 def resume_classifier(
