@@ -160,6 +160,7 @@ class Trainer(Frozen):
     resume: (fitted estimator of the parent, params, seed, X float32 [N,k], y [N], progress) -> fitted estimator. Changes nothing of the
         parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. None: it
         cannot go on, and a `warm_start` is refused at plan time.
+    resume_from: (…, checkpoint) -> as `resume`, with a checkpoint as `fit_from` has. None where that cannot be.
     resume_keeps: the parameters that must be as in the parent, since the fitted model has their form.
     resume_refuse: params -> why it cannot go on with these, or None. Decided at plan time.
 
@@ -187,6 +188,7 @@ class Trainer(Frozen):
     monotonic: Callable[[Estimator, Sequence[int]], Estimator] | None = None
     fit_from: Callable[..., Estimator] | None = None
     resume: Callable[[Estimator, Params, int, np.ndarray, np.ndarray, Progress], Estimator] | None = None
+    resume_from: Callable[..., Estimator] | None = None
     resume_keeps: tuple[str, ...] = ()
     resume_refuse: Callable[[Params], str | None] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None

@@ -39,7 +39,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         notes: list[str] = []
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
         learned = take_rows(rows.columns, others), rows.y[others], no_progress
-        fitted = resume(request.train, parent, *learned) if parent else fit(request.train, *learned, checkpoint=done)
+        fitted = resume(request.train, parent, *learned, done) if parent else fit(request.train, *learned, checkpoint=done)
         scored = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
         if not len(scored):
             done.add(({}, notes))

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers import fit_state
-from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, ProviderError
 
 if TYPE_CHECKING:
     import numpy as np
 
-Fit = Callable[[Any, "np.ndarray", "np.ndarray", Progress], Estimator]
+Fit = Callable[[Any, "np.ndarray", "np.ndarray", Progress, Checkpoint | None], Estimator]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,17 +57,28 @@ class Rounds:
             self.checkpoint.save(fit_state.dump({"losses": self.losses}, {"trees": np.frombuffer(trees(), dtype=np.uint8)}))
 
 
-def go_on(
-    model: Any, parent: Any, fit: Fit, settle: Callable[[Any], None], features: "np.ndarray", target: "np.ndarray", progress: Progress
-) -> Estimator:
-    """More rounds on top of the parent's trees. `settle`: sets the objective of a classifier by its classes."""
-    import numpy as np
+def resuming(build: Callable[[Params, int], Any], fit: Fit, settle: Callable[[Any], None]) -> Callable[..., Estimator]:
+    """How a trainer goes on: more rounds on top of the parent's trees. `settle`: sets the objective of a classifier by its classes."""
 
-    model.classes_, model.booster = parent.classes_, parent.booster
-    if parent.classes_ is None:
-        return fit(model, features, target, progress)
-    settle(model)
-    return fit(model, features, np.searchsorted(parent.classes_, target), progress)
+    def resume(
+        parent: Any,
+        params: Params,
+        seed: int,
+        features: "np.ndarray",
+        target: "np.ndarray",
+        progress: Progress,
+        checkpoint: Checkpoint | None = None,
+    ) -> Estimator:
+        import numpy as np
+
+        model = build(params, seed)
+        model.classes_, model.booster = parent.classes_, parent.booster
+        if parent.classes_ is None:
+            return fit(model, features, target, progress, checkpoint)
+        settle(model)
+        return fit(model, features, np.searchsorted(parent.classes_, target), progress, checkpoint)
+
+    return resume
 
 
 def takes_no_directions(library: str, objective: str) -> ProviderError:

@@ -35,6 +35,7 @@ TRAINERS = (
         fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build),
+        resume_from=more_trees(build),
         resume_refuse=more_trees_refuse,
         scores="predict_proba",
         splits=True,

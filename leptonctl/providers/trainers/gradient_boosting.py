@@ -85,7 +85,15 @@ def fit_from(
         return fit(estimator, features, target, progress, weights)
 
 
-def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def resume(
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Estimator:
     """`n_estimators` more stages after those of the parent, each correcting what the sum before it gets wrong on these rows."""
     kept = len(parent.estimators_)
     grown = copy_of(parent, parent.estimators_.flat).set_params(**params, random_state=seed)
@@ -94,7 +102,8 @@ def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray",
     def report(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
         progress(message=message, iteration=iteration and iteration - kept, of=of and of - kept, loss=loss)
 
-    return fit(grown, features, target, report).set_params(warm_start=False)
+    with kept_trees(checkpoint, leaves_change=True):
+        return fit(grown, features, target, report).set_params(warm_start=False)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
@@ -131,6 +140,7 @@ TRAINERS = (
         fit=fit,
         fit_from=fit_from,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         scores="decision_function",
@@ -160,6 +170,7 @@ TRAINERS = (
         fit=fit,
         fit_from=fit_from,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         splits=True,

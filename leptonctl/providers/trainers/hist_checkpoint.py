@@ -27,15 +27,18 @@ def fit(
     weights: "np.ndarray | None" = None,
 ) -> Estimator:
     """`estimator.fit`, which keeps the trees that it has grown."""
-    with _kept_trees(estimator, checkpoint):
+    with kept_trees(estimator, checkpoint):
         return estimator.fit(features, target, **({} if weights is None else {"sample_weight": weights}))
 
 
 @contextmanager
-def _kept_trees(estimator: Estimator, checkpoint: Checkpoint) -> Iterator[None]:
+def kept_trees(estimator: Estimator, checkpoint: Checkpoint | None) -> Iterator[None]:
     """Within it, scikit-learn takes the trees of the checkpoint instead of growing them, and what it grows is saved when it is due."""
     from sklearn.ensemble._hist_gradient_boosting import gradient_boosting as boosting
 
+    if checkpoint is None:
+        yield
+        return
     own = {name: getattr(boosting, name) for name in (GROWER, ADD, SET_LEAVES)}
     trees = _Trees(estimator, checkpoint)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.boosted_fit import for_two, go_on, takes_no_directions
+from leptonctl.providers.trainers.boosted_fit import for_two, resuming, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, fit_lightgbm, fit_lightgbm_from, load, to_onnx
 from leptonctl.spi.learning import Checkpoint, Estimator, NativeForm, Params, Progress, Schema, Trainer
@@ -178,10 +178,6 @@ def fit_classifier_from(
     return fit_lightgbm_from(estimator, features, numbers, progress, checkpoint, weights)
 
 
-def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    return go_on(build(params, seed), parent, fit_lightgbm, settle_objective, features, target, progress)
-
-
 def resume_refuse(params: Params) -> str | None:
     booster = params["boosting_type"]
     return None if booster == "gbdt" else f"more rounds of {booster} change what the trees before count for"
@@ -204,6 +200,8 @@ def settle_objective(estimator: Any) -> None:
         settings.pop("scale_pos_weight")
 
 
+resume = resuming(build, fit_lightgbm_from, settle_objective)
+
 TRAINERS = (
     Trainer(
         name="lightgbm",
@@ -218,6 +216,7 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=("objective", "boosting_type"),
         resume_refuse=resume_refuse,
         conflict=conflict,
@@ -238,6 +237,7 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=("objective", "boosting_type", "reg_sqrt"),
         resume_refuse=resume_refuse,
         conflict=conflict,

@@ -42,6 +42,7 @@ TRAINERS = (
         fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build_classifier),
+        resume_from=more_trees(build_classifier),
         resume_refuse=more_trees_refuse,
         scores="predict_proba",
         splits=True,
@@ -56,6 +57,7 @@ TRAINERS = (
         fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build_regressor),
+        resume_from=more_trees(build_regressor),
         splits=True,
     ),
 )

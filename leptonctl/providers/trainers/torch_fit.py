@@ -56,12 +56,18 @@ def fit_network_from(
 
 
 def resume_network(
-    parent: TorchMLP, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+    parent: TorchMLP,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> TorchMLP:
     """More epochs from the parent's weights, with an optimizer of its own."""
     network = TorchMLP(params, seed)
     network.classes_, network.layers = parent.classes_, [(weights.copy(), bias.copy()) for weights, bias in parent.layers or []]
-    return fit_network(network, features, target, progress)
+    return fit_network_from(network, features, target, progress, checkpoint)
 
 
 def _rescaled(layers: "Layers", scale: float, shift: float) -> "Layers":

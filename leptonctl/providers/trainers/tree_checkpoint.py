@@ -37,13 +37,16 @@ def fit(
 
 
 @contextmanager
-def kept_trees(checkpoint: Checkpoint, *, leaves_change: bool = False) -> Iterator[None]:
+def kept_trees(checkpoint: Checkpoint | None, *, leaves_change: bool = False) -> Iterator[None]:
     """Within it, scikit-learn takes the trees of a checkpoint instead of growing them, and those that it grows are saved when it is due.
 
     leaves_change: the ensemble sets the leaves of a tree after it has grown.
     """
     from sklearn.tree import _classes
 
+    if checkpoint is None:
+        yield
+        return
     trees = _Trees(checkpoint=checkpoint, leaves_change=leaves_change)
     growers = {name: getattr(_classes, name) for name in BUILDERS}
     for name, grower in growers.items():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.boosted_fit import for_two, go_on, takes_no_directions
+from leptonctl.providers.trainers.boosted_fit import for_two, resuming, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.xgboost_model import XGBOOST, XGBoost, dump, fit_xgboost, fit_xgboost_from, load, to_onnx
 from leptonctl.spi.learning import Checkpoint, Estimator, NativeForm, Params, Progress, Schema, Trainer
@@ -173,10 +173,6 @@ def fit_classifier_from(
     return fit_xgboost_from(estimator, features, numbers, progress, checkpoint, weights)
 
 
-def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    return go_on(build(params, seed), parent, fit_xgboost, settle_objective, features, target, progress)
-
-
 def resume_refuse(params: Params) -> str | None:
     booster = params["booster"]
     return None if booster == "gbtree" else f"more rounds of {booster} change what the trees before count for"
@@ -199,6 +195,8 @@ def settle_objective(estimator: Any) -> None:
         settings.pop("scale_pos_weight")
 
 
+resume = resuming(build, fit_xgboost_from, settle_objective)
+
 TRAINERS = (
     Trainer(
         name="xgboost",
@@ -213,6 +211,7 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         resume_refuse=resume_refuse,
         conflict=conflict,
@@ -233,6 +232,7 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         resume_refuse=resume_refuse,
         conflict=conflict,
