@@ -1,40 +1,76 @@
-"""A build that is killed in the middle of a long fit goes on from its checkpoint: SIGKILL, then the same command again."""
+"""A build that is killed in the middle of a long step goes on from its checkpoint: SIGKILL, then the same command again."""
 
 import os
 import signal
 import time
 from pathlib import Path
 
+from leptonctl.building.checkpoint import DAMAGED, GOES_ON
 from tests import projects
 
-LONG = "{algorithm: sgd, params: {max_iter: 6000, n_iter_no_change: 6000, batch_size: 8}}"
+LONG = {
+    "v1": "{algorithm: random_forest, params: {n_estimators: 250, max_depth: 4}}",
+    "v2": "{algorithm: hist_gradient_boosting, params: {max_iter: 150, min_samples_leaf: 5}}",
+    # one trial of three folds
+    "v3": (
+        "{search: {method: grid, parameters: {alpha: [0.001]}, metric: accuracy, cross_validation: 3}, "
+        "algorithm: sgd, params: {max_iter: 500, n_iter_no_change: 500, batch_size: 8}}"
+    ),
+}
+KILLED = {("model/line@v1", "train"), ("model/line@v2", "train"), ("model/line@v3", "trial_1")}
 
 
-def trained(root: Path) -> dict[str, str]:
-    key = projects.state_of(root)["current"]["model/line@v1"]["steps"]["train"]["key"]
-    result = projects.result_of(root, key)
-    return {**result.artifacts, "losses": str(result.outputs["loss"])}
+def built(root: Path) -> dict[tuple[str, str], object]:
+    """The artifacts and outputs of all steps, by address and name."""
+    current = projects.state_of(root)["current"]
+    keys = {(address, name): step["key"] for address, node in current.items() for name, step in node["steps"].items()}
+    results = {place: projects.result_of(root, key) for place, key in keys.items()}
+    return {place: (result.artifacts, result.outputs) for place, result in results.items()}
 
 
-def test_a_killed_fit_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    roots = [projects.tiny_project(tmp_path / name, {"line": {"v1": LONG}}, {}) for name in ("whole", "killed")]
-    whole, killed = roots
-    kept = killed / ".leptonctl" / "checkpoints"
-    assert projects.run("apply", "--yes", cwd=whole).returncode == 0
-    assert not (whole / ".leptonctl" / "checkpoints").exists(), "a fit of some seconds keeps nothing"
-    first = projects.start("apply", "--yes", cwd=killed, LEPTONCTL_CHECKPOINT_S="0.1")
+def checkpoints(root: Path) -> set[Path]:
+    folder = root / ".leptonctl" / "checkpoints"
+    return {file for file in folder.iterdir() if len(file.name) == 64} if folder.is_dir() else set()
+
+
+def apply_until_killed(root: Path, before: set[Path]) -> tuple[list[dict], set[Path]]:
+    """An apply that is killed as soon as a step has a checkpoint that had none before; its events, and that checkpoint."""
+    process = projects.start("apply", "--yes", "--json", cwd=root, LEPTONCTL_CHECKPOINT_S="0.1")
     try:
-        deadline = time.monotonic() + 60
-        while not (kept.is_dir() and any(len(file.name) == 64 for file in kept.iterdir())):
-            assert first.poll() is None, first.communicate()
-            assert time.monotonic() < deadline
+        while not (new := checkpoints(root) - before) and process.poll() is None:
             time.sleep(0.01)
     finally:
-        os.killpg(first.pid, signal.SIGKILL)
-        first.communicate()
-    begun = next(file for file in kept.iterdir() if len(file.name) == 64).read_bytes()
-    again = projects.run("apply", "--yes", cwd=killed, LEPTONCTL_CHECKPOINT_S="1000")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert len(begun) > 100
-    assert trained(killed) == trained(whole)
-    assert not [file for file in kept.iterdir() if len(file.name) == 64], "it goes with the step"
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        out, _ = process.communicate()
+    return projects.events(out[: out.rfind("\n") + 1]), new
+
+
+def test_killed_in_each_step_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    whole, root = [projects.tiny_project(tmp_path / name, {"line": LONG}, {}) for name in ("whole", "killed")]
+    assert projects.run("apply", "--yes", cwd=whole).returncode == 0
+    assert not checkpoints(whole), "a step of some seconds keeps nothing"
+    events: list[dict] = []
+    seen: set[Path] = set()
+    damaged = ""
+    while True:
+        more, new = apply_until_killed(root, seen)
+        events += more
+        seen |= new
+        if not new:
+            break
+        if len(seen) == 1:
+            (file,) = new
+            file.write_bytes(file.read_bytes()[:-1] + b"?")
+            damaged = file.name
+    assert events[-1]["type"] == "apply_finished"
+    assert events[-1]["ok"]
+    places = {
+        event["key"].removeprefix("sha256:"): (event["address"], event["name"]) for event in events if event["type"] == "step_started"
+    }
+    killed = {places[file.name] for file in seen}
+    assert killed >= KILLED
+    notices = {(event["address"], event["name"]): event["message"] for event in events if event.get("notice")}
+    assert notices == {place: DAMAGED if place == places[damaged] else GOES_ON for place in killed}
+    assert built(root) == built(whole)
+    assert not checkpoints(root), "they go with the steps"

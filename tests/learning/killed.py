@@ -1,13 +1,16 @@
 """Fits that are killed and go on, in one process."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.native import dump_native
+from leptonctl.learning.resume import resume
 
+T = TypeVar("T")
 RNG = np.random.default_rng(5)
 ROWS = 120
 COLUMNS = {name: RNG.normal(size=ROWS).astype(np.float32) for name in ("a", "b", "c")}
@@ -52,22 +55,34 @@ def run(target: np.ndarray, algorithm: str, params: dict[str, Any], checkpoint: 
     return fit(inputs, COLUMNS | (WEIGHTS if weight else {}), target, nothing, checkpoint=checkpoint)
 
 
-def saves_when_killed_twice(target: np.ndarray, algorithm: str, params: dict[str, Any], weight: str | None = None) -> int:
-    """Kill the fit after two saves and after three more, let it end, and compare: same bytes, losses and warnings as an undisturbed one.
+def run_on(parent: Fitted, target: np.ndarray, algorithm: str, params: dict[str, Any], checkpoint: Any = None) -> Fitted:
+    """More of the parent's fit, with the last 80 of the rows."""
+    task = "regression" if target.dtype == np.float64 else "classification"
+    inputs = TrainInputs(task=task, algorithm=algorithm, seed=3, params=params)  # type: ignore[arg-type]
+    return resume(inputs, parent, {name: values[40:] for name, values in COLUMNS.items()}, target[40:], nothing, checkpoint)
+
+
+def saves_when_killed_twice(fit: Callable[[Kept | None], T], same: Callable[[T, T], None] | None = None) -> int:
+    """Kill it after two saves and after three more, let it end, and compare: as an undisturbed one.
 
     Returns how often the last of the three saved.
     """
-    whole, kept = run(target, algorithm, params, weight=weight), Kept(0)
+    whole, kept = fit(None), Kept(0)
     for saves in (2, 3):
         kept.left = saves
         try:
-            run(target, algorithm, params, kept, weight)
+            fit(kept)
         except Killed:
             continue
         raise AssertionError("it was not killed")
     kept.left = 1000
-    again = run(target, algorithm, params, kept, weight)
+    again = fit(kept)
+    (same or same_fit)(again, whole)  # type: ignore[operator]
+    return 1000 - kept.left
+
+
+def same_fit(again: Fitted, whole: Fitted) -> None:
+    """Same bytes, losses and warnings."""
     assert again.losses == whole.losses
     assert again.warnings == whole.warnings
     assert dump_native(again) == dump_native(whole)
-    return 1000 - kept.left

@@ -10,8 +10,9 @@ from leptonctl.building.checkpoint import DAMAGED, GOES_ON, OTHER_LIBRARIES, OTH
 from leptonctl.learning.fit import fit
 from leptonctl.learning.folds import Folds
 from leptonctl.learning.inputs import TrainInputs
+from leptonctl.learning.native import dump_native
 from leptonctl.project.catalog import load_catalog
-from tests.learning.killed import CLASSES, COLUMNS, THREE, VALUES, Kept, Killed, nothing, run, saves_when_killed_twice
+from tests.learning.killed import CLASSES, COLUMNS, THREE, VALUES, Kept, Killed, nothing, run, run_on, saves_when_killed_twice
 
 TREES = {"n_estimators": 9}
 STAGES = {"max_iter": 9, "min_samples_leaf": 5}
@@ -49,14 +50,33 @@ def test_killed_twice_it_gives_the_same_bytes(case: str) -> None:
     target, algorithm, params = CASES[case]
     all_saves = Kept(1000)
     run(target, algorithm, params, all_saves)
-    assert saves_when_killed_twice(target, algorithm, params) <= 1000 - all_saves.left - 5, "it began anew"
+    saves = saves_when_killed_twice(lambda kept: run(target, algorithm, params, kept))
+    assert saves <= 1000 - all_saves.left - 5, "it began anew"
 
 
 @pytest.mark.parametrize("algorithm", ["sgd", "mlp", "gradient_boosting", "random_forest", "hist_gradient_boosting", "AdaBoostRegressor"])
 def test_rows_may_have_weights(algorithm: str) -> None:
     known = load_catalog().trainers["regression", "random_forest" if algorithm.endswith("Regressor") else algorithm].params
     params = TREES if "n_estimators" in known else {"max_iter": 9}
-    saves_when_killed_twice(VALUES, algorithm, params, weight="weight")
+    saves_when_killed_twice(lambda kept: run(VALUES, algorithm, params, kept, "weight"))
+
+
+GOES_ON_FROM = {
+    "sgd": {"max_iter": 9, "tol": None},
+    "mlp": {"max_iter": 9, "hidden_layer_sizes": [4], "early_stopping": True},
+    "gradient_boosting": {**TREES, "loss": "huber", "subsample": 0.7},
+    "random_forest": TREES,
+    "hist_gradient_boosting": {**STAGES, "max_features": 0.5},
+}
+
+
+@pytest.mark.parametrize("algorithm", GOES_ON_FROM)
+def test_a_warm_start_goes_on_as_well(algorithm: str) -> None:
+    params = GOES_ON_FROM[algorithm]
+    parent = run(VALUES, algorithm, params)
+    before = dump_native(parent)
+    saves_when_killed_twice(lambda kept: run_on(parent, VALUES, algorithm, params, kept))
+    assert dump_native(parent) == before
 
 
 def test_what_saves_nothing_has_no_checkpoint() -> None:
