@@ -65,7 +65,8 @@ def write(root: Path, names: list[str]) -> list[str]:
         if names and name not in names:
             continue
         model = f"{task}-{name.replace('_', '-').lower()}"
-        params = json.dumps({key: value for key, value in QUICK.items() if key in trainer.params} | PARAMS.get(name, {}))
+        quick = {key: value for key, value in QUICK.items() if (trainer.params.get(key, {}).get("default") or 0) > value}
+        params = json.dumps(quick | PARAMS.get(name, {}))
         more = f", v2: {{warm_start: v1, dataset: {task}@new}}" if trainer.resume is not None else ""
         text.append(
             f"kind: Model\nname: {model}\ntask: {task}\ndataset: {task}@old\nalgorithm: {name}\nparams: {params}\n"

@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 
 from leptonctl.learning.fit import Fitted
+from tests import projects
+from tests.building.kills import apply_killed_in_each_step, built
 from tests.learning.killed import CLASSES, THREE, VALUES, Kept, run, run_on, saves_when_killed_twice
 
 for module in ("xgboost", "lightgbm", "torch"):
     pytest.importorskip(module, reason=f"comes with the extra {module}")
 
+LONG = {
+    "v1": "{algorithm: xgboost, params: {n_estimators: 800, max_depth: 3}}",
+    "v2": "{algorithm: lightgbm, params: {n_estimators: 1500, num_leaves: 4}}",
+    "v3": "{algorithm: torch_mlp, params: {epochs: 400, dropout: 0.1, learning_rate: 0.001}}",
+}
 ROUNDS = {"n_estimators": 12}
 POSITIVE = np.exp(VALUES / 3)
 CASES = {
@@ -35,6 +42,14 @@ DRAWN = {
         {"boosting_type": "dart"}, {"data_sample_strategy": "goss"},
     ],
 }  # fmt: skip
+
+
+def test_a_build_that_is_killed_in_each_step_ends_with_the_same_bytes(tmp_path):
+    whole, root = [projects.tiny_project(tmp_path / name, {"line": LONG}, {}) for name in ("whole", "killed")]
+    assert projects.run("apply", "--yes", cwd=whole).returncode == 0
+    _, killed = apply_killed_in_each_step(root)
+    assert len(killed) >= 2, "on a busy machine one may end before that is seen"
+    assert built(root) == built(whole)
 
 
 @pytest.mark.parametrize("case", CASES)
