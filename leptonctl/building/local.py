@@ -206,8 +206,9 @@ def _reason(code: int) -> str:
 
 def _progressed(message: ProgressMessage) -> Progressed:
     return Progressed(
-        id=message.id, seconds=message.seconds, message=message.message, iteration=message.iteration, of=message.of, loss=message.loss
-    )
+        id=message.id, seconds=message.seconds, message=message.message, iteration=message.iteration, of=message.of, loss=message.loss,
+        notice=message.notice,
+    )  # fmt: skip
 
 
 def _completed(message: CompletedMessage) -> Completed:

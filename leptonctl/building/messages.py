@@ -31,7 +31,7 @@ class Begun(Record, tag_field="type", tag="begun"):
 
 
 class ProgressMessage(Record, tag_field="type", tag="progressed"):
-    """How far a step is, `seconds` after it began."""
+    """How far a step is, `seconds` after it began. `notice`: the message is for a person to know."""
 
     id: str
     seconds: float
@@ -39,6 +39,7 @@ class ProgressMessage(Record, tag_field="type", tag="progressed"):
     iteration: int | None = None
     of: int | None = None
     loss: float | None = None
+    notice: bool = False
 
 
 class CompletedMessage(Record, tag_field="type", tag="completed"):

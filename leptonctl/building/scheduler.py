@@ -263,7 +263,7 @@ class Scheduler:
     def _progress(self, step: Step, outcome: Progressed) -> None:
         event = StepProgress(
             op=step.op, address=step.address, name=step.name, seconds=outcome.seconds, message=outcome.message,
-            iteration=outcome.iteration, of=outcome.of, loss=outcome.loss,
+            iteration=outcome.iteration, of=outcome.of, loss=outcome.loss, notice=outcome.notice,
         )  # fmt: skip
         self.reporter(event)
 

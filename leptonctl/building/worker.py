@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 from leptonctl.building.checkpoint import FileCheckpoint
@@ -26,6 +25,7 @@ from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, 
 from leptonctl.building.provenance import provenance
 from leptonctl.core.codec import Record, decode, encode_line
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Produced
@@ -89,10 +89,29 @@ class Events:
             view = view[os.write(self._handle, view) :]
 
 
-def run_order(order: Order, project: Path, store: Store, progress: Callable[..., None]) -> CompletedMessage | FailedMessage:
+class Reports:
+    """How far a step is (`spi.learning.Progress`), and what a person should know of it."""
+
+    def __init__(self, task_id: str, out: Events) -> None:
+        self._id, self._out, self._started = task_id, out, time.monotonic()
+
+    def __call__(self, *, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+        number = float(loss) if loss is not None and math.isfinite(loss) else None
+        self._out.progress(replace(self._message(message), iteration=iteration, of=of, loss=number))
+
+    def tell(self, message: str) -> None:
+        """A notice, which is never dropped."""
+        self._out.send(replace(self._message(message), notice=True))
+
+    def _message(self, message: str) -> ProgressMessage:
+        return ProgressMessage(id=self._id, seconds=time.monotonic() - self._started, message=message[:MESSAGE_LENGTH])
+
+
+def run_order(order: Order, project: Path, store: Store, progress: Reports) -> CompletedMessage | FailedMessage:
     """Run one step and return its outcome, whatever it raises."""
     started = time.monotonic()
-    checkpoint = FileCheckpoint(project, order.key) if order.key else None
+    checkpoint = FileCheckpoint(project, order.key, tell=progress.tell) if order.key else None
+    ended = True
     try:
         batch = ArtifactBatch(store=store)
         bench = Bench(project=project, artifacts=batch, progress=progress, check_key=store.check_key, checkpoint=checkpoint)
@@ -112,9 +131,11 @@ def run_order(order: Order, project: Path, store: Store, progress: Callable[...,
             sys.stdout.write(f"{reason.summary}: {reason.detail}\n")
         else:
             traceback.print_exception(reason)
+        # a full disk or memory is no fault of the step: hours of work are not given up for it
+        ended = not isinstance(reason, OSError | MemoryError)
         return _failed(order, reason, time.monotonic() - started)
     finally:
-        if checkpoint is not None:
+        if checkpoint is not None and ended:
             checkpoint.discard()
 
 
@@ -190,25 +211,7 @@ def main(control: int, events: int, life: int) -> None:
             order = decode(line, Order)
             sys.stdout.write(f"--- {order.op} {order.id}\n")  # the log
             out.send(Begun())
-            out.send(run_order(order, project, store, _progress_of(order.id, out)))
-
-
-def _progress_of(task_id: str, out: Events) -> Callable[..., None]:
-    started = time.monotonic()
-
-    def progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-        out.progress(
-            ProgressMessage(
-                id=task_id,
-                seconds=time.monotonic() - started,
-                message=message[:MESSAGE_LENGTH],
-                iteration=iteration,
-                of=of,
-                loss=float(loss) if loss is not None and math.isfinite(loss) else None,
-            )
-        )
-
-    return progress
+            out.send(run_order(order, project, store, Reports(order.id, out)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from leptonctl.building.checkpoint import sweep_checkpoints
 from leptonctl.commands.planning.folder import is_outside
 from leptonctl.commands.rows.gc_needs import UNREADABLE, YOUNG, Need, Stays, before, by_reason, end_of_youth, needs_of
 from leptonctl.commands.session import Session
@@ -48,6 +49,8 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
     if forget_lineage is not None:
         return _forget(session, forget_lineage, consent)
     found = _look(session)
+    # a step is done before its checkpoint is removed: one that runs has no result
+    checkpoints = sweep_checkpoints(session.root, lambda key: bool(session.store.results([key])))
     is_shared = _is_shared(session)
     marks = {mark.digest: mark for mark in condemned.marks(session.objects)}
     at_once = _freed_now(found, marks, at_once=not is_shared and not _is_busy(session))
@@ -64,6 +67,7 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
         "shared": is_shared,
         "items": [*_items(found)],
         "purged": len(found.purged),
+        "checkpoints": checkpoints,
         "done": False,
     }
     left_over = [mark for digest, mark in marks.items() if mark.mark.phase == "sweeping"]

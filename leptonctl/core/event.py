@@ -29,6 +29,8 @@ class StepStarted(Frozen):
 
 
 class StepProgress(Frozen):
+    """`notice`: the message is for a person to know, and not only how far the step is."""
+
     type: ClassVar[str] = "step_progress"
     op: str
     address: str
@@ -38,6 +40,7 @@ class StepProgress(Frozen):
     iteration: int | None = None
     of: int | None = None
     loss: float | None = None
+    notice: bool = False
 
 
 class StepFinished(Frozen):

@@ -261,10 +261,11 @@ def _fit_estimator(
     checkpoint: Checkpoint | None,
 ) -> Estimator:
     matrix, y, weights = rows
-    if trainer.fit_from is not None and checkpoint is not None and weights is None:
-        return trainer.fit_from(estimator, matrix, y, progress, checkpoint)
+    weighted = () if weights is None else (weights,)
+    if trainer.fit_from is not None and checkpoint is not None:
+        return trainer.fit_from(estimator, matrix, y, progress, checkpoint, *weighted)
     if trainer.fit is not None:
-        return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
+        return trainer.fit(estimator, matrix, y, progress, *weighted)
     if trainer.task in UNSUPERVISED:
         return estimator.fit(computed_in(trainer, matrix))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))

@@ -135,7 +135,7 @@ class EvaluateOutputs(Outputs):
     notices: Sequence[Notice] = ()
 
 
-class Folds(Outputs):
+class FoldMetrics(Outputs):
     """The metrics of each fold, and notes on metrics that are not defined on a fold."""
 
     folds: Sequence[Mapping[str, float]]
@@ -146,7 +146,7 @@ class CrossValidateOutputs(Outputs):
     """`metrics` are means and standard deviations over the folds."""
 
     metrics: Mapping[str, float]
-    evaluation: Folds
+    evaluation: FoldMetrics
 
 
 class TrialOutputs(Outputs):

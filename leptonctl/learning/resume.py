@@ -12,28 +12,31 @@ from leptonctl.learning.fit import Fitted, fit, providers_of, quiet, recording_l
 from leptonctl.learning.frame import Matrix
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Estimator, Progress, ProviderError, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError
 
 NAMED = 3
 """How many differences a message names."""
 
 
-def resume(inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
+def resume(
+    inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Fitted:
     """The parent's model, fitted further on these rows. Its preprocess steps stay as fitted unless the inputs say `refit`."""
-    trainer, _ = providers_of(inputs)
 
     def learn(matrix: Matrix, target: np.ndarray, report: Progress) -> Estimator:
         if matrix.shape[1] != parent.width:
             raise _other_width(matrix.shape[1], parent.width)
         matrix = matrix if parent.sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
-        return _resumed(trainer, parent, inputs, matrix, target, report)
+        return _resumed(parent, inputs, (matrix, target), report, checkpoint)
 
     if inputs.warm_start is not None and inputs.warm_start.refit:
         return fit(inputs, columns, y, progress, learn)
-    return _with_steps_as_fitted(inputs, parent, columns, y, progress)
+    return _with_steps_as_fitted(inputs, parent, columns, y, progress, checkpoint)
 
 
-def _with_steps_as_fitted(inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
+def _with_steps_as_fitted(
+    inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress, checkpoint: Checkpoint | None
+) -> Fitted:
     from sklearn.exceptions import ConvergenceWarning
 
     trainer, _ = providers_of(inputs)
@@ -50,7 +53,7 @@ def _with_steps_as_fitted(inputs: TrainInputs, parent: Fitted, columns: Columns,
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         report = recording_losses(progress, losses)
-        estimator = run_fit(trainer.name, lambda: _resumed(trainer, parent, inputs, matrix, y, report))
+        estimator = run_fit(trainer.name, lambda: _resumed(parent, inputs, (matrix, y), report, checkpoint))
     return replace(
         parent,
         estimator=estimator,
@@ -60,9 +63,15 @@ def _with_steps_as_fitted(inputs: TrainInputs, parent: Fitted, columns: Columns,
     )
 
 
-def _resumed(trainer: Trainer, parent: Fitted, inputs: TrainInputs, matrix: Matrix, y: np.ndarray, report: Progress) -> Estimator:
+def _resumed(
+    parent: Fitted, inputs: TrainInputs, rows: tuple[Matrix, np.ndarray], report: Progress, checkpoint: Checkpoint | None
+) -> Estimator:
+    trainer, _ = providers_of(inputs)
+    params = with_defaults(trainer.params, inputs.params)
+    if trainer.resume_from is not None and checkpoint is not None:
+        return trainer.resume_from(parent.estimator, params, inputs.seed, *rows, report, checkpoint)
     assert trainer.resume is not None, "a plan refuses the others"
-    return trainer.resume(parent.estimator, with_defaults(trainer.params, inputs.params), inputs.seed, matrix, y, report)
+    return trainer.resume(parent.estimator, params, inputs.seed, *rows, report)
 
 
 def check_same_form(parent: Contract, own: Contract, features: tuple[str, ...]) -> None:

@@ -69,7 +69,7 @@ class Task(Frozen):
 
 
 class Progressed(Frozen):
-    """The step is in progress, `seconds` after its start."""
+    """The step is in progress, `seconds` after its start. `notice`: the message is for a person to know, and not only how far it is."""
 
     id: str
     seconds: float
@@ -77,6 +77,7 @@ class Progressed(Frozen):
     iteration: int | None = None
     of: int | None = None
     loss: float | None = None
+    notice: bool = False
 
 
 class Completed(Frozen):

@@ -33,6 +33,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
         # the counters (trained, exported …) are on the same level as the other fields
         if isinstance(event, ApplyFinished) and name == "gates" and not value:
             continue  # only a build has them
+        if isinstance(event, StepProgress) and name == "notice" and not value:
+            continue
         obj |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
     return obj
 
@@ -142,6 +144,8 @@ class Console:
         waits = key not in self._running
         start, _ = self._running.get(key, (self._clock() if self._clock else 0.0, ""))
         self._running[key] = (start, progress)
+        if event.notice:
+            return [f"· {_name(*key)}  {progress}"]
         if waits and not self._tty:
             return [f"· {_name(*key)}  {progress}"] if progress else []
         if self._tty or event.seconds - self._logged.get(key, 0.0) < QUIET_SECONDS:

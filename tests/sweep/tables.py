@@ -1,4 +1,4 @@
-"""Real tables for the sweep: those that scikit-learn ships, with and without missing cells, and penguins, which have their own."""
+"""Real tables for the sweep: those that scikit-learn ships, with and without missing cells."""
 
 from dataclasses import dataclass
 from functools import cache

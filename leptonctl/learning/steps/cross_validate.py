@@ -11,9 +11,10 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import WARM_PREPARE, WARM_START, ancestors, fair_to
 from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.folds import Folds
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
 from leptonctl.learning.needs import read_prepared, read_side
-from leptonctl.learning.outputs import CrossValidateOutputs, Folds
+from leptonctl.learning.outputs import CrossValidateOutputs, FoldMetrics
 from leptonctl.learning.resume import resume
 from leptonctl.learning.scoring import native_dtype, score, scoring_of
 from leptonctl.learning.steps.train import parent_of
@@ -31,23 +32,25 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []
     metrics, scoring = scoring_of(task, request, rows.y, classes, has_target=bool(rows.target))
     metrics = [metric for metric in metrics if metric.score]
-    folds: list[Mapping[str, float]] = []
-    notes: list[str] = []
+    done = Folds[tuple[Mapping[str, float], list[str]]](bench.checkpoint)
     parent = parent_of(request.train, needs, bench)
     unlearned = _unlearned(rows, needs, bench) if parent else None
-    for number, (others, held_out) in enumerate(split_folds(rows.y, task, request.folds, request.seed), 1):
+    for number, (others, held_out) in done.left(split_folds(rows.y, task, request.folds, request.seed)):
+        notes: list[str] = []
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
         learned = take_rows(rows.columns, others), rows.y[others], no_progress
-        fitted = resume(request.train, parent, *learned) if parent else fit(request.train, *learned)
+        fitted = resume(request.train, parent, *learned, done) if parent else fit(request.train, *learned, checkpoint=done)
         scored = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
         if not len(scored):
-            folds.append({})
+            done.add(({}, notes))
             continue
         prediction = predict_fold(fitted, take_rows(rows.columns, scored), number)
         scores = score(metrics, rows.y[scored], prediction, scoring)
-        folds.append(scores.numbers)
         notes.extend(f"fold {number}: {note}" for note in scores.notes)
-    return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=Folds(folds=folds, notes=notes)).to_json())
+        done.add((scores.numbers, notes))
+    folds = [numbers for numbers, _ in done.done]
+    evaluation = FoldMetrics(folds=folds, notes=[note for _, notes in done.done for note in notes])
+    return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=evaluation).to_json())
 
 
 def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> np.ndarray:

@@ -14,6 +14,7 @@ from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Mani
 from leptonctl.core.values import Json
 from leptonctl.learning.decision import Choice, Rule, choose, count, fit_calibrators
 from leptonctl.learning.fit import fit
+from leptonctl.learning.folds import Folds
 from leptonctl.learning.inputs import Calibrate, DecideInputs, Objective, TrainInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared
 from leptonctl.learning.onnx.decision import LABEL, PROBABILITIES, decided_graph
@@ -148,11 +149,15 @@ def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Be
     """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
     classes = sorted(set(rows.y.tolist()))
     found = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
-    for number, (others, held_out) in enumerate(split_folds(rows.y, "classification", folds, train.seed), 1):
+    places = list(split_folds(rows.y, "classification", folds, train.seed))
+    done = Folds[list[list[float]]](bench.checkpoint)
+    for number, (others, held_out) in done.left(places):
         bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
-        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress)
+        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=done)
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        found[held_out] = np.asarray(answer.probabilities, dtype=np.float32)
+        done.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
+    for (_, held_out), probabilities in zip(places, done.done, strict=True):
+        found[held_out] = np.asarray(probabilities, dtype=np.float32)
     if not np.isfinite(found).all():
         raise ProviderError(
             "The model gives no finite probabilities",

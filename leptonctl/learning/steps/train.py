@@ -22,7 +22,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
     parent = parent_of(request, needs, bench)
     if parent is not None:
-        fitted = resume(request, parent, rows.columns, rows.y, bench.progress)
+        fitted = resume(request, parent, rows.columns, rows.y, bench.progress, bench.checkpoint)
     else:
         fitted = fit(request, rows.columns, rows.y, bench.progress, checkpoint=bench.checkpoint)
     losses = tuple(loss if math.isfinite(loss) else None for loss in fitted.losses)

@@ -11,6 +11,7 @@ import numpy as np
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import fit
+from leptonctl.learning.folds import Folds
 from leptonctl.learning.inputs import ScoringInputs, TrainInputs, TrialInputs, read_inputs, read_record
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.outputs import SearchOutputs, TrialOutputs
@@ -61,16 +62,14 @@ def _with_survivor(request: TrialInputs, needs: Needs) -> TrialInputs:
 
 def _scores(request: TrialInputs, rows: Rows, metrics: Sequence[Metric], scoring: Scoring, bench: Bench) -> tuple[list[float | None], int]:
     """The score of each fold, None where it is not defined, and on how many folds the fit did not converge."""
-    found: list[float | None] = []
-    unconverged = 0
-    for number, (others, held_out) in enumerate(_folds(request, rows), 1):
+    folds = Folds[tuple[float | None, bool]](bench.checkpoint)
+    for number, (others, held_out) in folds.left(_folds(request, rows)):
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
-        fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress)
+        fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=folds)
         prediction = predict_fold(fitted, take_rows(rows.columns, held_out), number)
         scores: Scores = score(metrics, rows.y[held_out], prediction, scoring)
-        found.append(scores.numbers.get(request.metric))
-        unconverged += bool(fitted.unconverged)
-    return found, unconverged
+        folds.add((scores.numbers.get(request.metric), bool(fitted.unconverged)))
+    return [figure for figure, _ in folds.done], sum(unconverged for _, unconverged in folds.done)
 
 
 def _folds(request: TrialInputs, rows: Rows) -> Sequence[tuple[np.ndarray, np.ndarray]]:

@@ -19,6 +19,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     refused: parameter -> value -> why it cannot be used.
     without: parameters that are left out of those that scikit-learn has.
     members: it is made of several others, which `estimators` names.
+    trees: it grows trees one by one, which a checkpoint keeps.
     fixed: arguments that are no choice of the user. distance: the function of `distances` that a clusterer has.
     """
 
@@ -34,6 +35,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     refused: Mapping[str, Mapping[str, str]] = {}
     without: tuple[str, ...] = ()
     members: bool = False
+    trees: bool = False
     fixed: Mapping[str, bool] = {}
     distance: str | None = None
 
@@ -104,8 +106,10 @@ _RANDOM = "its answers are drawn at random, which no graph repeats; use `strateg
 
 TRAINERS: Mapping[str, Mapping[str, Listed]] = {
     CLASSIFICATION: {
-        "AdaBoostClassifier": Listed(description="Stumps, each fitted to the rows that those before it got wrong.", splits=True),
-        "BaggingClassifier": Listed(description="The average of decision trees on random samples of rows.", splits=True),
+        "AdaBoostClassifier": Listed(
+            description="Stumps, each fitted to the rows that those before it got wrong.", splits=True, trees=True
+        ),
+        "BaggingClassifier": Listed(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
         "BernoulliNB": Listed(description="Naive Bayes for features that are on or off.", splits=True),
         "CategoricalNB": Listed(description="Naive Bayes for categories numbered from 0, as the step ordinal makes them."),
         "ComplementNB": Listed(description="Naive Bayes for counts, made for classes of different size."),
@@ -130,14 +134,14 @@ TRAINERS: Mapping[str, Mapping[str, Listed]] = {
     },
     REGRESSION: {
         "ARDRegression": Listed(description="Bayesian linear regression with a penalty for each feature."),
-        "AdaBoostRegressor": Listed(description="Trees, each fitted to the rows that those before it got wrong.", splits=True),
-        "BaggingRegressor": Listed(description="The average of decision trees on random samples of rows.", splits=True),
+        "AdaBoostRegressor": Listed(description="Trees, each fitted to the rows that those before it got wrong.", splits=True, trees=True),
+        "BaggingRegressor": Listed(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
         "BayesianRidge": Listed(description="Ridge regression whose penalty is estimated from the data."),
         "DummyRegressor": Listed(description="The same answer for every row, as a baseline.", graph="constant_value",
             refused={"strategy": {"constant": _CONSTANT + "median`"}}),
         "ElasticNetCV": Listed(description="Elastic net whose penalty is chosen by cross-validation."),
         "ExtraTreeRegressor": Listed(description="A single tree with randomly drawn thresholds.", splits=True),
-        "ExtraTreesRegressor": Listed(description="The average of many trees with randomly drawn thresholds.", splits=True),
+        "ExtraTreesRegressor": Listed(description="The average of many trees with randomly drawn thresholds.", splits=True, trees=True),
         "GammaRegressor": Listed(description="Generalised linear model for positive targets, with a logarithmic link."),
         "GaussianProcessRegressor": Listed(
             description="A Gaussian process with the default kernel.", holds_rows=ALL_ROWS, holds_every_row=True, takes_sparse=False

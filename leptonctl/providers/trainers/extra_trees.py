@@ -1,5 +1,6 @@
 """A forest of trees with random thresholds, for classification."""
 
+from leptonctl.providers.trainers import tree_checkpoint
 from leptonctl.providers.trainers.shared_params import constrain
 from leptonctl.providers.trainers.tree_params import (
     CLASS_CRITERION,
@@ -31,8 +32,10 @@ TRAINERS = (
         },
         build=build,
         weighs=True,
+        fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build),
+        resume_from=more_trees(build),
         resume_refuse=more_trees_refuse,
         scores="predict_proba",
         splits=True,

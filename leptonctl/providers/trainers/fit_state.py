@@ -8,31 +8,48 @@ from leptonctl.spi.learning import Progress
 if TYPE_CHECKING:
     import numpy as np
 
-NUMBERS = "numbers"
-
 
 def dump(numbers: Mapping[str, Any], arrays: Mapping[str, "np.ndarray"]) -> bytes:
-    """The bytes of JSON values and arrays by name."""
-    import io
+    """The bytes of JSON values and arrays by name: one line of JSON, then the arrays one after the other. Arrays of records have to be
+    passed as bytes (`packed`).
+    """
     import json
 
-    import numpy as np
-
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **{**arrays, NUMBERS: np.frombuffer(json.dumps(numbers).encode(), dtype=np.uint8)})
-    return file.getvalue()
+    places = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    head = json.dumps({"numbers": numbers, "arrays": places}).encode()
+    # joined once: a state may be large
+    return b"".join([head, b"\n", *(array.tobytes() for array in arrays.values())])
 
 
 def load(data: bytes) -> tuple[dict[str, Any], dict[str, "np.ndarray"]]:
-    """What `dump` was given."""
-    import io
+    """What `dump` was given. ValueError for other bytes."""
     import json
+    import math
 
     import numpy as np
 
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    return json.loads(arrays.pop(NUMBERS).tobytes()), arrays
+    line, _, _ = data.partition(b"\n")
+    head, place, arrays = json.loads(line), len(line) + 1, dict[str, np.ndarray]()
+    for name, kind, shape in head["arrays"]:
+        dtype, count = np.dtype(kind), math.prod(shape)
+        arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=place).reshape(shape).copy()
+        place += count * dtype.itemsize
+    return head["numbers"], arrays
+
+
+def packed(records: "np.ndarray") -> "np.ndarray":
+    """An array of records as bytes, with the gaps between their fields, which numpy would not copy."""
+    import numpy as np
+
+    return np.frombuffer(records.tobytes(), dtype=np.uint8)
+
+
+def unpacked(data: "np.ndarray", dtype: Any) -> "np.ndarray":
+    """The inverse of `packed`."""
+    import numpy as np
+
+    records: np.ndarray = np.frombuffer(bytearray(data.tobytes()), dtype=dtype)
+    return records
 
 
 def report_again(progress: Progress, losses: Sequence[float], of: int) -> None:

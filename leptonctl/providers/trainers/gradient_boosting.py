@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.tree_checkpoint import kept_trees
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.providers.trainers.tree_params import TREE, copy_of, max_features
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,28 @@ def fit(
     return estimator.fit(features, target, sample_weight=weights, monitor=monitor)
 
 
-def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit_from(
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
+) -> Estimator:
+    """As `fit`; it sets the leaves of each tree when it has grown."""
+    with kept_trees(checkpoint, leaves_change=True):
+        return fit(estimator, features, target, progress, weights)
+
+
+def resume(
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Estimator:
     """`n_estimators` more stages after those of the parent, each correcting what the sum before it gets wrong on these rows."""
     kept = len(parent.estimators_)
     grown = copy_of(parent, parent.estimators_.flat).set_params(**params, random_state=seed)
@@ -80,7 +102,8 @@ def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray",
     def report(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
         progress(message=message, iteration=iteration and iteration - kept, of=of and of - kept, loss=loss)
 
-    return fit(grown, features, target, report).set_params(warm_start=False)
+    with kept_trees(checkpoint, leaves_change=True):
+        return fit(grown, features, target, report).set_params(warm_start=False)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
@@ -115,7 +138,9 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         fit=fit,
+        fit_from=fit_from,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         scores="decision_function",
@@ -143,7 +168,9 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         fit=fit,
+        fit_from=fit_from,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         splits=True,

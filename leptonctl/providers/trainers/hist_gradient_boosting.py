@@ -5,9 +5,10 @@ The converter rounds thresholds to the nearest float32 and omits the exponential
 
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers import hist_checkpoint
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,6 +78,7 @@ def resume(
     features: "np.ndarray",
     target: "np.ndarray",
     progress: Progress,  # noqa: ARG001
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """`max_iter` more stages after those of the parent, on the parent's bins.
 
@@ -89,7 +91,8 @@ def resume(
     grown.set_params(warm_start=True, max_iter=len(parent._predictors) + params["max_iter"])  # noqa: SLF001
     grown._bin_data = partial(_binned, grown, grown._bin_mapper)  # noqa: SLF001
     try:
-        return grown.fit(features, target).set_params(warm_start=False)
+        with hist_checkpoint.kept_trees(grown, checkpoint):
+            return grown.fit(features, target).set_params(warm_start=False)
     finally:
         del grown._bin_data  # noqa: SLF001
 
@@ -149,9 +152,11 @@ TRAINERS = (
         params={**BOOSTING, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
         weighs=True,
+        fit_from=hist_checkpoint.fit,
         monotonic=constrain,
         repair=repair,
         resume=resume,
+        resume_from=resume,
         resume_keeps=("max_bins",),
         scores="_raw_predict",
         splits=True,
@@ -178,9 +183,11 @@ TRAINERS = (
         },
         build=build_regressor,
         weighs=True,
+        fit_from=hist_checkpoint.fit,
         monotonic=constrain,
         repair=repair,
         resume=resume,
+        resume_from=resume,
         resume_keeps=("max_bins", "loss", "quantile"),
         splits=True,
         takes_missing=True,

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.boosted_fit import Rounds
 from leptonctl.providers.trainers.boosted_graph import boosted_model
 from leptonctl.providers.trainers.held_out import held_out
 from leptonctl.providers.trainers.lightgbm_graph import boosted_of
-from leptonctl.spi.learning import Conversion, Library, Progress, ProviderError
+from leptonctl.spi.learning import Checkpoint, Conversion, Library, Progress, ProviderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +62,18 @@ def fit_lightgbm(
 
     Raises ProviderError.
     """
+    return fit_lightgbm_from(model, features, target, progress, None, weights)
+
+
+def fit_lightgbm_from(
+    model: LightGBM,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    weights: "np.ndarray | None" = None,
+) -> LightGBM:
+    """As `fit_lightgbm`, with a checkpoint where no round draws random numbers: LightGBM cannot go on drawing where it was."""
     import numpy as np
 
     lightgbm = silent()
@@ -74,24 +87,41 @@ def fit_lightgbm(
     with brief_errors(ProviderError):
         learn = lightgbm.Dataset(features[places], label=target[places], weight=weight(places), params=model.settings, free_raw_data=False)
         watch = learn if model.patience is None else learn.create_valid(features[judge], label=target[judge], weight=weight(judge))
-        callbacks = [_reporter(progress, model.rounds)]
-        if model.patience is not None:
-            callbacks.append(lightgbm.early_stopping(model.patience, first_metric_only=True, verbose=False))
+        rounds = Rounds(
+            of=model.rounds, patience=model.patience, progress=progress, checkpoint=None if _draws(model.settings) else checkpoint
+        )
+        begin = model.booster if rounds.trees is None else lightgbm.Booster(model_str=rounds.trees.decode())
+        # the number of rounds is in the file, so it is also given where some are done
         booster = lightgbm.train(
-            model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], callbacks=callbacks, init_model=model.booster
+            model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], callbacks=[_reporter(rounds)], init_model=begin
         )
         best = booster.best_iteration if model.patience is not None else None
         model.booster = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best))
     return model
 
 
-def _reporter(progress: Progress, rounds: int) -> Any:
-    """A callback of LightGBM that reports each round with its loss."""
+def _draws(settings: Mapping[str, Any]) -> bool:
+    """Whether the rounds draw rows, features, thresholds or trees."""
+    rows = settings["subsample"] < 1 and settings["subsample_freq"] > 0
+    features = settings["colsample_bytree"] < 1 or settings["colsample_bynode"] < 1 or settings["extra_trees"]
+    return bool(settings["boosting_type"] != "gbdt" or settings["data_sample_strategy"] != "bagging" or rows or features)
+
+
+def _reporter(rounds: Rounds) -> Any:
+    """A callback of LightGBM that notes each round with its loss, and ends the fit as LightGBM's own early stopping does."""
+    from lightgbm.callback import EarlyStopException
+
+    before = len(rounds.losses)
 
     def report(round_: Any) -> None:
-        progress(iteration=round_.iteration + 1 - round_.begin_iteration, of=rounds, loss=float(round_.evaluation_result_list[0][2]))
+        rounds.add(float(round_.evaluation_result_list[0][2]))
+        if not rounds.is_over:
+            rounds.save_if_due(lambda: round_.model.model_to_string(num_iteration=-1).encode())
+            return
+        first, last = round_.begin_iteration - before, len(rounds.losses) - 1
+        if before or rounds.patience is not None:
+            raise EarlyStopException(first + (last if rounds.patience is None else rounds.best), round_.evaluation_result_list)
 
-    report.order = 10  # type: ignore[attr-defined]  # before early stopping, which ends the fit by an exception
     return report
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers import mlp_checkpoint
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,28 +110,43 @@ def fit(
 
 
 def resume_classifier(
-    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """More epochs from the parent's weights, with an optimizer of its own."""
     fresh = build_classifier(params, seed)
     fresh.classes_, fresh._label_binarizer = parent.classes_, parent._label_binarizer  # noqa: SLF001
-    return _resume(fresh, parent, features, target, progress)
+    return _resume(fresh, parent, (features, target), progress, checkpoint)
 
 
 def resume_regressor(
-    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """As for a classifier."""
-    return _resume(build_regressor(params, seed), parent, features, target, progress)
+    return _resume(build_regressor(params, seed), parent, (features, target), progress, checkpoint)
 
 
-def _resume(fresh: Estimator, parent: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def _resume(
+    fresh: Estimator, parent: Estimator, rows: "tuple[np.ndarray, np.ndarray]", progress: Progress, checkpoint: Checkpoint | None
+) -> Estimator:
     """scikit-learn's own way to go on, with the counters of a first fit and the parent's weights.
 
     The early stopping of the parent judged by other rows, so that its best score says nothing here.
     """
     import numpy as np
 
+    features, target = rows
     width = features.shape[1]
     fresh.n_features_in_, fresh.n_outputs_, fresh.n_layers_ = width, parent.n_outputs_, parent.n_layers_
     fresh.out_activation_, fresh.n_iter_, fresh.t_ = parent.out_activation_, 0, 0
@@ -143,7 +158,7 @@ def _resume(fresh: Estimator, parent: Estimator, features: "np.ndarray", target:
     fresh.best_validation_score_ = -np.inf if early else None
     fresh.warm_start = True
     try:
-        return fit(fresh, features, target, progress)
+        return mlp_checkpoint.fit(fresh, features, target, progress, checkpoint)
     finally:
         fresh.warm_start = False
 
@@ -161,6 +176,7 @@ TRAINERS = (
         fit=fit,
         fit_from=mlp_checkpoint.fit,
         resume=resume_classifier,
+        resume_from=resume_classifier,
         resume_keeps=KEEPS,
         scores="_forward_pass_fast",
         tolerance=5e-4,
@@ -175,6 +191,7 @@ TRAINERS = (
         fit=fit,
         fit_from=mlp_checkpoint.fit,
         resume=resume_regressor,
+        resume_from=resume_regressor,
         resume_keeps=KEEPS,
         tolerance=5e-4,
     ),

@@ -1,5 +1,6 @@
 """A forest of trees on samples drawn with replacement, for classification and regression."""
 
+from leptonctl.providers.trainers import tree_checkpoint
 from leptonctl.providers.trainers.shared_params import constrain
 from leptonctl.providers.trainers.tree_params import (
     CLASS_CRITERION,
@@ -38,8 +39,10 @@ TRAINERS = (
         },
         build=build_classifier,
         weighs=True,
+        fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build_classifier),
+        resume_from=more_trees(build_classifier),
         resume_refuse=more_trees_refuse,
         scores="predict_proba",
         splits=True,
@@ -51,8 +54,10 @@ TRAINERS = (
         params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
         build=build_regressor,
         weighs=True,
+        fit_from=tree_checkpoint.fit,
         monotonic=constrain,
         resume=more_trees(build_regressor),
+        resume_from=more_trees(build_regressor),
         splits=True,
     ),
 )

@@ -121,29 +121,55 @@ def fit_regressor(
 
 
 def fit_classifier_from(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
 ) -> Estimator:
-    return fit_classifier(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+    return fit_classifier(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
 
 
 def fit_regressor_from(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint,
+    weights: "np.ndarray | None" = None,
 ) -> Estimator:
-    return fit_regressor(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+    return fit_regressor(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
 
 
 def resume_classifier(
-    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """More epochs from the parent's weights; the learning rate goes on where its schedule was."""
-    return fit_classifier(build_classifier(params, seed), features, target, progress, begin=Begin(start=_start(parent)))
+    return fit_classifier(
+        build_classifier(params, seed), features, target, progress, begin=Begin(start=_start(parent), checkpoint=checkpoint)
+    )
 
 
 def resume_regressor(
-    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """As for a classifier."""
-    return fit_regressor(build_regressor(params, seed), features, target, progress, begin=Begin(start=_start(parent)))
+    return fit_regressor(
+        build_regressor(params, seed), features, target, progress, begin=Begin(start=_start(parent), checkpoint=checkpoint)
+    )
 
 
 def _start(parent: Estimator) -> sgd_steps.Start:
@@ -204,6 +230,7 @@ TRAINERS = (
         fit=fit_classifier,
         fit_from=fit_classifier_from,
         resume=resume_classifier,
+        resume_from=resume_classifier,
     ),
     Trainer(
         name="sgd",
@@ -229,5 +256,6 @@ TRAINERS = (
         fit=fit_regressor,
         fit_from=fit_regressor_from,
         resume=resume_regressor,
+        resume_from=resume_regressor,
     ),
 )

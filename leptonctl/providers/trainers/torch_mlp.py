@@ -1,8 +1,9 @@
 """A fully connected network trained by PyTorch, for classification and regression. Needs the extra `torch`."""
 
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
+from leptonctl.providers.trainers.torch_fit import fit_network, fit_network_from, resume_network
 from leptonctl.providers.trainers.torch_graph import to_onnx
-from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load, resume_network
+from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, load
 from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -63,10 +64,12 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         fit=fit_network,
+        fit_from=fit_network_from,
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
         resume=resume_network,
+        resume_from=resume_network,
         resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,
@@ -79,10 +82,12 @@ TRAINERS = (
         params={"loss": LOSS, **PARAMS},
         build=build,
         fit=fit_network,
+        fit_from=fit_network_from,
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
         resume=resume_network,
+        resume_from=resume_network,
         resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,

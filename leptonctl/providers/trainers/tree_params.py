@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema
+from leptonctl.providers.trainers.tree_checkpoint import kept_trees
+from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,10 +110,12 @@ def more_trees(build: Callable[[Params, int], Estimator]) -> Callable[..., Estim
         features: "np.ndarray",
         target: "np.ndarray",
         progress: Progress,  # noqa: ARG001
+        checkpoint: Checkpoint | None = None,
     ) -> Estimator:
         grown = copy_of(parent, parent.estimators_).set_params(**build(params, seed).get_params())
         grown.set_params(warm_start=True, n_estimators=len(parent.estimators_) + params["n_estimators"])
-        return grown.fit(features, target).set_params(warm_start=False)
+        with kept_trees(checkpoint):
+            return grown.fit(features, target).set_params(warm_start=False)
 
     return resume
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.boosted_fit import for_two, go_on, takes_no_directions
+from leptonctl.providers.trainers.boosted_fit import for_two, resuming, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
-from leptonctl.providers.trainers.xgboost_model import XGBOOST, XGBoost, dump, fit_xgboost, load, to_onnx
-from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, Schema, Trainer
+from leptonctl.providers.trainers.xgboost_model import XGBOOST, XGBoost, dump, fit_xgboost, fit_xgboost_from, load, to_onnx
+from leptonctl.spi.learning import Checkpoint, Estimator, NativeForm, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,15 +155,22 @@ def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
 def fit_classifier(
     estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> Estimator:
+    return fit_classifier_from(estimator, features, target, progress, None, weights)
+
+
+def fit_classifier_from(
+    estimator: Any,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    weights: "np.ndarray | None" = None,
+) -> Estimator:
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
     settle_objective(estimator)
-    return fit_xgboost(estimator, features, numbers, progress, weights)
-
-
-def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    return go_on(build(params, seed), parent, fit_xgboost, settle_objective, features, target, progress)
+    return fit_xgboost_from(estimator, features, numbers, progress, checkpoint, weights)
 
 
 def resume_refuse(params: Params) -> str | None:
@@ -188,6 +195,8 @@ def settle_objective(estimator: Any) -> None:
         settings.pop("scale_pos_weight")
 
 
+resume = resuming(build, fit_xgboost_from, settle_objective)
+
 TRAINERS = (
     Trainer(
         name="xgboost",
@@ -196,11 +205,13 @@ TRAINERS = (
         params=CLASSIFIER,
         build=build,
         fit=fit_classifier,
+        fit_from=fit_classifier_from,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         resume_refuse=resume_refuse,
         conflict=conflict,
@@ -215,11 +226,13 @@ TRAINERS = (
         params=REGRESSOR,
         build=build,
         fit=fit_xgboost,
+        fit_from=fit_xgboost_from,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
         resume=resume,
+        resume_from=resume,
         resume_keeps=KEEPS,
         resume_refuse=resume_refuse,
         conflict=conflict,

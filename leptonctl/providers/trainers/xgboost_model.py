@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.boosted_fit import Rounds
 from leptonctl.providers.trainers.boosted_graph import boosted_model
 from leptonctl.providers.trainers.held_out import held_out
 from leptonctl.providers.trainers.xgboost_graph import boosted_of
-from leptonctl.spi.learning import Conversion, Library, Progress, ProviderError
+from leptonctl.spi.learning import Checkpoint, Conversion, Library, Progress, ProviderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 XGBOOST = Library(module="xgboost", extra="xgboost", title="XGBoost")
 CLASSES = "leptonctl.classes"
 """The attribute of XGBoost's file that holds the classes."""
+DRAWN = ("subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode")
+"""Shares that are drawn at random where they are below 1."""
 
 
 class XGBoost:
@@ -63,6 +66,18 @@ def fit_xgboost(
 
     Raises ProviderError.
     """
+    return fit_xgboost_from(model, features, target, progress, None, weights)
+
+
+def fit_xgboost_from(
+    model: XGBoost,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    weights: "np.ndarray | None" = None,
+) -> XGBoost:
+    """As `fit_xgboost`, with a checkpoint where no round draws random numbers: XGBoost cannot go on drawing where it was."""
     import numpy as np
     import xgboost
 
@@ -72,6 +87,9 @@ def fit_xgboost(
 
     everywhere = np.arange(len(target))
     with brief_errors(ProviderError), xgboost.config_context(verbosity=0):
+        rounds = Rounds(
+            of=model.rounds, patience=model.patience, progress=progress, checkpoint=None if _draws(model.settings) else checkpoint
+        )
         if model.patience is None:
             learn = rows(everywhere)
             watch = [(learn, "rows")]
@@ -79,30 +97,37 @@ def fit_xgboost(
             places, judge = held_out(target, model.share, model.seed, by_class=model.classes_ is not None)
             learn = rows(places)
             watch = [(rows(judge), "held_out")]
+        begin = 0 if model.booster is None else model.booster.num_boosted_rounds()
         model.booster = xgboost.train(
             model.settings,
             learn,
-            model.rounds,
+            model.rounds - len(rounds.losses),
             evals=watch,
-            early_stopping_rounds=model.patience,
-            callbacks=[_reporter(progress, model.rounds)],
+            callbacks=[_reporter(rounds)],
             verbose_eval=False,
-            xgb_model=model.booster,
+            xgb_model=model.booster if rounds.trees is None else _booster(rounds.trees),
         )
         if model.patience is not None:
-            model.booster = model.booster[: model.booster.best_iteration + 1]
+            model.booster = model.booster[: begin + rounds.best + 1]
     return model
 
 
-def _reporter(progress: Progress, rounds: int) -> Any:
-    """A callback of XGBoost that reports each round with its loss."""
+def _draws(settings: Mapping[str, Any]) -> bool:
+    """Whether the rounds draw rows, features or trees."""
+    return settings["booster"] != "gbtree" or any(settings[name] < 1 for name in DRAWN)
+
+
+def _reporter(rounds: Rounds) -> Any:
+    """A callback of XGBoost that notes each round with its loss."""
     import xgboost
 
     class Reporter(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-        def after_iteration(self, _model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, list[float]]]) -> bool:
+        def after_iteration(self, model: Any, _epoch: int, evals_log: Mapping[str, Mapping[str, list[float]]]) -> bool:
             (losses,) = evals_log.values()
-            progress(iteration=epoch + 1, of=rounds, loss=float([*losses.values()][-1][-1]))
-            return False
+            rounds.add(float([*losses.values()][-1][-1]))
+            if not rounds.is_over:
+                rounds.save_if_due(lambda: bytes(model.save_raw("ubj")))
+            return rounds.is_over
 
     return Reporter()
 
@@ -150,14 +175,19 @@ def load(data: bytes) -> XGBoost:
     except (KeyError, TypeError, AttributeError, IndexError) as problem:
         msg = f"is not a model of XGBoost: {problem!r}"
         raise ValueError(msg) from problem
-    import xgboost
-
     model = XGBoost(settings={}, rounds=0)
     with brief_errors(ValueError):
-        model.booster = xgboost.Booster({"nthread": 1, "verbosity": 0})
-        model.booster.load_model(bytearray(data))
+        model.booster = _booster(data)
     model.classes_ = None if written is None else np.array(json.loads(written))
     return model
+
+
+def _booster(data: bytes) -> Any:
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1, "verbosity": 0})
+    booster.load_model(bytearray(data))
+    return booster
 
 
 def _raw(model: XGBoost) -> bytes:
