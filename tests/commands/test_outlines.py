@@ -22,7 +22,9 @@ from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, StepPointer
+from leptonctl.kinds.model import restore
 from leptonctl.kinds.model.version import Model
+from leptonctl.language.load import documents_of
 from leptonctl.project import outlines
 from leptonctl.storage.pointers import Note
 from leptonctl.views.plan_json import plan_to_json
@@ -208,6 +210,26 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
     assert restored == fresh
     assert pickle.loads(pickle.dumps(restored[0]["model/t@v2"].recipe)) == fresh[0]["model/t@v2"].recipe
     assert repr(restored[0]["model/t@v2"].recipe) == repr(fresh[0]["model/t@v2"].recipe)
+
+
+def test_a_plan_reads_only_what_has_changed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def counted(file: str, *more: Any) -> Any:
+        read.append(file)
+        return documents_of(file, *more)
+
+    monkeypatch.setattr(restore, "documents_of", counted)
+    text = (root / "leptonctl.yaml").read_text()
+    (root / "leptonctl.yaml").write_text(text[: text.index("---\nkind: Environment")])  # a binding that moves reads its version
+    record(root)
+    unmoved = answers(root)
+    assert (answers(root), read) == (unmoved, [])
+    # where a model moves, the notices of its data ask what the other models learn from
+    projects.edit(root / "models/a.yaml", "C: 1.0", "C: 2.0")
+    moved = json.loads(answers(root)[0])
+    assert [change["address"] for change in moved["changes"]] == ["dataset/points@first", "model/a@v1"]  # nothing was built
+    assert read == []
 
 
 def test_a_cache_that_cannot_be_used_is_as_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class Shape(Frozen, array_like=True):
     """What many versions have in common: their data, the small fields of the model, and the steps.
 
     `dataset` is the short address of the data and `data` the digest of all that a model takes from there; `rows` is the digest of the
-    dataset's node. `alone`: the YAML names the dataset only, which has one version.
+    dataset's node. `alone`: the YAML names the dataset only, which has one version. `features`: as declared.
     """
 
     dataset: str
@@ -50,6 +50,7 @@ class Shape(Frozen, array_like=True):
     rows: str
     alone: bool
     task: str
+    features: Json
     opset: int
     metrics: tuple[str, ...]
     folds: int | None
@@ -193,7 +194,7 @@ def _version(model: Model, declarations: Declarations, shapes: _Shapes) -> Versi
         data=taken_from(model.dataset),
         rows=declarations.built[model.dataset.address].digest,
         alone="@" not in str(model.declared.fields["dataset"]),
-        task=model.task, opset=model.opset, metrics=model.metrics, folds=model.folds,
+        task=model.task, features=model.train["features"], opset=model.opset, metrics=model.metrics, folds=model.folds,
         positive=model.positive, average=model.average, origin=model.origin,
         needs=node.needs,
         steps=tuple(_step(step, node) for step in node.steps),

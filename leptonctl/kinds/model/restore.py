@@ -8,7 +8,7 @@ from typing import Any, cast
 from leptonctl.core.address import version_of as address_of
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
-from leptonctl.core.values import Document, Node, Span, Step
+from leptonctl.core.values import Document, Json, Node, Span, Step
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model import steps
@@ -87,7 +87,7 @@ def restore_versions(document: Document, shapes: Sequence[Shape]) -> tuple[Decla
 
 def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
     """The model of a version as its outline has it. None when it has none, or when its dataset is not as it was."""
-    known, holds = datasets(declarations), dict[int, bool]()
+    known, learned = datasets(declarations), dict[int, Mapping[str, Json] | None]()
 
     def is_as_it_was(shape: Shape) -> bool:
         dataset = known.get(shape.dataset)
@@ -99,22 +99,24 @@ def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
         if declared.outline is None:
             return None
         outline, shape = declared.outline
-        if outline.shape not in holds:
-            holds[outline.shape] = is_as_it_was(shape)
-        if not holds[outline.shape]:
+        if outline.shape not in learned:
+            as_it_was = is_as_it_was(shape)
+            learned[outline.shape] = {"features": shape.features, "target": known[shape.dataset].target} if as_it_was else None
+        if (learns := learned[outline.shape]) is None:
             return None
-        return _Recalled(declared=declared, outline=outline, shape=shape, declarations=declarations).model
+        return _Recalled(declared=declared, outline=outline, shape=shape, learns=learns, declarations=declarations).model
 
     return model
 
 
 @dataclass(kw_only=True, eq=False)
 class _Recalled:
-    """A model and its node, restored."""
+    """A model and its node, restored. `learns`: fields of its training that are asked for of all models."""
 
     declared: Declared
     outline: VersionOutline
     shape: Shape
+    learns: Mapping[str, Json]
     declarations: Declarations
 
     @property
@@ -123,7 +125,7 @@ class _Recalled:
         return Model(
             address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
             dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
-            train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"),
+            train=Deferred(part, "train", self.learns), train_key_fields=Deferred(part, "train_key_fields"),
             decides=Deferred(part, "decides"), search=Deferred(part, "search"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
             positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
         )  # fmt: skip
@@ -156,7 +158,7 @@ class _Recalled:
         return Node(
             address=address_of("model", self.declared.name, self.declared.version), digest=outline.digest,
             declaration=outline.declaration, span=self.declared.span, needs=self.shape.needs, steps=tuple(self._steps()),
-            recipe=Deferred(part, "recipe"), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
+            recipe=Deferred(part, "recipe", self.learns), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
         )  # fmt: skip
 
     def _steps(self) -> Iterator[Step]:
