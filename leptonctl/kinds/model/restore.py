@@ -1,6 +1,6 @@
-"""Documents, versions, models and nodes from outlines. They equal those that the files give; what is large is computed on request. Pure."""
+"""Documents, versions, models and nodes from outlines. They equal those of the files; what is large is computed on request. Pure."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -9,10 +9,11 @@ from leptonctl.core.address import version_of as address_of
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json, Node, Span, Step
+from leptonctl.kinds.dataset.outline import taken_from
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model import steps
-from leptonctl.kinds.model.outline import KIND, FileOutline, Shape, VersionOutline, taken_from
+from leptonctl.kinds.model.outline import FileOutline, Outlines, Shape, VersionOutline
 from leptonctl.kinds.model.version import Model, version_of
 from leptonctl.language.load import documents_of
 from leptonctl.language.resolve import Declared, versions
@@ -41,7 +42,7 @@ def restore_documents(file: str, text: str, outline: FileOutline, kinds: Collect
     part = _File(file=file, text=text, kinds=kinds).part
     return tuple(
         Document(
-            kind=KIND, name=one.name, file=file, outline=one.versions,
+            kind=one.kind, name=one.name, file=file, outline=one.versions,
             value=Deferred(part, (i, "value")), keys=Deferred(part, (i, "keys")), values=Deferred(part, (i, "values")),
         )
         for i, one in enumerate(outline.documents)
@@ -72,9 +73,9 @@ class _Versions:
         return getattr(self.merged[number], name)
 
 
-def restore_versions(document: Document, shapes: Sequence[Shape]) -> tuple[Declared, ...]:
+def restore_versions(document: Document, outlines: Outlines) -> tuple[Declared, ...]:
     """The versions of a restored document."""
-    part = _Versions(document=document).part
+    part, shapes = _Versions(document=document).part, outlines.shapes_of(document.kind)
     return tuple(
         Declared(
             name=document.name, version=one.version, document=document, outline=(one, shapes[one.shape]),
@@ -93,7 +94,8 @@ def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
         dataset = known.get(shape.dataset)
         if dataset is None or taken_from(dataset) != shape.data:
             return False
-        return not shape.alone or len(cast("Mapping[str, Any]", dataset.declared.document.value["versions"])) == 1
+        document = dataset.declared.document
+        return not shape.alone or len(document.outline or cast("Mapping[str, Any]", document.value["versions"])) == 1
 
     def model(declared: Declared) -> Model | None:
         if declared.outline is None:
