@@ -14,13 +14,13 @@ from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, F
 from leptonctl.release import __version__
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code."""
+def main(arguments: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
+    """Run one command line and return its exit code. `terminal`: a new one, which afterwards holds what the command has read."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    terminal = Terminal()
+    terminal = terminal or Terminal()
     try:
         return _run(words, terminal)
     except Failure as failure:

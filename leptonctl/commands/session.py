@@ -16,7 +16,7 @@ from leptonctl.core.state import Author, Recipe, State
 from leptonctl.core.values import Document, Ops
 from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
-from leptonctl.kinds.model.outline import KIND as OUTLINED
+from leptonctl.kinds.model.outline import KINDS as OUTLINED
 from leptonctl.kinds.model.outline import Outlines, outlines_of, variables_digest
 from leptonctl.kinds.model.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.project import Settings, settings
@@ -117,12 +117,12 @@ class Session:
 
     @cached_property
     def _outlines(self) -> Outlines:
-        """What the cache knows of the files. Nothing where a package of other people's decides what a model is."""
+        """What the cache knows of the files. Nothing where a package of other people's decides what a model or a dataset is."""
         return read_outlines(self.cache / "outlines") if self._has_outlines else Outlines()
 
     @cached_property
     def _has_outlines(self) -> bool:
-        return self.kinds.get(OUTLINED) is KINDS[OUTLINED] and not self.catalog.extended
+        return all(self.kinds.get(name) is KINDS[name] for name in OUTLINED) and not self.catalog.extended
 
     @cached_property
     def _restored(self) -> dict[str, tuple[Document, ...]]:
@@ -204,7 +204,7 @@ class Session:
         documents, problems = self.checked
         refuse(problems)
         project = resolve(documents)
-        project.merged.update({(d.kind, d.name): restore_versions(d, self._outlines.shapes) for d in documents if d.outline is not None})
+        project.merged.update({(d.kind, d.name): restore_versions(d, self._outlines) for d in documents if d.outline is not None})
         return project
 
     @cached_property

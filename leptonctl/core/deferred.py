@@ -1,23 +1,27 @@
 """A mapping whose content is computed when it is first looked at: most plans look at few of the things that are declared. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Deferred(Mapping[K, V]):
     """The mapping that `load(part)` returns; it is called once. Equal to any mapping with the same items.
 
-    `part` tells several mappings with one `load` apart: a function for each would take four times the memory.
+    `part` tells several mappings with one `load` apart: a function for each would take four times the memory. `known`: items of it
+    that are known without `load`.
     """
 
-    __slots__ = ("_content", "_load")
+    __slots__ = ("_content", "_known", "_load")
 
-    def __init__(self, load: Callable[[Any], Mapping[K, V]], part: object = None) -> None:
+    def __init__(self, load: Callable[[Any], Mapping[K, V]], part: object = None, known: Mapping[K, V] = NOTHING) -> None:
         self._load: Callable[[Any], Mapping[K, V]] | None = load
         self._content: Any = part
+        self._known: Mapping[K, V] = known
 
     def _loaded(self) -> Mapping[K, V]:
         if self._load is not None:
@@ -27,7 +31,7 @@ class Deferred(Mapping[K, V]):
         return content
 
     def __getitem__(self, key: K) -> V:
-        return self._loaded()[key]
+        return self._known[key] if key in self._known else self._loaded()[key]
 
     def __iter__(self) -> Iterator[K]:
         return iter(self._loaded())
@@ -36,7 +40,7 @@ class Deferred(Mapping[K, V]):
         return len(self._loaded())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._loaded()
+        return key in self._known or key in self._loaded()
 
     def __reduce__(self) -> tuple[type[dict[K, V]], tuple[dict[K, V]]]:
         return dict, (dict(self),)

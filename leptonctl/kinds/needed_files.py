@@ -5,20 +5,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.dataset.version import Dataset, unreadable
 from leptonctl.kinds.model.command import COMMAND, needed_program, not_allowed
 from leptonctl.kinds.model.imported import needed_import
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.resolve import Project
-
-
-def unreadable(dataset: Dataset) -> Iterator[tuple[tuple[str | int, ...], str, str, str | None]]:
-    """The pinned files of a version without their pinned bytes: path of the block, file, pin, digest of the file (None: it is gone)."""
-    for at, content in dataset.contents.items():
-        block = dataset.declared.fields.get(str(at[0])) if at else dataset.declared.fields
-        pin = block.get("digest") if isinstance(block, Mapping) else None
-        if isinstance(pin, str) and content.digest != pin:
-            yield at, content.path, pin, content.digest
 
 
 def prepared(changes: Sequence[Change]) -> frozenset[str]:

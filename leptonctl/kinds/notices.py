@@ -79,18 +79,20 @@ def only_warning(rules: Iterable[Json]) -> frozenset[str]:
     return frozenset(str(rule["rule"]) for rule in rules if isinstance(rule, Mapping) and rule.get("severity") == "warn")
 
 
-def read_features(nodes: Iterable[Node]) -> dict[str, frozenset[str]]:
+def read_features(nodes: Iterable[Node], addresses: Collection[str] | None = None) -> dict[str, frozenset[str]]:
     """The columns that the declared models learn from, by the address of the data and of the version; absent where that may be all.
 
-    A target is there too: what is noticed of it matters to every model.
+    A target is there too: what is noticed of it matters to every model. `addresses`: those that are asked for; None: all.
     """
     named: dict[str, set[str]] = {}
     whole: set[str] = set()
     for node in nodes:
-        if "features" not in node.recipe:
+        places = [place for place in (node.address, *node.needs) if addresses is None or place in addresses]
+        # whoever asks for a recipe may have it read from its file
+        if not places or "features" not in node.recipe:
             continue
         features = node.recipe["features"]
-        for place in (node.address, *node.needs):
+        for place in places:
             if isinstance(features, list):
                 named.setdefault(place, {str(node.recipe.get("target"))}).update(map(str, features))
             else:

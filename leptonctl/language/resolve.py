@@ -75,13 +75,14 @@ class _Origins(Frozen):
 
 
 class Project(Frozen):
-    """The project file's settings, and the documents of each kind by name. `merged` caches the merged versions."""
+    """The project file's settings, and the documents of each kind by name. `merged` and `named` cache the merged versions."""
 
     name: str
     settings: Mapping[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
     merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict)
+    named: dict[tuple[str, str], dict[str, Declared]] = field(default_factory=dict)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -98,6 +99,13 @@ class Project(Frozen):
         if key not in self.merged:
             self.merged[key] = versions(document)
         return self.merged[key]
+
+    def by_version(self, document: Document) -> Mapping[str, Declared]:
+        """The versions of a document by their keys."""
+        key = document.kind, document.name
+        if key not in self.named:
+            self.named[key] = {declared.version: declared for declared in self.versions(document)}
+        return self.named[key]
 
 
 def resolve(documents: Iterable[Document]) -> Project:

@@ -118,6 +118,24 @@ def test_a_reader_that_closes_the_pipe_is_not_an_error() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    ("before", "ends"),
+    [
+        ("", "at exit"),
+        ("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()", "after\nat exit"),
+        ("sys.setprofile(lambda *_: None)", "after\nat exit"),
+    ],
+)
+def test_a_short_command_ends_its_process_once_all_is_written(before: str, ends: str) -> None:
+    code = (
+        f"import atexit, sys; atexit.register(print, 'at exit'); {before}\nsys.argv[1:] = ['nonsense']; from leptonctl.__main__ import main; "
+        "code = main(); sys.setprofile(None); print('after'); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (1, ends)
+    assert "error[unknown-command]" in done.stderr
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from leptonctl.cli.main import main; main(['--help']); "

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core.observed import SourceFacts, SourceKey
+from leptonctl.project.catalog import load_catalog
 from leptonctl.project.digests import Digests, digest_of, inside
+from leptonctl.project.observe import source_facts
 from leptonctl.project.secrets import read_secret
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
@@ -34,6 +37,11 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(60):
         (folder / f"many{i}.csv").write_text(f"a\n{i}\n")
     (folder / "big.bin").write_bytes(bytes(range(256)) * 10_000)
+    (folder / "home" / "deep").mkdir(parents=True)
+    for name in ("a.csv", "deep/b.csv", "deep/no ending", "c.d.CSV"):
+        (folder / "home" / name).write_text("x,y\n1,2\n")
+    for name, target in (("to_a.csv", "a.csv"), ("out.csv", "../a.csv"), ("outside", ".."), ("inner", "deep"), ("circle", "circle")):
+        (folder / "home" / name).symlink_to(target)
     time.sleep(GRAIN)
     return folder
 
@@ -206,6 +214,43 @@ def test_paths_stay_inside_the_project(tmp_path: Path) -> None:
         with pytest.raises(ProviderError) as caught:
             inside(project, bad, [])
         assert caught.value.id == "missing-file"
+
+
+PATHS = (
+    "a.csv", "deep/b.csv", "deep/no ending", "c.d.CSV", "to_a.csv", "out.csv", "outside/a.csv", "inner/b.csv", "circle/a.csv", "circle",
+    "./a.csv", "deep/../a.csv", "deep//b.csv", "/a.csv", "//a.csv", "../a.csv", "deep", "deep/", "deep/.", "", "nowhere.csv", "a.csv/b.csv",
+    "deep/*.csv", "a.csv\0", "x" * 300 + ".csv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("roots", [(), ("..",), ("circle",)])
+def test_facts_do_not_depend_on_the_cache(settled: Path, tmp_path: Path, roots: tuple[str, ...]) -> None:
+    catalog, keys = load_catalog(tmp_path / "providers.json"), [SourceKey(path=path) for path in PATHS]
+    (tmp_path / "other").mkdir()
+
+    def facts(name: str) -> tuple[dict[SourceKey, SourceFacts], int]:
+        digests = Digests(tmp_path / name / "cache.json")
+        return source_facts(keys, settled / "home", roots, catalog, digests), digests.read + digests.headers
+
+    (fresh, read), (again, reread), (other, _) = facts("one"), facts("one"), facts("other")
+    assert fresh == again == other
+    assert (read > 0, reread) == (roots != ("circle",), 0)
+    inside = {
+        "a.csv",
+        "deep/b.csv",
+        "c.d.CSV",
+        "to_a.csv",
+        "inner/b.csv",
+        "./a.csv",
+        "deep//b.csv",
+        "deep",
+        "deep/",
+        "deep/.",
+        "deep/*.csv",
+    }
+    more = {"out.csv", "outside/a.csv", "deep/../a.csv", "../a.csv"}
+    usable = {(): inside, ("..",): inside | more, ("circle",): set()}
+    assert {key.path for key in keys if again[key].columns == ("x", "y")} == usable[roots]
 
 
 def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,11 +72,12 @@ def _checked(session: Session, settled: Settled, state: State | None, moving: Co
     current = state.current if state else {}
     for dataset in datasets(session.declarations).values():
         node = settled.by_address.get(dataset.address)
-        if node is None or not node.notes:
+        if node is None:
             continue
         pointer, key = current.get(dataset.address), settled.keys.of(dataset.address, "prepare")
         is_new = pointer is None or pointer.declaration != node.declaration
-        if key is not None and (is_new or (dataset.address in moving and any(map(_only_warns, dataset.rules)))):
+        # notes come last: they may have to be read from the file
+        if key is not None and (is_new or dataset.address in moving) and node.notes and (is_new or any(map(_only_warns, dataset.rules))):
             yield key, dataset
 
 

@@ -19,7 +19,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     nodes = tuple(moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
-    features = read_features(settled.nodes)
+    features = read_features(settled.nodes, {node.address for node in nodes})
     for node in nodes:
         read = features.get(node.address)
         noticed = (

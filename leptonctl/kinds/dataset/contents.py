@@ -16,12 +16,21 @@ MOST_NAMED = 3
 
 
 class Entry(Frozen):
-    """One path that a version names, where it stands, and the version whose options read it. pin: of another version, appended."""
+    """One path that a version names, and the version whose options read it. pin: of another version, appended.
+
+    It stands at `at` in `declared`.
+    """
 
     path: str
-    span: Span
     reader: Declared
+    declared: Declared
+    at: Path
     pin: str | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where it stands in the YAML, looked up only for a problem."""
+        return self.declared.at(*self.at)
 
 
 class Part(Frozen):
@@ -98,30 +107,32 @@ def _block(declared: Declared, at: Path) -> Mapping[str, Json]:
 def _own(declared: Declared, at: Path) -> Iterator[Entry]:
     source = _block(declared, at).get("source")
     if isinstance(source, str):
-        yield Entry(path=source, span=declared.at(*at, "source"), reader=declared)
+        yield Entry(path=source, reader=declared, declared=declared, at=(*at, "source"))
     for place, path in enumerate(source if isinstance(source, list) else ()):
-        yield Entry(path=str(path), span=declared.at(*at, "source", place), reader=declared)
+        yield Entry(path=str(path), reader=declared, declared=declared, at=(*at, "source", place))
 
 
 def _appended(declared: Declared, versions: Mapping[str, Declared], problems: list[Diagnostic], passed: tuple[str, ...]) -> Iterator[Entry]:
     for place, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("append") or [])):
-        span = declared.at("append", place)
         if "file" in item:
-            yield Entry(path=str(item["file"]), span=declared.at("append", place, "file"), reader=declared)
+            yield Entry(path=str(item["file"]), reader=declared, declared=declared, at=("append", place, "file"))
             continue
         name = str(item.get("version"))
         other = versions.get(name)
         if other is None:
+            span = declared.at("append", place)
             detail, hint = "this dataset has no version of this name", did_you_mean(name, versions)
             problems.append(error("unknown-dataset-version", "A version appends one that is not declared", detail, span=span, hint=hint))
         elif name in passed:
+            span = declared.at("append", place)
             detail, hint = f"{name} appends itself" + (f", by way of {declared.version}" if passed[1:] else ""), "remove it from `append`"
             problems.append(error("append-circle", "A version appends itself", detail, span=span, hint=hint))
         else:
             pin = other.fields.get("digest") if "append" not in other.fields else None
             own = [*_own(other, ())]
             pin = pin if isinstance(pin, str) and len(own) == 1 else None
-            yield from (Entry(path=entry.path, span=span, reader=other, pin=pin) for entry in own)
+            here: Path = ("append", place)
+            yield from (Entry(path=entry.path, reader=other, declared=declared, at=here, pin=pin) for entry in own)
             yield from _appended(other, versions, problems, (*passed, name))
 
 

@@ -6,10 +6,9 @@ from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.observed import SourceKey
 from leptonctl.core.values import Node
-from leptonctl.kinds.dataset.contents import entries
-from leptonctl.kinds.dataset.reading import source_key
+from leptonctl.kinds.dataset.outline import keys_of, recall, recalled_node
 from leptonctl.kinds.dataset.schema import DATASET
-from leptonctl.kinds.dataset.version import BLOCKS, Dataset, datasets, node, version_of
+from leptonctl.kinds.dataset.version import Dataset, datasets, node, version_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Project
@@ -18,19 +17,22 @@ from leptonctl.language.resolve import Project
 def files(project: Project) -> Iterator[SourceKey]:
     """Every file that a version names, to be observed before planning."""
     for document in project.of("Dataset").values():
-        versions = {declared.version: declared for declared in project.versions(document)}
+        versions = project.by_version(document)
         for declared in versions.values():
-            for at in BLOCKS:
-                yield from (source_key(entry.reader, entry.path) for entry in entries(declared, at, versions))
+            yield from keys_of(declared, versions)
 
 
 def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     """All dataset versions by `name@version`, and what is wrong with them."""
     versions: dict[str, Dataset] = {}
     problems: dict[Diagnostic, None] = {}
+    known = recall(declarations)
     for document in declarations.project.of("Dataset").values():
-        sisters = {declared.version: declared for declared in declarations.project.versions(document)}
+        sisters = declarations.project.by_version(document)
         for declared in sisters.values():
+            if (recalled := known(declared)) is not None:
+                versions[address.short(recalled.address)] = recalled
+                continue
             dataset, errors = version_of(declared, sisters, declarations.catalog, declarations.facts)
             problems.update(dict.fromkeys(errors))
             if dataset is not None:
@@ -47,7 +49,8 @@ def built(declarations: Declarations) -> Iterator[Node]:
     for dataset in datasets(declarations).values():
         # a version that no model reads is split like its sister versions, so that it does not move when a model starts or stops using it
         used = next((tasks[group] for group in _groups(dataset) if group in tasks), set())
-        yield node(dataset, stratify="classification" in used)
+        stratify = "classification" in used
+        yield recalled_node(dataset, stratify=stratify) or node(dataset, stratify=stratify)
 
 
 def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """From Dataset documents to nodes: one per version, with its `prepare` step. Pure, given the catalog and the observed files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from leptonctl.core import address
@@ -45,16 +45,18 @@ class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, the columns if the file's header could be read, and the content of its blocks.
 
     `inputs` is the payload of the step without `split.stratify`, which depends on the model's task when it is not written: there
-    can be a step for either value, and `steps` caches them.
+    can be a step for either value, and `steps` caches them. `recalled`: an earlier command has found it to be sound, of the same
+    text and files; its large parts are read when they are looked at.
     """
 
     address: str
     declared: Declared
-    inputs: dict[str, Json]
+    inputs: Mapping[str, Json]
     columns: tuple[str, ...] | None
     pinned: bool
     contents: Mapping[Path, Content]
     steps: dict[bool, Step] = field(default_factory=dict)
+    recalled: bool = False
 
     @property
     def target(self) -> str:
@@ -93,7 +95,7 @@ class Dataset(Frozen):
         return self.steps[stratify]
 
 
-def _prepare(place: str, inputs: dict[str, Json], *, stratify: bool) -> Step:
+def _prepare(place: str, inputs: Mapping[str, Json], *, stratify: bool) -> Step:
     split = dict(cast("dict[str, Json]", inputs["split"]))
     if split["method"] == "random" and split["stratify"] is None:
         split["stratify"] = stratify
@@ -151,10 +153,7 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     """The dataset version as a node. Its digest is its prepare key."""
     step = dataset.prepare(stratify=stratify)
     assert step.key is not None
-    declared = dataset.declared
-    # rows that are in place are checked again when these change
-    notes: dict[str, Json] = {"checks": dataset.row_checks} if dataset.row_checks else {}
-    notes |= {"rules": dataset.rules} if dataset.rules else {}
+    declared, notes = dataset.declared, notes_of(dataset)
     return Node(
         address=dataset.address,
         digest=step.key,
@@ -165,6 +164,23 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
         steps=(step,),
         notes=notes,
     )
+
+
+def notes_of(dataset: Dataset) -> dict[str, Json]:
+    """The notes of a version's node: rows that are in place are checked again when these change."""
+    notes: dict[str, Json] = {"checks": dataset.row_checks} if dataset.row_checks else {}
+    return notes | ({"rules": dataset.rules} if dataset.rules else {})
+
+
+def unreadable(dataset: Dataset) -> Iterator[tuple[Path, str, str, str | None]]:
+    """The pinned files of a version without their pinned bytes: path of the block, file, pin, digest of the file (None: it is gone)."""
+    if dataset.recalled:
+        return  # what is kept of it has all its bytes
+    for at, content in dataset.contents.items():
+        block = dataset.declared.fields.get(str(at[0])) if at else dataset.declared.fields
+        pin = block.get("digest") if isinstance(block, Mapping) else None
+        if isinstance(pin, str) and content.digest != pin:
+            yield at, content.path, pin, content.digest
 
 
 def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:

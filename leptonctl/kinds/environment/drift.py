@@ -7,8 +7,7 @@ from leptonctl.core.change import Drift, DriftClass
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live
 from leptonctl.core.state import State
-from leptonctl.kinds.dataset.version import Dataset
-from leptonctl.kinds.needed_files import unreadable
+from leptonctl.kinds.dataset.version import Dataset, unreadable
 
 
 def drift(

@@ -1,24 +1,25 @@
-"""What a plan needs of the models of a file: small enough to be kept for ten thousand of them. Pure.
+"""What a plan needs of the models and datasets of a file: small enough to be kept for ten thousand of them. Pure.
 
 Only what decides whether something moves is in an outline; `restore` makes documents, models and nodes of it whose other parts are
 computed from the file, by the usual functions, when they are looked at.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode_message
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json, Node, Place, Step
-from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.dataset.outline import DataOutline, DataShape, is_plain, is_recalled, outline_of, taken_from
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.imported import reads_files
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.template import is_template
 
-KIND = "Model"
-"""The kind of which a project has thousands of documents; the others are read anew each time."""
+KIND, DATA = "Model", "Dataset"
+KINDS = (KIND, DATA)
+"""The kinds of which a project has thousands of versions; documents of the others are read anew each time."""
 
 
 class StepShape(Frozen, array_like=True):
@@ -42,7 +43,7 @@ class Shape(Frozen, array_like=True):
     """What many versions have in common: their data, the small fields of the model, and the steps.
 
     `dataset` is the short address of the data and `data` the digest of all that a model takes from there; `rows` is the digest of the
-    dataset's node. `alone`: the YAML names the dataset only, which has one version.
+    dataset's node. `alone`: the YAML names the dataset only, which has one version. `features`: as declared.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class Shape(Frozen, array_like=True):
     rows: str
     alone: bool
     task: str
+    features: Json
     opset: int
     metrics: tuple[str, ...]
     folds: int | None
@@ -72,15 +74,25 @@ class VersionOutline(Frozen, array_like=True, gc=False):
     specs: tuple[str, ...]
 
 
-class DocumentOutline(Frozen, array_like=True, gc=False):
-    """A document of the kind Model."""
+S = TypeVar("S", Shape, DataShape)
 
+
+class DocumentOutline(Frozen, array_like=True, gc=False):
+    """A document with its versions: `models` of a Model, `data` of a Dataset."""
+
+    kind: str
     name: str
-    versions: tuple[VersionOutline, ...]
+    models: tuple[VersionOutline, ...] = ()
+    data: tuple[DataOutline, ...] = ()
+
+    @property
+    def versions(self) -> tuple[VersionOutline, ...] | tuple[DataOutline, ...]:
+        """Its versions in the order written."""
+        return self.models if self.kind == KIND else self.data
 
 
 class FileOutline(Frozen, array_like=True, gc=False):
-    """A file that holds nothing but sound models. `text`: the digest of its content; `vars`: that of the variables, if it uses them."""
+    """A file of sound models and datasets only. `text`: the digest of its content; `vars`: that of the variables, if it uses them."""
 
     text: bytes
     vars: str
@@ -88,15 +100,15 @@ class FileOutline(Frozen, array_like=True, gc=False):
 
 
 class Outlines(Frozen, array_like=True):
-    """The outlines of a project's files, and the shapes that they name by number."""
+    """The outlines of a project's files, and the shapes of models and of data that they name by number."""
 
     shapes: tuple[Shape, ...] = ()
     files: Mapping[str, FileOutline] = {}
+    data: tuple[DataShape, ...] = ()
 
-
-def taken_from(dataset: Dataset) -> str:
-    """The digest of everything that a model takes from its dataset version."""
-    return digest([dataset.address, dataset.inputs, None if dataset.columns is None else [*dataset.columns]])
+    def shapes_of(self, kind: str) -> tuple[Shape, ...] | tuple[DataShape, ...]:
+        """The shapes of the versions of a kind."""
+        return self.shapes if kind == KIND else self.data
 
 
 def variables_digest(documents: Sequence[Document]) -> str:
@@ -111,27 +123,32 @@ def outlines_of(
     texts: Mapping[str, tuple[str, bytes]],
     known: Outlines,
 ) -> Outlines:
-    """The outlines of all files with sound models and nothing else.
+    """The outlines of all files with sound models and datasets and nothing else.
 
     `troubled`: files with a problem; `texts`: the content of each file and its digest; `known`: earlier outlines, which keep their shapes.
     """
     by_file: dict[str, list[Document]] = {}
     for document in documents:
         by_file.setdefault(document.file, []).append(document)
-    variables, shapes = variables_digest(documents), _Shapes(known.shapes)
+    variables, shapes, data = variables_digest(documents), _Shapes(known.shapes), _Shapes(known.data)
     files: dict[str, FileOutline] = {}
     for file, of_file in by_file.items():
-        if file in troubled or any(
-            document.kind != KIND or reads_files(document) or _goes_on(document, declarations) for document in of_file
-        ):
+        if file in troubled or not all(_fits(document, declarations) for document in of_file):
             continue
         if all(document.outline is not None and _is_recalled(document, declarations) for document in of_file):
             files[file] = known.files[file]
             continue
         text, of_text = texts[file]
-        listed = tuple(_document(document, declarations, shapes) for document in of_file)
+        listed = tuple(_document(document, declarations, shapes, data) for document in of_file)
         files[file] = FileOutline(text=of_text, vars=variables if is_template(text) else "", documents=listed)
-    return _compact(Outlines(shapes=tuple(shapes.listed), files=files))
+    return _compact(Outlines(shapes=tuple(shapes.listed), files=files, data=tuple(data.listed)))
+
+
+def _fits(document: Document, declarations: Declarations) -> bool:
+    """Whether an outline says all that decides about a document."""
+    if document.kind == DATA:
+        return is_plain(document, declarations)
+    return document.kind == KIND and not reads_files(document) and not _goes_on(document, declarations)
 
 
 def _goes_on(document: Document, declarations: Declarations) -> bool:
@@ -144,6 +161,8 @@ def _goes_on(document: Document, declarations: Declarations) -> bool:
 
 def _is_recalled(document: Document, declarations: Declarations) -> bool:
     """Whether every version of a restored document is as its outline has it."""
+    if document.kind == DATA:
+        return is_recalled(document, declarations)
     models, built = declarations.of(KIND), declarations.built
     for one in document.outline or ():
         model = models[f"{document.name}@{one.version}"]
@@ -152,15 +171,15 @@ def _is_recalled(document: Document, declarations: Declarations) -> bool:
     return True
 
 
-class _Shapes:
+class _Shapes(Generic[S]):
     """Numbers for shapes, equal ones for equal shapes."""
 
-    def __init__(self, known: Sequence[Shape]) -> None:
+    def __init__(self, known: Sequence[S]) -> None:
         self.listed = [*known]
         # by their bytes: 1 equals true
         self.numbers = {encode_message(shape): number for number, shape in enumerate(known)}
 
-    def number(self, shape: Shape) -> int:
+    def number(self, shape: S) -> int:
         number = self.numbers.setdefault(encode_message(shape), len(self.listed))
         if number == len(self.listed):
             self.listed.append(shape)
@@ -169,31 +188,45 @@ class _Shapes:
 
 def _compact(outlines: Outlines) -> Outlines:
     """The outlines without shapes that nothing has any more, once these are the larger part."""
-    used = sorted({one.shape for file in outlines.files.values() for document in file.documents for one in document.versions})
-    if 2 * len(used) >= len(outlines.shapes):
+    documents = [document for file in outlines.files.values() for document in file.documents]
+    models = sorted({one.shape for document in documents for one in document.models})
+    data = sorted({one.shape for document in documents for one in document.data})
+    if 2 * len(models) >= len(outlines.shapes) and 2 * len(data) >= len(outlines.data):
         return outlines
-    numbers = {number: place for place, number in enumerate(used)}
+    of_models, of_data = ({number: place for place, number in enumerate(used)} for used in (models, data))
 
     def renumbered(document: DocumentOutline) -> DocumentOutline:
-        return replace(document, versions=tuple(replace(one, shape=numbers[one.shape]) for one in document.versions))
+        return replace(
+            document,
+            models=tuple(replace(one, shape=of_models[one.shape]) for one in document.models),
+            data=tuple(replace(one, shape=of_data[one.shape]) for one in document.data),
+        )
 
-    files = {name: replace(file, documents=tuple(map(renumbered, file.documents))) for name, file in outlines.files.items()}
-    return Outlines(shapes=tuple(outlines.shapes[number] for number in used), files=files)
+    return Outlines(
+        shapes=tuple(outlines.shapes[number] for number in models),
+        files={name: replace(file, documents=tuple(map(renumbered, file.documents))) for name, file in outlines.files.items()},
+        data=tuple(outlines.data[number] for number in data),
+    )
 
 
-def _document(document: Document, declarations: Declarations, shapes: _Shapes) -> DocumentOutline:
-    models = [declarations.of(KIND)[f"{one.name}@{one.version}"] for one in declarations.project.versions(document)]
-    return DocumentOutline(name=document.name, versions=tuple(_version(model, declarations, shapes) for model in models))
+def _document(document: Document, declarations: Declarations, shapes: _Shapes[Shape], data: _Shapes[DataShape]) -> DocumentOutline:
+    values = [declarations.of(document.kind)[f"{one.name}@{one.version}"] for one in declarations.project.versions(document)]
+    return DocumentOutline(
+        kind=document.kind,
+        name=document.name,
+        models=tuple(_version(one, declarations, shapes) for one in values) if document.kind == KIND else (),
+        data=tuple(outline_of(one, declarations, data.number) for one in values) if document.kind == DATA else (),
+    )
 
 
-def _version(model: Model, declarations: Declarations, shapes: _Shapes) -> VersionOutline:
+def _version(model: Model, declarations: Declarations, shapes: _Shapes[Shape]) -> VersionOutline:
     node, span = declarations.built[model.address], model.declared.span
     shape = Shape(
         dataset=f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         data=taken_from(model.dataset),
         rows=declarations.built[model.dataset.address].digest,
         alone="@" not in str(model.declared.fields["dataset"]),
-        task=model.task, opset=model.opset, metrics=model.metrics, folds=model.folds,
+        task=model.task, features=model.train["features"], opset=model.opset, metrics=model.metrics, folds=model.folds,
         positive=model.positive, average=model.average, origin=model.origin,
         needs=node.needs,
         steps=tuple(_step(step, node) for step in node.steps),

@@ -1,6 +1,6 @@
-"""Documents, versions, models and nodes from outlines. They equal those that the files give; what is large is computed on request. Pure."""
+"""Documents, versions, models and nodes from outlines. They equal those of the files; what is large is computed on request. Pure."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -8,11 +8,12 @@ from typing import Any, cast
 from leptonctl.core.address import version_of as address_of
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
-from leptonctl.core.values import Document, Node, Span, Step
+from leptonctl.core.values import Document, Json, Node, Span, Step
+from leptonctl.kinds.dataset.outline import taken_from
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model import steps
-from leptonctl.kinds.model.outline import KIND, FileOutline, Shape, VersionOutline, taken_from
+from leptonctl.kinds.model.outline import FileOutline, Outlines, Shape, VersionOutline
 from leptonctl.kinds.model.version import Model, version_of
 from leptonctl.language.load import documents_of
 from leptonctl.language.resolve import Declared, versions
@@ -41,7 +42,7 @@ def restore_documents(file: str, text: str, outline: FileOutline, kinds: Collect
     part = _File(file=file, text=text, kinds=kinds).part
     return tuple(
         Document(
-            kind=KIND, name=one.name, file=file, outline=one.versions,
+            kind=one.kind, name=one.name, file=file, outline=one.versions,
             value=Deferred(part, (i, "value")), keys=Deferred(part, (i, "keys")), values=Deferred(part, (i, "values")),
         )
         for i, one in enumerate(outline.documents)
@@ -72,9 +73,9 @@ class _Versions:
         return getattr(self.merged[number], name)
 
 
-def restore_versions(document: Document, shapes: Sequence[Shape]) -> tuple[Declared, ...]:
+def restore_versions(document: Document, outlines: Outlines) -> tuple[Declared, ...]:
     """The versions of a restored document."""
-    part = _Versions(document=document).part
+    part, shapes = _Versions(document=document).part, outlines.shapes_of(document.kind)
     return tuple(
         Declared(
             name=document.name, version=one.version, document=document, outline=(one, shapes[one.shape]),
@@ -87,34 +88,37 @@ def restore_versions(document: Document, shapes: Sequence[Shape]) -> tuple[Decla
 
 def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
     """The model of a version as its outline has it. None when it has none, or when its dataset is not as it was."""
-    known, holds = datasets(declarations), dict[int, bool]()
+    known, learned = datasets(declarations), dict[int, Mapping[str, Json] | None]()
 
     def is_as_it_was(shape: Shape) -> bool:
         dataset = known.get(shape.dataset)
         if dataset is None or taken_from(dataset) != shape.data:
             return False
-        return not shape.alone or len(cast("Mapping[str, Any]", dataset.declared.document.value["versions"])) == 1
+        document = dataset.declared.document
+        return not shape.alone or len(document.outline or cast("Mapping[str, Any]", document.value["versions"])) == 1
 
     def model(declared: Declared) -> Model | None:
         if declared.outline is None:
             return None
         outline, shape = declared.outline
-        if outline.shape not in holds:
-            holds[outline.shape] = is_as_it_was(shape)
-        if not holds[outline.shape]:
+        if outline.shape not in learned:
+            as_it_was = is_as_it_was(shape)
+            learned[outline.shape] = {"features": shape.features, "target": known[shape.dataset].target} if as_it_was else None
+        if (learns := learned[outline.shape]) is None:
             return None
-        return _Recalled(declared=declared, outline=outline, shape=shape, declarations=declarations).model
+        return _Recalled(declared=declared, outline=outline, shape=shape, learns=learns, declarations=declarations).model
 
     return model
 
 
 @dataclass(kw_only=True, eq=False)
 class _Recalled:
-    """A model and its node, restored."""
+    """A model and its node, restored. `learns`: fields of its training that are asked for of all models."""
 
     declared: Declared
     outline: VersionOutline
     shape: Shape
+    learns: Mapping[str, Json]
     declarations: Declarations
 
     @property
@@ -123,7 +127,7 @@ class _Recalled:
         return Model(
             address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
             dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
-            train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"),
+            train=Deferred(part, "train", self.learns), train_key_fields=Deferred(part, "train_key_fields"),
             decides=Deferred(part, "decides"), search=Deferred(part, "search"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
             positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
         )  # fmt: skip
@@ -156,7 +160,7 @@ class _Recalled:
         return Node(
             address=address_of("model", self.declared.name, self.declared.version), digest=outline.digest,
             declaration=outline.declaration, span=self.declared.span, needs=self.shape.needs, steps=tuple(self._steps()),
-            recipe=Deferred(part, "recipe"), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
+            recipe=Deferred(part, "recipe", self.learns), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
         )  # fmt: skip
 
     def _steps(self) -> Iterator[Step]:
