@@ -6,18 +6,17 @@ order of appearance and one fixed date.
 
 import io
 import re
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import isabstract
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.learning.fit import Fitted, FittedStep, providers_of, with_defaults
 from leptonctl.learning.frame import Inputs, Slice
 from leptonctl.learning.inputs import TrainInputs
+from leptonctl.learning.skops_io import skops_io
 from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer
 
 MODEL, STEPS = "model.skops", "steps.skops"
@@ -146,7 +145,7 @@ def _read_layout(text: str) -> Layout:
 
 
 def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
-    skops = _skops()
+    skops = skops_io()
     package = type(trainer.build(with_defaults(trainer.params, {}), 0)).__module__.partition(".")[0]
     unknown = skops.get_untrusted_types(data=data)
     foreign = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
@@ -160,21 +159,6 @@ def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
         )
     content: Mapping[str, Any] = skops.loads(data, trusted=unknown)
     return content
-
-
-def _skops() -> ModuleType:
-    """skops.io without its list of all estimators, for which it imports all of scikit-learn, longer than a small fit takes."""
-    if (loaded := sys.modules.get("skops.io")) is not None:
-        return loaded
-    import sklearn.utils
-
-    all_estimators = sklearn.utils.all_estimators
-    sklearn.utils.all_estimators = list
-    try:
-        import skops.io
-    finally:
-        sklearn.utils.all_estimators = all_estimators
-    return cast("ModuleType", skops.io)
 
 
 def _is_estimator(name: str) -> bool:
@@ -202,7 +186,7 @@ def _unreadable(part: str, reason: str) -> ProviderError:
 
 def _deterministic_archive(content: Mapping[str, Any]) -> bytes:
     """The archive that skops writes, with addresses, random names and times replaced."""
-    source = zipfile.ZipFile(io.BytesIO(_skops().dumps(content)))
+    source = zipfile.ZipFile(io.BytesIO(skops_io().dumps(content)))
     schema = source.read("schema.json").decode()
     ids: dict[str, str] = {}
     schema = _ID.sub(lambda m: m["before"] + ids.setdefault(m["scalar"] or m["id"], str(len(ids))), schema)
