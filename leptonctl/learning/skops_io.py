@@ -5,9 +5,11 @@ which it asks one loaded module after the other for an attribute.
 """
 
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
+from typing import Any
 
 
 def skops_io() -> ModuleType:
@@ -54,3 +56,28 @@ def module_of(sought: object, name: str) -> str | None:
         return module
     loaded = ((module, getattr(found, "__dict__", {})) for module, found in sys.modules.copy().items() if module != "__main__")
     return next((module for module, content in loaded if content.get(name) is sought), None)
+
+
+def state_of(content: object) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What `dumps` would write: the schema, and the other files by name, without an archive between."""
+    skops_io()
+    utils, version = import_module("skops.io._utils"), import_module("skops").__version__
+    parts = Parts()
+    context = utils.SaveContext(zip_file=parts)
+    schema: dict[str, Any] = utils.get_state(content, context)
+    # the objects are held until here, so that none has the address of another
+    context.clear_memo()
+    return {**schema, "protocol": context.protocol, "_skops_version": version}, parts.files
+
+
+class Parts:
+    """The files of an archive, as far as skops writes one."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def writestr(self, name: str, data: bytes | memoryview | str) -> None:
+        self.files[name] = data.encode() if isinstance(data, str) else bytes(data)
+
+    def namelist(self) -> Collection[str]:
+        return self.files.keys()
