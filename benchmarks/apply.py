@@ -1,13 +1,17 @@
 """What an apply costs beside a plain script that does the same: `python benchmarks/apply.py [COUNT …]`.
 
-    python benchmarks/apply.py [1 10 100] [--runs 3]
+    python benchmarks/apply.py [1 10 100] [--runs 3] [--dvc] [--peers FOLDER]
 
 COUNT versions of a logistic regression over 200 rows. The script reads, splits, fits, converts to ONNX, compares both models and
 computes the metrics, all in one process. Ours does so too, from an empty state, with everything recorded. Processes are run in turns,
 after one warm-up each; CPU seconds are the kernel's accounting of the finished command and its workers, printed is the median.
+
+`--dvc`: beside `dvc repro` too, whose stages run the same script, once for all versions and once for each version. DVC is installed from
+PyPI into an environment of its own (in --peers, kept when that is named); nothing that it has recorded is left when it starts.
 """
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -20,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cli
+import plan
 
 PLAIN = """
 import csv, sys
@@ -35,7 +40,7 @@ from sklearn.preprocessing import StandardScaler
 rows = list(csv.reader(open("data.csv")))[1:]
 x, y = np.array([row[:-1] for row in rows], dtype=np.float32), np.array([row[-1] for row in rows])
 train, test, train_y, test_y = train_test_split(x, y, test_size=0.25, random_state=0, stratify=y)
-for number in range(int(sys.argv[1])):
+for number in range(*map(int, sys.argv[1:])):
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01 * (number + 1))).fit(train, train_y)
     graph = to_onnx(model, train[:1], options={"zipmap": False}, target_opset=18).SerializeToString()
     label, chance = onnxruntime.InferenceSession(graph).run(None, {"X": test})
@@ -56,35 +61,66 @@ def cost(command: Sequence[str], folder: Path) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.perf_counter() - began
 
 
-def compare(folder: Path, count: int, runs: int) -> None:
-    """An apply of `count` versions beside the script."""
+def stages(count: int, *, each: bool) -> str:
+    """A pipeline of DVC with one stage for all versions, or with a stage for each."""
+    ranges = [(number, number + 1) for number in range(count)] if each else [(0, count)]
+
+    def stage(start: int, end: int) -> dict[str, object]:
+        outs = [f"model-{number}.onnx" for number in range(start, end)]
+        return {"cmd": f"{sys.executable} plain.py {start} {end}", "deps": ["data.csv", "plain.py"], "outs": outs}
+
+    return json.dumps({"stages": {f"m{start}": stage(start, end) for start, end in ranges}})
+
+
+def forget(folder: Path) -> None:
+    """Remove what a run has recorded, so that the next one does everything."""
+    for name in (".leptonctl", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in (folder / "dvc.lock", folder / "dvc.yaml", *folder.glob("model-*.onnx")):
+        path.unlink(missing_ok=True)
+
+
+def compare(folder: Path, count: int, runs: int, dvc: Path | None) -> None:
+    """An apply of `count` versions beside the script, and beside DVC when there is a command of that name."""
     cli.project(folder, count)
     (folder / "plain.py").write_text(PLAIN, encoding="utf-8")
-    ours: list[tuple[float, float]] = []
-    theirs: list[tuple[float, float]] = []
+    commands: dict[str, Sequence[str]] = {
+        "apply": (*cli.LEPTONCTL, "apply", "--yes"),
+        "script": (sys.executable, "plain.py", "0", str(count)),
+    }
+    if dvc is not None:
+        cost((str(dvc), "init", "--no-scm", "-q"), folder)
+        commands |= {"dvc repro, one stage": (str(dvc), "repro", "-q")}
+        commands |= {"dvc repro, a stage each": (str(dvc), "repro", "-q")} if count > 1 else {}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for turn in range(runs + 1):
-        shutil.rmtree(folder / ".leptonctl", ignore_errors=True)
-        pair = cost((*cli.LEPTONCTL, "apply", "--yes"), folder), cost((sys.executable, "plain.py", str(count)), folder)
-        if turn:
-            ours.append(pair[0])
-            theirs.append(pair[1])
-    (cpu, wall), (other, other_wall) = ([statistics.median(column) for column in zip(*found, strict=True)] for found in (ours, theirs))
-    ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs, strict=True))
-    print(
-        f"{count:6} versions: apply {cpu:.2f} CPU s, {wall:.2f} s; script {other:.2f} CPU s, {other_wall:.2f} s; CPU {ratio:.2f} x",
-        flush=True,
-    )
+        for name, command in commands.items():
+            forget(folder)
+            if name.startswith("dvc"):
+                (folder / "dvc.yaml").write_text(stages(count, each=name.endswith("each")), encoding="utf-8")
+            measured = cost(command, folder)
+            found[name] += [measured] if turn else []
+    print(f"{count} versions")
+    for name, pairs in found.items():
+        cpu, wall = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(ours[0] / theirs[0] for ours, theirs in zip(found["apply"], pairs, strict=True))
+        print(f"  {name:24} {cpu:7.2f} CPU s {wall:7.2f} s; apply takes {ratio:.2f} of it", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counts", nargs="*", type=int, default=[1, 10, 100])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--dvc", action="store_true")
+    parser.add_argument("--peers", type=Path)
     chosen = parser.parse_args()
     print(f"{os.cpu_count()} cores, one BLAS thread, medians of {chosen.runs} runs in turns")
-    for count in chosen.counts:
-        with tempfile.TemporaryDirectory() as name:
-            compare(Path(name), count, chosen.runs)
+    with tempfile.TemporaryDirectory() as name:
+        dvc = plan.install("dvc", chosen.peers or Path(name)) / "bin" / "dvc" if chosen.dvc else None
+        for count in chosen.counts:
+            folder = Path(name) / str(count)
+            folder.mkdir()
+            compare(folder, count, chosen.runs, dvc)
 
 
 if __name__ == "__main__":

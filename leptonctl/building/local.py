@@ -69,10 +69,13 @@ class Patience:
 
 
 class LocalExecutor:
-    """At most `parallelism` workers, each started when it pays and used for many tasks."""
+    """At most `parallelism` workers, each started when it pays and used for many tasks.
+
+    The first is started at once if the workplace says what will come. The time of its imports counts as part of its first task.
+    """
 
     def __init__(self, place: Workplace) -> None:
-        self._greeting = Greeting(project=os.fsencode(place.project.absolute()), store=place.store)
+        self._greeting = Greeting(project=os.fsencode(place.project.absolute()), store=place.store, ahead=tuple(place.ahead))
         self._parallelism = parallelism_of(place)
         self._log_folder = place.logs
         self._queue: deque[Task] = deque()
@@ -81,6 +84,8 @@ class LocalExecutor:
         self._wanted = 1
         self._patience = Patience()
         self._ready: list[Outcome] = []
+        if place.ahead:
+            self._start()
 
     def submit(self, task: Task) -> None:
         self._queue.append(task)
@@ -108,8 +113,8 @@ class LocalExecutor:
         """End all workers. Unfinished tasks are dropped silently; call `cancel` first to get their outcomes."""
         self._queue.clear()
         for slot in self._slots:
-            if slot.task:
-                slot.kill()
+            if slot.task or not slot.served:
+                slot.kill()  # one that has done nothing may still import
             else:
                 slot.finish(GRACE_S)
             slot.drop_empty_log()
@@ -164,13 +169,13 @@ class LocalExecutor:
 
     def _process(self, slot: Slot, message: Message) -> None:
         if isinstance(message, Begun):
-            slot.begun = True
+            slot.begun, slot.imports = True, slot.imports + message.imports
             return
         if isinstance(message, ProgressMessage):
             self._ready.append(_progressed(message))
             return
         if slot.served == 0:
-            self._patience.first_took(message.seconds)
+            self._patience.first_took(slot.imports + message.seconds)
         if slot.task is not None:
             self._patience.took(slot.task.op, message.seconds)
         slot.task, slot.served = None, slot.served + 1
@@ -243,4 +248,5 @@ EXECUTOR = ExecutorBackend(
             "default": PARALLELISM,
         },
     },
+    starts_ahead=True,
 )

@@ -9,10 +9,14 @@ from leptonctl.core.values import Json
 
 
 class Greeting(Record):
-    """The first line to a worker. `project`: the folder as bytes, since a name may not be valid UTF-8. `store`: as in the YAML."""
+    """The first line to a worker. `project`: the folder as bytes, since a name may not be valid UTF-8. `store`: as in the YAML.
+
+    `ahead`: modules to import before the first order comes.
+    """
 
     project: bytes
     store: str
+    ahead: tuple[str, ...] = ()
 
 
 class Order(Record):
@@ -27,7 +31,9 @@ class Order(Record):
 
 
 class Begun(Record, tag_field="type", tag="begun"):
-    """The worker has begun its order."""
+    """The worker has begun its order. `imports`: the seconds that its imports ahead took, with the first one."""
+
+    imports: float = 0.0
 
 
 class ProgressMessage(Record, tag_field="type", tag="progressed"):

@@ -23,11 +23,14 @@ MEMORY = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:100,muzzy_decay_ms:0"}
 
 
 class Slot:
-    """A living worker and its task, if any. `begun`: it has reported the start; `served`: how many tasks it has ended."""
+    """A living worker and its task, if any. `begun`: it has reported the start; `served`: how many tasks it has ended.
+
+    `imports`: the seconds of its imports before the first task.
+    """
 
     def __init__(self, greeting: Greeting, log: Path) -> None:
         self.task: Task | None = None
-        self.begun, self.served = False, 0
+        self.begun, self.served, self.imports = False, 0, 0.0
         self.events, self._control, self._life = -1, -1, -1
         self._partial = b""
         self._log = log

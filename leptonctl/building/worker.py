@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from leptonctl.building.checkpoint import FileCheckpoint
@@ -207,11 +208,22 @@ def main(control: int, events: int, life: int) -> None:
         project = Path(os.fsdecode(greeting.project))
         store = open_store(greeting.store, project, load_catalog().stores)
         provenance()  # fill its caches before a step is timed
+        imports = import_ahead(greeting.ahead)
         for line in lines:
             order = decode(line, Order)
             sys.stdout.write(f"--- {order.op} {order.id}\n")  # the log
-            out.send(Begun())
+            out.send(Begun(imports=imports))
+            imports = 0.0
             out.send(run_order(order, project, store, Reports(order.id, out)))
+
+
+def import_ahead(modules: Sequence[str]) -> float:
+    """Import modules of steps, and return how many seconds that took. One that cannot be imported is reported by its step."""
+    started = time.monotonic()
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    return time.monotonic() - started
 
 
 if __name__ == "__main__":

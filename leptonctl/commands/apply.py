@@ -7,7 +7,7 @@ from pathlib import Path
 from leptonctl.commands.applying.built_pointers import built_pointers, recipe_of
 from leptonctl.commands.applying.environments import Environments
 from leptonctl.commands.applying.recover import recover
-from leptonctl.commands.applying.run import Run
+from leptonctl.commands.applying.run import Run, executor_ahead
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.folder import own_folder
 from leptonctl.commands.planning.libraries import refuse_without_library
@@ -22,6 +22,7 @@ from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, 
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import State
+from leptonctl.spi.running import Executor
 from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.pointers import Note
@@ -63,8 +64,9 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
         if consented != plan.effect_id and not consent(plan):
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id
-        with suppress(PointerMoved):
-            return _apply_claimed(session, planned, reporter, request)
+        ensure_dot_folder(session.root)
+        with suppress(PointerMoved), executor_ahead(session, plan) as executor:
+            return _apply_claimed(session, planned, reporter, request, executor)
     raise fail(
         "contended",
         "Other applies keep moving the same addresses",
@@ -101,9 +103,8 @@ def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request
     return run.finish(planned.plan.serial)
 
 
-def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
+def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, request: Request, executor: Callable[[], Executor]) -> Outcome:
     """Everything between the claim and its release."""
-    ensure_dot_folder(session.root)
     places = [parse(a) for a in (*(c.address for c in planned.plan.moving), *(d.address for d in planned.plan.drift))]
     own_folder(session, planned.state, {place.name for place in places if place.kind == "environment"})
     session.pointers.begin()
@@ -116,7 +117,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
     addresses = [*expected, *healed]
     try:
         with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
-            run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner)
+            run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner, executor=executor)
             run.begin(effects=True)
             # the claim says that this apply is running, and the roots what it moves
             spare(session, planned)

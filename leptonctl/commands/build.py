@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from leptonctl.commands.applying.built_pointers import recipe_of
-from leptonctl.commands.applying.run import Run
+from leptonctl.commands.applying.run import Run, executor_ahead
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.libraries import refuse_without_library
 from leptonctl.commands.planning.line import plan_project
@@ -31,9 +31,17 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     if broken:
         raise Failure(broken)
     refuse_without_library(session, planned.plan)
-    run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))
-    run.begin(effects=False)
-    reference = new_id()
+    with executor_ahead(session, planned.plan) as executor:
+        run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session), executor=executor)
+        run.begin(effects=False)
+        _carry_out(run)
+    keep_recipes(run)
+    return run.finish(planned.plan.serial, list(_gates(run)))
+
+
+def _carry_out(run: Run) -> None:
+    """Do the steps, with a reference to what they need and make."""
+    session, planned, reference = run.session, run.planned, new_id()
     try:
         refer(session, planned, reference, "build")
         spare(session, planned)
@@ -45,8 +53,6 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
         run.codes.append(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
-    keep_recipes(run)
-    return run.finish(planned.plan.serial, list(_gates(run)))
 
 
 def _gates(run: Run) -> Iterator[dict[str, Json]]:

@@ -31,6 +31,7 @@ from leptonctl.learning.checks import (
 from leptonctl.learning.classified import classified
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
+from leptonctl.learning.plain_arrays import plain_arrays
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.learning.unsupervised import computed_in, native_answer
 from leptonctl.learning.weights import constrained, weights_of
@@ -212,7 +213,7 @@ def recording_losses(progress: Progress, losses: list[float]) -> Progress:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Suppress warnings and floating-point errors: rows at the limits of float32 are expected."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), plain_arrays():
         warnings.simplefilter("ignore")
         yield
 
@@ -282,7 +283,8 @@ def _final_matrix(trainer: Trainer, state: _FitState) -> Matrix:
 def run_fit(name: str, run: Callable[[], T]) -> T:
     """Run a fit. Raises ProviderError (training-failed) when scikit-learn refuses the parameters or the data."""
     try:
-        return run()
+        with plain_arrays():
+            return run()
     except (ValueError, TypeError, FloatingPointError, NotImplementedError) as problem:
         reason = " ".join(str(problem).split())
         raise ProviderError(

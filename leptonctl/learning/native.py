@@ -5,25 +5,25 @@ order of appearance and one fixed date.
 """
 
 import io
-import re
-import sys
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import isabstract
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
+
+import msgspec
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.learning.fit import Fitted, FittedStep, providers_of, with_defaults
 from leptonctl.learning.frame import Inputs, Slice
 from leptonctl.learning.inputs import TrainInputs
+from leptonctl.learning.skops_io import skops_io, state_of
 from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer
 
 MODEL, STEPS = "model.skops", "steps.skops"
 """The whole model; the model without the estimator, for a trainer that has its own format for it."""
-_ID = re.compile(r'(?P<before>(?:"content": (?P<scalar>"(?:[^"\\]|\\.)*"),\s+"is_json": true,\s+)?"__id__": )(?P<id>\d+)')
-"""Where skops names an object. Equal scalars are one object: whether they are one in memory depends on how the parameters came here."""
 NO_TESTS = frozenset({"tests", "externals", "conftest", "_testing"})
 TRUSTED = (
     "numpy.dtype",
@@ -90,8 +90,8 @@ def dump_native(fitted: Fitted) -> dict[str, bytes]:
         step.transformer.__dict__.pop("_stop_words_id", None)  # vectorisers store a memory address there
     content = {"layout": encode(_layout(fitted)).decode(), "steps": [step.transformer for step in fitted.steps]}
     if form is None:
-        return {MODEL: _deterministic_archive({**content, "estimator": fitted.estimator})}
-    return {STEPS: _deterministic_archive(content), form.file: form.dump(fitted.estimator)}
+        return {MODEL: archived({**content, "estimator": fitted.estimator})}
+    return {STEPS: archived(content), form.file: form.dump(fitted.estimator)}
 
 
 def load_native(files: Mapping[str, bytes], inputs: TrainInputs) -> Fitted:
@@ -146,7 +146,7 @@ def _read_layout(text: str) -> Layout:
 
 
 def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
-    skops = _skops()
+    skops = skops_io()
     package = type(trainer.build(with_defaults(trainer.params, {}), 0)).__module__.partition(".")[0]
     unknown = skops.get_untrusted_types(data=data)
     foreign = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
@@ -160,21 +160,6 @@ def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
         )
     content: Mapping[str, Any] = skops.loads(data, trusted=unknown)
     return content
-
-
-def _skops() -> ModuleType:
-    """skops.io without its list of all estimators, for which it imports all of scikit-learn, longer than a small fit takes."""
-    if (loaded := sys.modules.get("skops.io")) is not None:
-        return loaded
-    import sklearn.utils
-
-    all_estimators = sklearn.utils.all_estimators
-    sklearn.utils.all_estimators = list
-    try:
-        import skops.io
-    finally:
-        sklearn.utils.all_estimators = all_estimators
-    return cast("ModuleType", skops.io)
 
 
 def _is_estimator(name: str) -> bool:
@@ -200,21 +185,40 @@ def _unreadable(part: str, reason: str) -> ProviderError:
     )
 
 
-def _deterministic_archive(content: Mapping[str, Any]) -> bytes:
+def archived(content: Mapping[str, Any]) -> bytes:
     """The archive that skops writes, with addresses, random names and times replaced."""
-    source = zipfile.ZipFile(io.BytesIO(_skops().dumps(content)))
-    schema = source.read("schema.json").decode()
-    ids: dict[str, str] = {}
-    schema = _ID.sub(lambda m: m["before"] + ids.setdefault(m["scalar"] or m["id"], str(len(ids))), schema)
-    files = [name for name in source.namelist() if name != "schema.json"]
-    names: dict[str, str] = {}
-    for match in re.finditer(r'"file": "([^"]+)"', schema):
-        names.setdefault(match[1], f"{len(names)}.{match[1].rpartition('.')[2]}")
-    schema = re.sub(r'("file": ")([^"]+)"', lambda m: f'{m[1]}{names[m[2]]}"', schema)
+    schema, parts = state_of(content)
+    numbering = Numbering()
+    # `json.dumps` would indent it in Python, which takes ten times as long
+    text = msgspec.json.format(json.dumps(numbering.replaced(schema)).encode(), indent=2)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in [*sorted(files, key=lambda n: int(names[n].partition(".")[0])), "schema.json"]:
-            entry = zipfile.ZipInfo(names.get(name, name), date_time=(1980, 1, 1, 0, 0, 0))
+        for name, data in [*((new, parts[old]) for old, new in numbering.files.items()), ("schema.json", text)]:
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-            target.writestr(entry, schema if name == "schema.json" else source.read(name))
+            target.writestr(entry, data)
     return out.getvalue()
+
+
+@dataclass(slots=True)
+class Numbering:
+    """Numbers in place of what differs between two runs, in order of appearance."""
+
+    ids: dict[object, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def replaced(self, node: Any) -> Any:
+        """A schema with the numbers of its objects and files."""
+        if isinstance(node, list | tuple):
+            return [self.replaced(item) for item in node]
+        if isinstance(node, dict):
+            return {name: self._value(node, name, value) for name, value in node.items()}
+        return node
+
+    def _value(self, node: Mapping[str, Any], name: str, value: Any) -> Any:
+        if name == "__id__":
+            # equal scalars are one object: whether they are one in memory depends on how the parameters came here
+            return self.ids.setdefault((node["content"],) if node.get("is_json") is True else value, len(self.ids))
+        if name == "file" and isinstance(value, str):
+            return self.files.setdefault(value, f"{len(self.files)}.{value.rpartition('.')[2]}")
+        return self.replaced(value)

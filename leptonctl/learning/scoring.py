@@ -190,13 +190,15 @@ def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scor
     """The value of each metric that is defined on these rows, and a note for each that is not."""
     from sklearn import config_context
 
+    from leptonctl.learning.plain_arrays import plain_arrays
+
     numbers: dict[str, float] = {}
     details: dict[str, Json] = {}
     notes: list[str] = []
     for metric in metrics:
         try:
             # that the parameters are valid is known, and checking it takes as long as a small metric
-            with config_context(skip_parameter_validation=True):
+            with config_context(skip_parameter_validation=True), plain_arrays():
                 value, detail = _evaluate(metric, y, prediction, scoring)
         except ProviderError as undefined:
             if undefined.id != "undefined-metric":

@@ -5,7 +5,7 @@ bench, and records nothing: the caller writes the result record after the step h
 found by the entry point `leptonctl.executors` under the `type:` that YAML names; it passes `leptonctl.testing.check_executor`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self, TypeAlias
 
@@ -146,21 +146,27 @@ class Executor(Protocol):
 
 
 class Workplace(Frozen):
-    """What an executor is opened with. `store` is the URI as written in the project file; `logs` is a folder to create when needed."""
+    """What an executor is opened with. `store` is the URI as written in the project file; `logs` is a folder to create when needed.
+
+    `ahead`: the modules with the functions of the steps that will come, for an executor that `starts_ahead`; empty if none is sure to come.
+    """
 
     project: Path
     store: str
     logs: Path
     settings: Mapping[str, Json]
+    ahead: Sequence[str] = ()
 
 
 class ExecutorBackend(Frozen):
     """One `type:` of executor. `settings`: the JSON Schemas of the properties besides `type`, with defaults and descriptions.
 
-    A setting called `parallelism` is the number of tasks that are submitted at a time.
+    A setting called `parallelism` is the number of tasks that are submitted at a time. `starts_ahead`: it can start before the first task,
+    so it is opened as soon as tasks are sure to come, while the command still prepares; others are opened at the first task.
     """
 
     name: str
     description: str
     open: Callable[[Workplace], Executor]
     settings: Mapping[str, Schema] = field(default_factory=dict)
+    starts_ahead: bool = False

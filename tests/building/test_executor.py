@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -103,10 +103,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-def open_executor(project: Path, parallelism: int = 1) -> LocalExecutor:
-    return LocalExecutor(
-        Workplace(project=project, store=".leptonctl/store", logs=project / ".leptonctl" / "logs", settings={"parallelism": parallelism})
+def open_executor(project: Path, parallelism: int = 1, ahead: Sequence[str] = ()) -> LocalExecutor:
+    place = Workplace(
+        project=project, store=".leptonctl/store", logs=project / ".leptonctl" / "logs", settings={"parallelism": parallelism}
     )
+    return LocalExecutor(replace(place, ahead=ahead))
 
 
 @pytest.fixture
@@ -254,6 +255,46 @@ def test_nothing_runs_before_the_first_task(project: Path) -> None:
     with open_executor(project) as executor:
         assert executor.poll(0.0) == []
     assert list(project.iterdir()) == []
+
+
+def imported(project: Path, body: str = "") -> Path:
+    """What the module `eager` creates when it is imported, before it runs `body`."""
+    mark = project.parent / "imported"
+    (project.parent / "lib" / "eager.py").write_text(f"import time\nopen({str(mark)!r}, 'w').close()\n{body}\n")
+    return mark
+
+
+def test_a_worker_imports_before_its_first_task_what_will_come(project: Path) -> None:
+    """A module that cannot be imported (brother) fails the step that needs it, and no other."""
+    mark = imported(project)
+    with open_executor(project, ahead=("no_such_module", "eager", "toy_step")) as executor:
+        assert wait_for(mark.exists)
+        executor.submit(task("one", "echo", text="x"))
+        executor.submit(task("two", "echo", run="no_such_module:run", text="x"))
+        one, two = ended(executor, 2)
+        (slot,) = executor._slots
+        assert isinstance(one, Completed)
+        assert one.produced.outputs["pid"] == slot._process.pid
+        assert isinstance(two, Failed)
+        assert two.error.id == "bug-in-step"
+
+
+def test_imports_before_the_first_task_count_as_a_part_of_it(project: Path) -> None:
+    """Otherwise a second worker, which imports as much, would seem to pay sooner."""
+    imported(project, "time.sleep(0.3)")
+    with open_executor(project, ahead=("eager",)) as executor:
+        executor.submit(task("one", "echo", text="x"))
+        ended(executor)
+        assert executor._patience._start_s >= local.IMPORTS * 0.3
+
+
+def test_a_worker_without_a_task_is_not_waited_for(project: Path) -> None:
+    mark = imported(project, "time.sleep(600)")
+    with open_executor(project, ahead=("eager",)) as executor:
+        assert wait_for(mark.exists)
+        pid = executor._slots[0]._process.pid
+    assert has_ended(pid, within=0.0)
+    assert list((project / ".leptonctl" / "logs").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """One running apply or build: its steps, its counters, its last event."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,6 +14,7 @@ from leptonctl.commands.planning.line import Planned
 from leptonctl.commands.planning.recheck import adopted, adopted_notices
 from leptonctl.commands.planning.references import earlier_keys
 from leptonctl.commands.session import Session
+from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepSkipped
 from leptonctl.core.graph import Keys, resolve_keys
@@ -63,7 +65,7 @@ class Run:
     """One running apply or build.
 
     `effects`: the op of each pointer moved; `held`: how many bindings did not move; `holds`: the bindings that are held, known
-    ones too; `withdrawn`, `healed`, `changed`: as in the last event.
+    ones too; `withdrawn`, `healed`, `changed`: as in the last event. `executor`: the one of `executor_ahead`, called at the first task.
     """
 
     session: Session
@@ -71,6 +73,7 @@ class Run:
     reporter: Reporter
     command: str
     owner: Owner
+    executor: Callable[[], Executor] | None = None
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
     codes: list[int] = field(default_factory=list)
@@ -110,9 +113,8 @@ class Run:
             refusal=lambda step, result: adopted(self.session, step, result),
             remark=BestSoFar(settled.by_address).remark,
         )
-        scheduler = Scheduler(
-            store=self.session.store, executor=lambda: open_executor(self.session), reporter=self.reporter, work=work, built=self.built
-        )
+        executor = self.executor or (lambda: open_executor(self.session))
+        scheduler = Scheduler(store=self.session.store, executor=executor, reporter=self.reporter, work=work, built=self.built)
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
             self.codes.append(ERROR)
@@ -218,8 +220,25 @@ def executor_settings(session: Session) -> dict[str, Json]:
     return filled(session.catalog.executors[session.settings.executor].settings, session.settings.executor_settings)
 
 
-def open_executor(session: Session) -> Executor:
-    """The project's executor, which starts no process before its first task."""
+@contextmanager
+def executor_ahead(session: Session, plan: Plan) -> Iterator[Callable[[], Executor]]:
+    """Opens the project's executor. Where steps are to be done, that is now: its first worker imports while the command prepares."""
+    functions = (session.ops[step.op].run for change in plan.moving for step in change.steps if not step.cached)
+    modules = tuple(dict.fromkeys(function.partition(":")[0] for function in functions if function is not None))
+    if not modules or not session.catalog.executors[session.settings.executor].starts_ahead:
+        yield lambda: open_executor(session)
+        return
+    waiting = [open_executor(session, modules)]
+    try:
+        # whoever takes it closes it
+        yield lambda: waiting.pop() if waiting else open_executor(session)
+    finally:
+        for executor in waiting:
+            executor.close()
+
+
+def open_executor(session: Session, ahead: Sequence[str] = ()) -> Executor:
+    """The project's executor, which starts no process before its first task, unless it knows which modules it needs (`ahead`)."""
     backend = session.catalog.executors[session.settings.executor]
     return backend.open(
         Workplace(
@@ -227,5 +246,6 @@ def open_executor(session: Session) -> Executor:
             store=session.settings.store,
             logs=session.root / ".leptonctl" / "logs",
             settings=executor_settings(session),
+            ahead=ahead,
         )
     )

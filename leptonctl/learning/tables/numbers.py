@@ -74,12 +74,14 @@ def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) 
 
 def _may_be_padded(numbers: pl.Series, values: pl.Series) -> bool:
     """Whether a cell may have zeros before its digits. Looking at all cells with a pattern would take as long as reading the numbers."""
+    cells = (values.drop_nulls() if values.null_count() else values).to_numpy()
     if values.dtype == pl.Float64:
-        return _has_padded(numbers.filter(values == values.floor()))
-    integers = values.drop_nulls().to_numpy()
-    sizes = np.abs(integers)
-    digits = len(integers) + sum(int(np.count_nonzero(sizes >= 10**power)) for power in range(1, len(str(sizes.max(initial=0)))))
-    return int(numbers.str.len_bytes().sum()) != digits + int(np.count_nonzero(integers < 0))
+        whole = np.flatnonzero(cells == np.floor(cells))
+        # a few are whole in nearly every column: their text says more
+        return bool(len(whole)) and _has_padded((numbers.drop_nulls() if values.null_count() else numbers)[whole])
+    sizes = np.abs(cells)
+    digits = len(cells) + sum(int(np.count_nonzero(sizes >= 10**power)) for power in range(1, len(str(sizes.max(initial=0)))))
+    return int(numbers.str.len_bytes().sum()) != digits + int(np.count_nonzero(cells < 0))
 
 
 def _has_padded(numbers: pl.Series) -> bool:
@@ -89,6 +91,9 @@ def _has_padded(numbers: pl.Series) -> bool:
 
 def _are_numbers(numbers: pl.Series, values: pl.Series) -> bool:
     """Whether what was read as infinite is a large number, and not a word such as `inf` or `nan`."""
+    # where nothing is missing, this is without a copy, and faster than the same in polars
+    if not values.null_count() and np.isfinite(values.to_numpy()).all():
+        return True
     odd = (~values.is_finite()).fill_null(value=False)
     return not odd.any() or bool(numbers.filter(odd).str.contains(number_pattern(".", None)).all())
 

@@ -150,7 +150,7 @@ def _frame(text: bytes, mark: bytes, names: list[str]) -> Iterator[pl.DataFrame]
     if text == b"\n":
         return
     quoted = b'"' in text
-    if b"\n\n" in text or b"\n\r\n" in text:
+    if _has_blank_lines(text):
         if quoted and len(names) == 1:
             raise Irregular
         text = text if quoted else _BLANK.sub(b"\n", text)
@@ -168,6 +168,14 @@ def _frame(text: bytes, mark: bytes, names: list[str]) -> Iterator[pl.DataFrame]
     table.columns = names
     # the parser takes an empty cell as missing unless it is quoted
     yield table.with_columns(pl.all().replace("", None)) if quoted else table
+
+
+def _has_blank_lines(text: bytes) -> bool:
+    import numpy as np
+
+    # faster than `in` for what begins like every line
+    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == BREAK)
+    return bool((np.diff(ends) == 1).any()) or (b"\r" in text and b"\n\r\n" in text)
 
 
 def _count(text: bytes, sign: bytes) -> int:

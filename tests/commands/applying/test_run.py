@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leptonctl.building.local import LocalExecutor
-from leptonctl.commands.applying.run import AT_ONCE, parallelism
+from leptonctl.commands.applying.run import AT_ONCE, executor_ahead, parallelism
+from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.event import ApplyFinished, Event, StepFailed
@@ -15,7 +17,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import Settings
 from leptonctl.project.catalog import load_catalog
-from leptonctl.spi.running import ExecutorBackend
+from leptonctl.spi.running import ExecutorBackend, Workplace
 from tests import projects
 
 apply_command = import_module("leptonctl.commands.apply")
@@ -35,6 +37,48 @@ def test_an_executor_of_another_package(tmp_path: Path, written: dict[str, Json]
     session.catalog = replace(load_catalog(), executors={"theirs": theirs})
     session.settings = Settings(executor="theirs", executor_settings=written)
     assert parallelism(session) == expected
+
+
+class Opened:
+    """An executor of another package that only says what became of it."""
+
+    def __init__(self, place: Workplace) -> None:
+        self.place, self.closed = place, False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def opened_by(root: Path, *, starts_ahead: bool, take: bool = False) -> tuple[list[Opened], list[Opened]]:
+    """The executors that were open within `executor_ahead`, and those that were closed by it."""
+    session, opened = Session.open(root), list[Opened]()
+
+    def open_(place: Workplace) -> Any:
+        opened.append(Opened(place))
+        return opened[-1]
+
+    theirs = replace(session.catalog.executors["local"], open=open_, starts_ahead=starts_ahead)
+    session.catalog = replace(session.catalog, executors={"local": theirs})
+    with executor_ahead(session, plan_project(session).plan) as executor:
+        within = [*opened]
+        if take:
+            executor()
+    return within, [one for one in opened if one.closed]
+
+
+def test_an_executor_that_starts_ahead_is_opened_when_steps_will_come(tiny: Callable[..., Path]) -> None:
+    root = tiny(environments={})
+    (within,), (closed,) = opened_by(root, starts_ahead=True)
+    assert within.place.ahead[:2] == ("leptonctl.learning.steps.prepare", "leptonctl.learning.steps.train")
+    assert len(set(within.place.ahead)) == len(within.place.ahead)
+    assert closed is within
+    # whoever takes it closes it
+    assert opened_by(root, starts_ahead=True, take=True)[1] == []
+    # others are opened at the first task
+    assert opened_by(root, starts_ahead=False) == ([], [])
+    assert projects.run("build", cwd=root).returncode == 0
+    # what has a result needs no worker, although the pointers will move
+    assert opened_by(root, starts_ahead=True) == ([], [])
 
 
 def test_a_failure_is_reported_even_if_no_step_was_planned(tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
