@@ -112,6 +112,16 @@ def editing(root: Path, command: str) -> Iterator[Draft]:
             raise
 
 
+@contextmanager
+def kept_if_done(draft: Draft) -> Iterator[None]:
+    """A block after the edits of a draft, which are taken back when it raises. No other thread waits for it."""
+    try:
+        yield
+    except BaseException:
+        draft.take_back()
+        raise
+
+
 def create_project(folder: Path, name: str | None) -> Path:
     """See `Project.create`."""
     folder = folder_of(folder)

@@ -363,3 +363,63 @@ def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
     assert (tmp_path / "dataset-points.yaml").read_text().count("sha256:") == 2
     with pytest.raises(Failure, match="project-exists"):
         Project.create(tmp_path)
+
+
+# --- what a failure leaves, and what a second run does ------------------------------------------------------------------
+
+
+def test_a_training_that_cannot_begin_declares_nothing(copy: Path) -> None:
+    before = texts(copy)
+    with pytest.raises(Failure, match="missing-library"):
+        Model("xgboost", "line", project=copy).train()
+    assert texts(copy) == before
+
+
+def test_a_training_that_fails_declares_nothing_and_takes_no_edit_of_another_thread_with_it(copy: Path) -> None:
+    def edit(_event: object) -> None:
+        if "other" not in texts(copy)["model-line.yaml"]:
+            create_version("other", "line", project=copy, seed=5)
+
+    with pytest.raises(Unfinished):
+        Model("knn", "line", project=copy).train(progress=edit, n_neighbors=5000)
+    declared = Session.open(copy).project.of("Model")["line"].value["versions"]
+    assert [*declared] == ["v1", "v2", "other"]
+
+
+def test_a_deployment_that_is_held_declares_no_environment(copy: Path) -> None:
+    line, before = model(copy), texts(copy)
+    line.train()
+    with pytest.raises(Unfinished) as held:
+        line.deploy(name="box", port=projects.free_port(), gates={"accuracy": {"min": 1.0}})
+    assert held.value.exit_code == GATE
+    assert texts(copy) == before
+
+
+def test_a_second_run_goes_forward_where_it_is_told_to_and_never_leaves_a_protected_environment_half_way(copy: Path) -> None:
+    project, file = Project.load(copy), copy / "environment-dev.yaml"
+    project.pin()
+
+    def script(**options: bool) -> list[tuple[str, str | None]]:
+        line, bound = model(copy), []
+        for params in ({}, {"C": 0.5}):
+            line.train(**params)
+            deployment = line.deploy(gates=[{"models": "line", "accuracy": {"min": 0.5}}], **options)
+            bound.append((deployment.version, deployment.skipped))
+        return bound
+
+    assert script() == [("v1", None), ("v2", None)]
+    assert "gates:" in file.read_text(encoding="utf-8")
+    moved = len(project.history().entries)
+    assert script(forward=True) == [("v2", "v1"), ("v2", None)]
+    assert len(project.history().entries) == moved, "nothing has moved"
+    projects.edit(file, "kind: Environment\n", "kind: Environment\nprotected: true\n")
+    project.apply(only=["environment/dev"])
+    before = texts(copy)
+    with pytest.raises(Failure, match="forward=True") as refused:
+        script()
+    assert refused.value.diagnostics[0].id == "superseded"
+    assert texts(copy) == before
+    assert project.status().environment("dev").models[0].version == "v2"
+    assert rollback_version("v2", "line", project=project).done["bound"] == 1
+    with pytest.raises(Unfinished, match="withdrawn"):
+        script(forward=True)
