@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HERE = frozenset({"local", "localhost", "here"})
 """What people call the platform that runs on this host."""
+VERSION_KEYS = frozenset({"seed", "class_weight", "sample_weight", "monotonic", "calibrate", "threshold", "search", "warm_start"})
+"""What a version says beside `params`."""
 
 
 class Model:
@@ -122,13 +124,16 @@ class Model:
     ) -> Version:
         """Declare a version with these parameters, unless one has the same recipe, and train and evaluate it unless it has results.
 
-        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own. `version`: its
-        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed.
+        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own, and what a
+        version says beside them: seed, class_weight, sample_weight, monotonic, calibrate, threshold, search, warm_start. `version`: its
+        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed. Then nothing is declared.
         """
         from leptonctl.library.writing import plain_json
 
-        own: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
-        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own), version, progress)
+        said: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
+        keys = {key: value for key, value in said.items() if key in VERSION_KEYS and value is not None}
+        own = {key: value for key, value in said.items() if key not in VERSION_KEYS}
+        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own, keys=keys), version, progress)
 
     def _declare(self, training: Training, version: str | None, progress: Progress | None) -> Version:
         from leptonctl.library.model_yaml import declare_version

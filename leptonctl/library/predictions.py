@@ -64,12 +64,13 @@ class Predictions(Answer):
         return [one.prediction for one in self.predictions]
 
     def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.style import rows_text
         from leptonctl.views.tables import table
 
         lines = [(str(place), *_cells(one)) for place, one in enumerate(self.predictions[:FIRST], start=1)]
         more = f"\n… and {self.rows - FIRST} more" if self.rows > FIRST else ""
         head = ("row", "label", "probability") if self.classes is not None else ("row", "prediction")
-        return f"{self.target}: {self.rows} rows\n{table(lines, head=head, color=color, right=(0,))}{more}"
+        return f"{self.target}: {rows_text(self.rows)}\n{table(lines, head=head, color=color, right=(0,))}{more}"
 
 
 def _cells(one: Prediction) -> tuple[str, ...]:

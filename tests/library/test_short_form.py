@@ -140,10 +140,22 @@ def digests_of_v2(root: Path) -> str:
     return digest
 
 
+def test_a_version_can_be_written_after_another(copy: Path) -> None:
+    """What the model says can be taken away, too (brother)."""
+    update_version("v2", "line", "Weak", project=copy, params={"C": 0.5, "max_iter": 300}, class_weight="balanced")
+    create_version("v3", "line", like="v2", project=copy, params={"C": 2.0}, threshold=0.4)
+    versions = Session.open(copy).project.of("Model")["line"].value["versions"]
+    assert versions["v3"] == {"params": {"C": 2.0, "max_iter": 300}, "class_weight": "balanced", "threshold": 0.4}
+    update_version("v3", "line", project=copy, preprocess=None)
+    assert Session.open(copy).project.of("Model")["line"].value["versions"]["v3"]["preprocess"] is None
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
         (lambda p: create_version("v9", "lime", project=p), "unknown-model"),
+        (lambda p: create_version("v9", "line", like="v8", project=p), "unknown-version"),
+        (lambda p: update_version("v2", "line", project=p, algorithm=None), "missing-algorithm"),
         (lambda p: create_version("v 9", "line", project=p), "bad-name"),
         (lambda p: create_version("v9", "line", project=p, params={"D": 1}), "unknown-parameter"),
         (lambda p: create_version("v9", "line", project=p, params={"C": object()}), "usage"),
@@ -271,6 +283,39 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
     assert "task: regression\n" in written
     assert "use: one_hot" in written
     assert Project.load(tmp_path).plan().summary["train"] == 1
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "task", "name"),
+    [
+        ("KMeans", "clustering", "KMeans"),
+        ("IsolationForest", "anomaly", "IsolationForest"),
+        ("Ridge", "regression", "ridge"),
+        ("RandomForest", "classification", "random_forest"),
+    ],
+)
+def test_an_algorithm_of_one_task_says_the_task(algorithm: str, task: str, name: str, tmp_path: Path) -> None:
+    """The document alone: nothing is trained."""
+    from leptonctl.library.model_yaml import declare_version
+    from leptonctl.library.recipe import Training
+    from leptonctl.library.writing import editing
+
+    rows = "".join(f"{n % 7},{n % 5}\n" for n in range(60))
+    (tmp_path / "grades.csv").write_text(f"size,grade\n{rows}", encoding="utf-8")
+    model = Model(algorithm, "grade", project=tmp_path).upload_data(Data.from_csv(tmp_path / "grades.csv", "grade"))
+    with editing(tmp_path, "train") as draft:
+        declare_version(draft, "grade", model._recipe, Training(), None)
+    written = (tmp_path / "model-grade.yaml").read_text(encoding="utf-8")
+    assert f"task: {task}\n" in written
+    assert f"algorithm: {name}\n" in written
+
+
+def test_a_training_says_what_a_version_says_beside_its_parameters(copy: Path) -> None:
+    line = model(copy)
+    second = line.train(C=0.5, threshold=0.4, seed=3)
+    assert "v3: {params: {C: 0.5}, threshold: 0.4, seed: 3}" in texts(copy)["model-line.yaml"]
+    assert line.train(C=0.5, threshold=0.4, seed=3).name == second.name == "v3"
+    assert str(Project.load(copy).predict("line@v3", [{"x": 1, "y": 9}])).startswith("line@v3: 1 row\n")
 
 
 @pytest.mark.parametrize(
