@@ -82,7 +82,10 @@ class Tensor(Frozen):
 
 
 class Import(Answer):
-    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself."""
+    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself.
+
+    `takes`: input -> the columns of the dataset that it takes, in order; `problems`: why the file does not fit the dataset.
+    """
 
     address: str
     file: str
@@ -98,6 +101,8 @@ class Import(Answer):
     task: str | None
     classes: tuple[int | str, ...] | None
     needs_classes: bool
+    takes: Mapping[str, tuple[str, ...]] = {}
+    problems: tuple[Finding, ...] = ()
 
     def text(self, *, color: bool = False) -> str:
         from leptonctl.views.imported import imported_text
