@@ -148,6 +148,7 @@ def test_a_comparison_with_an_imported_version_is_held_until_it_is_assumed(root:
         held = plan(root, 6)
         (gate,) = held["changes"][0]["gates"]
         assert (gate["passed"], gate["note"]) == (False, f"not comparable: {reason.format(whose)}")
+        assert "`comparable: assume`" in held["changes"][0]["hold"]["hint"], held["changes"][0]["hold"]
         assert held["summary"]["compare"] == 0, "what is known to say nothing is not computed"
         prod(root, f"models: {{line: {other}}}\ngates: {{accuracy: {{max_drop: 1, comparable: assume}}}}\n")
         if whose == "candidate":
