@@ -100,18 +100,19 @@ class DataPreprocessor:
         output: str | None = None,
         **params: Any,
     ) -> Self:
-        """Add a step. `use`: its name here or in scikit-learn (`Normalize`, `StandardScaler`, `one_hot`); `params`: its own.
+        """Add a step. `use`: its name here or in scikit-learn (`StandardScaler`, `one_hot`), or `Normalize` for a range of 0 to 1;
+        `params`: its own.
 
         `input`: numeric, categorical, all, a column, several, or the `output` of an earlier step. `output`: a name for what it gives, for
         the `input` of later steps. The model gets what the steps give, and columns that no step takes as they are. What is wrong with a
         step is a Failure when the model is trained.
         """
-        from leptonctl.language.foreign_names import PREPROCESSORS, own_name
+        from leptonctl.language.foreign_names import SAME_STEPS, own_name
         from leptonctl.library.writing import plain_json
         from leptonctl.project.catalog import load_catalog
 
         columns = self._columns(input)
-        step: dict[str, Json] = {"columns": columns, "use": own_name(use, load_catalog().preprocessors, PREPROCESSORS)}
+        step: dict[str, Json] = {"columns": columns, "use": own_name(use, load_catalog().preprocessors, SAME_STEPS)}
         if params:
             step["params"] = plain_json(params, use)
         self.steps.append(step)

@@ -393,6 +393,9 @@ def test_words_that_people_know(copy: Path) -> None:
         {"columns": "numeric", "use": "min_max_scaler"},
         {"columns": "numeric", "use": "pca", "params": {"n_components": 2}},
     ]
+    said = {"Normalize": "min_max_scaler", "Normalizer": "Normalizer", "SimpleImputer": "imputer", "normalizer": "normalizer"}
+    for word, ours in {**said, "CountVectorizer": "CountVectorizer", "LabelEncoder": "LabelEncoder"}.items():
+        assert DataPreprocessor().add_transformer(word).steps[0]["use"] == ours, "another transformation is never taken unasked"
     with pytest.raises(Failure, match="cannot be joined"):
         steps.add_transformer("pca", input=["a", "b"])
 
