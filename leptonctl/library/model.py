@@ -155,31 +155,34 @@ class Model:
         name: str = "dev",
         port: int | None = None,
         *,
+        version: str | None = None,
         gates: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         forward: bool = False,
         reason: str = "",
         wait: float = 0.0,
         progress: Progress | None = None,
     ) -> Deployment:
-        """Bind the version that was trained last in an environment, which is declared if it is new, and start or switch its server.
+        """Bind a version in an environment, which is declared if it is new, and start or switch its server.
 
-        `target`: the type of its platform. `port`: by default the declared one, or the next free one from 8080 on. `gates`: what a
-        version must reach to enter, as in YAML; by default those that are declared, and a new environment has none. `forward`: where
-        another version has replaced this one there, that stays, and `Deployment.skipped` says so. A call that fails leaves the files as
-        they were. Failure: as `publish_version`; superseded, unknown-platform, port-taken and others of the declaration.
+        `version`: its name, by default that of the one that was trained last. `target`: the type of its platform. `port`: by default the
+        declared one, or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default those that
+        are declared, and a new environment has none. `forward`: where another version has replaced this one there, that stays, and
+        `Deployment.skipped` says so. A call that fails leaves the files as they were. Failure: as `publish_version`; superseded,
+        unknown-platform, port-taken and others of the declaration.
         """
         from leptonctl.library.binding import declare_environment
         from leptonctl.library.forwards import deploy
         from leptonctl.library.writing import editing, kept_if_done
 
-        if self.version is None:
-            raise fail("usage", "The model has no version to deploy", self.name, hint="call train() first")
-        name = name_of(name, "name")
-        version, why, root = self.version, one_line(reason), self.project.root
+        name, version = name_of(name, "name"), name_or_none(version, "version")
+        bound = self.version if version is None else Version(project=self.project, model=self.name, name=version)
+        if bound is None:
+            raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
+        why, root = one_line(reason), self.project.root
         with editing(root, "deploy") as draft:
             declare_environment(draft, "server" if target in HERE else target, name, port, gates)
         with kept_if_done(draft):
-            deployment = deploy(version, name, forward=forward, reason=why, wait=wait, progress=progress)
+            deployment = deploy(bound, name, forward=forward, reason=why, wait=wait, progress=progress)
         self._environment = name
         return deployment
 

@@ -59,6 +59,11 @@ class Predictions(Answer):
         return [one.label for one in self.predictions]
 
     @property
+    def probabilities(self) -> list[Mapping[str, float | None]]:
+        """The probability of each class, by its name, of each row; {} of a regression."""
+        return [one.probabilities for one in self.predictions]
+
+    @property
     def values(self) -> list[float | None]:
         """The predicted number of each row."""
         return [one.prediction for one in self.predictions]
@@ -152,7 +157,7 @@ def records_of(rows: Any, *, moments: bool = False) -> list[dict[str, Any]]:
         listed = rows
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
         hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
-        raise fail("usage", "These rows are of no form that can be predicted", type(rows).__name__, hint=hint)
+        raise fail("usage", "These rows are of no form that can be read", type(rows).__name__, hint=hint)
     for row in listed:
         if any(not isinstance(name, str) for name in row):
             _check_names([*row])
@@ -188,13 +193,11 @@ def _plain(value: Any, row: int, column: str) -> Any:
         return value
     if isinstance(value, float):
         if math.isinf(value):
-            raise fail(
-                "usage", "These rows cannot be predicted", f"row {row}, {column}: the number is infinite", hint="pass finite numbers"
-            )
+            raise fail("usage", "These rows cannot be read", f"row {row}, {column}: the number is infinite", hint="pass finite numbers")
         return None if math.isnan(value) else value
     if isinstance(value, date):
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     if hasattr(value, "item"):
         return _plain(value.item(), row, column)
     detail = f"row {row}, {column}: a {type(value).__name__} is not a cell"
-    raise fail("usage", "These rows cannot be predicted", detail, hint="pass text and numbers")
+    raise fail("usage", "These rows cannot be read", detail, hint="pass text and numbers")

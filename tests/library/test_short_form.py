@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -344,6 +345,7 @@ def test_a_training_says_what_a_version_says_beside_its_parameters(copy: Path) -
         (lambda f: model(f).deploy(), "usage"),
         (lambda f: model(f).monitor(), "not-bound"),
         (lambda f: deployed(f, target="moon"), "unknown-platform"),
+        (lambda f: model(f).deploy(name="edge", version="v9"), "unknown-version"),
         (lambda f: model(f).upload_model(f / "none.onnx"), "missing-file"),
         (lambda f: model(f).upload_model(f / "data" / "points.csv"), "bad-onnx"),
         (lambda f: model(f).upload_model(__file__), "outside-project"),
@@ -398,6 +400,24 @@ def test_words_that_people_know(copy: Path) -> None:
         assert DataPreprocessor().add_transformer(word).steps[0]["use"] == ours, "another transformation is never taken unasked"
     with pytest.raises(Failure, match="cannot be joined"):
         steps.add_transformer("pca", input=["a", "b"])
+
+
+def test_a_data_frame_is_a_file_of_the_project(tmp_path: Path) -> None:
+    """Strings stay strings, and other rows are never written over a file that a version was made of."""
+    frame = pl.DataFrame({"code": ["007", "008"] * 10, "size": [1.5, None] * 10, "side": ["a", "b"] * 10})
+    line = Model(name="line", project=tmp_path)
+    for rows in (frame, frame.to_dicts()):
+        assert line.upload_data(Data.from_frame(rows, tmp_path / "data" / "points.jsonl", "side"))._recipe.dataset == "points@v1"
+    assert (
+        (tmp_path / "data" / "points.jsonl")
+        .read_text()
+        .startswith('{"code": "007", "size": 1.5, "side": "a"}\n{"code": "008", "size": null')
+    )
+    assert "source: data/points.jsonl" in (tmp_path / "dataset-points.yaml").read_text()
+    with pytest.raises(Failure, match="file-exists"):
+        Data.from_frame(frame.head(3), tmp_path / "data" / "points.jsonl", "side")
+    with pytest.raises(Failure, match="unknown-format"):
+        Data.from_frame(frame, tmp_path / "data" / "points.csv", "side")
 
 
 def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
