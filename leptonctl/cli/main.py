@@ -9,7 +9,7 @@ import click
 
 from leptonctl.cli.commands import root
 from leptonctl.cli.terminal import Terminal, write
-from leptonctl.cli.words import option_hint, option_word
+from leptonctl.cli.words import argument_hint, option_hint, option_word
 from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
 from leptonctl.release import __version__
 
@@ -72,6 +72,8 @@ def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
         return error("unknown-option", "There is no such option", detail, hint=hint)
     if hasattr(problem, "hint"):
         return error("unknown-command", "There is no such command", problem.message, hint=hint)
+    params = problem.ctx.command.params if problem.ctx is not None else []
+    hint = argument_hint(command, problem.format_message(), [name for param in params for name in param.opts]) or hint
     return error("usage", "The command line is incomplete or not understood", problem.format_message(), hint=hint)
 
 

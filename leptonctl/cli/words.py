@@ -1,5 +1,6 @@
 """The words of other tools (Terraform, DVC, MLflow, SageMaker …) as commands and options, with what is used here instead."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 
@@ -214,7 +215,7 @@ OPTION_WORDS: Mapping[str, str] = {
     "chdir": "`-C DIR`",
     "state": "`state:` in leptonctl.yaml",
     "backend-config": "`state:` and `store:` in leptonctl.yaml",
-    "dry-run": "`leptonctl plan`",
+    "dry-run": "`leptonctl plan`; what deletes only lists until `--yes`",
     "dry": "`leptonctl plan`",
     "n": "`leptonctl plan`",
     "single-item": "`--only ADDR`",
@@ -240,6 +241,16 @@ OPTION_WORDS: Mapping[str, str] = {
     "port": "`platform: {port: …}` of an Environment",
     "host": "`platform: {host: …}` of an Environment",
 }
+
+
+def argument_hint(command: str, message: str, options: Collection[str]) -> str:
+    """What to do with arguments that a command does not take, as its message lists them; "" when nothing is known."""
+    found = re.search(r"unexpected extra arguments? \(([^)]+)\)", message)
+    if found is None:
+        return ""
+    if command == "leptonctl explain":
+        return f"it explains one address; `leptonctl diff A B` compares two, such as {found[1].split()[0]}"
+    return f"`{command} {' '.join(f'--only {word}' for word in found[1].split())}`" if "--only" in options else ""
 
 
 TOOLS = frozenset({"terraform", "tofu", "dvc", "mlflow", "sagemaker", "kubectl", "helm", "bentoml", "zenml"})

@@ -1,6 +1,6 @@
 """`adopt`: writes the winner of a search into the YAML in place of the search. Trains nothing: the next plan finds the model built."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import unified_diff
 from typing import TypeAlias, cast
 
@@ -8,6 +8,7 @@ from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.planning.settle import settle
 from leptonctl.commands.recorded.built_versions import declared_versions, find_version, with_results
 from leptonctl.commands.session import Session
+from leptonctl.commands.take_over import take_over
 from leptonctl.core.address import parse, short
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
@@ -25,11 +26,15 @@ Edit: TypeAlias = Callable[[str, Document], str]
 
 
 class Adoption(Frozen):
-    """What to write: the parameters found, for this version, under the name `into` (its own, or that of a new version)."""
+    """What to write: the parameters found, for this version, under the name `into` (its own, or that of a new version).
+
+    `results`: of the searched version, by the name of their step.
+    """
 
     model: Model
     chosen: dict[str, Json]
     into: str
+    results: Mapping[str, Result]
 
     @property
     def is_new(self) -> bool:
@@ -51,6 +56,7 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
         if found is None or found.search or found.train_key_fields[PARAMS] != result.outputs[PARAMS]:
             detail = f"{document.file}: written there, the parameters of {document.name}@{adoption.into} are not those of the winner"
             raise fail("cannot-write-back", "The winner cannot be written into this file", detail, hint="write `params:` by hand")
+        take_over(session, found.address, adoption.results)
     except ValueError as problem:
         edits.take_back()
         hint = "write `params:` by hand, and remove `search:`"
@@ -94,7 +100,8 @@ def _adoption(session: Session, name: str, into: str | None) -> tuple[Adoption, 
         detail = f"{version.address} has served in the protected environment {state.sealed[version.address].environment}"
         hint = f"leave it as it is: `leptonctl adopt {name} --as NAME` declares the winner as a new version"
         raise fail("sealed-version", "A version that a protected environment has served is changed", detail, hint=hint)
-    return Adoption(model=declared, chosen=dict(cast("dict[str, Json]", result.outputs["chosen"])), into=target), result
+    chosen = dict(cast("dict[str, Json]", result.outputs["chosen"]))
+    return Adoption(model=declared, chosen=chosen, into=target, results=version.results), result
 
 
 def _written(session: Session, adoption: Adoption, edits: OwnEdits) -> Session:

@@ -60,7 +60,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
         if saved is not None:
             check_saved(saved, plan)
         _refuse(plan, request.expect)
-        refuse_without_library(session, plan)
+        refuse_without_library(session, plan, planned.settled, "apply", "--only ")
         if consented != plan.effect_id and not consent(plan):
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id

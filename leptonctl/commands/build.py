@@ -30,7 +30,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     broken = [problem for problem in planned.plan.diagnostics if problem.severity == "error" and problem.id in OF_STEPS]
     if broken:
         raise Failure(broken)
-    refuse_without_library(session, planned.plan)
+    refuse_without_library(session, planned.plan, planned.settled, "build")
     with executor_ahead(session, planned.plan) as executor:
         run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session), executor=executor)
         run.begin(effects=False)

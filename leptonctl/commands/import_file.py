@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from leptonctl.commands.editing.written_digest import as_written
+from leptonctl.commands.import_fit import fit_of
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import short, version_of
@@ -14,6 +15,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.model.imported import OTHER_FORMATS, largest
+from leptonctl.kinds.model.kind import models
 from leptonctl.language.edit import insert_key, version_lines
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.digests import digest_of, inside, stat_of
@@ -36,7 +38,8 @@ class Import(Frozen):
 def import_file(session: Session, file: Path, request: Import) -> dict[str, Json]:
     """The object of `import --json`. Failure: what is wrong with the file, `version-exists`, `missing-task`, or the mistakes of the YAML.
 
-    The version goes into the model's document, or into a new file. When the project is not valid with it, nothing stays.
+    The version goes into the model's document, or into a new file. When the project is not valid with it, nothing stays. Where the file
+    does not fit the dataset, `problems` says why: the YAML is what has to be completed.
     """
     _check_names(request)
     path = _relative(session, file)
@@ -46,14 +49,21 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
     before = session.sources.get(where)
     edits = OwnEdits(root=session.root)
     edits.write(where, before, text)
+    address = version_of("model", request.model, request.version)
     try:
-        version = session.reopen().declarations.of("Model")[short(version_of("model", request.model, request.version))]
+        session = session.reopen()
+        version = models(session.declarations)[short(address)]
     except BaseException:
         edits.take_back()
         raise
+    needs_classes = described["classes"] is None and version.task == "classification" and not version.declared.fields.get("classes")
+    step = next(step for step in session.declarations.built[address].steps if step.op == "import")
+    fit = fit_of(session, version, step, session.root / path)
+    # which class is which is asked for already
+    problem = None if needs_classes and fit.problem is not None and fit.problem.id == "import-classes" else fit.problem
     return {
         "format_version": FORMAT,
-        "address": version_of("model", request.model, request.version),
+        "address": address,
         "file": where,
         "line": line,
         "created": before is None,
@@ -61,7 +71,9 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
         "digest": digest_of(session.root / path),
         "size": (session.root / path).stat().st_size,
         **described,
-        "needs_classes": described["classes"] is None and version.task == "classification" and not version.declared.fields.get("classes"),
+        "needs_classes": needs_classes,
+        "takes": {name: [*columns] for name, columns in fit.takes.items()},
+        "problems": [] if problem is None else [problem.to_json()],
     }
 
 

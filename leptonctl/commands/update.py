@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import cast
 
 from leptonctl.commands.editing.bind_yaml import diff_of
+from leptonctl.commands.editing.update_again import has_appended, same_dataset, same_version
 from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.reading import as_options, read_as, refuse_reading
 from leptonctl.commands.session import Session
-from leptonctl.core.address import version_of
+from leptonctl.core.address import short, version_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import INVALID, Failure, did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.next_name import next_name
 from leptonctl.kinds.model.version import Model
@@ -53,7 +54,7 @@ class Update(Frozen):
 
 
 class Updated(Frozen):
-    """What was written, as a unified diff, and what it would change."""
+    """What was written, as a unified diff, and what it would change. `known`: addresses of the two that were declared already."""
 
     model: str
     version: str
@@ -63,35 +64,39 @@ class Updated(Frozen):
     files: tuple[str, ...]
     diff: str
     plan: Plan
+    known: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """What was written."""
         return {
             "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
-            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff,
+            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff, "known": [*self.known],
         }  # fmt: skip
 
 
 class _Names(Frozen):
-    """The version before, and the names of what is written."""
+    """The version before, and the names of what is written. `known`: those that are declared already, by kind."""
 
     before: Model
     version: str
     dataset_version: str
     path: str
+    known: Mapping[str, str] = {}
 
 
 def update(session: Session, request: Update) -> Updated:
-    """Write both versions and plan the new one. Failure: nothing is written."""
+    """Write both versions and plan the new one; what is declared already is not written again. Failure: nothing is written."""
     names = _names(session, request)
     rows = _prepared_rows(session, request, names)
     dataset = names.before.dataset.declared.name
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
-        session = _insert(session, edits, "Dataset", dataset, names.dataset_version, _dataset_entry(session, request, names))
-        session = _insert(session, edits, "Model", request.model, names.version, _model_entry(session, request, names))
-        pin(session, [version_of("dataset", dataset, names.dataset_version)], edits)
-        session = session.reopen()
+        if "Dataset" not in names.known:
+            session = _insert(session, edits, "Dataset", dataset, names.dataset_version, _dataset_entry(session, request, names))
+            pin(session, [version_of("dataset", dataset, names.dataset_version)], edits)
+            session = session.reopen()
+        if "Model" not in names.known:
+            session = _insert(session, edits, "Model", request.model, names.version, _model_entry(session, request, names))
         planned = plan(session, only=[version_of("model", request.model, names.version)])
         files = edits.files
         diff = diff_of(before, {file: session.sources[file] for file in files})
@@ -103,7 +108,7 @@ def update(session: Session, request: Update) -> Updated:
         raise
     return Updated(
         model=request.model, version=names.version, dataset=dataset, dataset_version=names.dataset_version, rows=rows, files=files,
-        diff=diff, plan=planned,
+        diff=diff, plan=planned, known=tuple(names.known.values()),
     )  # fmt: skip
 
 
@@ -123,18 +128,44 @@ def _names(session: Session, request: Update) -> _Names:
     if like not in declared:
         detail, hint = f"{request.model} has no version {like}", did_you_mean(like, declared)
         raise fail("unknown-version", "No such version", detail, hint=hint)
-    before = declared[like]
-    path = _path(session, request.data)
+    names = _known_names(session, request, declared[like])
     today = datetime.now(UTC).date().isoformat()
-    versions = cast("dict[str, Json]", before.dataset.declared.document.value["versions"])
-    dataset_version = request.dataset_version or next_name([*versions][-1], versions, today)
-    version = request.version or next_name([*declared][-1], declared, today)
-    for name, known, flag in ((version, declared.keys(), "--version"), (dataset_version, versions.keys(), "--dataset-version")):
-        if name in known:
+    versions = cast("dict[str, Json]", names.before.dataset.declared.document.value["versions"])
+    dataset_version = names.dataset_version or request.dataset_version or next_name([*versions][-1], versions, today)
+    version = names.version or request.version or next_name([*declared][-1], declared, today)
+    for kind, name, taken, flag in (
+        ("Model", version, declared.keys(), "--version"), ("Dataset", dataset_version, versions.keys(), "--dataset-version"),
+    ):  # fmt: skip
+        if name in taken and kind not in names.known:
             raise fail("usage", "This version exists already", name, hint=f"pass another name with {flag}, or leave it out")
-    if request.warm_start and (alone := why_alone(before, session.catalog)) is not None:
+    if request.warm_start and "Model" not in names.known and (alone := why_alone(names.before, session.catalog)) is not None:
         raise fail(*alone, hint="leave out `--warm-start`", exit_code=INVALID)
-    return _Names(before=before, version=version, dataset_version=dataset_version, path=path)
+    return replace(names, version=version, dataset_version=dataset_version)
+
+
+def _known_names(session: Session, request: Update, before: Model) -> _Names:
+    """The names of what is declared already, "" of what is not. Without `like`, the last version is itself what an earlier call wrote."""
+    path, dataset = _path(session, request.data), before.dataset
+    names = _Names(before=before, version="", dataset_version="", path=path)
+    source = session.catalog.source_for(path)
+    if source is None:
+        return names
+    digest = digest_of(session.root / path)
+    if request.append and request.like is None and has_appended(dataset, digest):
+        same: Dataset | None = dataset
+    else:
+        rows = _source(dataset, path, source.name, digest, append=request.append)
+        same = same_dataset(session, dataset, read_as({**dataset.inputs, "source": rows}, request.reading), request.dataset_version)
+    if same is None:
+        return names
+    names = replace(names, dataset_version=same.declared.version, known={"Dataset": same.address})
+    if request.like is None and same.address == dataset.address and request.version in (None, before.declared.version):
+        version: str | None = before.declared.version
+    else:
+        version = same_version(session, request.model, _model_entry(session, request, names), request.version)
+    if version is None:
+        return names
+    return replace(names, version=version, known={**names.known, "Model": version_of("model", request.model, version)})
 
 
 def _path(session: Session, data: Path) -> str:
@@ -163,12 +194,16 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
         hint = "convert the new file to that format, or leave out `--append`: a version may have another format than the one before"
         raise fail("mixed-formats", "The files of a version have several formats", detail, hint=hint, exit_code=INVALID)
     digest = digest_of(session.root / names.path)
-    inputs = {**before.prepare.inputs, "source": _source(before.dataset, names.path, source.name, digest, append=request.append)}
+    rows = _source(before.dataset, names.path, source.name, digest, append=request.append)
+    if "Model" in names.known:
+        rows = cast("dict[str, Json]", datasets(session.declarations)[short(names.known["Dataset"])].inputs["source"])
+    inputs = {**before.prepare.inputs, "source": rows}
     known = session.store.results([before.prepare.key or "", train_key(before)])
     earlier = Earlier(inputs=before.prepare.inputs, rows=known.get(before.prepare.key or ""), training=known.get(train_key(before)))
     bench = Bench(project=session.root, artifacts=Nowhere(), progress=_silent, check_key=session.store.check_key)
     try:
-        outputs = check_new_rows(read_as(inputs, request.reading), earlier, bench, warm_start=request.warm_start)
+        warm = request.warm_start and "Model" not in names.known
+        outputs = check_new_rows(read_as(inputs, request.reading), earlier, bench, warm_start=warm)
     except ProviderError as problem:
         problem.hint = as_options(problem.hint)
         raise from_provider(problem) from problem

@@ -89,6 +89,11 @@ PREPROCESSORS: Mapping[str, tuple[str, ...]] = {
     "zscore": ("standard_scaler",),
 }
 
+SAME_STEPS: Mapping[str, tuple[str, ...]] = {
+    name: ours for name, ours in PREPROCESSORS.items() if name not in ("countvectorizer", "label", "labelencoder", "normalizer")
+}
+"""Those that do the same. The others are near, so they make a hint, and are never taken unasked."""
+
 METRICS: Mapping[str, tuple[str, ...]] = {
     "acc": ("accuracy",),
     "auc": ("roc_auc",),

@@ -1,5 +1,7 @@
 """Binds a version in an environment and leaves it, for `publish_version`, `rollback_version` and `Model.deploy`."""
 
+from typing import Any
+
 from leptonctl.commands.apply import Request
 from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebind
 from leptonctl.commands.outcome import Outcome
@@ -15,7 +17,7 @@ from leptonctl.kinds.environment.kind import environments
 from leptonctl.language.edit import key_lines
 from leptonctl.library.moving import consent
 from leptonctl.library.work import Recorder
-from leptonctl.library.writing import Draft, versions_in
+from leptonctl.library.writing import Draft, plain_json, versions_in
 
 FIRST_PORT = 8080
 
@@ -66,9 +68,10 @@ def environment_of(session: Session, name: str | None) -> str:
     return name
 
 
-def declare_environment(draft: Draft, platform: str, name: str, port: int | None) -> None:
-    """Declare an environment that binds nothing yet, or give a declared one this port."""
+def declare_environment(draft: Draft, platform: str, name: str, port: int | None, gates: Any = None) -> None:
+    """Declare an environment that binds nothing yet, or give a declared one this port and these gates."""
     document = draft.document("Environment", name)
+    doors = None if gates is None else plain_json(gates, "gates")
     if document is None:
         settings: dict[str, Json] = {"type": platform}
         if platform == "server":
@@ -76,10 +79,12 @@ def declare_environment(draft: Draft, platform: str, name: str, port: int | None
         elif port is not None:
             settings["port"] = port
         lines = key_lines("platform", settings) + key_lines("models", {})
-        draft.add("Environment", name, lines)
+        draft.add("Environment", name, lines if doors is None else lines + key_lines("gates", doors))
         return
     if port is not None:
         draft.put("Environment", name, ("platform", "port"), port)
+    if doors is not None:
+        draft.put("Environment", name, ("gates",), doors)
     if "models" not in document.value:
         draft.put("Environment", name, ("models",), {})
 

@@ -9,13 +9,17 @@ from leptonctl.library.work import Work
 
 
 class Deployment(Report):
-    """A version that was bound in an environment. `work`: what that took."""
+    """The version that an environment binds after `Model.deploy`. `work`: what that took.
+
+    `skipped`: with `forward=True`, the version that was to be bound, and was not, since `version` has replaced it there; else None.
+    """
 
     project: Project
     environment: str
     model: str
     version: str
     work: Work
+    skipped: str | None = None
 
     @property
     def status(self) -> Environment:
@@ -35,4 +39,6 @@ class Deployment(Report):
         return self.work.to_json()
 
     def text(self, *, color: bool = False) -> str:
+        if self.skipped is not None:
+            return f"{self.environment} keeps {self.model} {self.version}, which has replaced {self.skipped} there"
         return self.work.text(color=color)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Update(Report):
-    """The versions that `Project.update` wrote. `rows`: of the dataset version by side; `diff`: the edit; `plan`: of the new version."""
+    """The versions that `Project.update` wrote. `rows`: of the dataset version by side; `diff`: the edit; `plan`: of the new version.
+
+    `known`: addresses of the two that were declared already. With both, nothing was written, and `diff` is "".
+    """
 
     model: str
     version: str
@@ -24,13 +27,14 @@ class Update(Report):
     files: tuple[str, ...]
     diff: str
     plan: Plan
+    known: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, updated: Updated) -> Update:
         """The report of what the command wrote."""
         return cls(
             model=updated.model, version=updated.version, dataset=updated.dataset, dataset_version=updated.dataset_version,
-            rows=updated.rows, files=updated.files, diff=updated.diff, plan=Plan(plan=updated.plan),
+            rows=updated.rows, files=updated.files, diff=updated.diff, plan=Plan(plan=updated.plan), known=updated.known,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -46,7 +50,7 @@ class Update(Report):
     def _written(self) -> dict[str, Json]:
         return {
             "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
-            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff,
+            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff, "known": [*self.known],
         }  # fmt: skip
 
 
@@ -78,7 +82,10 @@ class Tensor(Frozen):
 
 
 class Import(Answer):
-    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself."""
+    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself.
+
+    `takes`: input -> the columns of the dataset that it takes, in order; `problems`: why the file does not fit the dataset.
+    """
 
     address: str
     file: str
@@ -94,6 +101,8 @@ class Import(Answer):
     task: str | None
     classes: tuple[int | str, ...] | None
     needs_classes: bool
+    takes: Mapping[str, tuple[str, ...]] = {}
+    problems: tuple[Finding, ...] = ()
 
     def text(self, *, color: bool = False) -> str:
         from leptonctl.views.imported import imported_text

@@ -9,7 +9,7 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.library.deployment import Deployment
-from leptonctl.library.moving import moving, one_line
+from leptonctl.library.moving import one_line
 from leptonctl.library.names import algorithm_of, name_of, name_or_none, require
 from leptonctl.library.project import Project
 from leptonctl.library.recipe import Recipe, Training
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HERE = frozenset({"local", "localhost", "here"})
 """What people call the platform that runs on this host."""
+VERSION_KEYS = frozenset({"seed", "class_weight", "sample_weight", "monotonic", "calibrate", "threshold", "search", "warm_start"})
+"""What a version says beside `params`."""
 
 
 class Model:
@@ -122,27 +124,27 @@ class Model:
     ) -> Version:
         """Declare a version with these parameters, unless one has the same recipe, and train and evaluate it unless it has results.
 
-        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own. `version`: its
-        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed.
+        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own, and what a
+        version says beside them: seed, class_weight, sample_weight, monotonic, calibrate, threshold, search, warm_start. `version`: its
+        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed. Then nothing is declared.
         """
         from leptonctl.library.writing import plain_json
 
-        own: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
-        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own), version, progress)
+        said: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
+        keys = {key: value for key, value in said.items() if key in VERSION_KEYS and value is not None}
+        own = {key: value for key, value in said.items() if key not in VERSION_KEYS}
+        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own, keys=keys), version, progress)
 
     def _declare(self, training: Training, version: str | None, progress: Progress | None) -> Version:
         from leptonctl.library.model_yaml import declare_version
-        from leptonctl.library.writing import editing
+        from leptonctl.library.writing import editing, kept_if_done
 
         version = name_or_none(version, "version")
         with editing(self.project.root, "train") as draft:
             name = declare_version(draft, self.name, self._recipe, training, version)
-            trained = Version(project=self.project, model=self.name, name=name)
-            if training.imports is not None:
-                draft.check()
-                # what is wrong with a file is found by reading it: its version is not declared then
-                trained.build(progress)
-        if training.imports is None:
+        trained = Version(project=self.project, model=self.name, name=name)
+        # a version that cannot be built would fail every later apply
+        with kept_if_done(draft):
             trained.build(progress)
         self.version = trained
         return trained
@@ -153,33 +155,36 @@ class Model:
         name: str = "dev",
         port: int | None = None,
         *,
+        version: str | None = None,
+        gates: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        forward: bool = False,
         reason: str = "",
         wait: float = 0.0,
         progress: Progress | None = None,
     ) -> Deployment:
-        """Bind the version that was trained last in an environment, which is declared if it is new, and start or switch its server.
+        """Bind a version in an environment, which is declared if it is new, and start or switch its server.
 
-        `target`: the type of its platform. `port`: by default the declared one, or the next free one from 8080 on. Failure: as
-        `publish_version`; unknown-platform, port-taken and others of the declaration.
+        `version`: its name, by default that of the one that was trained last. `target`: the type of its platform. `port`: by default the
+        declared one, or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default those that
+        are declared, and a new environment has none. `forward`: where another version has replaced this one there, that stays, and
+        `Deployment.skipped` says so. A call that fails leaves the files as they were. Failure: as `publish_version`; superseded,
+        unknown-platform, port-taken and others of the declaration.
         """
-        from leptonctl.library.binding import declare_environment, publish
-        from leptonctl.library.writing import editing
+        from leptonctl.library.binding import declare_environment
+        from leptonctl.library.forwards import deploy
+        from leptonctl.library.writing import editing, kept_if_done
 
-        if self.version is None:
-            raise fail("usage", "The model has no version to deploy", self.name, hint="call train() first")
-        name = name_of(name, "name")
-        version, why = self.version.name, one_line(reason)
-        with editing(self.project.root, "deploy") as draft:
-            declare_environment(draft, "server" if target in HERE else target, name, port)
-        work = moving(
-            self.project.root,
-            "deploy",
-            lambda session, recorder: publish(session, recorder, version, self.name, name, reason=why),
-            wait=wait,
-            progress=progress,
-        )
+        name, version = name_of(name, "name"), name_or_none(version, "version")
+        bound = self.version if version is None else Version(project=self.project, model=self.name, name=version)
+        if bound is None:
+            raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
+        why, root = one_line(reason), self.project.root
+        with editing(root, "deploy") as draft:
+            declare_environment(draft, "server" if target in HERE else target, name, port, gates)
+        with kept_if_done(draft):
+            deployment = deploy(bound, name, forward=forward, reason=why, wait=wait, progress=progress)
         self._environment = name
-        return Deployment(project=self.project, environment=name, model=self.name, version=version, work=work)
+        return deployment
 
     def monitor(self, name: str | None = None) -> "Monitoring":
         """How it is served: health, requests, durations, and cells outside the data contract, summed over the servers that answer.

@@ -50,7 +50,7 @@ def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, 
         hint = "call upload_data(Data.from_csv(PATH, TARGET)) first"
         raise fail("usage", "The model has no data", "it is not declared yet", hint=hint)
     found = recipe.data.findings()
-    task = recipe.task or found.task
+    task = _task(catalog, recipe, found.task)
     fields: dict[str, Json] = {"description": recipe.description} if recipe.description else {}
     fields |= {"dataset": recipe.dataset, "task": task}
     lines = "".join(key_lines(key, value) for key, value in fields.items())
@@ -64,6 +64,15 @@ def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, 
     if found.positive is not None and task == "classification":
         lines += key_lines("evaluate", {"positive": found.positive})
     return lines, fields
+
+
+def _task(catalog: Catalog, recipe: Recipe, suggested: str) -> str:
+    """The task that is passed, else the one that the data suggest, unless the algorithm has only another one."""
+    if recipe.task is not None or recipe.algorithm is None:
+        return recipe.task or suggested
+    ours = {task for task in {of for of, _ in catalog.trainers} if (task, _algorithm(catalog, recipe.algorithm, task)) in catalog.trainers}
+    fitting = ours | {*catalog.tasks_of(recipe.algorithm)}
+    return fitting.pop() if len(fitting) == 1 else suggested
 
 
 def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: Training) -> dict[str, Json]:
@@ -83,7 +92,7 @@ def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: T
 
 
 def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> dict[str, Json]:
-    """`params` of the version, with the parameters that the algorithm has for iterations and learning rate.
+    """`params` of the version, with the parameters that the algorithm has for iterations and learning rate, and its other keys.
 
     Failure `unknown-parameter` where it has none. A version that is imported has its file instead.
     """
@@ -105,7 +114,7 @@ def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> di
         if name == "eta0":  # it has an effect only where the rate does not follow a schedule
             params["learning_rate"] = "constant"
     params |= training.params
-    return {"params": params} if params else {}
+    return {**({"params": params} if params else {}), **training.keys}
 
 
 def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str | None) -> str | None:

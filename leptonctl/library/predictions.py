@@ -59,17 +59,23 @@ class Predictions(Answer):
         return [one.label for one in self.predictions]
 
     @property
+    def probabilities(self) -> list[Mapping[str, float | None]]:
+        """The probability of each class, by its name, of each row; {} of a regression."""
+        return [one.probabilities for one in self.predictions]
+
+    @property
     def values(self) -> list[float | None]:
         """The predicted number of each row."""
         return [one.prediction for one in self.predictions]
 
     def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.style import rows_text
         from leptonctl.views.tables import table
 
         lines = [(str(place), *_cells(one)) for place, one in enumerate(self.predictions[:FIRST], start=1)]
         more = f"\n… and {self.rows - FIRST} more" if self.rows > FIRST else ""
         head = ("row", "label", "probability") if self.classes is not None else ("row", "prediction")
-        return f"{self.target}: {self.rows} rows\n{table(lines, head=head, color=color, right=(0,))}{more}"
+        return f"{self.target}: {rows_text(self.rows)}\n{table(lines, head=head, color=color, right=(0,))}{more}"
 
 
 def _cells(one: Prediction) -> tuple[str, ...]:
@@ -151,7 +157,7 @@ def records_of(rows: Any, *, moments: bool = False) -> list[dict[str, Any]]:
         listed = rows
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
         hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
-        raise fail("usage", "These rows are of no form that can be predicted", type(rows).__name__, hint=hint)
+        raise fail("usage", "These rows are of no form that can be read", type(rows).__name__, hint=hint)
     for row in listed:
         if any(not isinstance(name, str) for name in row):
             _check_names([*row])
@@ -187,13 +193,11 @@ def _plain(value: Any, row: int, column: str) -> Any:
         return value
     if isinstance(value, float):
         if math.isinf(value):
-            raise fail(
-                "usage", "These rows cannot be predicted", f"row {row}, {column}: the number is infinite", hint="pass finite numbers"
-            )
+            raise fail("usage", "These rows cannot be read", f"row {row}, {column}: the number is infinite", hint="pass finite numbers")
         return None if math.isnan(value) else value
     if isinstance(value, date):
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     if hasattr(value, "item"):
         return _plain(value.item(), row, column)
     detail = f"row {row}, {column}: a {type(value).__name__} is not a cell"
-    raise fail("usage", "These rows cannot be predicted", detail, hint="pass text and numbers")
+    raise fail("usage", "These rows cannot be read", detail, hint="pass text and numbers")

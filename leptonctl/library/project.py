@@ -190,8 +190,9 @@ class Project(Frozen):
         """Write a dataset version for the new rows in `data` and a model version that learns from it, and plan that. Builds nothing.
 
         `version`, `dataset_version`: their names, by default the next ones. `like`: the version that the new one is written after, by
-        default the last. `warm_start`: go on from it. `append`: its rows come before the new ones. Failure: unknown-model,
-        unknown-version, missing-file, outside-project, or how the data break the contract; then nothing is written.
+        default the last. `warm_start`: go on from it. `append`: its rows come before the new ones. What is declared already is not
+        written again: see `Update.known`. Failure: unknown-model, unknown-version, missing-file, outside-project, or how the data
+        break the contract; then nothing is written.
         """
         from leptonctl.commands.update import Update as Request
         from leptonctl.commands.update import update

@@ -19,14 +19,16 @@ class Recipe(Frozen):
 
 
 class Training(Frozen):
-    """What one version says of its training. `imports`: the path of a finished model in the project, instead of a training.
+    """What one version says of its training. `keys`: what it says beside `params`, as in YAML.
 
+    imports: the path of a finished model in the project, instead of a training.
     reading: how that is read: `inputs`, `classes`, `outputs` as in YAML.
     """
 
     iterations: int | None = None
     learning_rate: float | None = None
     params: Mapping[str, Json] = {}
+    keys: Mapping[str, Json] = {}
     imports: str | None = None
     reading: Mapping[str, Json] = {}
 

@@ -1,5 +1,6 @@
 """Data and preprocess steps of the short form."""
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +42,31 @@ class Data(Frozen):
             hint = "pass `target=`; a dataset without a target is declared in YAML: docs/how-to/groups-and-outliers.md"
             raise fail("usage", "The data have no target", detail, hint=hint)
         return cls(path=file, target=target, name=name_or_none(name, "name"), version=name_or_none(version, "version"))
+
+    @classmethod
+    def from_frame(
+        cls, frame: Any, path: str | os.PathLike[str], target: str, *, name: str | None = None, version: str | None = None
+    ) -> Self:
+        """A data frame of pandas or polars, or a list of mappings from column to value, written to `path`: JSON Lines, one row a line.
+
+        The YAML names that file, so it belongs into the project. A file with other content is not overwritten. `name`, `version`: as in
+        `from_csv`. Failure: file-exists, unknown-format, cannot-write, and usage for rows of another form.
+        """
+        from leptonctl.library.predictions import records_of
+        from leptonctl.project.edits import write_text, writing
+
+        file = Path(path).absolute()
+        if file.suffix != ".jsonl":
+            raise fail("unknown-format", "A data frame is written as JSON Lines", file.name, hint="pass a path that ends in .jsonl")
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records_of(frame))
+        with writing(file):
+            if file.exists() and file.read_text(encoding="utf-8") != text:
+                hint = "pass another path: the version that was made of this file keeps its rows"
+                raise fail("file-exists", "A file of that name has other rows", str(file), hint=hint)
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_text(file, text)
+        return cls.from_csv(file, target, name=name, version=version)
 
     @staticmethod
     def _source(file: Path) -> "Source":
@@ -100,18 +126,19 @@ class DataPreprocessor:
         output: str | None = None,
         **params: Any,
     ) -> Self:
-        """Add a step. `use`: its name here or in scikit-learn (`Normalize`, `StandardScaler`, `one_hot`); `params`: its own.
+        """Add a step. `use`: its name here or in scikit-learn (`StandardScaler`, `one_hot`), or `Normalize` for a range of 0 to 1;
+        `params`: its own.
 
         `input`: numeric, categorical, all, a column, several, or the `output` of an earlier step. `output`: a name for what it gives, for
         the `input` of later steps. The model gets what the steps give, and columns that no step takes as they are. What is wrong with a
         step is a Failure when the model is trained.
         """
-        from leptonctl.language.foreign_names import PREPROCESSORS, own_name
+        from leptonctl.language.foreign_names import SAME_STEPS, own_name
         from leptonctl.library.writing import plain_json
         from leptonctl.project.catalog import load_catalog
 
         columns = self._columns(input)
-        step: dict[str, Json] = {"columns": columns, "use": own_name(use, load_catalog().preprocessors, PREPROCESSORS)}
+        step: dict[str, Json] = {"columns": columns, "use": own_name(use, load_catalog().preprocessors, SAME_STEPS)}
         if params:
             step["params"] = plain_json(params, use)
         self.steps.append(step)

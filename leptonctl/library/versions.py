@@ -66,13 +66,17 @@ def project_of(where: Where) -> Project:
     return where if isinstance(where, Project) else Project.load(Path(where) if where is not None else Path())
 
 
-def create_version(version_name: str, model_name: str, description: str = "", *, project: Where = None, **fields: Any) -> Version:
+def create_version(
+    version_name: str, model_name: str, description: str = "", *, like: str | None = None, project: Where = None, **fields: Any
+) -> Version:
     """Declare a version of a declared model. Trains nothing: `publish_version` and an apply do.
 
-    `fields`: what it says otherwise than the model, as in the YAML (`params`, `algorithm`, `dataset` …). A version that is declared
-    already gets these values; what else it says stays. Failure: unknown-model, or what is wrong with the fields; then no file has changed.
+    `fields`: what it says otherwise than the model, as in the YAML (`params`, `algorithm`, `dataset` …). `like`: a version whose lines it
+    gets too, but for the description; mappings of both are merged. A version that is declared already gets these values; what else it
+    says stays. Failure: unknown-model, unknown-version, or what is wrong with the fields; then no file has changed.
     """
-    return _declare(version_name, model_name, {"description": description, **fields} if description else fields, project, new=True)
+    values = {"description": description, **fields} if description else fields
+    return _declare(version_name, model_name, values, project, new=True, like=like)
 
 
 def update_version(version_name: str, model_name: str, description: str | None = None, *, project: Where = None, **fields: Any) -> Version:
@@ -86,7 +90,7 @@ def update_version(version_name: str, model_name: str, description: str | None =
     )
 
 
-def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, *, new: bool) -> Version:
+def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, *, new: bool, like: str | None = None) -> Version:
     from leptonctl.library.writing import editing, plain_json, required, versions_in
 
     version, model = name_of(version, "version_name"), name_of(model, "model_name")
@@ -94,15 +98,27 @@ def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, 
     values: dict[str, Json] = {key: plain_json(value, key) for key, value in fields.items()}
     with editing(project.root, "create_version" if new else "update_version") as draft:
         declared = versions_in(required(draft, "Model", model))
+        needed = like if new else version
+        if needed is not None and needed not in declared:
+            hint = did_you_mean(needed, declared)
+            raise fail("unknown-version", "The model has no such version", f"{model} has no version {needed}", hint=hint)
+        if like is not None:
+            values = _merged(draft.lines_of("Model", model, like), values)
         if version not in declared:
-            if not new:
-                hint = did_you_mean(version, declared)
-                raise fail("unknown-version", "The model has no such version", f"{model} has no version {version}", hint=hint)
             draft.put("Model", model, ("versions", version), values)
         else:
             for key, value in values.items():
                 draft.put("Model", model, ("versions", version, key), value)
     return Version(project=project, model=model, name=version)
+
+
+def _merged(lines: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:
+    """What a version says with the values of another call: a mapping in both has the keys of both."""
+    merged = {key: value for key, value in lines.items() if key != "description"}
+    for key, value in values.items():
+        here = merged.get(key)
+        merged[key] = {**here, **value} if isinstance(here, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def publish_version(

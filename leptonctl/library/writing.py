@@ -43,6 +43,11 @@ class Draft:
         """The document of that kind and name, if it is declared."""
         return self.session.project.of(kind).get(name)
 
+    def lines_of(self, kind: str, name: str, version: str) -> dict[str, Json]:
+        """What a version of a declared document says, before templates are filled in."""
+        lines = value_at(as_written(self.session, self.session.project.of(kind)[name]).value, ("versions", version))
+        return dict(lines) if isinstance(lines, dict) else {}
+
     def write(self, file: str, text: str) -> None:
         """Write a file of the project."""
         self.before.setdefault(file, self.session.sources.get(file))
@@ -68,10 +73,11 @@ class Draft:
         *path, key = place
         here = value_at(raw.value, place)
         parent = value_at(raw.value, tuple(path))
-        if here == value and type(here) is type(value):
+        is_there = isinstance(parent, dict) and key in parent
+        if is_there and here == value and type(here) is type(value):
             return
         try:
-            if not (isinstance(parent, dict) and key in parent):
+            if not is_there:
                 text = insert_key(text, raw, tuple(path), str(key), value)
             elif isinstance(here, dict | list) or isinstance(value, dict | list) or here is None:
                 text = insert_key(remove_key(text, raw, tuple(path), str(key)), raw, tuple(path), str(key), value)
@@ -110,6 +116,16 @@ def editing(root: Path, command: str) -> Iterator[Draft]:
         except BaseException:
             draft.take_back()
             raise
+
+
+@contextmanager
+def kept_if_done(draft: Draft) -> Iterator[None]:
+    """A block after the edits of a draft, which are taken back when it raises. No other thread waits for it."""
+    try:
+        yield
+    except BaseException:
+        draft.take_back()
+        raise
 
 
 def create_project(folder: Path, name: str | None) -> Path:

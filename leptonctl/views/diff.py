@@ -12,7 +12,7 @@ from leptonctl.core.values import Json
 from leptonctl.views.decision import short_decision
 from leptonctl.views.diff_datasets import dataset_blocks
 from leptonctl.views.records import UNLIMITED, whole_value
-from leptonctl.views.style import Style, figure, printable, size_text, value_text
+from leptonctl.views.style import Style, figure, printable, rows_text, size_text, value_text
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import direction
 
@@ -138,5 +138,5 @@ def _flips(flips: Mapping[str, Any] | None) -> str:
         return ""
     which = f"; {printable(flips['reason'])}." if flips.get("reason") else " that neither was trained on."
     if flips["share"] is None:
-        return f"Compared on {flips['rows']} rows{which}"
-    return f"Labels differ on {flips['changed']} of {flips['rows']} rows ({flips['share']:.2%}){which}"
+        return f"Compared on {rows_text(flips['rows'])}{which}"
+    return f"Labels differ on {flips['changed']} of {rows_text(flips['rows'])} ({flips['share']:.2%}){which}"

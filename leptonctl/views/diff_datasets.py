@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.style import Style, figure, printable, value_text
+from leptonctl.views.style import Style, figure, printable, rows_text, value_text
 from leptonctl.views.tables import paragraph, table
 
 WORDS = {"nullable": "missing allowed", "fill": "missing becomes", "hashed": "hashed"}
@@ -27,7 +27,7 @@ def dataset_blocks(dataset: Mapping[str, Any], names: tuple[str, str], style: St
 
 
 def _rows(rows: Mapping[str, Any], names: tuple[str, str]) -> str:
-    a, b = ("not prepared" if rows[side] is None else f"{rows[side]} rows" for side in ("a", "b"))
+    a, b = ("not prepared" if rows[side] is None else rows_text(rows[side]) for side in ("a", "b"))
     text = f"{names[0]}: {a}; {names[1]}: {b}."
     if rows["by"] is None:
         return f"{text} Which were added or are gone is not known: {printable(rows['reason'])}."

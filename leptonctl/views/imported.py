@@ -1,10 +1,13 @@
 """What `import` read and wrote, as text. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leptonctl.views.style import Style, printable, size_text
 from leptonctl.views.tables import table
+
+MOST = 8
+"""How many columns of an input are shown."""
 
 
 def imported_text(obj: Mapping[str, Any], *, color: bool) -> str:
@@ -16,7 +19,7 @@ def imported_text(obj: Mapping[str, Any], *, color: bool) -> str:
     rows = [
         ("file", f"{printable(obj['import'])}, {size_text(obj['size'])}, {obj['digest'][:19]}…"),
         ("graph", f"{obj['nodes']} nodes, operator set {obj['opset']}{producer}"),
-        *(("input", _shape(shape)) for shape in obj["inputs"]),
+        *(("input", _shape(shape) + _taken(obj["takes"].get(shape["name"], ()))) for shape in obj["inputs"]),
         *(("output", _shape(shape)) for shape in obj["outputs"]),
         *([("classes", printable(", ".join(map(str, classes))))] if classes is not None else []),
         *([("classes", "not listed in the file")] if obj["needs_classes"] else []),
@@ -29,7 +32,20 @@ def imported_text(obj: Mapping[str, Any], *, color: bool) -> str:
             f"unless the target is 0, 1, …, say at {place} which output is which class: `classes: [FIRST, SECOND, …]`, in the order "
             f"of its probabilities. Then {following}"
         )
-    return f"{head}\n{table(rows, indent=2)}\nNext: {following}"
+    lines = [head, *table(rows, indent=2).splitlines(), *(_problem(one, style) for one in obj["problems"]), f"Next: {following}"]
+    return "\n".join(lines)
+
+
+def _problem(problem: Mapping[str, Any], style: Style) -> str:
+    hint = f": {printable(problem['hint'])}" if problem["hint"] else ""
+    place = f"{printable(problem['file'])}:{problem['line']}"
+    return f"{style.yellow('warning:')} it does not fit the dataset. {printable(problem['detail'])} At {place}{hint}"
+
+
+def _taken(columns: Sequence[str]) -> str:
+    """The columns that an input takes, in order."""
+    shown = ", ".join(map(printable, columns[:MOST])) + (" …" if len(columns) > MOST else "")
+    return f": {shown}{' in this order' if len(columns) > 1 else ''}" if columns else ""
 
 
 def _shape(shape: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from leptonctl.release import __version__
 from leptonctl.views.diagnostics import render as render_diagnostics
 from leptonctl.views.plan_json import FORMAT_VERSION
 from leptonctl.views.plan_text import notes
-from leptonctl.views.style import Style, printable, size_text, value_text
+from leptonctl.views.style import Style, printable, rows_text, size_text, value_text
 from leptonctl.views.tables import table
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "polars", "skops")
@@ -86,13 +86,14 @@ def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:
     del color
     if obj.get("text") is not None:
         return str(obj["text"])
-    return f"Predicted {obj['rows']} rows with {printable(str(obj['target']))}: {printable(str(obj['output']))}"
+    return f"Predicted {rows_text(obj['rows'])} with {printable(str(obj['target']))}: {printable(str(obj['output']))}"
 
 
 def outside_lines(obj: Mapping[str, Any]) -> list[str]:
     """A line for each column with cells outside its declared range: they were predicted, as a server does."""
+    rows = rows_text(obj["rows"])
     return [
-        f"note: {count} of {obj['rows']} rows are outside the declared range of {printable(name)}; they were predicted all the same"
+        f"note: {count} of {rows} {'is' if count == 1 else 'are'} outside the declared range of {printable(name)}; predicted all the same"
         for name, count in sorted(obj["outside"].items())
     ]
 

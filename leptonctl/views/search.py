@@ -46,8 +46,7 @@ def adoption_text(report: Mapping[str, Any], *, color: bool) -> str:
     score = "" if report["mean"] is None else f", {printable(str(report['metric']))} {figure(report['mean'])} in the search"
     head = f"{printable(report['address'])} now declares {combination(report['chosen'])}{score}."
     edit = "\n".join(printable(line) for line in report["edit"].splitlines())
-    rest = " An apply takes over what an earlier one built: nothing is trained." if report["in_place"] else ""
-    return f"{style.bold(head)}\n\n{edit}\n\nNext: `leptonctl plan`.{rest}"
+    return f"{style.bold(head)}\n\n{edit}\n\nIt has the model that the search has trained. Next: `leptonctl plan`."
 
 
 def _table(search: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], style: Style, width: int) -> str:

@@ -99,6 +99,11 @@ def size_text(size: float) -> str:
     return f"{size:.1f} GB"
 
 
+def rows_text(count: int) -> str:
+    """So many rows."""
+    return "1 row" if count == 1 else f"{count} rows"
+
+
 def figure(value: float, beside: float | None = None) -> str:
     """Four significant digits, or as many are needed to look different from the figure `beside` it."""
     for digits in range(4, _MOST_DIGITS + 1):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from leptonctl.core.values import Json
+from leptonctl.views.style import rows_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,5 +20,11 @@ def update_text(written: "Mapping[str, Json]", plan: str) -> str:
     """The edit, then the plan, both already text."""
     rows = written["rows"]
     assert isinstance(rows, dict)
-    versions = f"{written['dataset']}@{written['dataset_version']} ({rows['train']} rows to train on, {rows['test']} to test on)"
-    return f"{written['diff']}\n\nWritten: {versions} and {written['model']}@{written['version']}.\n\n{plan}"
+    data = (
+        f"{written['dataset']}@{written['dataset_version']} ({rows_text(int(str(rows['train'])))} to train on, {rows['test']} to test on)"
+    )
+    model = f"{written['model']}@{written['version']}"
+    if not written["diff"]:
+        return f"{data} and {model} are declared already: nothing was written.\n\n{plan}"
+    what = f"{model}, which learns from {data}" if written["known"] else f"{data} and {model}"
+    return f"{written['diff']}\n\nWritten: {what}.\n\n{plan}"

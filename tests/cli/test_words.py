@@ -16,7 +16,7 @@ from tests import projects
 def hint_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert main([*arguments, "--json"]) == 1
     (problem,) = json.loads(capsys.readouterr().out)["diagnostics"]
-    assert problem["id"] in {"unknown-command", "unknown-option"}, problem
+    assert problem["id"] in {"unknown-command", "unknown-option", "usage"}, problem
     return str(problem["hint"])
 
 
@@ -49,6 +49,19 @@ def test_a_command_of_another_tool(typed: str, equivalent: str, capsys: pytest.C
     ],
 )  # fmt: skip
 def test_an_option_of_another_tool(typed: str, equivalent: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert equivalent in hint_of(typed.split(), capsys)
+
+
+@pytest.mark.parametrize(
+    ("typed", "equivalent"),
+    [
+        ("plan model/line", "`leptonctl plan --only model/line`"),
+        ("plan a b", "--only a --only b"),
+        ("explain line@v1 line@v2", "`leptonctl diff A B`"),
+        ("gc --dry-run", "only lists until `--yes`"),
+    ],
+)
+def test_an_argument_where_none_is_taken(typed: str, equivalent: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert equivalent in hint_of(typed.split(), capsys)
 
 

@@ -183,6 +183,7 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     report = json.loads(done.stdout)
     assert (report["chosen"], report["in_place"]) == (before["search"]["chosen"], True)
     assert f"  v1: {{params: {{C: {report['chosen']['C']}}}}}\n" in (root / "model-line.yaml").read_text()
+    assert pending(root) == {"reuse": 2, "update": 1}, "the plan promises no step that an apply would take over"
     applied = projects.finished(projects.run("apply", "--yes", "--json", cwd=root))
     assert (applied["ok"], count(applied)) == (True, {})
     after = shown(root, "line@v1")
@@ -199,6 +200,12 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     assert (again.returncode, "error[no-search]" in again.stderr) == (1, True)
 
 
+def pending(root: Path, address: str = "line@v1") -> dict[str, int]:
+    """What a plan counts for one version."""
+    summary = json.loads(projects.run("plan", "--only", f"model/{address}", "--json", cwd=root).stdout)["summary"]
+    return {name: number for name, number in summary.items() if number and name != "keep"}
+
+
 def test_adopt_keeps_comments_and_can_declare_a_new_version(searched: Callable[[], Path]) -> None:
     root = searched()
     text = (root / "model-line.yaml").read_text().partition("versions:")[0].replace("name: line", "name: base")
@@ -212,6 +219,7 @@ def test_adopt_keeps_comments_and_can_declare_a_new_version(searched: Callable[[
     assert done.returncode == 0, done.stderr
     chosen = shown(root, "line@v1")["search"]["chosen"]["C"]
     assert f"  fixed: {{search: null, params: {{C: {chosen}}}}}\n" in (root / "base.yaml").read_text()
+    assert pending(root, "base@fixed") == {"create": 1, "reuse": 3}, "what the search has trained is what the new version declares"
     assert projects.run("adopt", "base@only", "--as", "fixed", cwd=root).stderr.startswith("error[version-exists]")
     projects.edit(root / "base.yaml", f"  fixed: {{search: null, params: {{C: {chosen}}}}}\n", "")
     assert projects.run("adopt", "base@only", cwd=root).returncode == 0

@@ -72,6 +72,44 @@ def refused(root: Path, *more: str, code: int = 3) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--append",),
+        ("--append", "--like", "v1"),
+        ("--warm-start",),
+        ("--like", "v1", "--version", "v7", "--dataset-version", "2024-09"),
+    ],
+    ids=" ".join,
+)
+def test_a_second_call_writes_no_twin(root: Path, options: tuple[str, ...]) -> None:
+    """A copy of the file has the same bytes (brother)."""
+    first = json.loads(projects.run("update", "line", "--data", "data/new.csv", *options, "--json", cwd=root).stdout)
+    assert first["known"] == []
+    before = files(root)
+    copy = root / "data" / "copy.csv"
+    copy.write_bytes((root / "data" / "new.csv").read_bytes())
+    done = projects.run(
+        "update", "line", "--data", "data/new.csv" if "--append" in options else "data/copy.csv", *options, "--json", cwd=root
+    )
+    again = json.loads(done.stdout)
+    assert problems("update", again) == []
+    assert again["known"] == [f"dataset/points@{first['dataset_version']}", f"model/line@{first['version']}"]
+    assert (again["version"], again["rows"], again["diff"], again["files"]) == (first["version"], first["rows"], "", [])
+    assert files(root) == before
+
+
+def test_other_settings_learn_from_the_rows_that_are_declared(root: Path) -> None:
+    options = ("--data", "data/new.csv", "--dataset-version", "more", "--like")
+    projects.run("update", "line", *options, "v1", cwd=root)
+    done = projects.run("update", "line", *options, "v2", cwd=root)
+    assert "Written: line@v4, which learns from points@more (30 rows to train on" in done.stdout, done.stdout + done.stderr
+    assert (root / "data.yaml").read_text(encoding="utf-8").count("data/new.csv") == 1
+    assert "declared already: nothing was written" in projects.run("update", "line", *options, "v2", cwd=root).stdout
+    (root / "data" / "new.csv").write_text(projects.points(41, 2), encoding="utf-8")
+    assert "error[usage]" in projects.run("update", "line", *options, "v2", cwd=root).stderr, "other bytes are another version"
+
+
 def test_a_learner_that_cannot_go_on_is_refused_before_the_file_is_prepared(root: Path) -> None:
     """It took seconds, and pointed at a line of the edit that was not made."""
     (root / "model.yaml").write_text(MODEL.replace("sgd", "decision_tree").replace("{alpha: 0.01}", "{max_depth: 2}"), encoding="utf-8")

@@ -148,6 +148,7 @@ def test_a_comparison_with_an_imported_version_is_held_until_it_is_assumed(root:
         held = plan(root, 6)
         (gate,) = held["changes"][0]["gates"]
         assert (gate["passed"], gate["note"]) == (False, f"not comparable: {reason.format(whose)}")
+        assert "`comparable: assume`" in held["changes"][0]["hold"]["hint"], held["changes"][0]["hold"]
         assert held["summary"]["compare"] == 0, "what is known to say nothing is not computed"
         prod(root, f"models: {{line: {other}}}\ngates: {{accuracy: {{max_drop: 1, comparable: assume}}}}\n")
         if whose == "candidate":
@@ -335,6 +336,26 @@ def test_the_command_writes_the_version_keeps_comments_and_takes_back_what_is_no
         refused = projects.run("import", *arguments, "--json", cwd=root)
         assert [d["id"] for d in json.loads(refused.stdout)["diagnostics"]] == [id_], refused.stdout
     assert (file.read_text(encoding="utf-8"), (root / "models" / "third.yaml").exists()) == (before, False)
+
+
+def test_the_command_says_what_does_not_fit_the_dataset_before_a_build(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": "{}"}, "few": {"v1": "{features: [x]}"}, "names": {"v1": "{dataset: others@first}"}}, {})
+    (root / "data" / "others.csv").write_text((root / "data" / "points.csv").read_text().replace("above", "over"), encoding="utf-8")
+    with (root / "data.yaml").open("a", encoding="utf-8") as data:
+        data.write("---\nkind: Dataset\nname: others\ntarget: side\nversions:\n  first: {source: data/others.csv}\n")
+    forest(root)
+    command = ("import", "vendor/forest.onnx", "--version", "v2", "--model")
+    said = projects.run(*command, "line", cwd=root).stdout
+    assert "input    X  float, 2 columns: x, y in this order\n" in said
+    assert "warning" not in said
+    said = projects.run(*command, "names", "--dataset", "others@first", cwd=root).stdout
+    assert "The graph has the classes above, below, and the target has below, over. At model-names.yaml:9: list what each" in said
+    projects.edit(root / "model-few.yaml", "versions:", "features: [x]\nversions:")
+    done = json.loads(projects.run(*command, "few", "--json", cwd=root).stdout)
+    assert problems("import", done) == []
+    assert [(one["id"], one["severity"], one["file"]) for one in done["problems"]] == [("import-inputs", "warning", "model-few.yaml")]
+    assert done["takes"] == {}
+    assert not (root / ".leptonctl" / "store").exists(), "nothing is built"
 
 
 def test_the_command_says_when_the_classes_have_to_be_listed(tiny: Callable[..., Path]) -> None:

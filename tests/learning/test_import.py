@@ -8,11 +8,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
 
 from leptonctl.core.codec import decode
 from leptonctl.core.manifest import Manifest
@@ -224,6 +226,18 @@ def test_an_order_that_the_graphs_own_labels_contradict_is_refused(numbers):
     assert numbers.run(with_label([0, 1, 2]))[2]["notices"] == []
     id_, detail, _ = numbers.refusal(with_label([2, 0, 1]))
     assert (id_, "another class's probability" in detail) == ("import-classes", True)
+
+
+@pytest.mark.parametrize("model", [SGDClassifier(), LinearSVC()], ids=["sgd", "linear_svc"])
+def test_a_model_without_probabilities_is_told_how_to_get_them(words, model):
+    id_, _, hint = words.refusal(to_onnx(model.fit(X, SIDE), X[:1], target_opset=18))
+    assert (id_, "CalibratedClassifierCV(MODEL, ensemble=False)" in hint) == ("import-outputs", True)
+
+
+def test_a_clustering_is_none_of_the_targets_classes(numbers):
+    """Though its labels are 0, 1, 2, as those of the target are."""
+    id_, detail, hint = numbers.refusal(to_onnx(KMeans(3, n_init=1, random_state=0).fit(X), X[:1], target_opset=18))
+    assert (id_, "a clustering" in detail, "KMeans" in hint) == ("import-outputs", True, True)
 
 
 BROKEN = {

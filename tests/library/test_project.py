@@ -282,6 +282,7 @@ def test_rows_in_memory_are_answered_as_those_of_a_file(applied: Applied, tmp_pa
     assert (len(answers[0]), answers[0].classes) == (2, ("above", "below"))
     assert problems("predict", answers[2].to_json()) == []
     assert "2 rows" in str(answers[0])
+    assert answers[0].probabilities[0] == answers[0].predictions[0].probabilities
 
 
 @pytest.mark.parametrize("rows", [3, "no-such-file.csv", [1, 2], [{"x": float("inf"), "y": 1}], [{"x": object(), "y": 1}], [{"x": 1}]])

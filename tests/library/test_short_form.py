@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -140,10 +141,22 @@ def digests_of_v2(root: Path) -> str:
     return digest
 
 
+def test_a_version_can_be_written_after_another(copy: Path) -> None:
+    """What the model says can be taken away, too (brother)."""
+    update_version("v2", "line", "Weak", project=copy, params={"C": 0.5, "max_iter": 300}, class_weight="balanced")
+    create_version("v3", "line", like="v2", project=copy, params={"C": 2.0}, threshold=0.4)
+    versions = Session.open(copy).project.of("Model")["line"].value["versions"]
+    assert versions["v3"] == {"params": {"C": 2.0, "max_iter": 300}, "class_weight": "balanced", "threshold": 0.4}
+    update_version("v3", "line", project=copy, preprocess=None)
+    assert Session.open(copy).project.of("Model")["line"].value["versions"]["v3"]["preprocess"] is None
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
         (lambda p: create_version("v9", "lime", project=p), "unknown-model"),
+        (lambda p: create_version("v9", "line", like="v8", project=p), "unknown-version"),
+        (lambda p: update_version("v2", "line", project=p, algorithm=None), "missing-algorithm"),
         (lambda p: create_version("v 9", "line", project=p), "bad-name"),
         (lambda p: create_version("v9", "line", project=p, params={"D": 1}), "unknown-parameter"),
         (lambda p: create_version("v9", "line", project=p, params={"C": object()}), "usage"),
@@ -274,6 +287,39 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("algorithm", "task", "name"),
+    [
+        ("KMeans", "clustering", "KMeans"),
+        ("IsolationForest", "anomaly", "IsolationForest"),
+        ("Ridge", "regression", "ridge"),
+        ("RandomForest", "classification", "random_forest"),
+    ],
+)
+def test_an_algorithm_of_one_task_says_the_task(algorithm: str, task: str, name: str, tmp_path: Path) -> None:
+    """The document alone: nothing is trained."""
+    from leptonctl.library.model_yaml import declare_version
+    from leptonctl.library.recipe import Training
+    from leptonctl.library.writing import editing
+
+    rows = "".join(f"{n % 7},{n % 5}\n" for n in range(60))
+    (tmp_path / "grades.csv").write_text(f"size,grade\n{rows}", encoding="utf-8")
+    model = Model(algorithm, "grade", project=tmp_path).upload_data(Data.from_csv(tmp_path / "grades.csv", "grade"))
+    with editing(tmp_path, "train") as draft:
+        declare_version(draft, "grade", model._recipe, Training(), None)
+    written = (tmp_path / "model-grade.yaml").read_text(encoding="utf-8")
+    assert f"task: {task}\n" in written
+    assert f"algorithm: {name}\n" in written
+
+
+def test_a_training_says_what_a_version_says_beside_its_parameters(copy: Path) -> None:
+    line = model(copy)
+    second = line.train(C=0.5, threshold=0.4, seed=3)
+    assert "v3: {params: {C: 0.5}, threshold: 0.4, seed: 3}" in texts(copy)["model-line.yaml"]
+    assert line.train(C=0.5, threshold=0.4, seed=3).name == second.name == "v3"
+    assert str(Project.load(copy).predict("line@v3", [{"x": 1, "y": 9}])).startswith("line@v3: 1 row\n")
+
+
+@pytest.mark.parametrize(
     ("call", "expected"),
     [
         (lambda f: Data.from_csv(f / "none.csv", "side"), "missing-file"),
@@ -299,6 +345,7 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
         (lambda f: model(f).deploy(), "usage"),
         (lambda f: model(f).monitor(), "not-bound"),
         (lambda f: deployed(f, target="moon"), "unknown-platform"),
+        (lambda f: model(f).deploy(name="edge", version="v9"), "unknown-version"),
         (lambda f: model(f).upload_model(f / "none.onnx"), "missing-file"),
         (lambda f: model(f).upload_model(f / "data" / "points.csv"), "bad-onnx"),
         (lambda f: model(f).upload_model(__file__), "outside-project"),
@@ -348,8 +395,29 @@ def test_words_that_people_know(copy: Path) -> None:
         {"columns": "numeric", "use": "min_max_scaler"},
         {"columns": "numeric", "use": "pca", "params": {"n_components": 2}},
     ]
+    said = {"Normalize": "min_max_scaler", "Normalizer": "Normalizer", "SimpleImputer": "imputer", "normalizer": "normalizer"}
+    for word, ours in {**said, "CountVectorizer": "CountVectorizer", "LabelEncoder": "LabelEncoder"}.items():
+        assert DataPreprocessor().add_transformer(word).steps[0]["use"] == ours, "another transformation is never taken unasked"
     with pytest.raises(Failure, match="cannot be joined"):
         steps.add_transformer("pca", input=["a", "b"])
+
+
+def test_a_data_frame_is_a_file_of_the_project(tmp_path: Path) -> None:
+    """Strings stay strings, and other rows are never written over a file that a version was made of."""
+    frame = pl.DataFrame({"code": ["007", "008"] * 10, "size": [1.5, None] * 10, "side": ["a", "b"] * 10})
+    line = Model(name="line", project=tmp_path)
+    for rows in (frame, frame.to_dicts()):
+        assert line.upload_data(Data.from_frame(rows, tmp_path / "data" / "points.jsonl", "side"))._recipe.dataset == "points@v1"
+    assert (
+        (tmp_path / "data" / "points.jsonl")
+        .read_text()
+        .startswith('{"code": "007", "size": 1.5, "side": "a"}\n{"code": "008", "size": null')
+    )
+    assert "source: data/points.jsonl" in (tmp_path / "dataset-points.yaml").read_text()
+    with pytest.raises(Failure, match="file-exists"):
+        Data.from_frame(frame.head(3), tmp_path / "data" / "points.jsonl", "side")
+    with pytest.raises(Failure, match="unknown-format"):
+        Data.from_frame(frame, tmp_path / "data" / "points.csv", "side")
 
 
 def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
@@ -363,3 +431,63 @@ def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
     assert (tmp_path / "dataset-points.yaml").read_text().count("sha256:") == 2
     with pytest.raises(Failure, match="project-exists"):
         Project.create(tmp_path)
+
+
+# --- what a failure leaves, and what a second run does ------------------------------------------------------------------
+
+
+def test_a_training_that_cannot_begin_declares_nothing(copy: Path) -> None:
+    before = texts(copy)
+    with pytest.raises(Failure, match="missing-library"):
+        Model("xgboost", "line", project=copy).train()
+    assert texts(copy) == before
+
+
+def test_a_training_that_fails_declares_nothing_and_takes_no_edit_of_another_thread_with_it(copy: Path) -> None:
+    def edit(_event: object) -> None:
+        if "other" not in texts(copy)["model-line.yaml"]:
+            create_version("other", "line", project=copy, seed=5)
+
+    with pytest.raises(Unfinished):
+        Model("knn", "line", project=copy).train(progress=edit, n_neighbors=5000)
+    declared = Session.open(copy).project.of("Model")["line"].value["versions"]
+    assert [*declared] == ["v1", "v2", "other"]
+
+
+def test_a_deployment_that_is_held_declares_no_environment(copy: Path) -> None:
+    line, before = model(copy), texts(copy)
+    line.train()
+    with pytest.raises(Unfinished) as held:
+        line.deploy(name="box", port=projects.free_port(), gates={"accuracy": {"min": 1.0}})
+    assert held.value.exit_code == GATE
+    assert texts(copy) == before
+
+
+def test_a_second_run_goes_forward_where_it_is_told_to_and_never_leaves_a_protected_environment_half_way(copy: Path) -> None:
+    project, file = Project.load(copy), copy / "environment-dev.yaml"
+    project.pin()
+
+    def script(**options: bool) -> list[tuple[str, str | None]]:
+        line, bound = model(copy), []
+        for params in ({}, {"C": 0.5}):
+            line.train(**params)
+            deployment = line.deploy(gates=[{"models": "line", "accuracy": {"min": 0.5}}], **options)
+            bound.append((deployment.version, deployment.skipped))
+        return bound
+
+    assert script() == [("v1", None), ("v2", None)]
+    assert "gates:" in file.read_text(encoding="utf-8")
+    moved = len(project.history().entries)
+    assert script(forward=True) == [("v2", "v1"), ("v2", None)]
+    assert len(project.history().entries) == moved, "nothing has moved"
+    projects.edit(file, "kind: Environment\n", "kind: Environment\nprotected: true\n")
+    project.apply(only=["environment/dev"])
+    before = texts(copy)
+    with pytest.raises(Failure, match="forward=True") as refused:
+        script()
+    assert refused.value.diagnostics[0].id == "superseded"
+    assert texts(copy) == before
+    assert project.status().environment("dev").models[0].version == "v2"
+    assert rollback_version("v2", "line", project=project).done["bound"] == 1
+    with pytest.raises(Unfinished, match="withdrawn"):
+        script(forward=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Change, Plan
 from leptonctl.core.diagnostic import Diagnostic, Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node, Step
 from leptonctl.kinds.notices import hardened
@@ -16,6 +17,8 @@ from leptonctl.spi.learning import Library
 ID = "missing-library"
 HERE = "local"
 """The executor whose steps run on this machine."""
+MOST_NAMED = 8
+"""How many addresses a hint lists."""
 
 
 def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change]) -> Iterator[Diagnostic]:
@@ -37,11 +40,35 @@ def missing_in_project(session: Session) -> Iterator[Diagnostic]:
         yield from _missing_for_files(node, (step for step in node.steps if step.op == "import"))
 
 
-def refuse_without_library(session: Session, plan: Plan) -> None:
-    """Failure before any work, when steps of the plan would run here without a library that they need."""
-    missing = [problem for problem in plan.diagnostics if problem.id == ID]
+def refuse_without_library(session: Session, plan: Plan, settled: Settled, command: str, option: str = "") -> None:
+    """Failure before any work, when steps of the plan would run here without a library that they need.
+
+    The last hint is the command that does all the rest, if there is any: `command`, with each address after `option`.
+    """
+    missing = [hardened(problem) for problem in plan.diagnostics if problem.id == ID]
     if missing and session.settings.executor == HERE:
-        raise Failure(map(hardened, missing))
+        rest = _without_library(session, plan, settled)
+        if rest:
+            named = rest if len(rest) <= MOST_NAMED else ["ADDRESS"]
+            others = " ".join(["leptonctl", command, *(f"{option}{address}" for address in named)])
+            missing[-1] = replace(missing[-1], hint=f"{missing[-1].hint}\nor everything else: {others}")
+        raise Failure(missing)
+
+
+def _without_library(session: Session, plan: Plan, settled: Settled) -> list[str]:
+    """The changes of a plan that need no library that is missing here, without those that come as prerequisites of others."""
+    stuck = {change.address for change in plan.moving if [*missing_in_plan(session, settled, [change])]}
+    rest: list[str] = []
+    needed: set[str] = set()
+    for change in plan.moving:
+        node = settled.by_address.get(change.address)
+        needs = frozenset(node.needs if node is not None else ())
+        if change.address in stuck or needs & stuck:
+            stuck.add(change.address)
+        else:
+            rest.append(change.address)
+            needed |= needs
+    return [address for address in rest if address not in needed]
 
 
 def _missing(catalog: Catalog, algorithms: Iterable[str], node: Node) -> Iterator[Diagnostic]:

@@ -55,6 +55,8 @@ def read_saved(file: Path) -> SavedPlan:
         saved = convert(parts, SavedPlan)
         if saved.text == text_digest(parts):
             return saved
+    except FileNotFoundError as reason:
+        raise _bad_plan(file, "there is no such file", _address_hint(file)) from reason
     except OSError as reason:
         raise _bad_plan(file, reason.strerror or str(reason)) from reason
     except RecursionError as reason:
@@ -115,5 +117,11 @@ def _parsed(data: bytes) -> dict[str, Json]:
     return parsed
 
 
-def _bad_plan(file: Path, why: str) -> Failure:
-    return fail("bad-plan", "The saved plan cannot be read", f"{file}: {why}", hint="make it with `leptonctl plan --out FILE`")
+def _bad_plan(file: Path, why: str, hint: str = "") -> Failure:
+    return fail("bad-plan", "The saved plan cannot be read", f"{file}: {why}", hint=hint or "make it with `leptonctl plan --out FILE`")
+
+
+def _address_hint(file: Path) -> str:
+    """The hint for a path that reads like an address; "" for any other."""
+    is_address = "@" in file.name or any(part in ("dataset", "model", "environment") for part in file.parts[-3:-1])
+    return "for an address: `leptonctl apply --only ADDRESS`; a plan is made with `leptonctl plan --out FILE`" if is_address else ""

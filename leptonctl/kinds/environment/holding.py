@@ -23,6 +23,7 @@ PROBLEMS: dict[HoldKind, Diagnostic] = {
     "frozen": error("frozen-environment", "The environment is frozen"),
 }
 ROLLBACK = "rollback"
+TO_ASSUME = "add `comparable: assume` to the gate in a reviewed commit, which takes the responsibility, or bind another version"
 
 
 def hold_of(
@@ -47,7 +48,7 @@ def hold_of(
     failed = [] if returning else [judgement for judgement in judgements if judgement.passed is not True]
     if failed:
         kind: HoldKind = "not_comparable" if all(j.held == "not_comparable" for j in failed) else "gate"
-        hint = "bind another version, or change the gate in a reviewed commit"
+        hint = TO_ASSUME if kind == "not_comparable" else "bind another version, or change the gate in a reviewed commit"
         holds.append(Hold(kind=kind, reason=refusal(failed), hint=hint))
     if not holds:
         return None

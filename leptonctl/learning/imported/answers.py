@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from leptonctl.learning.imported.classes import Classes
-from leptonctl.learning.imported.refusal import bad_classes, bad_graph, bad_outputs
+from leptonctl.learning.imported.refusal import PROBABILITIES, bad_classes, bad_graph, bad_outputs
 from leptonctl.learning.imported.trial import SINGLE
 from leptonctl.spi.learning import Prediction
 
@@ -88,7 +88,7 @@ def _check_probabilities(probabilities: np.ndarray, rows: int, count: int) -> No
         detail = (
             f"The output holds no probabilities: its values go from {low:.3g} to {high:.3g}, and sums of rows are up to {sums:.3g} from 1."
         )
-        raise bad_outputs(detail, "write `outputs: logits` if that is what they are, or export the model with its probabilities")
+        raise bad_outputs(detail, f"write `outputs: logits` if that is what they are, or {PROBABILITIES}")
 
 
 def _check_labels(labels: np.ndarray, rows: int, classes: Classes) -> None:

@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.imported.refusal import bad_outputs
+from leptonctl.learning.imported.refusal import PROBABILITIES, bad_outputs
 from leptonctl.spi.learning import Label
 
 Type = onnx.TensorProto
@@ -83,15 +83,24 @@ def choose(model: onnx.ModelProto, task: str, declared: Declared) -> Answer:
         return Answer(scores=_of_type(chosen["prediction"], (*NUMBERS, Type.INT64, Type.INT32), "numbers"))
     scores = chosen.get("probabilities") or chosen.get("logits")
     if scores is None:
-        raise bad_outputs("The graph gives labels only; a classification needs probabilities.", "export the model with its probabilities")
+        raise bad_outputs("The graph gives labels only; a classification needs probabilities.", PROBABILITIES)
     label = chosen.get("label")
     producers = _producers(model.graph)
+    _refuse_clusters(label, producers)
     origins = [producers.get(output.tensor) for output in (label, scores) if output is not None]
     listed = zipped.get(scores.name) or next((found for node in origins if (found := _classes(model.graph, node, producers))), None)
     return Answer(
         scores=_of_type(scores, NUMBERS, "numbers"), label=None if label is None else _of_type(label, LABELS, "labels"),
         form="logits" if "logits" in chosen else "probabilities", classes=listed or None,
     )  # fmt: skip
+
+
+def _refuse_clusters(label: Output | None, producers: Mapping[str, onnx.NodeProto]) -> None:
+    """A label that is the place of the smallest distance is a cluster, and no class of a target."""
+    node = _source(producers.get(label.tensor), producers) if label is not None else None
+    if label is not None and node is not None and node.op_type == "ArgMin":
+        detail = f"The output {label.name} is the nearest centre of each row: a clustering, which cannot be imported."
+        raise bad_outputs(detail, "declare it: `task: clustering` and `algorithm: KMeans`; docs/how-to/groups-and-outliers.md")
 
 
 def _named(outputs: Sequence[Output], name: str) -> Output:

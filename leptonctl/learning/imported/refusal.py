@@ -3,6 +3,8 @@
 from leptonctl.spi.learning import ProviderError
 
 SUMMARY = "The file cannot be imported"
+PROBABILITIES = "export the model with its probabilities (scikit-learn: `CalibratedClassifierCV(MODEL, ensemble=False)`)"
+"""What to do with a model that has none, such as SVC, LinearSVC or RidgeClassifier."""
 
 
 def bad_graph(detail: str, hint: str) -> ProviderError:

@@ -6,16 +6,18 @@ Records nothing. A graph of the user's own command comes in the same way.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import onnx
 
 from leptonctl.core.codec import encode
 from leptonctl.core.contract import Column, Contract
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Origin, package_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.frame import Inputs
 from leptonctl.learning.imported.answers import check_answers, disagreeing, not_finite
 from leptonctl.learning.imported.classes import Classes, resolve_classes
-from leptonctl.learning.imported.inputs import assign, read_tensors
-from leptonctl.learning.imported.library_file import compared, read_library_file
+from leptonctl.learning.imported.inputs import Entry, assign, read_tensors
+from leptonctl.learning.imported.library_file import LibraryFile, compared, read_library_file
 from leptonctl.learning.imported.library_file import notices as library_notices
 from leptonctl.learning.imported.outputs import Answer, choose
 from leptonctl.learning.imported.source import read_model
@@ -35,6 +37,33 @@ from leptonctl.spi.running import Bench, Needs, Produced
 TRIAL_ROWS = 2048
 
 
+class Match(Frozen):
+    """A file and the dataset that it goes with: which columns enter where, and what the answers mean. `columns`: all features by name."""
+
+    model: onnx.ModelProto
+    library_file: LibraryFile | None
+    columns: Mapping[str, Column]
+    entries: Sequence[Entry]
+    answer: Answer
+    classes: Classes | None
+
+
+def match(request: ImportInputs, contract: Contract, training: Rows, evaluation: Rows, data: bytes) -> Match:
+    """What a file with these bytes takes and gives. Raises ProviderError when it does not fit the dataset. Runs nothing."""
+    columns = _features(contract, request.features)
+    library_file = read_library_file(data)
+    named = None
+    if library_file is None:
+        model = read_model(data)
+    else:
+        library_file.check(request.task, request.outputs)
+        model, named = library_file.graph(), None if request.inputs else library_file.inputs(columns)
+    entries = assign(read_tensors(model.graph), columns, request.inputs or named)
+    answer = choose(model, request.task, request.outputs)
+    classes = _classes(request, answer, training, evaluation) if request.task == "classification" else None
+    return Match(model=model, library_file=library_file, columns=columns, entries=entries, answer=answer, classes=classes)
+
+
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("import", inputs, ImportInputs)
     prepare, artifacts = needs["prepare"], bench.artifacts
@@ -46,23 +75,12 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         data = read_file(request.file, bench)
     else:
         data = artifacts.get_artifact(needs["train"].artifacts[GRAPH_FILE])
-    columns = _features(contract, request.features)
-    library_file = read_library_file(data)
-    named = None
-    if library_file is None:
-        model = read_model(data)
-    else:
-        library_file.check(request.task, request.outputs)
-        model, named = library_file.graph(), None if request.inputs else library_file.inputs(columns)
-    entries = assign(read_tensors(model.graph), columns, request.inputs or named)
+    found = match(request, contract, training, evaluation, data)
+    columns, entries, classes, library_file = found.columns, found.entries, found.classes, found.library_file
     used = {name for entry in entries for name in entry.columns}
     features = tuple(name for name in columns if name in used)
     layout = _layout([columns[name] for name in features])
-    answer = choose(model, request.task, request.outputs)
-    classes = None
-    if request.task == "classification":
-        classes = _classes(request, answer, training, evaluation)
-    graph = serialized(wrap(model, layout, entries, answer, classes))
+    graph = serialized(wrap(found.model, layout, entries, found.answer, classes))
     bench.progress(message="trying the graph out")
     rows = _sample(evaluation if len(evaluation.y) else training)
     prediction = _answers(graph, layout, rows, classes)

@@ -44,10 +44,17 @@ def test_a_plan_lists_their_steps_and_can_be_applied_elsewhere(root: Path) -> No
     assert (plan["applyable"], plan["summary"]["train"]) == (True, 4)
 
 
-@pytest.mark.parametrize("command", [("apply", "--yes"), ("build",)])
-def test_nothing_is_begun_without_it(root: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("command", "rest"),
+    [
+        (("apply", "--yes"), "leptonctl apply --only model/line@v1 --only model/other@v0"),
+        (("build",), "leptonctl build model/line@v1 model/other@v0"),
+    ],
+)
+def test_nothing_is_begun_without_it(root: Path, command: tuple[str, ...], rest: str) -> None:
     done = projects.run(*command, cwd=root)
     assert done.returncode == 1
+    assert f"or everything else: {rest}\n" in done.stderr + done.stdout
     assert "error[missing-library]" in done.stderr + done.stdout
     assert "pip install 'leptonctl[xgboost]'" in done.stderr + done.stdout
     assert not [*(root / ".leptonctl").rglob("results/*/*")]
@@ -57,6 +64,13 @@ def test_other_addresses_are_not_held_up(root: Path) -> None:
     assert diagnostics(root, "plan")
     done = projects.run("plan", "--json", "--only", "model/line", cwd=root)
     assert json.loads(done.stdout)["diagnostics"] == []
+
+
+def test_a_binding_of_what_cannot_be_built_here_is_no_part_of_the_rest(tmp_path: Path) -> None:
+    models = {"line": {"v1": "{}"}, "other": {"v1": "{algorithm: lightgbm}", "v2": "{}"}}
+    root = projects.tiny_project(tmp_path, models=models, environments={"dev": "models: {line: v1, other: v1}"})
+    done = projects.run("apply", "--yes", cwd=root)
+    assert "or everything else: leptonctl apply --only model/other@v2 --only environment/dev/line\n" in done.stderr
 
 
 def test_trials_and_warm_starts_need_it_too(tmp_path: Path) -> None:
