@@ -14,7 +14,7 @@ from leptonctl.commands.recorded.built_versions import (
     with_results,
 )
 from leptonctl.commands.recorded.ownership import Ownership, ownership
-from leptonctl.commands.recorded.results import gated_first, metrics_of
+from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
 from leptonctl.commands.recorded.search_story import chosen
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.show_version import direction
@@ -71,7 +71,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
         "task": task,
         "metric": metric,
         "better": better,
-        "directions": {name: direction(session.catalog, task, name) for name in gated_first(session, numbers)},
+        "directions": {name: direction(session.catalog, task, name) for name in gated_first(gated_metrics(session), numbers)},
         "rows": [*rows],
     }
     return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board
