@@ -28,7 +28,11 @@ from pathlib import Path
 import many
 
 LEPTONCTL = (sys.executable, "-m", "leptonctl")
-READING = ("validate", "show", "status", "history", "leaderboard m1", "explain model/m1@v1", "show m1@v1", "gc", "state list")
+READING = (
+    "validate", "plan --json", "plan --markdown", "show", "show --json", "show m1@v1", "status", "history", "history --json",
+    "history m1@v1", "leaderboard m1", "explain model/m1@v1", "diff m1@v1 m2@v1", "gc", "state list", "state show m1@v1", "server list",
+    "lock list", "verify --store", "version",
+)  # fmt: skip
 MODEL = """\
 kind: Model
 name: m{number}

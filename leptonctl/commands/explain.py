@@ -38,7 +38,7 @@ def explain(session: Session, address: str) -> dict[str, Json]:
         "fields": [*_fields(node)],
         "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in causes],
         "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
-        "builds": [build for build in builds(session, ours) if build["address"] == node.address],
+        "builds": [*builds(session, ours, node.address)],
     }
 
 

@@ -24,7 +24,9 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": [], "way_back": None}
-    all_builds = builds(session, ownership(session, state, _declared_keys(session, state)))
+    ours = ownership(session, state, _declared_keys(session, state))
+    session.release()
+    all_builds = builds(session, ours)
     records = list(session.pointers.history(state))
     replaced = _replaced(records)
     strays = _strays(session, state, records)

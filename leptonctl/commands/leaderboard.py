@@ -5,9 +5,16 @@ from typing import cast
 
 from leptonctl.commands.editing.version_yaml import version_yaml
 from leptonctl.commands.planning.settle import settle
-from leptonctl.commands.recorded.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
+from leptonctl.commands.recorded.built_versions import (
+    BuiltVersion,
+    declared_versions,
+    find_version,
+    former_versions,
+    with_recorded_recipes,
+    with_results,
+)
 from leptonctl.commands.recorded.ownership import Ownership, ownership
-from leptonctl.commands.recorded.results import gated_first, metrics_of
+from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
 from leptonctl.commands.recorded.search_story import chosen
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.show_version import direction
@@ -33,7 +40,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     state = session.pointers.read()
     settled, _ = settle(session, state)
     model = parse(full(name, settled.by_address, session.address_kinds)).name if "/" in name else name.partition("@")[0]
-    declared = declared_versions(settled, model)
+    declared = with_recorded_recipes(session, settled, declared_versions(settled, model))
     versions = with_results(session, [*declared, *former_versions(session, model, declared)], damaged="omit")
     if not versions:
         known = sorted({parse(a).name for a in settled.by_address if parse(a).kind == "model"})
@@ -64,7 +71,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
         "task": task,
         "metric": metric,
         "better": better,
-        "directions": {name: direction(session.catalog, task, name) for name in gated_first(session, numbers)},
+        "directions": {name: direction(session.catalog, task, name) for name in gated_first(gated_metrics(session), numbers)},
         "rows": [*rows],
     }
     return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board

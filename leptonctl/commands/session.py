@@ -53,7 +53,7 @@ class Session:
 
     `caller`: the command that claims and locks name; "" for the command line of this process. `kinds` and `ops`: the tables of the
     engine. `suspects`: as passed to `suspect`; `needed`: address -> the files of what is bound. `left_out`: the damaged records that
-    the command did without.
+    the command did without. `is_part`: it has some of the documents only, as `only_with` says.
     """
 
     root: Path
@@ -63,6 +63,7 @@ class Session:
     suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
     needed: Mapping[str, Collection[str]] = field(default_factory=dict)
     left_out: list[Diagnostic] = field(default_factory=list)
+    is_part: bool = False
 
     @classmethod
     def open(cls, directory: Path | None, caller: str = "") -> "Session":
@@ -173,6 +174,7 @@ class Session:
     def only_with(self, documents: tuple[Document, ...]) -> "Session":
         """A session of the same project in which these checked documents are all there is: `validate` goes on with the sound ones."""
         part = self.reopen()
+        part.is_part = True
         # what the properties would compute; of a file without some of its documents no outline may be kept
         part.__dict__.update(checked=(documents, ()), files=self.files, catalog=self.catalog)
         part.__dict__.update(_outlines=self._outlines, _has_outlines=False)
@@ -254,6 +256,13 @@ class Session:
     def address_kinds(self) -> tuple[str, ...]:
         """How addresses begin, in the order in which a short one is completed: what changes most often first."""
         return tuple(kind.address for kind in reversed(tuple(self.kinds.values())))
+
+    def release(self) -> None:
+        """Let go of what was read of the project's files, for a command that goes on with what is recorded. What is asked for again is
+        read again, so that a part keeps what it has.
+        """
+        for name in () if self.is_part else ("files", "loaded", "_outlines", "_restored", "checked", "project", "facts", "declared"):
+            self.__dict__.pop(name, None)
 
     # --- what is recorded ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from leptonctl.commands.planning.settle import settle
 from leptonctl.commands.recorded.built_versions import named_version
-from leptonctl.commands.recorded.results import gated_first, join_results
+from leptonctl.commands.recorded.results import gated_first, gated_metrics, join_results
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -37,13 +37,17 @@ def _recorded(session: Session, state: State | None, scope: str | None) -> dict[
     shown = {address: pointer for address, pointer in state.current.items() if scope is None or covers(scope, address)}
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
-    ordered = sorted(shown.items())
+    ordered, gated = sorted(shown.items()), gated_metrics(session)
+    if scope is None:
+        session.release()
     for start in range(0, len(ordered), AT_ONCE):
-        _join(session, ordered[start : start + AT_ONCE], current, results)
+        _join(session, gated, ordered[start : start + AT_ONCE], current, results)
     return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 
-def _join(session: Session, shown: Sequence[tuple[str, Pointer]], current: dict[str, Json], results: dict[str, Json]) -> None:
+def _join(
+    session: Session, gated: Sequence[str], shown: Sequence[tuple[str, Pointer]], current: dict[str, Json], results: dict[str, Json]
+) -> None:
     """Add these addresses to what is shown."""
     keys = {address: {name: step.key for name, step in pointer.steps.items()} for address, pointer in shown}
     step_results = session.results({key for steps in keys.values() for key in steps.values()})
@@ -51,7 +55,7 @@ def _join(session: Session, shown: Sequence[tuple[str, Pointer]], current: dict[
         outcome = join_results(keys[address], step_results)
         current[address] = _pointer(pointer, outcome.get("package"))
         if pointer.steps:
-            results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(session, outcome["metrics"])})
+            results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(gated, outcome["metrics"])})
 
 
 def _pointer(pointer: Pointer, package: Json) -> Json:

@@ -6,7 +6,7 @@ from typing import Any
 from leptonctl.commands.planning.folder import copy_reason
 from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
 from leptonctl.commands.readmit import withdrawn_now
-from leptonctl.commands.recorded.results import gated_first, metrics_of
+from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.differences import differences
 from leptonctl.commands.showing.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
@@ -183,7 +183,8 @@ def _model(name: str, pointer: Pointer, now: ServedModel | None, drift: str | No
 def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
     keys = {address: pointer.key("evaluate") for address, pointer in entries.items()}
     results = session.results({key for key in keys.values() if key})
-    return {address: gated_first(session, metrics_of(results.get(key or ""))) for address, key in keys.items()}
+    gated = gated_metrics(session)
+    return {address: gated_first(gated, metrics_of(results.get(key or ""))) for address, key in keys.items()}
 
 
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:

@@ -49,6 +49,7 @@ class Problem(Frozen):
 def verify_store(session: Session, say: Callable[[Progress], None] = lambda _progress: None) -> dict[str, Json]:
     """The object of `verify --store --json`. Failure `wrong-store` where nothing is of this state's project, as when it is not mounted."""
     store, states, kept = _open(session)
+    session.release()
     state, problems = _read_state(states)
     if state is not None and not store.objects.list(layout.project(state.lineage)):
         refuse_other_store(read_standing(store.objects, None), state, store.objects.describe())

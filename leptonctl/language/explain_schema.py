@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
-from leptonctl.language.edit import key_lines
 from leptonctl.language.fits import TYPES, first_duplicate
 from leptonctl.language.foreign_keys import foreign_hint, misspelled_hint
 
@@ -250,6 +249,9 @@ def _words_hint(value: str) -> str:
         words = shlex.split(value)
     except ValueError:
         words = value.split()
+    # a build of the package reads the schemas where there is no YAML parser
+    from leptonctl.language.edit import key_lines
+
     return f"write a list: {key_lines('run', list(words)).removeprefix('run: ').strip()}" if words else ""
 
 

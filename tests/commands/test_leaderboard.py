@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +122,15 @@ def test_it_fits_the_width_and_says_what_it_left_out(looking: Path, columns: int
     whole = projects.run("leaderboard", "line", cwd=looking).stdout
     assert "Left out" not in whole
     assert "cv_f1_mean" in whole
+
+
+def test_recipes_are_the_same_recorded_and_computed(looking_copy: Callable[[], Path]) -> None:
+    root = looking_copy()
+    recorded = board(root, "line")
+    shutil.rmtree(root / ".leptonctl/store/recipes")
+    assert board(root, "line") == recorded
+    # a version that was edited since is what the YAML says
+    projects.edit(root / "leptonctl.yaml", "strength: 0.5", "strength: 0.25")
+    edited = {row["version"]: row["params"] for row in board(root, "line")["rows"] if row["declared"]}
+    before = {row["version"]: row["params"] for row in recorded["rows"]}
+    assert [version for version in before if edited[version] != before[version]] == ["v2"]

@@ -422,3 +422,15 @@ def as_anyone(answer: Callable[[], Any]) -> Any:
         data = file.read()
     assert os.waitpid(child, 0)[1] == 0
     return pickle.loads(data)
+
+
+def test_what_a_command_has_let_go_is_read_again_but_not_what_a_part_lacks(root: Path) -> None:
+    session = Session.open(root)
+    declared, documents = dict(session.declarations.built), session.checked[0]
+    session.release()
+    assert dict(session.declarations.built) == declared
+    part = session.only_with(tuple(document for document in documents if document.name != "k"))
+    built = dict(part.declarations.built)
+    part.release()
+    assert dict(part.declarations.built) == built
+    assert declared.keys() - built.keys() == {"model/k@v1", "model/k@v2"}

@@ -14,7 +14,6 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.table import OPS
 from leptonctl.storage.records import BadRecordAt
-from leptonctl.storage.store import StoredResult
 
 MINUTE = len("2026-01-01T00:00")
 
@@ -67,12 +66,20 @@ def _job(recorded: Json) -> dict[str, Json] | None:
         return None
 
 
-def builds(session: Session, ours: Ownership) -> list[dict[str, Json]]:
-    """The builds that count as the project's, newest first. Results adopted from an earlier build do not; damaged records are left out."""
+def builds(session: Session, ours: Ownership, address: str | None = None) -> list[dict[str, Json]]:
+    """The builds that count as the project's, newest first. Results adopted from an earlier build do not; damaged records are left out.
+
+    `address`: of this one alone; None: of all.
+    """
     rows: dict[tuple[str, str], Build] = {}
-    stored = list(session.store.all_results())
-    session.leave_out(*(failure for failure in stored if isinstance(failure, BadRecordAt)))
-    results = [one.result for one in stored if isinstance(one, StoredResult)]
+    results: list[Result] = []
+    damaged: list[BadRecordAt] = []
+    for one in session.store.all_results():
+        if isinstance(one, BadRecordAt):
+            damaged.append(one)
+        elif address is None or one.result.address == address:
+            results.append(one.result)
+    session.leave_out(*damaged)
     for result in sorted(results, key=lambda r: str(r.provenance.get("at"))):
         if result.adopted is not None or not ours.holds(result):
             continue

@@ -60,6 +60,18 @@ def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
     return versions
 
 
+def with_recorded_recipes(session: Session, settled: Settled, versions: Iterable[BuiltVersion]) -> list[BuiltVersion]:
+    """Declared versions with their recipes from the store where these are as recorded: to compute ten thousand takes five times as long."""
+    nodes, current, listed = settled.by_address, settled.current, list(versions)
+    unchanged = {
+        v.address: nodes[v.address].declaration
+        for v in listed
+        if v.address in current and current[v.address].declaration == nodes[v.address].declaration
+    }
+    recorded = session.store.find_recipes(unchanged.values()).recipes
+    return [replace(v, recipe=found.recipe) if (found := recorded.get(unchanged.get(v.address, ""))) is not None else v for v in listed]
+
+
 def former_versions(session: Session, model: str, declared: Iterable[BuiltVersion]) -> list[BuiltVersion]:
     """The recipes of a model in the store that no declared version has now, without their results. Other projects' are left out."""
     taken = {version.digest for version in declared}

@@ -1,6 +1,6 @@
 """Joins the results of one address into one object for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leptonctl.core.result import Result
@@ -51,11 +51,15 @@ def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict
     }
 
 
-def gated_first(session: "Session", metrics: Json) -> dict[str, Json]:
+def gated_metrics(session: "Session") -> tuple[str, ...]:
+    """The metrics that gates are about, in the order of the gates."""
+    return tuple(dict.fromkeys(gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates))
+
+
+def gated_first(gated: Sequence[str], metrics: Json) -> dict[str, Json]:
     """Metrics in the order of the gates that are about them, then all others as they are."""
     named = metrics if isinstance(metrics, dict) else {}
-    gates = (gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates)
-    return {name: named[name] for name in dict.fromkeys([*gates, *named]) if name in named}
+    return {name: named[name] for name in dict.fromkeys([*gated, *named]) if name in named}
 
 
 def metrics_of(result: Result | None) -> dict[str, Json]:
