@@ -4,6 +4,7 @@ from leptonctl.core.change import Because, Change, Create, Drift, Forget, Plan, 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.values import Span, Step
+from leptonctl.kinds.table import OPS
 
 V2 = "model/spam-filter@v2"
 V1 = "model/spam-filter@v1"
@@ -12,9 +13,6 @@ BINDING = "environment/prod/spam-filter"
 
 def span(file: str, line: int, column: int) -> Span:
     return Span(file=file, line=line, column=column, end_column=column + 3)
-
-
-OPS = ("prepare", "trial", "search", "train", "command", "export", "import", "decide", "evaluate", "cross_validate", "compare", "bind")
 
 
 def step(op: str, address: str, key: str | None, *, name: str = "", cached: bool = False, forecast_s: float | None = None) -> PlannedStep:
@@ -77,7 +75,7 @@ def plan(*changes: Change, drift: tuple[Drift, ...] = (), diagnostics: tuple[Dia
         changes=changes,
         drift=drift,
         diagnostics=diagnostics,
-        ops=OPS,
+        ops=tuple(OPS),
     )
 
 

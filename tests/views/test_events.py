@@ -3,13 +3,12 @@ import re
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.kinds.table import OPS
 from leptonctl.views.events import Console, JsonLines
 from tests.views.plans import BINDING, V1, V2, judged, span
 
 STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)
-OPS_DONE = (
-    "prepared", "tried", "searched", "trained", "ran", "exported", "imported", "decided", "evaluated", "cross_validated", "compared", "bound",
-)  # fmt: skip
+OPS_DONE = tuple(op.done for op in OPS.values())
 NOTHING = dict.fromkeys(OPS_DONE, 0)
 FINISHED = ApplyFinished(
     ok=False, done={**NOTHING, "trained": 1, "exported": 1, "evaluated": 1}, failed=1, skipped=1, serial=12, seconds=3.42
