@@ -1,5 +1,6 @@
 """`adopt`: writes the winner of a search into the YAML in place of the search. Trains nothing: the next plan finds the model built."""
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import unified_diff
 from typing import TypeAlias, cast
@@ -18,6 +19,7 @@ from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
+from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.own_edits import OwnEdits
 
 PARAMS = "params"
@@ -93,6 +95,9 @@ def _adoption(session: Session, name: str, into: str | None) -> tuple[Adoption, 
         raise fail("not-built", "This version is not built", f"the search of {version.address} is not done", hint=hint)
     target = into or version.name
     taken = session.project.of("Model")[parse(version.address).name].value.get("versions")
+    if into is not None and not re.fullmatch(NAME_PATTERN, into):
+        hint = "use lower-case letters, digits, `.`, `_` and `-`, with a letter or a digit first"
+        raise fail("bad-name", "This is not a name", f"{into!r} is no name of a version", hint=hint)
     if into is not None and isinstance(taken, dict) and into in taken:
         detail = f"{model} declares {into} already"
         raise fail("version-exists", "A version of this name is declared already", detail, hint="choose another name for `--as`")

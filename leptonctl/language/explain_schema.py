@@ -263,6 +263,8 @@ def _string_hint(value: str, types: list[str]) -> str:
     number = value.replace(".", "", 1).removeprefix("-")
     if {"integer", "number"} & set(types) and number.isascii() and number.isdigit():
         return f"remove the quotes: {value}"
+    if "array" in types and value.startswith("("):
+        return f"write a list in square brackets: [{_show(value.strip('(), ').rstrip(')'))}]"
     return f"write a list: [{_show(value)}]" if "array" in types else ""
 
 
@@ -299,6 +301,8 @@ def _not_allowed(problem: SchemaError, path: Path) -> Mistake:
     options = problem.schema["enum"] if "enum" in problem.schema else [problem.schema["const"]]
     suggestion = did_you_mean(problem.instance, [o for o in options if isinstance(o, str)]) if isinstance(problem.instance, str) else ""
     hint = suggestion if suggestion.startswith("did") else _example(problem.schema)
+    if path[-1:] == ("class_weight",) and isinstance(problem.instance, dict):
+        hint = f"write `class_weight: {flow(problem.instance)}` in the model or the version, beside `params`"
     detail = f"{_name_of(path)} must be {describe(problem.schema)}, not {_show(problem.instance)}"
     return Mistake(id="not-allowed", summary="A value is not allowed", detail=detail, path=path, hint=hint)
 

@@ -172,8 +172,9 @@ def fit(
 
 
 def texts_of(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
-    """What the warnings say, each once."""
-    return tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
+    """What the warnings say, each once, but for those that a library has for whoever calls it: that is not who declares a model."""
+    told = (warning for warning in caught if not issubclass(warning.category, FutureWarning | DeprecationWarning))
+    return tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in told))
 
 
 def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:

@@ -196,6 +196,9 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     assert projects.run("adopt", "line@decided", cwd=root).returncode == 0
     applied = projects.finished(projects.run("apply", "--yes", "--json", cwd=root))
     assert (applied["ok"], count(applied)) == (True, {})
+    for words, id_, said in ((["v1"], "unknown-address", "write MODEL@VERSION"), (["line@v3", "--as", "a b"], "bad-name", "letters")):
+        refused = projects.run("adopt", *words, cwd=root)
+        assert (refused.returncode, f"error[{id_}]" in refused.stderr, said in refused.stderr) == (1, True, True), refused.stderr
     again = projects.run("adopt", "line@v1", cwd=root)
     assert (again.returncode, "error[no-search]" in again.stderr) == (1, True)
 

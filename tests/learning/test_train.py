@@ -205,6 +205,16 @@ def test_an_empty_selection_changes_nothing():
     assert same.steps == ()
 
 
+def test_what_a_library_says_to_its_caller_is_no_warning_about_the_training():
+    """A deprecated argument that nobody declared; (brother) what it says of the training is."""
+    columns, target = mixed()
+    found = fit(recipe("classification", "naive_bayes", ("TargetEncoder", ["colour"], {}), ("tfidf", ["message"], {}), ("imputer", "numeric", {}),
+                       ("one_hot", ["flag"], {})), columns, target, quiet)  # fmt: skip
+    assert found.warnings == ()
+    stopped = fit(recipe("classification", "mlp", params={"max_iter": 1}), *wine(), quiet)
+    assert "converge" in " ".join(stopped.warnings)
+
+
 def test_labels_keep_the_type_of_the_target():
     columns, target = wine()
     assert fit(recipe("classification", "naive_bayes"), columns, target, quiet).predict(columns).labels.dtype.kind == "U"

@@ -135,6 +135,8 @@ def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> Bui
         detail = f"{model}@{text} is not declared, and {len(named)} recipes were built under this name: {digests}"
         raise fail("unknown-address", "No such address", detail, hint=f"name one by its digest: {model}@{digests[:12]}")
     found = named[0] if named else by_digest(listed, text)
+    if found is None and not text:
+        raise fail("unknown-address", "No such address", f"{model} names no version", hint="write MODEL@VERSION")
     if found is None:
         known = sorted({version.address for version in listed})
         detail = f"{model}@{text} is neither declared nor was it ever built here"

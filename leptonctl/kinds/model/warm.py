@@ -195,7 +195,8 @@ def _own_mistakes(model: Model, catalog: Catalog, span: Span) -> Iterator[Diagno
     trainer = catalog.trainers.get((model.task, algorithm := str(model.train.get("algorithm"))))
     if trainer is None or trainer.resume is None:
         able = sorted({name for (task, name), one in catalog.trainers.items() if task == model.task and one.resume is not None})
-        detail = f"{algorithm} can only be trained from the beginning; those that can go on: {', '.join(able)}"
+        others = f"those that can go on: {', '.join(able)}" if able else f"no algorithm for {model.task} can go on"
+        detail = f"{algorithm} can only be trained from the beginning; {others}"
         yield error("cannot-continue", "The algorithm cannot go on from another version", detail, span=span, hint=BEGIN)
         return
     if trainer.resume_refuse is not None and (reason := trainer.resume_refuse(_params(model))):
