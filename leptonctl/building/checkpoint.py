@@ -87,17 +87,17 @@ def _here() -> bytes:
     return hashlib.sha256(digest([here.get("versions"), here.get("cpu")]).encode()).digest()
 
 
-def sweep_checkpoints(project: Path, is_done: Callable[[str], bool]) -> int:
+def sweep_checkpoints(project: Path, is_done: Callable[[str], bool] | None = None) -> int:
     """Remove the checkpoints of steps that have been done elsewhere since, and old ones of steps that nobody does any more; their number.
 
-    is_done: step key -> whether it has a result.
+    is_done: step key -> whether it has a result. None: all go, also of steps that are running.
     """
     folder, oldest, removed = project / DOT_FOLDER / FOLDER, time.time() - LEFT_OVER_S, 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
-                is_whole = len(entry.name) == KEY_LENGTH
-                if entry.stat(follow_symlinks=False).st_mtime < oldest or (is_whole and is_done(f"sha256:{entry.name}")):
+                is_old = entry.stat(follow_symlinks=False).st_mtime < oldest
+                if is_old or is_done is None or (len(entry.name) == KEY_LENGTH and is_done(f"sha256:{entry.name}")):
                     Path(entry.path).unlink()
                     removed += 1
     return removed

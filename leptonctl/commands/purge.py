@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
+from leptonctl.building.checkpoint import sweep_checkpoints
 from leptonctl.commands.rows.holders import Graph, Holder, Holding, holdings, made_of, read_graph
 from leptonctl.commands.rows.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
 from leptonctl.commands.rows.shared_rows import sharing
@@ -64,6 +65,8 @@ def purge(
     for key in ranged:
         session.store.rewrite(key, without_extremes)
     session.store.bury(found.tombstones(Tombstone(at=now(), by=author.by or "", subject=subject.name, reason=reason)))
+    # what a killed step has kept may be of these rows
+    sweep_checkpoints(session.root)
     return {**report, "done": True}
 
 

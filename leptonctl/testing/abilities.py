@@ -1,4 +1,4 @@
-"""Checks of what a trainer says it can do besides fitting: weigh rows, and keep features to a direction."""
+"""Checks of what a trainer says it can do besides fitting: weigh rows, keep features to a direction, and go on after a kill."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ ROUNDING = 1e-6
 
 
 def check_abilities(trainer: Trainer, params: Params | None = None) -> None:
-    """Fit with weights and with directions, where the trainer takes them. Raises AssertionError."""
+    """Fit with weights, with directions and with a checkpoint, where the trainer takes them. Raises AssertionError."""
     if trainer.weighs:
         equal, other = (_fit(trainer, params, sample_weight=f"{name} weights") for name in ("equal", "other"))
         require(_differ(_answers(equal), _answers(other)), "a trainer that weighs rows gives another model for other weights")
@@ -23,8 +23,45 @@ def check_abilities(trainer: Trainer, params: Params | None = None) -> None:
         answers = _answers(_fit(trainer, params, monotonic={"a": "up", "b": "down"}), along="a")
         require(bool((answers[1:] - answers[:-1] >= -ROUNDING).all()), "a trainer with directions never falls along a feature that goes up")
 
+    if trainer.fit_from is not None:
+        _check_checkpoint(trainer, params)
 
-def _fit(trainer: Trainer, params: Params | None, **declared: Any) -> Any:
+
+def _check_checkpoint(trainer: Trainer, params: Params | None) -> None:
+    """Stop a fit when it has saved for the first time, and go on."""
+    from leptonctl.learning.native import dump_native
+
+    whole, kept = _fit(trainer, params), _Memory()
+    try:
+        _fit(trainer, params, kept)
+    except _StoppedError:
+        again = _fit(trainer, params, _Memory(data=kept.data))
+        require(again.losses == whole.losses, "a fit that goes on reports the losses of an undisturbed one")
+        require(dump_native(again) == dump_native(whole), "a fit that goes on has the bytes of an undisturbed one")
+
+
+class _StoppedError(BaseException):
+    """As a kill: nothing handles it."""
+
+
+class _Memory:
+    """A checkpoint in memory. Without `data` it is always due, and stops the fit that saves; with it, it is never due."""
+
+    def __init__(self, data: bytes | None = None) -> None:
+        self.data, self._stops = data, data is None
+
+    def load(self) -> bytes | None:
+        return self.data
+
+    def is_due(self) -> bool:
+        return self._stops
+
+    def save(self, data: bytes) -> None:
+        self.data = data
+        raise _StoppedError
+
+
+def _fit(trainer: Trainer, params: Params | None, checkpoint: _Memory | None = None, **declared: Any) -> Any:
     from leptonctl.learning.catalog import with_catalog
     from leptonctl.learning.fit import fit
     from leptonctl.learning.inputs import TrainInputs
@@ -36,7 +73,7 @@ def _fit(trainer: Trainer, params: Params | None, **declared: Any) -> Any:
         task=trainer.task, algorithm=trainer.name, seed=3, features=("a", "b"), params=dict(params or {}), epoch=trainer.epoch, **declared
     )
     with with_catalog(catalog_with(trainer)):
-        return fit(inputs, columns, target, _silent)
+        return fit(inputs, columns, target, _silent, checkpoint=checkpoint)
 
 
 def _columns() -> "dict[str, np.ndarray]":

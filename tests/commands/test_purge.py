@@ -104,10 +104,14 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     asked = projects.run("purge", "--id", row, "--json", cwd=root)
     assert asked.returncode == 1, "consent is needed"
     assert holds(root, mark, "Zwergenhausen")
+    kept = root / ".leptonctl" / "checkpoints" / ("ab" * 32)
+    kept.parent.mkdir()
+    kept.write_bytes(b"what a killed step has learned of the row")
 
     done = projects.run("purge", "--id", row, "--yes", "--json", "--reason", "erasure request 5", cwd=root)
     report = json.loads(done.stdout)
     assert (done.returncode, report["done"]) == (0, True), done.stderr
+    assert not kept.exists()
     assert problems("purge", report) == []
     assert report["rows"] == {"dataset/points@first": 1}
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}

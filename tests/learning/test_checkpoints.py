@@ -176,3 +176,5 @@ def test_gc_removes_what_no_step_needs(tmp_path: Any) -> None:
     assert sweep_checkpoints(tmp_path, lambda key: key == KEY) == 2
     assert sorted(file.name for file in folder.iterdir()) == ["12-half", "ef" * 32]
     assert sweep_checkpoints(tmp_path / "none", lambda _: True) == 0
+    assert sweep_checkpoints(tmp_path) == 2, "whatever it is of"
+    assert not [*folder.iterdir()]

@@ -91,6 +91,16 @@ def forgets_the_seed(params, _seed):
     return RandomForestClassifier(n_estimators=8, random_state=SystemRandom().randrange(2**31))
 
 
+def forgets_half(estimator, features, target, _progress, checkpoint):
+    """Learns the second half of the rows only, when the first one was learned before a kill."""
+    half = len(target) // 2
+    if checkpoint.load() is not None:
+        return estimator.fit(features[half:], target[half:])
+    if checkpoint.is_due():
+        checkpoint.save(b"half")
+    return estimator.fit(features, target)
+
+
 @pytest.mark.parametrize(
     ("trainer", "reason"),
     [
@@ -104,6 +114,7 @@ def forgets_the_seed(params, _seed):
         (replace(NAIVE, epoch=0), "epoch"),
         (replace(NAIVE, build=forgets_the_seed, params={}), "same native model"),
         (replace(NAIVE, fit=passes_weights_over), "other weights"),
+        (replace(NAIVE, fit_from=forgets_half, weighs=False), "the bytes of an undisturbed one"),
         (replace(CATALOG.trainers["classification", "decision_tree"], monotonic=lambda tree, _directions: tree), "never falls"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
