@@ -11,7 +11,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.learning.findings.choice import ALGORITHMS, TEST, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
 from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
-from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, unpredictable
+from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
 from leptonctl.learning.findings.writing import Markers, markers, separator_reason, separators, total
 from leptonctl.learning.inputs import RandomSplit
@@ -91,16 +91,16 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
     table = read_table(path, source, options)
     if not source.typed:
         texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
-        meaning = markers(texts, wishes.target, options)
+        meaning = markers(texts, wishes.target or likely_target(table.frame.columns), options)
         table, reasons = _with_markers(table, meaning.found)
         return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning)]
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
 
 
 def _value_reasons(meaning: Markers) -> Iterator[Reason]:
-    """Why a column of numbers is read as text: what seems to mean missing in it is a value elsewhere."""
+    """Why a column of numbers or dates is read as text: what seems to mean missing in it is a value elsewhere."""
     for name, (text, other) in meaning.values.items():
-        yield Reason(about=name, detail=f"read as text: {text} among its numbers is a value of {other}, so it is not declared as missing")
+        yield Reason(about=name, detail=f"read as text: {text} among its cells is a value of {other}, so it is not declared as missing")
 
 
 def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:

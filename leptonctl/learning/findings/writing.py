@@ -64,7 +64,7 @@ class Markers(Frozen):
 
 
 def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> Markers:
-    """What means missing in a table. columns: of text as read, with nothing taken out.
+    """What means missing in a table. columns: of text as read, with nothing taken out. target: as far as it is known.
 
     `missing_values` holds for the whole table, so nothing is a marker that another column has as a value.
     """
@@ -73,7 +73,8 @@ def markers(columns: Mapping[str, pl.Series], target: str | None, options: Sourc
     known: set[str] = set(options.missing)
     for name, cells in columns.items():
         texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
-        value = next(_values(texts, {one: other for one, other in columns.items() if one != name}, options), None) if texts else None
+        others = {one: other for one, other in columns.items() if one != name}
+        value = next(_values(texts, others, target, options), None) if texts else None
         if value is not None:
             values[name] = value
         elif texts:
@@ -151,15 +152,27 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
     return ()
 
 
-def _values(texts: Collection[str], columns: Mapping[str, pl.Series], options: SourceOptions) -> Iterator[tuple[str, str]]:
-    """Those of the texts that are values elsewhere, each with the column: a word among words, or one of two values."""
+def _values(
+    texts: Collection[str], columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions
+) -> Iterator[tuple[str, str]]:
+    """Those of the texts that are values elsewhere, each with the column."""
     for name, cells in columns.items():
-        words = cells.drop_nulls().str.strip_chars(" \t").unique()
-        words = words.filter(~words.is_in(list(options.markers)) & (words != ""))
-        common = set(words.filter(words.is_in(list(texts))).to_list())
-        if common and (not common <= WORDS or len(words) - len(common) < 2):  # noqa: PLR2004 - one value tells nothing
-            own = _markers(cells, options, is_target=False)
-            yield from ((text, name) for text in sorted(common - set(own)))
+        counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
+        rows = dict(counts.filter(counts.get_columns()[0] != "").iter_rows())
+        common = rows.keys() & set(texts)
+        if common:
+            numbers = is_number(pl.Series(list(rows), dtype=pl.String), options)
+            numeric = sum(count for count, is_one in zip(rows.values(), numbers, strict=True) if is_one)
+            own = {*_markers(cells, options, is_target=name == target), *(options.markers if numeric >= HALF * sum(rows.values()) else ())}
+            yield from ((text, name) for text in sorted(common - own) if not _means_missing(text, rows, len(rows) - len(common)))
+
+
+def _means_missing(text: str, rows: Mapping[str, int], others: int) -> bool:
+    """Whether a text among words means missing, too: one that everybody uses, beside two values at least, and rarer than they are.
+
+    rows: how many each text has. others: how many texts are values in any case.
+    """
+    return text in WORDS and others >= 2 and rows[text] * len(rows) < HALF * sum(rows.values())  # noqa: PLR2004 - one value tells nothing
 
 
 def _has_digit(text: str) -> bool:

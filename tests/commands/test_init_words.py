@@ -1,0 +1,40 @@
+"""Words that mean missing in one column and are values of another: `missing_values` holds for the whole table."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_init_tables import dataset, found, label, number, rows
+from tests.commands.test_init_unusual import yaml_keys
+
+
+def day(i: int) -> str:
+    return "NA" if i % 10 == 0 else str(date(2022, 1, 1) + timedelta(days=i * 37 % 80 * 3))
+
+
+@pytest.mark.parametrize(("word", "values"), [("NA", "DE FR NA"), ("-", "- + o")])
+def test_what_is_frequent_among_words_is_a_value(tmp_path: Path, word: str, values: str) -> None:
+    """NA is Namibia, or (brother) `-` a grade: a third of the cells has it, and dates have it where they are missing."""
+    text = rows("d,country,x,label", lambda i: day(i).replace("NA", word), lambda i: values.split()[i * 7 % 13 % 3], number, label)
+    findings = found(tmp_path, text)
+    assert "missing_values" not in yaml_keys(dataset(findings))
+    assert findings.missing == {}
+    assert any(reason.about == "d" and f"{word} among its cells is a value of country" in reason.detail for reason in findings.reasons)
+
+
+def test_what_is_rare_among_words_means_missing_there_too(tmp_path: Path) -> None:
+    """Brother: R writes NA in every column, the target included."""
+    country = lambda i: "NA" if i % 12 == 5 else ["DE", "FR", "ES"][i % 3]  # noqa: E731
+    findings = found(tmp_path, rows("d,country,x,label", day, country, number, label))
+    assert (findings.options.missing_values, findings.missing) == (("NA",), {"d": 6, "country": 5})
+    findings = found(tmp_path, rows("d,x,label", day, number, lambda i: "NA" if i % 3 == 0 else label(i)))
+    assert (findings.options.missing_values, findings.missing["label"], findings.positive) == (("NA",), 20, None)
+
+
+def test_a_class_that_means_missing_among_numbers_stays_a_class(tmp_path: Path) -> None:
+    findings = found(
+        tmp_path,
+        rows("k,q,label", number, lambda i: "none" if i % 10 == 0 else i % 9, lambda i: ["none", "mild", "severe"][i * 7 % 11 % 3]),
+    )
+    assert (yaml_keys(dataset(findings)) & {"missing_values", "target_missing"}, findings.missing) == (set(), {})
