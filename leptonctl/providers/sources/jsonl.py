@@ -1,7 +1,7 @@
 """JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell. Nested values are refused.
 
 JSON has types: a column of numbers is read as numbers, and a string stays a string, whatever it looks like. A column with both is one
-of strings, unless its strings only say that a cell is missing.
+of strings, unless its strings only say that a cell is missing; its numbers then have the `decimal` of the strings.
 """
 
 from __future__ import annotations
@@ -120,13 +120,18 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     if len(kinds) > 1:
         # what only says missing beside numbers or truth values does not make them strings
         others = _without(cells, {*options.markers})
-        cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (cells, kinds)
+        cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (_as_written(cells, options), kinds)
     if not kinds:
         return pl.Series(name, cells, dtype=pl.Null)
     if kinds == {_Word}:
         return pl.Series(name, [None if cell is None else cell == "true" for cell in cells], dtype=pl.Boolean)
     strings = pl.Series(name, cells, dtype=pl.String)
     return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
+
+
+def _as_written(cells: list[str | None], options: SourceOptions) -> list[str | None]:
+    """Cells of strings and numbers, where `4.5` is a number of JSON and "4.5" may group its digits: all with the decimal of the options."""
+    return [cell.replace(".", options.decimal) if isinstance(cell, _Number) else cell for cell in cells]
 
 
 def _without(cells: list[str | None], missing: set[str]) -> list[str | None]:
