@@ -112,7 +112,7 @@ def hint_of(problem: ProviderError) -> str:
     """The hint as options of the command line."""
     if problem.id == "bad-encoding":
         return problem.hint.replace("declare the file's encoding", "name the file's encoding").replace("`encoding: ", "`--encoding ")
-    hint = HINTS.get(problem.id, problem.hint)
+    hint = HINTS.get(problem.id, problem.hint).replace("say `header: false`", "pass `--no-header`")
     if problem.id == "data-contract" and problem.hint.startswith(WRITTEN):
         hint = f"{problem.hint.partition('; or ')[0]}; or {hint}"
     return OPTION.sub(r"`--\1 \2`", hint) if problem.id in ("data-contract", "missing-column") else hint

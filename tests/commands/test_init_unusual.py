@@ -6,6 +6,7 @@ import pytest
 
 from leptonctl.learning.findings.findings import Wishes
 from leptonctl.spi.learning import ProviderError
+from tests import projects
 from tests.commands.test_init_tables import dataset, found, label, number, rows
 
 BODY = [f"{number(i)},{i * 13 % 47}.5,{label(i)}" for i in range(60)]
@@ -107,3 +108,13 @@ def test_a_number_in_another_writing_is_no_marker(tmp_path: Path, few: str, most
     else:
         text = "\n".join([f"k{delimiter}{header}", *(f"{i * 37 % 80}{delimiter}{line}" for i, line in enumerate(lines))]) + "\n"
         assert "missing_values" not in yaml_keys(dataset(found(tmp_path, text)))
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_a_header_inside_the_table_is_refused(tmp_path: Path, texts: bool) -> None:
+    """Also (brother) where all columns are words, so that the header might look like a row."""
+    lines = [f"{'abc'[i % 3] if texts else number(i)},{'pq'[i % 2]},{label(i)}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["k,x,label", *lines[:30], "k,x,label", *lines[30:]]) + "\n", encoding="utf-8")
+    done = projects.run("init", "--from", "t.csv", cwd=tmp_path)
+    assert (done.returncode, "error[repeated-header]" in done.stderr, "Line 32 of t.csv" in done.stderr) == (1, True, True), done.stderr
+    assert "pass `--no-header`" in done.stderr

@@ -159,7 +159,7 @@ def test_whoever_skips_too_many_lines_is_told_of_skip_rows(tmp_path: Path) -> No
         ("Größe,über Öl", "cp850", "cp850"),
         ("日本語,表計算", "shift_jis", "shift_jis"),
         ("Москва,улица", "cp1251", "cp1251"),
-        ("a,b", "utf-16", "utf-16"),
+        ("c,d", "utf-16", "utf-16"),
     ],
 )
 def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, text: str, encoding: str, named: str) -> None:
@@ -282,3 +282,20 @@ def test_delimiters_that_cannot_be_are_refused(tmp_path: Path) -> None:
             delimiter_of(path, SourceOptions(delimiter=mark))
         assert caught.value.id == "bad-delimiter"
     assert CSV.read(written(tmp_path, "t.csv", "a§b\n1§2\n"), SourceOptions(delimiter="§")).rows() == [("1", "2")]
+
+
+@pytest.mark.parametrize(("again", "line"), [("k,x\n", 3), ("\ufeffk,x\n", 3), ('"k","x"\n', 3), ("k,y\n", None), ("x,k\n", None)])
+def test_a_header_inside_the_file_is_refused_with_its_line(tmp_path: Path, again: str, line: int | None) -> None:
+    """`cat a.csv b.csv`: by both readers, also where the second file has a byte order mark."""
+    path = written(tmp_path, "t.csv", f"k,x\n1,2\n{again}3,4\n")
+    for strict in (False, True):
+        found = outcome(path, SourceOptions(), strict=strict)
+        assert (found == ("repeated-header", line)) is (line is not None), found
+    assert isinstance(outcome(path, SourceOptions(header=False), strict=False), tuple)
+
+
+def test_a_word_that_is_its_column_s_name_is_a_row(tmp_path: Path) -> None:
+    """Brother: in a file of one column, and in a file without header whose first line occurs again."""
+    assert outcome(written(tmp_path, "t.csv", "word\na\nword\n"), SourceOptions(), strict=False) == (["word"], [("a",), ("word",)])
+    path = written(tmp_path, "u.csv", "red,small\nblue,large\nred,small\n")
+    assert CSV.read(path, SourceOptions(header=False)).height == 3

@@ -206,6 +206,7 @@ def _named(names: Sequence[str]) -> tuple[str, ...]:
 
 def _is_data(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether the first row looks like the others: numbers where they have numbers, or texts that they have, too."""
+    body = [cells for cells in body if list(cells) != list(first)]
     if not body or _counts(first) or _counts(first[1:] if not first[0].strip() else ()):
         return False
     columns = list(zip(*body, strict=True))
