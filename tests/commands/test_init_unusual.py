@@ -1,5 +1,6 @@
 """Tables with something unusual in a line or a cell: `init` reads them as a colleague would, or refuses them in a line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,19 @@ def test_a_header_inside_the_table_is_refused(tmp_path: Path, texts: bool) -> No
     done = projects.run("init", "--from", "t.csv", cwd=tmp_path)
     assert (done.returncode, "error[repeated-header]" in done.stderr, "Line 32 of t.csv" in done.stderr) == (1, True, True), done.stderr
     assert "pass `--no-header`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "pop", "said"),
+    [
+        (";", lambda i: f"{i * 777 + 1234:,}".replace(",", "."), True),
+        ("\t", lambda i: str(i + 1) if i % 4 else f"{i * 3 + 1234:,}".replace(",", "."), True),
+        (",", lambda i: f"{i * 777 + 1234:,}".replace(",", "."), False),
+        (";", lambda i: f"{i * 37 % 80 + 1}.25", False),
+    ],
+)
+def test_numbers_of_two_readings_are_said(tmp_path: Path, delimiter: str, pop: Callable[[int], str], said: bool) -> None:
+    """`29.491` inhabitants among whole numbers, or (brother) beside `734`: read as fractions, which the lines say."""
+    findings = found(tmp_path, rows("k,pop,label".replace(",", delimiter), lambda i: i * 37 % 80, pop, label, delimiter=delimiter))
+    assert findings.options.thousands is None
+    assert any(reason.about == "pop" and 'thousands: "."' in reason.detail for reason in findings.reasons) is said

@@ -13,7 +13,7 @@ from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
-from leptonctl.learning.findings.writing import Markers, markers, separator_reason, separators, total
+from leptonctl.learning.findings.writing import Markers, markers, separator_reason, separators, total, two_readings
 from leptonctl.learning.inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
@@ -22,6 +22,10 @@ from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 
 SAMPLE_ROWS = 50_000
+TWO_READINGS = (
+    "1.234 is read as a fraction, less than 2; if the points in this column group digits, as all of them could, "
+    'declare `decimal: ","` and `thousands: "."`'
+)
 
 
 def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
@@ -80,6 +84,7 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
         source.layout(path, wishes.encoding, wishes.header) if source.layout is not None else Layout(options=SourceOptions(), because={})
     )
     options, because = layout.options, dict(layout.because)
+    doubts: list[Reason] = []
     if not source.typed:
         sample = next(iter(source.batches(path, options, SAMPLE_ROWS))) if source.batches is not None else source.read(path, options)
         options = separators(sample.get_columns(), options, layout.delimiter or "")
@@ -88,12 +93,14 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
             if source.columns(path, options) != sample.columns:
                 options = replace(options, delimiter=layout.delimiter)
                 because["delimiter"] = "the numbers have another one in them"
+        doubtful = two_readings({cells.name: cells for cells in sample.get_columns()}, options, layout.delimiter or ",")
+        doubts = [Reason(about=name, detail=TWO_READINGS) for name in doubtful]
     table = read_table(path, source, options)
     if not source.typed:
         texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
         meaning = markers(texts, wishes.target or likely_target(table.frame.columns), options)
         table, reasons = _with_markers(table, meaning.found)
-        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning)]
+        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning), *doubts]
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
 
 

@@ -56,6 +56,16 @@ def separator_reason(options: SourceOptions) -> str:
     return f"numbers are written with {NAMES[options.decimal]}{grouped}"
 
 
+def two_readings(columns: Mapping[str, pl.Series], options: SourceOptions, delimiter: str) -> Iterator[str]:
+    """The columns of numbers whose points may group digits, in a table that is not written with commas."""
+    if options.decimal != "." or options.thousands is not None or delimiter == ",":
+        return
+    for name, cells in columns.items():
+        texts = _candidates(cells)
+        if texts is not None and _has_points_in_groups(texts) and is_number(texts, options).all():
+            yield name
+
+
 class Markers(Frozen):
     """Texts that mean missing, by the first column that has them. `values`: those that are values of another column, which is named."""
 
