@@ -135,3 +135,13 @@ def test_numbers_of_two_readings_are_said(tmp_path: Path, delimiter: str, pop: C
     findings = found(tmp_path, rows("k,pop,label".replace(",", delimiter), lambda i: i * 37 % 80, pop, label, delimiter=delimiter))
     assert findings.options.thousands is None
     assert any(reason.about == "pop" and 'thousands: "."' in reason.detail for reason in findings.reasons) is said
+
+
+def test_an_object_in_json_lines_is_left_out(tmp_path: Path) -> None:
+    """And (brother) a column that is one in a single row."""
+    for count in (60, 1):
+        lines = [f'{{"x": {number(i)}, "nest": {{"a": {i}}}, "label": "{label(i)}"}}' for i in range(60)]
+        lines[count:] = [line.replace(f'{{"a": {i}}}', str(i)) for i, line in enumerate(lines[count:], count)]
+        findings = found(tmp_path, "\n".join(lines), name="t.jsonl")
+        assert (findings.ignored, findings.target) == (("nest",), "label")
+        assert "left out: its values are objects or arrays" in [reason.detail for reason in findings.reasons]

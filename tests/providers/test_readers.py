@@ -267,12 +267,21 @@ def test_a_type_that_extends_one_of_arrow_is_read_as_it_is_stored(tmp_path: Path
         assert frame["m"].equals(read.alias("m"), check_dtypes=True)
 
 
-def test_nested_values_are_named_by_their_path(tmp_path: Path) -> None:
-    for line, place in (('{"a": {"b": 1}}', "`a.b`"), ('{"x": 1, "a": [1]}', "`a[0]`")):
-        with pytest.raises(ProviderError) as caught:
-            JSONL.read(written(tmp_path, "t.jsonl", line + "\n"), SourceOptions())
-        assert (caught.value.id, caught.value.line) == ("nested-value", 1)
-        assert place in caught.value.detail
+def test_nested_values_are_read_as_such(tmp_path: Path) -> None:
+    """Rows are told apart by them, and the type has the way to the first."""
+    lines = [
+        '{"a": {"b": 1}, "x": 1}',
+        '{"x": 2}',
+        '{"a": {"b": 1.0}, "x": 3}',
+        '{"a": "c", "x": 4}',
+        '{"a": {}, "x": [{"y": null}, true]}',
+    ]
+    path = written(tmp_path, "t.jsonl", "\n".join(lines) + "\n")
+    read = JSONL.read(path, SourceOptions())
+    assert read.schema == {"a": pl.Struct({"b": pl.String}), "x": pl.List(pl.String)}
+    assert [cell and cell["b"] for cell in read["a"]] == ['{"b": 1}', None, '{"b": 1.0}', "c", "{}"]
+    assert read["x"].to_list() == [["1"], ["2"], ["3"], ["4"], ['[{"y": null}, true]']]
+    assert [part["x"].dtype for part in JSONL.batches(path, SourceOptions(), 4)] == [pl.Int64, pl.List(pl.String)]
 
 
 def test_delimiters_that_cannot_be_are_refused(tmp_path: Path) -> None:
