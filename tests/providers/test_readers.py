@@ -175,6 +175,21 @@ def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, 
     assert likely(b"plain") == ()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("word", ["Oslo", "Łódź", "Köln"])
+def test_utf16_without_a_byte_order_mark_is_named_with_its_byte_order(tmp_path: Path, encoding: str, word: str) -> None:
+    """Also (brother) where every byte is ASCII, so that nothing is wrong with it in UTF-8 but its zero bytes; the hint works."""
+    text = "town,x\n" + "".join(f"{word if i > 5000 else 'Rom'},{i}\n" for i in range(6000))
+    path = written(tmp_path, "t.csv", text.encode(encoding))
+    for options in (SourceOptions(), SourceOptions(encoding="utf-16")) if word != "Oslo" else (SourceOptions(),):
+        with pytest.raises(ProviderError) as caught:
+            CSV.read(path, options)
+        assert (caught.value.id, f"`encoding: {encoding}`" in caught.value.hint) == ("bad-encoding", True), caught.value.hint
+    assert CSV.layout is not None
+    assert CSV.layout(path, None, None).options.encoding == encoding
+    assert CSV.read(path, SourceOptions(encoding=encoding))["town"][-1] == word
+
+
 @pytest.mark.parametrize(
     ("page", "texts"),
     [

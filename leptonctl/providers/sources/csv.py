@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.csv_blocks import Irregular, blocks
 from leptonctl.providers.sources.delimiters import delimiter_of
-from leptonctl.providers.sources.encodings import check_not_utf8
+from leptonctl.providers.sources.encodings import bad_bytes, check_not_utf8, likely
 from leptonctl.providers.sources.layout import layout
 from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -195,11 +195,14 @@ class _Written:
         for line in self._text:
             self.line, self.row = self.line + 1, self.row + line if self.row else line
             if "\0" in line:
+                wide = next((name for name in likely(bad_bytes(self._path, "latin-1")[1]) if name.startswith("utf-16")), None)
                 raise ProviderError(
                     "The file is not text in its encoding",
                     detail=f"Line {self.line} of {self._path.name} has a zero byte when it is read as {self._options.encoding}: "
                     "the file may be UTF-16, or not text at all.",
-                    hint="declare the file's encoding, for example `encoding: utf-16`",
+                    hint=f"declare the file's encoding; `encoding: {wide}` is likely"
+                    if wide
+                    else "declare the file's encoding, for example `encoding: utf-16`",
                     id="bad-encoding",
                     file=str(self._path),
                     line=self.line,

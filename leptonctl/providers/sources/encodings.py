@@ -84,8 +84,11 @@ def _canonical(encoding: str) -> str:
 
 def likely(sample: bytes) -> tuple[str, ...]:
     """Encodings that bytes which are not UTF-8 may be written in, the likeliest first."""
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or sample.count(0) > len(sample) // 4:
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
+    if sample.count(0) > len(sample) // 4:
+        # without a byte order mark, a zero byte stands after each ASCII letter, or before it
+        return ("utf-16-le",) if sample[1::2].count(0) >= sample[::2].count(0) else ("utf-16-be",)
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
     high = sum(runs)
     if not high:
@@ -101,22 +104,25 @@ def likely(sample: bytes) -> tuple[str, ...]:
 
 
 def bad_bytes(path: Path, encoding: str) -> tuple[int, bytes]:
-    """The line of the first bad byte, and the bytes around it."""
+    """The line of the first bad byte, and the bytes around it: of a file without one the first bytes, if a zero byte is among them."""
     decoder = codecs.getincrementaldecoder(encoding)()
     breaks = returns = 0
+    first = b""
     with open_bytes(path) as raw:
         while True:
             data = raw.read(CHUNK)
+            first = first or data[:SAMPLE]
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as problem:
                 text = problem.object[: problem.start].decode(encoding, "replace")
-                sample = problem.object[max(0, problem.start - SAMPLE) : problem.start + SAMPLE]
+                # from an even place on, as characters of two bytes stand
+                sample = problem.object[max(0, problem.start - SAMPLE) // 2 * 2 : problem.start + SAMPLE]
                 return (breaks + text.count("\n") or returns + text.count("\r")) + 1, sample
             except UnicodeError:
                 return 1, data[:SAMPLE]
             if not data:
-                return 1, b""
+                return 1, first if 0 in first else b""
             breaks, returns = breaks + text.count("\n"), returns + text.count("\r")
 
 
