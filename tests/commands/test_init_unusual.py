@@ -145,3 +145,22 @@ def test_an_object_in_json_lines_is_left_out(tmp_path: Path) -> None:
         findings = found(tmp_path, "\n".join(lines), name="t.jsonl")
         assert (findings.ignored, findings.target) == (("nest",), "label")
         assert "left out: its values are objects or arrays" in [reason.detail for reason in findings.reasons]
+
+
+@pytest.mark.parametrize(
+    ("header", "index", "names"),
+    [
+        (",m,m,c,y\n,k,price,cat,label", True, ["k", "price", "cat", "label"]),
+        (",mean,mean,std,label\n,x,y,x,", True, ["mean x", "mean y", "std x", "label"]),
+        (",mean,mean,std,label\n,x,y,x,\nrow_id,,,,", True, ["mean x", "mean y", "std x", "label"]),
+        ("mean,mean,std,label\nx,y,x,", False, ["mean x", "mean y", "std x", "label"]),
+        ("m,m,c,y\nk,price,cat,label", False, ["k", "price", "cat", "label"]),
+        (",k,price,cat,label\n,kg,EUR,,", True, ["k", "price", "cat", "label"]),
+    ],
+)
+def test_the_line_of_names_that_differ_is_the_header(tmp_path: Path, header: str, index: bool, names: list[str]) -> None:
+    """Columns of several levels of pandas with an index, with its name, and (brothers) without one, or with units."""
+    lines = [f"{f'{i},' if index else ''}{number(i)},{i % 9},{'xyz'[i % 3]},{label(i)}" for i in range(60)]
+    findings = found(tmp_path, "\n".join([header, *lines]) + "\n")
+    assert ([*findings.columns][index:], findings.rows, findings.target) == (names, 60, "label")
+    assert len(findings.declared) + (findings.id is not None) == index

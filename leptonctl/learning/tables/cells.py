@@ -158,9 +158,10 @@ def as_text(table: Table, name: str) -> pl.Series:
         )
     if _has_no_text(dtype):
         file, line = next(iter(table.places(cells.is_not_null().arg_true().head(1).to_list())), (table.name, None))
+        place = file if line is None else f"{file}:{line}"
         raise ProviderError(
             "A column has nested values",
-            detail=f"{table.name} has values of type {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
+            detail=f"{place} has a {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
             hint="write them as columns of their own (`address_city` for `address.city`), or leave the column out: `ignore: true`",
             id="nested-value",
             file=file,
