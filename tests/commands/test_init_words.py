@@ -38,3 +38,15 @@ def test_a_class_that_means_missing_among_numbers_stays_a_class(tmp_path: Path) 
         rows("k,q,label", number, lambda i: "none" if i % 10 == 0 else i % 9, lambda i: ["none", "mild", "severe"][i * 7 % 11 % 3]),
     )
     assert (yaml_keys(dataset(findings)) & {"missing_values", "target_missing"}, findings.missing) == (set(), {})
+
+
+@pytest.mark.parametrize("word", [" ", "   ", "None", "NA", "?"])
+def test_what_stands_for_a_missing_date_is_declared(tmp_path: Path, word: str) -> None:
+    """SPSS writes a space, Python None; and (brother) two of them in one column."""
+    text = rows("d,x,label", lambda i: day(i).replace("NA", word if i % 20 else "N/A"), number, label)
+    findings = found(tmp_path, text)
+    assert (findings.options.missing_values, findings.missing) == (tuple(sorted({"N/A", word})), {"d": 6})
+    assert next(column for column in findings.declared if column.name == "d").date is not None
+    # among words it is one of them
+    words = found(tmp_path, rows("c,x,label", lambda i: "None" if i % 9 == 0 else ["DE", "FR", "ES"][i % 3], number, label))
+    assert words.options.missing_values is None

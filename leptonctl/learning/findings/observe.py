@@ -116,7 +116,7 @@ def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[T
         return table, []
     listed = [*table.options.missing, *(text for texts in found.values() for text in texts)]
     options = replace(table.options, missing_values=tuple(listed))
-    shown = "; ".join(f"{' '.join(texts)} in {name}" for name, texts in found.items())
+    shown = "; ".join(f"{' '.join(text if text.strip() else 'spaces' for text in texts)} in {name}" for name, texts in found.items())
     return read_table(table.path, table.source, options), [Reason(about="missing_values", detail=f"{shown}")]
 
 

@@ -29,6 +29,7 @@ WORDS = frozenset(
     {*MISSING_MARKERS, "?", "-", "--", "\u2014", "\u2013", ".", "..", "...", "#VALUE!", "#DIV/0!", "#REF!", "(null)", "\\N"}
 ) - {"None"}
 """Of these, what means missing among words, too."""
+AMONG_DATES = WORDS | {"None", "none"}
 TOTALS = frozenset({
     "total", "totals", "grand total", "subtotal", "sum", "average", "mean", "summe", "gesamt", "gesamtsumme", "insgesamt", "mittelwert",
     "durchschnitt", "somme", "total general", "total général", "totale", "totaal", "moyenne", "suma", "razem",
@@ -154,12 +155,22 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
             return ()
         few = len(others) <= FEW and numeric >= (LEAST_NUMBERS if any(map(_has_digit, others)) else MOST) * total
         return sorted(others) if few or set(others) <= KNOWN else ()
+    return _words(cells, texts, built_in, options, is_target=is_target)
+
+
+def _words(cells: pl.Series, texts: pl.Series, built_in: pl.Series, options: SourceOptions, *, is_target: bool) -> Collection[str]:
+    """What means missing among words or dates. texts: the distinct cells, without white space around them."""
     words = [text for text in texts.to_list() if text in WORDS]
     if int((~built_in & ~texts.is_in(words)).sum()) < 2:  # noqa: PLR2004 - of `+` and `-`, both are values
         return ()
-    if words and (is_target or "?" in words or guess_dates(texts.filter(~texts.is_in(words) & (texts != ""))) is not None):
-        return sorted(words) if is_target or "?" not in words else sorted(set(words) - set(options.markers))
-    return ()
+    if is_target and words:
+        return sorted(words)
+    others = [text for text in texts.to_list() if text in AMONG_DATES]
+    # where all other cells are dates, one of nothing but spaces is no text either
+    blank = cells.filter((cells.str.strip_chars(" \t") == "") & (cells != "")).unique().to_list()
+    if (others or blank) and guess_dates(texts.filter(~texts.is_in(others) & (texts != ""))) is not None:
+        return sorted((*others, *blank))
+    return sorted(set(words) - set(options.markers)) if "?" in words else ()
 
 
 def _values(
