@@ -1,8 +1,10 @@
 """Tables with something unusual in a line or a cell: `init` reads them as a colleague would, or refuses them in a line."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from leptonctl.learning.findings.findings import Wishes
@@ -164,3 +166,24 @@ def test_the_line_of_names_that_differ_is_the_header(tmp_path: Path, header: str
     findings = found(tmp_path, "\n".join([header, *lines]) + "\n")
     assert ([*findings.columns][index:], findings.rows, findings.target) == (names, 60, "label")
     assert len(findings.declared) + (findings.id is not None) == index
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
+def test_strings_that_are_fractions_are_numbers(tmp_path: Path, name: str) -> None:
+    """`"0,53"` and `"1.234,5"`; digits alone may be names, and (brothers) zeros before them or a word say that they are."""
+    cells = [
+        {
+            "k": f"{i * 37 % 80 / 7:.3f}".replace(".", ","), "big": f"{i + 1},000.5".translate(str.maketrans(",.", ".,")),
+            "plz": str(10000 + i % 7), "nr": ["007", "1,5", "2,5"][i % 3], "size": ["1,5", "2", "large"][i % 3], "label": label(i),
+        } for i in range(60)
+    ]  # fmt: skip
+    if name == "t.parquet":
+        pl.DataFrame(cells).write_parquet(tmp_path / name)
+    else:
+        (tmp_path / name).write_text("\n".join(map(json.dumps, cells)), encoding="utf-8")
+    findings = found(tmp_path, (tmp_path / name).read_bytes(), name=name)
+    assert (findings.options.decimal, findings.options.thousands) == (",", ".")
+    assert {column.name for column in findings.declared if column.type == "number"} == {"k", "big"}
+    assert findings.columns == {"k": "number", "big": "number", "plz": "string", "nr": "string", "size": "string", "label": "string"}
+    target = found(tmp_path, (tmp_path / name).read_bytes(), Wishes(target="k"), name=name)
+    assert (target.task, target.declared[0].type) == ("regression", "number")

@@ -1,6 +1,6 @@
 """The role of each column but the target: id, feature, date, true or false, or left out. Reads no file but for the text of numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 ROWS_A_VALUE = 10
+NUMBERS_AS_TEXT = "its strings are numbers"
 
 
 class Features(Frozen):
@@ -26,8 +27,8 @@ class Features(Frozen):
     reasons: tuple[Reason, ...]
 
 
-def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes) -> Features:
-    """The roles of all columns. Raises ProviderError: unsuitable-column, no-features."""
+def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes, numbers: Collection[str] = ()) -> Features:
+    """The roles of all columns. `numbers`: those of strings that are numbers. Raises ProviderError: unsuitable-column, no-features."""
     others = [one for one in seen.values() if one.name != target]
     key = _id(others, wishes)
     left = [one for one in others if one.name != key]
@@ -49,6 +50,7 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
     if key is not None and seen[key].large:
         declared.append(Declared(name=key, why="its integers are too large for 64 bits", type="string"))
     declared += list(_booleans(one for one in features if one.name not in dates))
+    declared += [Declared(name=one.name, why=NUMBERS_AS_TEXT, type="number") for one in features if one.name in numbers]
     declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
     reasons += _notes([one for one in features if one.name not in dates], seen[target])

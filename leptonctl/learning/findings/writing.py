@@ -9,7 +9,8 @@ from leptonctl.core.contract import LEAST_NUMBERS, MISSING_MARKERS
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.learning.tables.date_like import guess_dates
 from leptonctl.learning.tables.number_like import MARKERS, WRITINGS
-from leptonctl.learning.tables.numbers import is_number
+from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, plain
+from leptonctl.learning.tables.table import trim
 from leptonctl.spi.learning import SourceOptions
 
 SEPARATORS: tuple[tuple[str, str | None], ...] = (
@@ -65,6 +66,16 @@ def two_readings(columns: Mapping[str, pl.Series], options: SourceOptions, delim
         texts = _candidates(cells)
         if texts is not None and _has_points_in_groups(texts) and is_number(texts, options).all():
             yield name
+
+
+def numbers_as_text(columns: Sequence[pl.Series], options: SourceOptions) -> Iterator[str]:
+    """The columns of strings of a format with types that are numbers with a fraction or in groups; digits alone may be names."""
+    for cells in (cells for cells in columns if cells.dtype == pl.String):
+        texts = trim(cells, options).drop_nulls().unique()
+        if texts.str.contains(INTEGER).all() or not is_number(texts, options).all():
+            continue
+        if not plain(texts, options).str.contains(PADDED).any():
+            yield cells.name
 
 
 class Markers(Frozen):
