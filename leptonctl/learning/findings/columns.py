@@ -11,6 +11,7 @@ from leptonctl.learning.findings.roles import is_id, is_index, is_text, relabels
 from leptonctl.learning.findings.seen import Seen
 from leptonctl.learning.findings.words import are_usual, true_and_false
 from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.copies import orders
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
@@ -112,6 +113,8 @@ def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
     for seen in features:
         if is_text(seen):
             yield Reason(about=seen.name, detail=f"texts of {seen.length:.0f} characters on average: tfidf counts their words")
+        elif seen.values.dtype.is_numeric() and _orders(seen, target):
+            yield Reason(about=seen.name, detail="it has exactly the order of the target: may be a leak; leave it out with `--drop`")
         elif _determines(seen, target):
             detail = f"each of its {seen.distinct} values has one target only: may be a leak; leave it out with `--drop`"
             yield Reason(about=seen.name, detail=detail)
@@ -123,6 +126,11 @@ def _determines(seen: Seen, target: Seen) -> bool:
         return False
     pairs = pl.DataFrame({"cells": seen.values, "target": target.values}).drop_nulls()
     return pairs.n_unique() == pairs["cells"].n_unique() > 0
+
+
+def _orders(seen: Seen, target: Seen) -> bool:
+    present = target.values.is_not_null()
+    return orders(seen.values.filter(present), target.values.filter(present))
 
 
 def _told(column: Declared) -> str:
