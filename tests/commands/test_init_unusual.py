@@ -187,3 +187,19 @@ def test_strings_that_are_fractions_are_numbers(tmp_path: Path, name: str) -> No
     assert findings.columns == {"k": "number", "big": "number", "plz": "string", "nr": "string", "size": "string", "label": "string"}
     target = found(tmp_path, (tmp_path / name).read_bytes(), Wishes(target="k"), name=name)
     assert (target.task, target.declared[0].type) == ("regression", "number")
+
+
+@pytest.mark.parametrize("drawn", ["+----+-------+", "+-------+", "----+-------", "|----|:-----:|", "+====+=======+"])
+def test_a_table_drawn_with_lines_is_refused(tmp_path: Path, drawn: str) -> None:
+    """As mysql, psql and (brother) Markdown show one; a minus sign alone is a missing cell."""
+    lines = [f"| {i:2} | {label(i):5} |" for i in range(60)]
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, "\n".join(["| x  | label |", drawn, *lines]) + "\n", name="t.txt")
+    assert (caught.value.id, caught.value.line) == ("drawn-table", 2)
+    assert found(tmp_path, rows("x,y,label", lambda i: "-" if i == 0 else number(i), lambda i: "--" if i == 0 else i, label)).rows == 60
+
+
+def test_an_archive_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, b"PK\x03\x04" + bytes(range(256)) * 9)
+    assert (caught.value.id, ".xlsx" in caught.value.detail) == ("unreadable-file", True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = 1 << 20
+ZIP = b"PK\x03\x04"
 SAMPLE = 1 << 14
 EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
 SINGLE_BYTE = re.compile(r"cp(?:125[0-9]|437|8[0-9]{2})|iso8859-[0-9]+|koi8-[a-z]|mac-[a-z]+")
@@ -26,6 +27,9 @@ MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
 def bad_encoding(path: Path, encoding: str) -> ProviderError:
     """The error for a file with a byte that its encoding does not have, with its line and the likely encodings."""
     line, sample = bad_bytes(path, encoding)
+    with open_bytes(path) as raw:
+        if raw.read(len(ZIP)) == ZIP:
+            return _archive(path)
     names = [name for name in likely(sample) if name != encoding.lower()]
     listed = " or ".join(f"`encoding: {name}`" for name in names)
     return ProviderError(
@@ -37,6 +41,17 @@ def bad_encoding(path: Path, encoding: str) -> ProviderError:
         id="bad-encoding",
         file=str(path),
         line=line,
+    )
+
+
+def _archive(path: Path) -> ProviderError:
+    return ProviderError(
+        "A data file is not text",
+        detail=f"{path.name} is a ZIP archive, as an Excel file (.xlsx) is one.",
+        hint="save the sheet as CSV, or unpack the archive",
+        id="unreadable-file",
+        file=str(path),
+        line=1,
     )
 
 

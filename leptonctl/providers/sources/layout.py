@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLE_CHARACTERS, SAMPLE_ROWS, CHUNK = 1 << 18, 1000, 1 << 20
 MOST, HALF, FEW = 0.8, 0.5, 3
+DRAWN, LINES_DRAWN = re.compile(r"\+?[-=]+(?:\+[-=]+)+\+?|\+[-=]+\+|[|]?:?-{3,}:?(?:[|]:?-{3,}:?)+[|]?"), 10
 YEARS = range(1800, 2200)
 INDEX = "index"
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--", ".", "*"})
@@ -43,6 +44,7 @@ def layout(path: Path, encoding: str | None = None, header: bool | None = None) 
     if len(sample) == SAMPLE_CHARACTERS:
         # the last line may go on; a table whose first line does is left to the reader
         del whole[-1]
+    _refuse_drawing(whole, path)
     delimiter, rows = _best(whole, "\t" if plain_name(path).endswith(".tsv") else "".join(DELIMITERS))
     options, because = _header(rows, SourceOptions(encoding=chosen), header)
     if why:
@@ -196,6 +198,20 @@ def _refuse_apostrophes(line: int, rows: Sequence[Sequence[str]]) -> None:
             detail=f"Text in apostrophes has the delimiter in it, from line {line} on: its cells are cut in two.",
             hint="write the table with double quotes, or with another delimiter",
             id="bad-quotes",
+        )
+
+
+def _refuse_drawing(whole: Sequence[str], path: Path) -> None:
+    """Raises ProviderError: drawn-table, for a table as the clients of databases show it, with lines of hyphens."""
+    line = next((number for number, text in enumerate(whole[:LINES_DRAWN], 1) if DRAWN.fullmatch(text.strip())), None)
+    if line is not None:
+        raise ProviderError(
+            "The table is drawn with lines",
+            detail=f"Line {line} of {path.name} is a line of hyphens, as the clients of databases draw between rows.",
+            hint="export the table as CSV: `psql --csv`, `mysql --batch` (tabs), or `.mode csv` in sqlite3",
+            id="drawn-table",
+            file=str(path),
+            line=line,
         )
 
 
