@@ -50,3 +50,13 @@ def test_what_stands_for_a_missing_date_is_declared(tmp_path: Path, word: str) -
     # among words it is one of them
     words = found(tmp_path, rows("c,x,label", lambda i: "None" if i % 9 == 0 else ["DE", "FR", "ES"][i % 3], number, label))
     assert words.options.missing_values is None
+
+
+@pytest.mark.parametrize(("number_", "other", "said"), [(-9999, 50, True), (9999, 50, True), (-99, 50, False), (-9999, 5000, False)])
+def test_a_number_that_may_mean_missing_is_said(tmp_path: Path, number_: int, other: int, said: bool) -> None:
+    """A logger's -9999 beside 99,999; not (brother) where others are as far from zero on its side, and a single one."""
+    largest = 99_999 if number_ < 0 else 90
+    for often in (True, False):
+        x = lambda i, often=often: number_ if i % 9 == 3 and (often or i == 3) else [-other, largest, 3][i % 3] + i  # noqa: E731
+        reasons = found(tmp_path, rows("x,y,label", x, number, label)).reasons
+        assert any(f'missing_values: ["{number_}"]' in reason.detail for reason in reasons) is (said and often)

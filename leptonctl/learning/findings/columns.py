@@ -16,6 +16,8 @@ from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 ROWS_A_VALUE = 10
+STAND_INS = (-9999, -999, -99999, -99, -9999.9, -999.9, 9999, 99999, 999)
+"""Numbers that loggers and surveys write for a missing cell."""
 NUMBERS_AS_TEXT = "its strings are numbers"
 
 
@@ -111,6 +113,10 @@ def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Se
 def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
     """What is said of features that are read as they are."""
     for seen in features:
+        if (number := _stand_in(seen)) is not None:
+            key = f'`missing_values: ["{number}"]`'
+            detail = f"{number} stands far from its other numbers: if it means missing, declare {key}, as the file writes it"
+            yield Reason(about=seen.name, detail=detail)
         if is_text(seen):
             yield Reason(about=seen.name, detail=f"texts of {seen.length:.0f} characters on average: tfidf counts their words")
         elif seen.values.dtype.is_numeric() and _orders(seen, target):
@@ -126,6 +132,19 @@ def _determines(seen: Seen, target: Seen) -> bool:
         return False
     pairs = pl.DataFrame({"cells": seen.values, "target": target.values}).drop_nulls()
     return pairs.n_unique() == pairs["cells"].n_unique() > 0
+
+
+def _stand_in(seen: Seen) -> float | None:
+    """A number that may stand for a missing cell: it is repeated, and ten times as far from zero as all others on its side."""
+    if not seen.values.dtype.is_numeric():
+        return None
+    for number in STAND_INS:
+        same = (seen.values == number).fill_null(value=False)
+        if 2 <= same.sum() < seen.present:  # noqa: PLR2004 - a single one may be a mistake
+            others = seen.values.filter(~same).drop_nulls().cast(pl.Float64)
+            if (others * (-1 if number < 0 else 1) < abs(number) / 10).all():
+                return number
+    return None
 
 
 def _orders(seen: Seen, target: Seen) -> bool:
