@@ -89,9 +89,8 @@ def _observe(table_file: Path, wishes: Wishes) -> Findings:
         return observe(table_file, source, wishes)
     except ProviderError as problem:
         # there is no YAML yet to declare it in
-        problem.hint = problem.hint.replace("declare the file's encoding; `encoding: ", "pass `--encoding E`; `").replace(
-            "`encoding: ", "`"
-        )
+        hint = problem.hint.replace("declare the file's encoding; `encoding: ", "pass `--encoding E`; `").replace("`encoding: ", "`")
+        problem.hint = hint.replace("say `header: false`", "pass `--no-header`")
         raise from_provider(problem) from problem
 
 

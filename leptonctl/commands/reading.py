@@ -22,6 +22,7 @@ HINTS = {
 WRITTEN = "say how the file writes numbers"
 OPTION = re.compile(r"`(encoding|delimiter|decimal|thousands): ([^`]+)`")
 """A key of the YAML that is an option too."""
+OF_CELLS = ("missing_values", "decimal", "thousands")
 OPTIONS = ("encoding", "delimiter", "decimal", "thousands", "skip_rows")
 
 
@@ -38,15 +39,15 @@ class Reading(Frozen):
 
 
 def options_of(recorded: Mapping[str, Json], reader: Source, reading: Reading) -> SourceOptions:
-    """The options of a dataset's source, with those of the command line in their place; for another format only what means missing.
+    """The options of a dataset's source, with those of the command line in their place; for another format only what cells mean.
 
     A decimal separator of the command line ends the meaning of the same character as the dataset's thousands separator. Raises
     ProviderError: same-separator.
     """
     options = dict(cast("dict[str, Json]", recorded.get("options") or {}))
     if recorded.get("format") != reader.name:
-        # how a file is written is a matter of its format, but what a value means is not
-        options = {"missing_values": options.get("missing_values")}
+        # how a file is laid out is a matter of its format, but what a cell means is not
+        options = {name: value for name, value in options.items() if name in OF_CELLS}
     options |= {name: value for name in OPTIONS if (value := getattr(reading, name)) is not None}
     if reading.missing_values is not None:
         options["missing_values"] = [*reading.missing_values]
@@ -111,7 +112,7 @@ def hint_of(problem: ProviderError) -> str:
     """The hint as options of the command line."""
     if problem.id == "bad-encoding":
         return problem.hint.replace("declare the file's encoding", "name the file's encoding").replace("`encoding: ", "`--encoding ")
-    hint = HINTS.get(problem.id, problem.hint)
+    hint = HINTS.get(problem.id, problem.hint).replace("say `header: false`", "pass `--no-header`")
     if problem.id == "data-contract" and problem.hint.startswith(WRITTEN):
         hint = f"{problem.hint.partition('; or ')[0]}; or {hint}"
     return OPTION.sub(r"`--\1 \2`", hint) if problem.id in ("data-contract", "missing-column") else hint

@@ -29,7 +29,7 @@ NAMES: Mapping[str, Kind] = {
     "datetime": "date",
 }
 TOKEN = re.compile(
-    r"""[ \t]*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)|(?P<word>[^\W\d]\w*(?:\.[^\W\d]\w*)*)|`(?P<column>[^`]+)`"""
+    r"""[ \t]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)|(?P<word>[^\W\d]\w*(?:\.[^\W\d]\w*)*)|`(?P<column>[^`]+)`"""
     r"""|'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<sign><=|>=|==|!=|[-+*/<>()\[\],]))"""
 )
 
@@ -111,6 +111,7 @@ class _Reader:
         if token is None:
             return BadRule("the rule ends too early", self._length, self._length + 1, "write a whole comparison, such as `start <= end`")
         hint = "put a column with such a name in backquotes: `" + token.text + "`" if token.kind == "word" else ""
+        hint = f"write `{token.text.lower()}`" if token.text.lower() in WORDS and token.text not in WORDS else hint
         return BadRule(f"{token.text} is not expected here", token.start, token.end, hint)
 
     def _next(self, *texts: str) -> Token | None:

@@ -67,6 +67,11 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="each of its values goes with one value of the target, in all {count} rows",
         hint="leave it out with `features:` if requests will not have it",
     ),
+    "orders_target": Diagnostic(
+        id="target-leak", severity="warning", summary="A column tells the target",
+        detail="its {count} cells have exactly the order of the target or the reverse, as its logarithm or rank has",
+        hint="leave it out with `features:` if requests will not have it",
+    ),
     "time_order": Diagnostic(
         id="split-ignores-time", severity="note", summary="Test rows are not the newest ones",
         detail="the {count} rows stand in the order of this column, and the split mixes old and new ones",

@@ -28,8 +28,8 @@ class Notice(Record):
 
 OF_FEATURES = frozenset(
     {
-        "constant", "all_missing", "rounded", "tells_target", "determines_target", "padded", "other_numbers", "signed_numbers", "markers",
-        "dates_as_text",
+        "constant", "all_missing", "rounded", "tells_target", "determines_target", "orders_target", "padded", "other_numbers",
+        "signed_numbers", "markers", "dates_as_text",
     }
 )  # fmt: skip
 """What is noticed of a column as a feature: it matters to no one where no model learns from the column."""

@@ -55,6 +55,12 @@ def test_the_project_applies_at_once(tmp_path: Path) -> None:
         ("2023-05-%d", None, ["weekday"]),
         ("%Y-%m", "%Y-%m", ["year", "month"]),
         ("%b %d %Y", "%b %d %Y", ["year", "month", "weekday"]),
+        ("%d%b%Y", "%d%b%Y", ["year", "month", "weekday"]),
+        ("%d%b%Y:%H:%M:%S", "%d%b%Y:%H:%M:%S", ["year", "month", "weekday", "hour"]),
+        ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M%S", ["year", "month", "weekday", "hour"]),
+        ("%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S", ["year", "month", "weekday", "hour"]),
+        ("%a, %d %b %Y %H:%M:%S +0100", "%a, %d %b %Y %H:%M:%S %z", ["year", "month", "weekday", "hour"]),
+        ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S UTC", ["year", "month", "weekday", "hour"]),
     ],
 )
 def test_ways_to_write_dates(form: str, format_: str | None, parts: list[str]) -> None:
@@ -63,7 +69,7 @@ def test_ways_to_write_dates(form: str, format_: str | None, parts: list[str]) -
     assert (column.format, list(column.parts)) == (format_, parts)
 
 
-@pytest.mark.parametrize("form", ["day %d", "%d/%m/2023 or so", "05/%m/%Y", "%Y", "1.5"])
+@pytest.mark.parametrize("form", ["day %d", "%d/%m/2023 or so", "05/%m/%Y", "%Y", "1.5", "%Y-%j"])
 def test_what_is_no_date_or_may_be_two(form: str) -> None:
     assert guess_column("when", cells(form)) is None
 

@@ -149,7 +149,7 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
     "usual words": (rows("a,x,y", lambda i: ("Yes", "No")[i % 3 == 0], number, label), ["columns:", "  a: {type: boolean}"]),
     "German words": (
         rows("a,x,y", lambda i: ("Ja", "Nein")[i % 3 == 0], number, label),
-        ["columns:", '  a: {type: boolean, when_true: ["Ja"], when_false: ["Nein"]}'],
+        ["columns:", '  a: {when_true: ["Ja"], when_false: ["Nein"]}'],
     ),
     "two other words": (rows("a,x,y", lambda i: ("red", "blue")[i % 3 == 0], number, label), []),
     "a date of two readings": (

@@ -1,11 +1,15 @@
 """Tables with something unusual in a line or a cell: `init` reads them as a colleague would, or refuses them in a line."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from leptonctl.learning.findings.findings import Wishes
 from leptonctl.spi.learning import ProviderError
+from tests import projects
 from tests.commands.test_init_tables import dataset, found, label, number, rows
 
 BODY = [f"{number(i)},{i * 13 % 47}.5,{label(i)}" for i in range(60)]
@@ -107,3 +111,95 @@ def test_a_number_in_another_writing_is_no_marker(tmp_path: Path, few: str, most
     else:
         text = "\n".join([f"k{delimiter}{header}", *(f"{i * 37 % 80}{delimiter}{line}" for i, line in enumerate(lines))]) + "\n"
         assert "missing_values" not in yaml_keys(dataset(found(tmp_path, text)))
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_a_header_inside_the_table_is_refused(tmp_path: Path, texts: bool) -> None:
+    """Also (brother) where all columns are words, so that the header might look like a row."""
+    lines = [f"{'abc'[i % 3] if texts else number(i)},{'pq'[i % 2]},{label(i)}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["k,x,label", *lines[:30], "k,x,label", *lines[30:]]) + "\n", encoding="utf-8")
+    done = projects.run("init", "--from", "t.csv", cwd=tmp_path)
+    assert (done.returncode, "error[repeated-header]" in done.stderr, "Line 32 of t.csv" in done.stderr) == (1, True, True), done.stderr
+    assert "pass `--no-header`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "pop", "said"),
+    [
+        (";", lambda i: f"{i * 777 + 1234:,}".replace(",", "."), True),
+        ("\t", lambda i: str(i + 1) if i % 4 else f"{i * 3 + 1234:,}".replace(",", "."), True),
+        (",", lambda i: f"{i * 777 + 1234:,}".replace(",", "."), False),
+        (";", lambda i: f"{i * 37 % 80 + 1}.25", False),
+    ],
+)
+def test_numbers_of_two_readings_are_said(tmp_path: Path, delimiter: str, pop: Callable[[int], str], said: bool) -> None:
+    """`29.491` inhabitants among whole numbers, or (brother) beside `734`: read as fractions, which the lines say."""
+    findings = found(tmp_path, rows("k,pop,label".replace(",", delimiter), lambda i: i * 37 % 80, pop, label, delimiter=delimiter))
+    assert findings.options.thousands is None
+    assert any(reason.about == "pop" and 'thousands: "."' in reason.detail for reason in findings.reasons) is said
+
+
+def test_an_object_in_json_lines_is_left_out(tmp_path: Path) -> None:
+    """And (brother) a column that is one in a single row."""
+    for count in (60, 1):
+        lines = [f'{{"x": {number(i)}, "nest": {{"a": {i}}}, "label": "{label(i)}"}}' for i in range(60)]
+        lines[count:] = [line.replace(f'{{"a": {i}}}', str(i)) for i, line in enumerate(lines[count:], count)]
+        findings = found(tmp_path, "\n".join(lines), name="t.jsonl")
+        assert (findings.ignored, findings.target) == (("nest",), "label")
+        assert "left out: its values are objects or arrays" in [reason.detail for reason in findings.reasons]
+
+
+@pytest.mark.parametrize(
+    ("header", "index", "names"),
+    [
+        (",m,m,c,y\n,k,price,cat,label", True, ["k", "price", "cat", "label"]),
+        (",mean,mean,std,label\n,x,y,x,", True, ["mean x", "mean y", "std x", "label"]),
+        (",mean,mean,std,label\n,x,y,x,\nrow_id,,,,", True, ["mean x", "mean y", "std x", "label"]),
+        ("mean,mean,std,label\nx,y,x,", False, ["mean x", "mean y", "std x", "label"]),
+        ("m,m,c,y\nk,price,cat,label", False, ["k", "price", "cat", "label"]),
+        (",k,price,cat,label\n,kg,EUR,,", True, ["k", "price", "cat", "label"]),
+    ],
+)
+def test_the_line_of_names_that_differ_is_the_header(tmp_path: Path, header: str, index: bool, names: list[str]) -> None:
+    """Columns of several levels of pandas with an index, with its name, and (brothers) without one, or with units."""
+    lines = [f"{f'{i},' if index else ''}{number(i)},{i % 9},{'xyz'[i % 3]},{label(i)}" for i in range(60)]
+    findings = found(tmp_path, "\n".join([header, *lines]) + "\n")
+    assert ([*findings.columns][index:], findings.rows, findings.target) == (names, 60, "label")
+    assert len(findings.declared) + (findings.id is not None) == index
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
+def test_strings_that_are_fractions_are_numbers(tmp_path: Path, name: str) -> None:
+    """`"0,53"` and `"1.234,5"`; digits alone may be names, and (brothers) zeros before them or a word say that they are."""
+    cells = [
+        {
+            "k": f"{i * 37 % 80 / 7:.3f}".replace(".", ","), "big": f"{i + 1},000.5".translate(str.maketrans(",.", ".,")),
+            "plz": str(10000 + i % 7), "nr": ["007", "1,5", "2,5"][i % 3], "size": ["1,5", "2", "large"][i % 3], "label": label(i),
+        } for i in range(60)
+    ]  # fmt: skip
+    if name == "t.parquet":
+        pl.DataFrame(cells).write_parquet(tmp_path / name)
+    else:
+        (tmp_path / name).write_text("\n".join(map(json.dumps, cells)), encoding="utf-8")
+    findings = found(tmp_path, (tmp_path / name).read_bytes(), name=name)
+    assert (findings.options.decimal, findings.options.thousands) == (",", ".")
+    assert {column.name for column in findings.declared if column.type == "number"} == {"k", "big"}
+    assert findings.columns == {"k": "number", "big": "number", "plz": "string", "nr": "string", "size": "string", "label": "string"}
+    target = found(tmp_path, (tmp_path / name).read_bytes(), Wishes(target="k"), name=name)
+    assert (target.task, target.declared[0].type) == ("regression", "number")
+
+
+@pytest.mark.parametrize("drawn", ["+----+-------+", "+-------+", "----+-------", "|----|:-----:|", "+====+=======+"])
+def test_a_table_drawn_with_lines_is_refused(tmp_path: Path, drawn: str) -> None:
+    """As mysql, psql and (brother) Markdown show one; a minus sign alone is a missing cell."""
+    lines = [f"| {i:2} | {label(i):5} |" for i in range(60)]
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, "\n".join(["| x  | label |", drawn, *lines]) + "\n", name="t.txt")
+    assert (caught.value.id, caught.value.line) == ("drawn-table", 2)
+    assert found(tmp_path, rows("x,y,label", lambda i: "-" if i == 0 else number(i), lambda i: "--" if i == 0 else i, label)).rows == 60
+
+
+def test_an_archive_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, b"PK\x03\x04" + bytes(range(256)) * 9)
+    assert (caught.value.id, ".xlsx" in caught.value.detail) == ("unreadable-file", True)

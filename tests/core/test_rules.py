@@ -34,6 +34,8 @@ def test_a_rule_is_read(text: str) -> None:
         ("day < 'soon'", "'soon'", "2024-12-31"),
         ("day + 1 < end", "day", ""),
         ("a b < 1", "b", "backquotes"),
+        ("a < 5 AND b > 0", "AND", "write `and`"),
+        ("a IS missing", "IS", "write `is`"),
         ("len(t) > 3", "(", ""),
         ("a in [b]", "b", "`or`"),
         ("a is nothing", "nothing", ""),
@@ -69,3 +71,9 @@ def test_a_rule_is_bounded(text: str) -> None:
     except BadRule:
         return
     assert len(text) <= 500
+
+
+def test_a_number_may_begin_or_end_with_its_point() -> None:
+    """As in data; brother: a point within a name is part of it."""
+    for text, value in (("a > .5", 0.5), ("a > 5.", 5.0), ("a > .5e1", 5.0), ("when.year > 0.5", 0.5)):
+        assert parse(text).parts[1].value == value

@@ -204,3 +204,17 @@ def test_a_file_that_does_not_fit_its_options_is_named_with_its_line(root: Path,
         assert part in done.stdout + done.stderr
     pl.DataFrame({"x": [1.0], "größe": [2.0], "seite": ["süd"]}).write_parquet(tmp_path / "rows.parquet")
     assert predicted(root, "line@v1", tmp_path / "rows.parquet")[0]["label"] in ("süd", "nord"), "another format has no use for the options"
+
+
+def test_a_text_is_the_same_number_in_every_format(root: Path, tmp_path: Path) -> None:
+    """`1.003` is a thousand and three in the dataset, so it is in JSON Lines and Parquet; their numbers are numbers."""
+    (tmp_path / "rows.csv").write_text("Mai\nx;größe;seite\n1.003;2,5;süd\n1.003,0;2,5;süd\n", encoding="cp1252")
+    wanted = predicted(root, "line@v1", tmp_path / "rows.csv")
+    # brother: a number of JSON stays one where other cells of its column are text
+    lines = ['{"x": "1.003", "größe": "2,5"}', '{"x": 1003.0, "größe": 2.5}']
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pl.DataFrame({"x": ["1.003", "1.003,0"], "größe": [2.5, 2.5]}).write_parquet(tmp_path / "rows.parquet")
+    for name in ("rows.jsonl", "rows.parquet"):
+        assert predicted(root, "line@v1", tmp_path / name) == wanted, name
+    done = projects.run("predict", "line@v1", "--input", str(tmp_path / "rows.parquet"), "--decimal", ".", cwd=root)
+    assert done.returncode == 1, "`1.003,0` is no number with a decimal point"

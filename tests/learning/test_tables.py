@@ -95,7 +95,7 @@ def test_a_number_target_is_read_as_declared_too(tmp_path: Path) -> None:
         (["1 234", "5 678,5"], "other_numbers", '`decimal: ","` and `thousands: " "`'),
         (["1.234.567", "2.000.000"], "other_numbers", '`decimal: ","` and `thousands: "."`'),
         (["12.5%", "3 %"], "signed_numbers", "a percent sign"),
-        (["$5.00", "7 EUR"], "signed_numbers", "a currency"),
+        (["$5.00", "7 EUR", "R$ 1.234,56"], "signed_numbers", "a currency"),
         (["1", "2", "?"], "markers", '"?"'),
         (["007", "012"], "padded", ""),
         (["red", "blue7"], None, None),

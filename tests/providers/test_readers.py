@@ -159,7 +159,7 @@ def test_whoever_skips_too_many_lines_is_told_of_skip_rows(tmp_path: Path) -> No
         ("Größe,über Öl", "cp850", "cp850"),
         ("日本語,表計算", "shift_jis", "shift_jis"),
         ("Москва,улица", "cp1251", "cp1251"),
-        ("a,b", "utf-16", "utf-16"),
+        ("c,d", "utf-16", "utf-16"),
     ],
 )
 def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, text: str, encoding: str, named: str) -> None:
@@ -173,6 +173,21 @@ def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, 
         assert f"`encoding: {named}`" in caught.value.hint
     assert CSV.read(tmp_path / "t.csv", SourceOptions(encoding=named)).height == 4
     assert likely(b"plain") == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("word", ["Oslo", "Łódź", "Köln"])
+def test_utf16_without_a_byte_order_mark_is_named_with_its_byte_order(tmp_path: Path, encoding: str, word: str) -> None:
+    """Also (brother) where every byte is ASCII, so that nothing is wrong with it in UTF-8 but its zero bytes; the hint works."""
+    text = "town,x\n" + "".join(f"{word if i > 5000 else 'Rom'},{i}\n" for i in range(6000))
+    path = written(tmp_path, "t.csv", text.encode(encoding))
+    for options in (SourceOptions(), SourceOptions(encoding="utf-16")) if word != "Oslo" else (SourceOptions(),):
+        with pytest.raises(ProviderError) as caught:
+            CSV.read(path, options)
+        assert (caught.value.id, f"`encoding: {encoding}`" in caught.value.hint) == ("bad-encoding", True), caught.value.hint
+    assert CSV.layout is not None
+    assert CSV.layout(path, None, None).options.encoding == encoding
+    assert CSV.read(path, SourceOptions(encoding=encoding))["town"][-1] == word
 
 
 @pytest.mark.parametrize(
@@ -267,12 +282,21 @@ def test_a_type_that_extends_one_of_arrow_is_read_as_it_is_stored(tmp_path: Path
         assert frame["m"].equals(read.alias("m"), check_dtypes=True)
 
 
-def test_nested_values_are_named_by_their_path(tmp_path: Path) -> None:
-    for line, place in (('{"a": {"b": 1}}', "`a.b`"), ('{"x": 1, "a": [1]}', "`a[0]`")):
-        with pytest.raises(ProviderError) as caught:
-            JSONL.read(written(tmp_path, "t.jsonl", line + "\n"), SourceOptions())
-        assert (caught.value.id, caught.value.line) == ("nested-value", 1)
-        assert place in caught.value.detail
+def test_nested_values_are_read_as_such(tmp_path: Path) -> None:
+    """Rows are told apart by them, and the type has the way to the first."""
+    lines = [
+        '{"a": {"b": 1}, "x": 1}',
+        '{"x": 2}',
+        '{"a": {"b": 1.0}, "x": 3}',
+        '{"a": "c", "x": 4}',
+        '{"a": {}, "x": [{"y": null}, true]}',
+    ]
+    path = written(tmp_path, "t.jsonl", "\n".join(lines) + "\n")
+    read = JSONL.read(path, SourceOptions())
+    assert read.schema == {"a": pl.Struct({"b": pl.String}), "x": pl.List(pl.String)}
+    assert [cell and cell["b"] for cell in read["a"]] == ['{"b": 1}', None, '{"b": 1.0}', "c", "{}"]
+    assert read["x"].to_list() == [["1"], ["2"], ["3"], ["4"], ['[{"y": null}, true]']]
+    assert [part["x"].dtype for part in JSONL.batches(path, SourceOptions(), 4)] == [pl.Int64, pl.List(pl.String)]
 
 
 def test_delimiters_that_cannot_be_are_refused(tmp_path: Path) -> None:
@@ -282,3 +306,20 @@ def test_delimiters_that_cannot_be_are_refused(tmp_path: Path) -> None:
             delimiter_of(path, SourceOptions(delimiter=mark))
         assert caught.value.id == "bad-delimiter"
     assert CSV.read(written(tmp_path, "t.csv", "a§b\n1§2\n"), SourceOptions(delimiter="§")).rows() == [("1", "2")]
+
+
+@pytest.mark.parametrize(("again", "line"), [("k,x\n", 3), ("\ufeffk,x\n", 3), ('"k","x"\n', 3), ("k,y\n", None), ("x,k\n", None)])
+def test_a_header_inside_the_file_is_refused_with_its_line(tmp_path: Path, again: str, line: int | None) -> None:
+    """`cat a.csv b.csv`: by both readers, also where the second file has a byte order mark."""
+    path = written(tmp_path, "t.csv", f"k,x\n1,2\n{again}3,4\n")
+    for strict in (False, True):
+        found = outcome(path, SourceOptions(), strict=strict)
+        assert (found == ("repeated-header", line)) is (line is not None), found
+    assert isinstance(outcome(path, SourceOptions(header=False), strict=False), tuple)
+
+
+def test_a_word_that_is_its_column_s_name_is_a_row(tmp_path: Path) -> None:
+    """Brother: in a file of one column, and in a file without header whose first line occurs again."""
+    assert outcome(written(tmp_path, "t.csv", "word\na\nword\n"), SourceOptions(), strict=False) == (["word"], [("a",), ("word",)])
+    path = written(tmp_path, "u.csv", "red,small\nblue,large\nred,small\n")
+    assert CSV.read(path, SourceOptions(header=False)).height == 3

@@ -106,7 +106,7 @@ def _column(column: Declared) -> str:
     if column.date is not None:
         form = {"format": _quoted(column.date.format)} if column.date.format else {}
         keys = {"type": column.date.type, **form, "parts": f"[{', '.join(column.date.parts)}]"}
-    elif column.type is not None:
+    elif column.type is not None and column.words is None:
         keys = {"type": column.type}
     if column.words is not None:
         keys |= {"when_true": f"[{_quoted(column.words.true[0])}]", "when_false": f"[{_quoted(column.words.false[0])}]"}

@@ -1,6 +1,6 @@
 """The role of each column but the target: id, feature, date, true or false, or left out. Reads no file but for the text of numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
@@ -11,10 +11,14 @@ from leptonctl.learning.findings.roles import is_id, is_index, is_text, relabels
 from leptonctl.learning.findings.seen import Seen
 from leptonctl.learning.findings.words import are_usual, true_and_false
 from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.copies import orders
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 ROWS_A_VALUE = 10
+STAND_INS = (-9999, -999, -99999, -99, -9999.9, -999.9, 9999, 99999, 999)
+"""Numbers that loggers and surveys write for a missing cell."""
+NUMBERS_AS_TEXT = "its strings are numbers"
 
 
 class Features(Frozen):
@@ -26,8 +30,8 @@ class Features(Frozen):
     reasons: tuple[Reason, ...]
 
 
-def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes) -> Features:
-    """The roles of all columns. Raises ProviderError: unsuitable-column, no-features."""
+def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes, numbers: Collection[str] = ()) -> Features:
+    """The roles of all columns. `numbers`: those of strings that are numbers. Raises ProviderError: unsuitable-column, no-features."""
     others = [one for one in seen.values() if one.name != target]
     key = _id(others, wishes)
     left = [one for one in others if one.name != key]
@@ -49,6 +53,7 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
     if key is not None and seen[key].large:
         declared.append(Declared(name=key, why="its integers are too large for 64 bits", type="string"))
     declared += list(_booleans(one for one in features if one.name not in dates))
+    declared += [Declared(name=one.name, why=NUMBERS_AS_TEXT, type="number") for one in features if one.name in numbers]
     declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
     reasons += _notes([one for one in features if one.name not in dates], seen[target])
@@ -108,8 +113,14 @@ def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Se
 def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
     """What is said of features that are read as they are."""
     for seen in features:
+        if (number := _stand_in(seen)) is not None:
+            key = f'`missing_values: ["{number}"]`'
+            detail = f"{number} stands far from its other numbers: if it means missing, declare {key}, as the file writes it"
+            yield Reason(about=seen.name, detail=detail)
         if is_text(seen):
             yield Reason(about=seen.name, detail=f"texts of {seen.length:.0f} characters on average: tfidf counts their words")
+        elif seen.values.dtype.is_numeric() and _orders(seen, target):
+            yield Reason(about=seen.name, detail="it has exactly the order of the target: may be a leak; leave it out with `--drop`")
         elif _determines(seen, target):
             detail = f"each of its {seen.distinct} values has one target only: may be a leak; leave it out with `--drop`"
             yield Reason(about=seen.name, detail=detail)
@@ -121,6 +132,24 @@ def _determines(seen: Seen, target: Seen) -> bool:
         return False
     pairs = pl.DataFrame({"cells": seen.values, "target": target.values}).drop_nulls()
     return pairs.n_unique() == pairs["cells"].n_unique() > 0
+
+
+def _stand_in(seen: Seen) -> float | None:
+    """A number that may stand for a missing cell: it is repeated, and ten times as far from zero as all others on its side."""
+    if not seen.values.dtype.is_numeric():
+        return None
+    for number in STAND_INS:
+        same = (seen.values == number).fill_null(value=False)
+        if 2 <= same.sum() < seen.present:  # noqa: PLR2004 - a single one may be a mistake
+            others = seen.values.filter(~same).drop_nulls().cast(pl.Float64)
+            if (others * (-1 if number < 0 else 1) < abs(number) / 10).all():
+                return number
+    return None
+
+
+def _orders(seen: Seen, target: Seen) -> bool:
+    present = target.values.is_not_null()
+    return orders(seen.values.filter(present), target.values.filter(present))
 
 
 def _told(column: Declared) -> str:

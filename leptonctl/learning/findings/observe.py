@@ -9,11 +9,11 @@ import polars as pl
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import replace
 from leptonctl.learning.findings.choice import ALGORITHMS, TEST, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
-from leptonctl.learning.findings.columns import features_of
+from leptonctl.learning.findings.columns import NUMBERS_AS_TEXT, features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
-from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, unpredictable
+from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
-from leptonctl.learning.findings.writing import Markers, markers, separator_reason, separators, total
+from leptonctl.learning.findings.writing import Markers, markers, numbers_as_text, separator_reason, separators, total, two_readings
 from leptonctl.learning.inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
@@ -22,26 +22,33 @@ from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 
 SAMPLE_ROWS = 50_000
+TWO_READINGS = (
+    "1.234 is read as a fraction, less than 2; if the points in this column group digits, as all of them could, "
+    'declare `decimal: ","` and `thousands: "."`'
+)
 
 
 def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
     """The settings for a table. Raises ProviderError: what reading raises, unknown-column, unsuitable-column, no-features."""
     table, reading = _read(path, source, wishes)
-    seen = {name: see(table, name) for name in table.frame.columns}
+    numbers = {*numbers_as_text(table.frame.get_columns(), table.options)} if source.typed else set[str]()
+    seen = {name: see(table, name, "number" if name in numbers else None) for name in table.frame.columns}
     _check_names(wishes, list(seen))
     target, rule = _target(table, seen, wishes)
     table, seen, reading = _without_target_markers(table, seen, target, reading)
     if problem := unpredictable(seen[target]):
         _unsuitable(f'Column "{target}" cannot be the target: {problem}.', "name another column with `--target`")
-    features = features_of(table, seen, target, wishes)
+    features = features_of(table, seen, target, wishes, numbers)
     task, why = task_of(seen[target])
     steps = preprocess_of([seen[name] for name in features.names], features.declared)
     gate, gate_why = gate_of(seen[target], task)
-    kind, positive = target_type(seen[target], task), positive_of(seen[target]) if task == "classification" else None
+    kind = target_type(seen[target], task) or ("number" if target in numbers else None)
+    positive = positive_of(seen[target]) if task == "classification" else None
     uneven = unstratified(seen[target], task)
     if uneven:
         _refuse_one_class(table, seen[target])
-    declared = [Declared(name=target, why="classes, not numbers", type=kind)] if kind is not None else []
+    why_kind = NUMBERS_AS_TEXT if kind == "number" else "classes, not numbers"
+    declared = [Declared(name=target, why=why_kind, type=kind)] if kind is not None else []
     reasons = [
         *reading,
         *_total_reasons(table, seen[target]),
@@ -80,6 +87,7 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
         source.layout(path, wishes.encoding, wishes.header) if source.layout is not None else Layout(options=SourceOptions(), because={})
     )
     options, because = layout.options, dict(layout.because)
+    doubts: list[Reason] = []
     if not source.typed:
         sample = next(iter(source.batches(path, options, SAMPLE_ROWS))) if source.batches is not None else source.read(path, options)
         options = separators(sample.get_columns(), options, layout.delimiter or "")
@@ -88,19 +96,26 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
             if source.columns(path, options) != sample.columns:
                 options = replace(options, delimiter=layout.delimiter)
                 because["delimiter"] = "the numbers have another one in them"
+        doubtful = two_readings({cells.name: cells for cells in sample.get_columns()}, options, layout.delimiter or ",")
+        doubts = [Reason(about=name, detail=TWO_READINGS) for name in doubtful]
     table = read_table(path, source, options)
+    if source.typed:
+        options = separators(table.frame.get_columns(), options, ",")
+        if options != table.options and any(numbers_as_text(table.frame.get_columns(), options)):
+            because["decimal" if options.decimal != "." else "thousands"] = separator_reason(options)
+            table = read_table(path, source, options)
     if not source.typed:
         texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
-        meaning = markers(texts, wishes.target, options)
+        meaning = markers(texts, wishes.target or likely_target(table.frame.columns), options)
         table, reasons = _with_markers(table, meaning.found)
-        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning)]
+        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning), *doubts]
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
 
 
 def _value_reasons(meaning: Markers) -> Iterator[Reason]:
-    """Why a column of numbers is read as text: what seems to mean missing in it is a value elsewhere."""
+    """Why a column of numbers or dates is read as text: what seems to mean missing in it is a value elsewhere."""
     for name, (text, other) in meaning.values.items():
-        yield Reason(about=name, detail=f"read as text: {text} among its numbers is a value of {other}, so it is not declared as missing")
+        yield Reason(about=name, detail=f"read as text: {text} among its cells is a value of {other}, so it is not declared as missing")
 
 
 def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
@@ -109,7 +124,7 @@ def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[T
         return table, []
     listed = [*table.options.missing, *(text for texts in found.values() for text in texts)]
     options = replace(table.options, missing_values=tuple(listed))
-    shown = "; ".join(f"{' '.join(texts)} in {name}" for name, texts in found.items())
+    shown = "; ".join(f"{' '.join(text if text.strip() else 'spaces' for text in texts)} in {name}" for name, texts in found.items())
     return read_table(table.path, table.source, options), [Reason(about="missing_values", detail=f"{shown}")]
 
 

@@ -106,6 +106,11 @@ def default_target(columns: Mapping[str, Seen], others: Sequence[str]) -> tuple[
     return last, "the last column" if last == list(columns)[-1] else "the last column that can be predicted"
 
 
+def likely_target(names: Sequence[str]) -> str:
+    """The target by the names of all columns alone, before it is known which can be predicted."""
+    return next((name for wanted in TARGET_NAMES for name in reversed(names) if name.strip().casefold() == wanted), names[-1])
+
+
 def _is_large(seen: Seen) -> bool:
     return seen.values.dtype.is_numeric() and not float(seen.values.abs().max() or 0) <= LARGEST_FLOAT32  # type: ignore[arg-type]
 

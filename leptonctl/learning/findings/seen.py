@@ -66,11 +66,11 @@ class Seen(Frozen):
         return bool((self.values.diff().drop_nulls() == 1).all())
 
 
-def see(table: Table, name: str) -> Seen:
-    """A column of a table. A nested one has no values."""
+def see(table: Table, name: str, kind: ColumnType | None = None) -> Seen:
+    """A column of a table, of a type if one is known. A nested one has no values."""
     rows = table.frame.height
     try:
-        kind = infer([table], name)
+        kind = kind or infer([table], name)
         values, faults = typed(table, name, kind, single=False)
     except ProviderError as problem:
         if problem.id not in NO_CELLS:

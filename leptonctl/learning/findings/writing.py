@@ -9,7 +9,8 @@ from leptonctl.core.contract import LEAST_NUMBERS, MISSING_MARKERS
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.learning.tables.date_like import guess_dates
 from leptonctl.learning.tables.number_like import MARKERS, WRITINGS
-from leptonctl.learning.tables.numbers import is_number
+from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, plain
+from leptonctl.learning.tables.table import trim
 from leptonctl.spi.learning import SourceOptions
 
 SEPARATORS: tuple[tuple[str, str | None], ...] = (
@@ -29,6 +30,7 @@ WORDS = frozenset(
     {*MISSING_MARKERS, "?", "-", "--", "\u2014", "\u2013", ".", "..", "...", "#VALUE!", "#DIV/0!", "#REF!", "(null)", "\\N"}
 ) - {"None"}
 """Of these, what means missing among words, too."""
+AMONG_DATES = WORDS | {"None", "none"}
 TOTALS = frozenset({
     "total", "totals", "grand total", "subtotal", "sum", "average", "mean", "summe", "gesamt", "gesamtsumme", "insgesamt", "mittelwert",
     "durchschnitt", "somme", "total general", "total général", "totale", "totaal", "moyenne", "suma", "razem",
@@ -56,6 +58,26 @@ def separator_reason(options: SourceOptions) -> str:
     return f"numbers are written with {NAMES[options.decimal]}{grouped}"
 
 
+def two_readings(columns: Mapping[str, pl.Series], options: SourceOptions, delimiter: str) -> Iterator[str]:
+    """The columns of numbers whose points may group digits, in a table that is not written with commas."""
+    if options.decimal != "." or options.thousands is not None or delimiter == ",":
+        return
+    for name, cells in columns.items():
+        texts = _candidates(cells)
+        if texts is not None and _has_points_in_groups(texts) and is_number(texts, options).all():
+            yield name
+
+
+def numbers_as_text(columns: Sequence[pl.Series], options: SourceOptions) -> Iterator[str]:
+    """The columns of strings of a format with types that are numbers with a fraction or in groups; digits alone may be names."""
+    for cells in (cells for cells in columns if cells.dtype == pl.String):
+        texts = trim(cells, options).drop_nulls().unique()
+        if texts.str.contains(INTEGER).all() or not is_number(texts, options).all():
+            continue
+        if not plain(texts, options).str.contains(PADDED).any():
+            yield cells.name
+
+
 class Markers(Frozen):
     """Texts that mean missing, by the first column that has them. `values`: those that are values of another column, which is named."""
 
@@ -64,7 +86,7 @@ class Markers(Frozen):
 
 
 def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> Markers:
-    """What means missing in a table. columns: of text as read, with nothing taken out.
+    """What means missing in a table. columns: of text as read, with nothing taken out. target: as far as it is known.
 
     `missing_values` holds for the whole table, so nothing is a marker that another column has as a value.
     """
@@ -73,7 +95,8 @@ def markers(columns: Mapping[str, pl.Series], target: str | None, options: Sourc
     known: set[str] = set(options.missing)
     for name, cells in columns.items():
         texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
-        value = next(_values(texts, {one: other for one, other in columns.items() if one != name}, options), None) if texts else None
+        others = {one: other for one, other in columns.items() if one != name}
+        value = next(_values(texts, others, target, options), None) if texts else None
         if value is not None:
             values[name] = value
         elif texts:
@@ -143,23 +166,45 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
             return ()
         few = len(others) <= FEW and numeric >= (LEAST_NUMBERS if any(map(_has_digit, others)) else MOST) * total
         return sorted(others) if few or set(others) <= KNOWN else ()
+    return _words(cells, texts, built_in, options, is_target=is_target)
+
+
+def _words(cells: pl.Series, texts: pl.Series, built_in: pl.Series, options: SourceOptions, *, is_target: bool) -> Collection[str]:
+    """What means missing among words or dates. texts: the distinct cells, without white space around them."""
     words = [text for text in texts.to_list() if text in WORDS]
     if int((~built_in & ~texts.is_in(words)).sum()) < 2:  # noqa: PLR2004 - of `+` and `-`, both are values
         return ()
-    if words and (is_target or "?" in words or guess_dates(texts.filter(~texts.is_in(words) & (texts != ""))) is not None):
-        return sorted(words) if is_target or "?" not in words else sorted(set(words) - set(options.markers))
-    return ()
+    if is_target and words:
+        return sorted(words)
+    others = [text for text in texts.to_list() if text in AMONG_DATES]
+    # where all other cells are dates, one of nothing but spaces is no text either
+    blank = cells.filter((cells.str.strip_chars(" \t") == "") & (cells != "")).unique().to_list()
+    if (others or blank) and guess_dates(texts.filter(~texts.is_in(others) & (texts != ""))) is not None:
+        return sorted((*others, *blank))
+    return sorted(set(words) - set(options.markers)) if "?" in words else ()
 
 
-def _values(texts: Collection[str], columns: Mapping[str, pl.Series], options: SourceOptions) -> Iterator[tuple[str, str]]:
-    """Those of the texts that are values elsewhere, each with the column: a word among words, or one of two values."""
+def _values(
+    texts: Collection[str], columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions
+) -> Iterator[tuple[str, str]]:
+    """Those of the texts that are values elsewhere, each with the column."""
     for name, cells in columns.items():
-        words = cells.drop_nulls().str.strip_chars(" \t").unique()
-        words = words.filter(~words.is_in(list(options.markers)) & (words != ""))
-        common = set(words.filter(words.is_in(list(texts))).to_list())
-        if common and (not common <= WORDS or len(words) - len(common) < 2):  # noqa: PLR2004 - one value tells nothing
-            own = _markers(cells, options, is_target=False)
-            yield from ((text, name) for text in sorted(common - set(own)))
+        counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
+        rows = dict(counts.filter(counts.get_columns()[0] != "").iter_rows())
+        common = rows.keys() & set(texts)
+        if common:
+            numbers = is_number(pl.Series(list(rows), dtype=pl.String), options)
+            numeric = sum(count for count, is_one in zip(rows.values(), numbers, strict=True) if is_one)
+            own = {*_markers(cells, options, is_target=name == target), *(options.markers if numeric >= HALF * sum(rows.values()) else ())}
+            yield from ((text, name) for text in sorted(common - own) if not _means_missing(text, rows, len(rows) - len(common)))
+
+
+def _means_missing(text: str, rows: Mapping[str, int], others: int) -> bool:
+    """Whether a text among words means missing, too: one that everybody uses, beside two values at least, and rarer than they are.
+
+    rows: how many each text has. others: how many texts are values in any case.
+    """
+    return text in WORDS and others >= 2 and rows[text] * len(rows) < HALF * sum(rows.values())  # noqa: PLR2004 - one value tells nothing
 
 
 def _has_digit(text: str) -> bool:

@@ -117,7 +117,7 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, wor
 
     `single`: the column will be stored as float32, so larger numbers are faults. `words`: those declared for a boolean column.
     """
-    if kind == "string":
+    if kind == "string" or _has_no_text(table.frame[name].dtype):
         return as_text(table, name), []
     if kind == "boolean":
         texts = table.written(name)
@@ -156,19 +156,26 @@ def as_text(table: Table, name: str) -> pl.Series:
             file=table.name,
             column=name,
         )
-    if dtype.is_nested() or dtype == pl.Object:
+    if _has_no_text(dtype):
+        file, line = next(iter(table.places(cells.is_not_null().arg_true().head(1).to_list())), (table.name, None))
+        place = file if line is None else f"{file}:{line}"
         raise ProviderError(
             "A column has nested values",
-            detail=f"{table.name} has values of type {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
-            hint="write them as columns of their own (`address_city` for `address.city`), or list the column under `privacy.drop`",
+            detail=f"{place} has a {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
+            hint="write them as columns of their own (`address_city` for `address.city`), or leave the column out: `ignore: true`",
             id="nested-value",
-            file=table.name,
+            file=file,
+            line=line,
             column=name,
         )
     if dtype.is_temporal():
         return cells.dt.to_string("iso")
     strings = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
     return strings.replace("", None) if (strings == "").any() else strings
+
+
+def _has_no_text(dtype: pl.DataType) -> bool:
+    return dtype.is_nested() or dtype == pl.Object
 
 
 def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:

@@ -6,6 +6,7 @@ import polars as pl
 LEAST_ROWS, FIRST_ROWS = 10, 4096
 LEAST_DETERMINED, ROWS_A_VALUE = 100, 20
 LINEAR = 1 - 1e-12
+LEAST_ORDERED, AS_MANY = 20, 0.9
 
 
 def tells(cells: pl.Series, target: pl.Series, count: int | None = None) -> bool:
@@ -41,6 +42,26 @@ def determines(cells: pl.Series, target: pl.Series) -> bool:
     counts = _counts(cells, target, len(cells))
     is_pure = bool((counts["targets"] == 1).all()) and bool((counts["len"] >= LEAST_ROWS).all())
     return is_pure and counts.height <= most and target.n_unique() > 1
+
+
+def orders(cells: pl.Series, target: pl.Series) -> bool:
+    """Whether a column of numbers has the order of a target of numbers, or the reverse, as its logarithm and its rank have.
+
+    Rounding may make some of its cells equal. A column that stands in its own order in the file is rather a time, at which things grow.
+    """
+    numbers = cells.dtype.is_numeric() and target.dtype.is_numeric() and len(cells) >= LEAST_ORDERED
+    if not numbers or cells.null_count() or target.null_count() or cells.is_sorted() or cells.is_sorted(descending=True):
+        return False
+    # of most columns the first rows have another order
+    if not _is_monotone(cells.head(FIRST_ROWS), target.head(FIRST_ROWS)) or not _is_monotone(cells, target):
+        return False
+    different, wanted = cells.n_unique(), target.n_unique()
+    return min(different, wanted) >= max(LEAST_ROWS, AS_MANY * max(different, wanted))
+
+
+def _is_monotone(cells: pl.Series, target: pl.Series) -> bool:
+    one, other = cells.cast(pl.Float64).to_numpy(), target.cast(pl.Float64).to_numpy()
+    return any(bool((np.diff(values[np.lexsort((values, one))]) >= 0).all()) for values in (other, -other))
 
 
 def _counts(cells: pl.Series, target: pl.Series, rows: int) -> pl.DataFrame:

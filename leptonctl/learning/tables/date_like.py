@@ -14,13 +14,18 @@ from leptonctl.learning.tables.table import Table
 LOOKED_AT = 1000
 """Distinct texts. What is no date soon shows."""
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y",
-        "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y", "%d %b %y", "%Y.%m.%d",
+        "%d-%b-%y", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y", "%d %b %y", "%Y.%m.%d",
         "%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")  # fmt: skip
 COMPACT = "%Y%m%d"
 EIGHT_DIGITS = r"^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$"
 """Days of these centuries; most other numbers of eight digits are no days of any."""
 FEWEST_DAYS = 3
 USUAL = ("year", "month", "weekday", "hour")
+WHOLE = ("%d%b%Y:%H:%M:%S", "%d%b%Y:%H:%M:%S.%f", "%d%b%Y:%H:%M", "%d%b%Y %H:%M:%S", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M", "%Y%m%dT%H%M%SZ",
+         "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S.%f UTC", "%Y-%m-%d %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z",
+         "%a, %d %b %Y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")  # fmt: skip
+"""Dates with times as SAS, Stata, calendars, BigQuery, mails and C write them."""
+WHOLE_LIKE = re.compile(r"[0-9]{2}[A-Za-z]{3}[0-9]{4}[: ]|[0-9]{8}T[0-9]{4}|[A-Za-z]{3},? |[0-9-]{10} .* ?(?:UTC|[+-][0-9:]+)$")
 TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 
 
@@ -85,6 +90,8 @@ def _guesses(text: str) -> Iterator[Guess]:
     yield from (guess for day in DAYS if _fits(guess := Guess(type="date", format=day), [text]))
     if re.match(EIGHT_DIGITS, text):
         yield Guess(type="date", format=COMPACT)
+    if WHOLE_LIKE.match(text):
+        yield from (guess for form in WHOLE if _fits(guess := Guess(type="datetime", format=form), [text]))
     if ":" in text:
         yield from (guess for day in DAYS for time in TIMES if _fits(guess := Guess(type="datetime", format=f"{day} {time}"), [text]))
 

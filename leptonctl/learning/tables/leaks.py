@@ -12,7 +12,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import HashSplit, RandomSplit, Split
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.tables.cells import SHOWN_LINES
-from leptonctl.learning.tables.copies import determines, tells
+from leptonctl.learning.tables.copies import determines, orders, tells
 from leptonctl.learning.tables.dates import Dates
 from leptonctl.learning.tables.identity import ROW_MARK
 from leptonctl.learning.tables.row_checks import moments
@@ -81,13 +81,15 @@ def _first(table: Table, rows: np.ndarray) -> dict[str, object]:
 
 
 def telling_columns(features: Sequence[str], cells: Mapping[str, pl.Series], target: pl.Series) -> Iterator[Notice]:
-    """Features that are the target in other words, or whose every value goes with one value of the target."""
+    """Features that are the target in other words, whose every value goes with one value of the target, or that have its order."""
     count = target.n_unique()
     for name in features:
         if tells(cells[name], target, count):
             yield Notice(check="tells_target", column=name, count=len(target))
         elif determines(cells[name], target):
             yield Notice(check="determines_target", column=name, count=len(target))
+        elif orders(cells[name], target):
+            yield Notice(check="orders_target", column=name, count=len(target))
 
 
 def time_order(split: Split, dates: Sequence[Dates]) -> Iterator[Notice]:

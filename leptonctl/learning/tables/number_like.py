@@ -40,6 +40,7 @@ MARKERS = (
 )
 """Texts that often mean missing, besides the built-in markers."""
 _PLAIN = r"[0-9]+(?:[.,][0-9]+)*"
+_COIN = r"(?:[$€£¥₹]|R\$)"
 _GROUP = r"[1-9][0-9]{0,2}"
 
 
@@ -76,7 +77,11 @@ WRITINGS = (
     Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*,[0-9]+$", detail=f"`{COMMA}`"),
     Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*\.[0-9]+$", detail='`decimal: "."`'),
     Writing(check="signed_numbers", pattern=rf"^[+-]?{_PLAIN} ?%$", detail="a percent sign"),
-    Writing(check="signed_numbers", pattern=rf"^[+-]?(?:[$€£¥] ?{_PLAIN}|{_PLAIN} ?(?:[$€£¥]|EUR|USD|GBP|CHF))$", detail="a currency"),
+    Writing(
+        check="signed_numbers",
+        pattern=rf"^[+-]?(?:{_COIN} ?{_PLAIN}|{_PLAIN} ?(?:{_COIN}|EUR|USD|GBP|CHF|BRL|INR|PLN|zł|kr))$",
+        detail="a currency",
+    ),
     Writing(check="signed_numbers", pattern=rf"^\([$€£¥]? ?{_PLAIN}\)$", detail="a pair of parentheses for a negative number"),
     Writing(check="signed_numbers", pattern=rf"^\u2212 ?{_PLAIN}$", detail="the minus sign U+2212 in place of a hyphen"),
     Writing(check="signed_numbers", pattern=rf"^{_PLAIN} ?[-\u2212]$", detail="a minus sign at the end"),

@@ -63,6 +63,10 @@ def _column(name: str, tables: Sequence[Table], parts: Sequence[pl.Series]) -> p
     try:
         return pl.concat([part.to_frame() for part in parts], how="vertical_relaxed", rechunk=True).to_series()
     except pl.exceptions.PolarsError as problem:
+        nested = next((part.dtype for part in parts if part.dtype.is_nested()), None)
+        if nested is not None:
+            # no step reads its cells, so nothing has to be said of them but that they are nested
+            return pl.repeat(None, sum(map(len, parts)), dtype=nested, eager=True).alias(name)
         kinds = [str(part.dtype).lower() for part in parts]
         place = next((place for place, kind in enumerate(kinds) if kind not in (kinds[0], "null")), -1)
         detail = f'Column "{name}" is {kinds[0]} in {tables[0].name} and {kinds[place]} in {tables[place].name}.'

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.csv_blocks import Irregular, blocks
 from leptonctl.providers.sources.delimiters import delimiter_of
-from leptonctl.providers.sources.encodings import check_not_utf8
+from leptonctl.providers.sources.encodings import bad_bytes, check_not_utf8, likely
 from leptonctl.providers.sources.layout import layout
 from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -53,6 +53,7 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
     try:
         for block in blocks(path, options, delimiter_of(path, options), names):
             count += block.height
+            _refuse_header_again(block, names, count - block.height, path, options)
             rows = with_missing(block, options) if options.missing else block
             yield from rows.iter_slices(at_once)
     except Irregular:
@@ -68,16 +69,34 @@ def strict_batches(path: Path, options: SourceOptions, at_once: int, *, skip: in
     """As `batches`, row by row, without the first `skip` rows. Read in slices, to limit the number of Python objects in memory."""
     with opened(path, options) as text:
         names, rows = _table(lines(text, path), path, options)
-        whole = islice(_whole(rows, len(names), path), skip, None)
+        whole = islice(_whole(rows, names, path), skip, None)
         while slice_ := list(islice(whole, at_once)):
             table = zip(*slice_, strict=True)
             yield with_missing(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}), options)
 
 
-def _whole(rows: Rows, width: int, path: Path) -> Iterator[list[str]]:
+def _refuse_header_again(block: pl.DataFrame, names: Sequence[str], start: int, path: Path, options: SourceOptions) -> None:
+    """Raises ProviderError: repeated-header, where a row is the header again. start: the number of the first row of the block."""
+    if len(names) < 2:  # noqa: PLR2004 - a single cell may be a word among others
+        return
+    first = block.to_series(0).is_in([names[0], f"\ufeff{names[0]}"])
+    alike = (first & (block.to_series(1) == names[1])).arg_true() if first.any() else ()
+    again = next((row for row in alike if _is_header(block.row(row), names)), None)
+    if again is not None:
+        raise _repeated(path, line_of(path, options, [start + again])[0])
+
+
+def _is_header(cells: Sequence[str | None], names: Sequence[str]) -> bool:
+    """Whether a row is the header again. A single cell may be a word among others; files put together may have byte order marks."""
+    return len(names) > 1 and (cells[0] or "").removeprefix("\ufeff") == names[0] and [*cells[1:]] == [*names[1:]]
+
+
+def _whole(rows: Rows, names: Sequence[str], path: Path) -> Iterator[list[str]]:
     for line, cells in rows:
-        if len(cells) != width:
-            raise _ragged(path, line, len(cells), width)
+        if len(cells) != len(names):
+            raise _ragged(path, line, len(cells), len(names))
+        if _is_header(cells, names):
+            raise _repeated(path, line)
         yield cells
 
 
@@ -176,11 +195,14 @@ class _Written:
         for line in self._text:
             self.line, self.row = self.line + 1, self.row + line if self.row else line
             if "\0" in line:
+                wide = next((name for name in likely(bad_bytes(self._path, "latin-1")[1]) if name.startswith("utf-16")), None)
                 raise ProviderError(
                     "The file is not text in its encoding",
                     detail=f"Line {self.line} of {self._path.name} has a zero byte when it is read as {self._options.encoding}: "
                     "the file may be UTF-16, or not text at all.",
-                    hint="declare the file's encoding, for example `encoding: utf-16`",
+                    hint=f"declare the file's encoding; `encoding: {wide}` is likely"
+                    if wide
+                    else "declare the file's encoding, for example `encoding: utf-16`",
                     id="bad-encoding",
                     file=str(self._path),
                     line=self.line,
@@ -211,6 +233,17 @@ def _bad_quotes(path: Path, line: int, problem: str, hint: str = 'write a quote 
         detail=f"The row of {path.name} that starts at line {line} has {problem}.",
         hint=hint,
         id="bad-quotes",
+        file=str(path),
+        line=line,
+    )
+
+
+def _repeated(path: Path, line: int) -> ProviderError:
+    return ProviderError(
+        "The header line is repeated",
+        detail=f"Line {line} of {path.name} is the header again, and would be read as a row.",
+        hint="remove the line from the file; if it has no header and its first line is a row, say `header: false`",
+        id="repeated-header",
         file=str(path),
         line=line,
     )

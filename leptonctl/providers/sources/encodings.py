@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHUNK = 1 << 20
+ZIP = b"PK\x03\x04"
 SAMPLE = 1 << 14
 EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
 SINGLE_BYTE = re.compile(r"cp(?:125[0-9]|437|8[0-9]{2})|iso8859-[0-9]+|koi8-[a-z]|mac-[a-z]+")
@@ -26,6 +27,9 @@ MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
 def bad_encoding(path: Path, encoding: str) -> ProviderError:
     """The error for a file with a byte that its encoding does not have, with its line and the likely encodings."""
     line, sample = bad_bytes(path, encoding)
+    with open_bytes(path) as raw:
+        if raw.read(len(ZIP)) == ZIP:
+            return _archive(path)
     names = [name for name in likely(sample) if name != encoding.lower()]
     listed = " or ".join(f"`encoding: {name}`" for name in names)
     return ProviderError(
@@ -37,6 +41,17 @@ def bad_encoding(path: Path, encoding: str) -> ProviderError:
         id="bad-encoding",
         file=str(path),
         line=line,
+    )
+
+
+def _archive(path: Path) -> ProviderError:
+    return ProviderError(
+        "A data file is not text",
+        detail=f"{path.name} is a ZIP archive, as an Excel file (.xlsx) is one.",
+        hint="save the sheet as CSV, or unpack the archive",
+        id="unreadable-file",
+        file=str(path),
+        line=1,
     )
 
 
@@ -84,8 +99,11 @@ def _canonical(encoding: str) -> str:
 
 def likely(sample: bytes) -> tuple[str, ...]:
     """Encodings that bytes which are not UTF-8 may be written in, the likeliest first."""
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or sample.count(0) > len(sample) // 4:
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ("utf-16",)
+    if sample.count(0) > len(sample) // 4:
+        # without a byte order mark, a zero byte stands after each ASCII letter, or before it
+        return ("utf-16-le",) if sample[1::2].count(0) >= sample[::2].count(0) else ("utf-16-be",)
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
     high = sum(runs)
     if not high:
@@ -101,22 +119,25 @@ def likely(sample: bytes) -> tuple[str, ...]:
 
 
 def bad_bytes(path: Path, encoding: str) -> tuple[int, bytes]:
-    """The line of the first bad byte, and the bytes around it."""
+    """The line of the first bad byte, and the bytes around it: of a file without one the first bytes, if a zero byte is among them."""
     decoder = codecs.getincrementaldecoder(encoding)()
     breaks = returns = 0
+    first = b""
     with open_bytes(path) as raw:
         while True:
             data = raw.read(CHUNK)
+            first = first or data[:SAMPLE]
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as problem:
                 text = problem.object[: problem.start].decode(encoding, "replace")
-                sample = problem.object[max(0, problem.start - SAMPLE) : problem.start + SAMPLE]
+                # from an even place on, as characters of two bytes stand
+                sample = problem.object[max(0, problem.start - SAMPLE) // 2 * 2 : problem.start + SAMPLE]
                 return (breaks + text.count("\n") or returns + text.count("\r")) + 1, sample
             except UnicodeError:
                 return 1, data[:SAMPLE]
             if not data:
-                return 1, b""
+                return 1, first if 0 in first else b""
             breaks, returns = breaks + text.count("\n"), returns + text.count("\r")
 
 

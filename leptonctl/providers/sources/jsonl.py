@@ -1,7 +1,8 @@
-"""JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell. Nested values are refused.
+"""JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell.
 
+A column with an object or an array is nested: no step reads its cells, so it is refused where one would.
 JSON has types: a column of numbers is read as numbers, and a string stays a string, whatever it looks like. A column with both is one
-of strings, unless its strings only say that a cell is missing.
+of strings, unless its strings only say that a cell is missing; its numbers then have the `decimal` of the strings.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class _Nested(Exception):
-    """A row contains an object or an array, at this path."""
+class _Nested(str):
+    """An object or an array, as JSON."""
+
+    __slots__ = ()
 
 
 class _Number(str):
@@ -117,16 +120,34 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
 
     cells = _without(cells, {"", *options.missing})
     kinds = _kinds(cells)
+    if _Nested in kinds:
+        return _nested(name, cells)
     if len(kinds) > 1:
         # what only says missing beside numbers or truth values does not make them strings
         others = _without(cells, {*options.markers})
-        cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (cells, kinds)
+        cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (_as_written(cells, options), kinds)
     if not kinds:
         return pl.Series(name, cells, dtype=pl.Null)
     if kinds == {_Word}:
         return pl.Series(name, [None if cell is None else cell == "true" for cell in cells], dtype=pl.Boolean)
     strings = pl.Series(name, cells, dtype=pl.String)
     return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
+
+
+def _nested(name: str, cells: list[str | None]) -> pl.Series:
+    """A column of a nested type, whose cells hold their JSON: the way to the first is the name of its first key, or a place in a list."""
+    import polars as pl
+
+    first = json.loads(next(cell for cell in cells if isinstance(cell, _Nested)))
+    key = next(iter(first), "")
+    if isinstance(first, list):
+        return pl.Series(name, [None if cell is None else [str(cell)] for cell in cells], dtype=pl.List(pl.String))
+    return pl.Series(name, [None if cell is None else {key: str(cell)} for cell in cells], dtype=pl.Struct({key: pl.String}))
+
+
+def _as_written(cells: list[str | None], options: SourceOptions) -> list[str | None]:
+    """Cells of strings and numbers, where `4.5` is a number of JSON and "4.5" may group its digits: all with the decimal of the options."""
+    return [cell.replace(".", options.decimal) if isinstance(cell, _Number) else cell for cell in cells]
 
 
 def _without(cells: list[str | None], missing: set[str]) -> list[str | None]:
@@ -162,20 +183,11 @@ def _row(decoder: json.JSONDecoder, content: str, path: Path, line: int) -> dict
         value = decoder.decode(content.strip())
         if not isinstance(value, _Pairs):
             raise _bad_line(path, line, "is not a JSON object", 'write one object per line, for example `{"length": 3}`')
-        row = {name: _cell(cell, name) for name, cell in value.pairs}
+        row = {name: _cell(cell) for name, cell in value.pairs}
         if len(row) != len(value.pairs):
             raise _bad_line(path, line, "has a duplicate key", "keep one of the two")
         # an escape may encode half of a surrogate pair, which cannot be encoded
         "".join(text for pair in row.items() for text in pair if text).encode()
-    except _Nested as nested:
-        raise ProviderError(
-            "A row has a nested value",
-            detail=f"Line {line} of {path.name} has an object or an array inside a row, at {nested}.",
-            hint="write it as columns of its own, for example `address_city` for `address.city`",
-            id="nested-value",
-            file=str(path),
-            line=line,
-        ) from None
     except (ValueError, RecursionError) as problem:
         raise _bad_line(path, line, "is not valid JSON", "write one JSON object per line; NaN and Infinity are not JSON") from problem
     return row
@@ -194,12 +206,21 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return _Pairs(pairs)
 
 
-def _cell(value: Any, name: str) -> str | None:
+def _cell(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return _Word("true" if value else "false")
-    raise _Nested(f"`{name}[0]`" if isinstance(value, list) else f"`{'.'.join((name, *(key for key, _ in value.pairs[:1])))}`")
+    return _Nested(_json(value))
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, with its numbers as written."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, _Pairs):
+        return f"{{{', '.join(f'{json.dumps(name)}: {_json(cell)}' for name, cell in value.pairs)}}}"
+    return str(value) if isinstance(value, _Number) else json.dumps(value)
 
 
 def _no_constant(_name: str) -> NoReturn:

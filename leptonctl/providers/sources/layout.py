@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLE_CHARACTERS, SAMPLE_ROWS, CHUNK = 1 << 18, 1000, 1 << 20
 MOST, HALF, FEW = 0.8, 0.5, 3
+DRAWN, LINES_DRAWN = re.compile(r"\+?[-=]+(?:\+[-=]+)+\+?|\+[-=]+\+|[|]?:?-{3,}:?(?:[|]:?-{3,}:?)+[|]?"), 10
 YEARS = range(1800, 2200)
 INDEX = "index"
 MISSING = frozenset({"", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--", ".", "*"})
@@ -43,6 +44,7 @@ def layout(path: Path, encoding: str | None = None, header: bool | None = None) 
     if len(sample) == SAMPLE_CHARACTERS:
         # the last line may go on; a table whose first line does is left to the reader
         del whole[-1]
+    _refuse_drawing(whole, path)
     delimiter, rows = _best(whole, "\t" if plain_name(path).endswith(".tsv") else "".join(DELIMITERS))
     options, because = _header(rows, SourceOptions(encoding=chosen), header)
     if why:
@@ -131,7 +133,7 @@ def _header(rows: Rows, options: SourceOptions, header: bool | None) -> tuple[So
         because["header"] = "--no-header" if header is False else f"line {skipped + 1} looks like the rows after it"
         return replace(options, skip_rows=skipped, header=False), because
     if body and _is_second_header(body[0], body[1:]):
-        skipped, upper = _two_lines(rows[first], rows[first + 1], because)
+        skipped, upper = _two_lines(rows[first], rows[first + 1], rows[first + 2 :], because)
         return replace(options, skip_rows=skipped, header=True if upper is None else _named(upper)), because
     named = _named(names)
     if named != tuple(names):
@@ -160,14 +162,32 @@ def _are_row_names(cells: Sequence[str]) -> bool:
 
 
 def _two_lines(
-    upper: tuple[int, int, list[str]], lower: tuple[int, int, list[str]], because: dict[str, str]
+    upper: tuple[int, int, list[str]], lower: tuple[int, int, list[str]], rest: Rows, because: dict[str, str]
 ) -> tuple[int, list[str] | None]:
-    """The lines to pass over and the names, of a header of two lines; None: the lower one is the header."""
-    if _named(upper[2]) != tuple(upper[2]) and _named(lower[2]) == tuple(lower[2]):
-        because["skip_rows"] = f"the header has two lines; line {lower[0]} has a name for each column"
-        return lower[0] - 1, None
-    because["header"] = f"the header has two lines; the names are those of line {upper[0]}"
-    return lower[1], upper[2]
+    """The lines to pass over and the names, of a header of two lines; None: the lower one is the header, and names each column.
+
+    Under columns of several levels pandas may write a line of its own for the name of the index.
+    """
+    names, line, end = upper[2], f"the names are those of line {upper[0]}", lower[1]
+    if not _are_names(upper[2]) and _are_names(lower[2]):
+        if _named(lower[2]) == tuple(lower[2]):
+            because["skip_rows"] = f"the header has two lines; line {lower[0]} has a name for each column"
+            return lower[0] - 1, None
+        names, line = lower[2], f"the names are those of line {lower[0]}"
+    elif not _are_names(upper[2]):
+        both = [" ".join(filter(None, map(str.strip, pair))) for pair in zip(upper[2], lower[2], strict=True)]
+        names, line = (both, "the names are made of both") if _are_names(both) else (names, line)
+    if rest and rest[0][2][0].strip() and not any(cell.strip() for cell in rest[0][2][1:]) and not names[0].strip():
+        names, end = [rest[0][2][0], *names[1:]], rest[0][1]
+    because["header"] = f"the header has two lines; {line}"
+    return end, names
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Whether each is another name. An index at the left may have none."""
+    names = [cell.strip() for cell in cells]
+    names = names[1:] if not names[0] else names
+    return all(names) and len(set(names)) == len(names)
 
 
 def _refuse_apostrophes(line: int, rows: Sequence[Sequence[str]]) -> None:
@@ -178,6 +198,20 @@ def _refuse_apostrophes(line: int, rows: Sequence[Sequence[str]]) -> None:
             detail=f"Text in apostrophes has the delimiter in it, from line {line} on: its cells are cut in two.",
             hint="write the table with double quotes, or with another delimiter",
             id="bad-quotes",
+        )
+
+
+def _refuse_drawing(whole: Sequence[str], path: Path) -> None:
+    """Raises ProviderError: drawn-table, for a table as the clients of databases show it, with lines of hyphens."""
+    line = next((number for number, text in enumerate(whole[:LINES_DRAWN], 1) if DRAWN.fullmatch(text.strip())), None)
+    if line is not None:
+        raise ProviderError(
+            "The table is drawn with lines",
+            detail=f"Line {line} of {path.name} is a line of hyphens, as the clients of databases draw between rows.",
+            hint="export the table as CSV: `psql --csv`, `mysql --batch` (tabs), or `.mode csv` in sqlite3",
+            id="drawn-table",
+            file=str(path),
+            line=line,
         )
 
 
@@ -206,6 +240,7 @@ def _named(names: Sequence[str]) -> tuple[str, ...]:
 
 def _is_data(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether the first row looks like the others: numbers where they have numbers, or texts that they have, too."""
+    body = [cells for cells in body if list(cells) != list(first)]
     if not body or _counts(first) or _counts(first[1:] if not first[0].strip() else ()):
         return False
     columns = list(zip(*body, strict=True))
