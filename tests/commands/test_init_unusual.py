@@ -203,3 +203,11 @@ def test_an_archive_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
         found(tmp_path, b"PK\x03\x04" + bytes(range(256)) * 9)
     assert (caught.value.id, ".xlsx" in caught.value.detail) == ("unreadable-file", True)
+
+
+@pytest.mark.parametrize(("sign", "said"), [("%", "a percent sign"), (" EUR", "a currency"), ("", "")])
+def test_numbers_with_a_sign_are_said_to_be_categories(tmp_path: Path, sign: str, said: str) -> None:
+    """Few of them were read as categories in silence."""
+    text = rows("rate,x,label", lambda i: f"{i % 7 * 5}{sign}", number, label)
+    reasons = {reason.about: reason.detail for reason in found(tmp_path, text).reasons}
+    assert reasons.get("rate", "").partition(", which")[0] == (f"its numbers have {said}" if said else "")
