@@ -34,7 +34,7 @@ class Features(Frozen):
 def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes, numbers: Collection[str] = ()) -> Features:
     """The roles of all columns. `numbers`: those of strings that are numbers. Raises ProviderError: unsuitable-column, no-features."""
     others = [one for one in seen.values() if one.name != target]
-    key = _id(others, wishes)
+    key = _id([one.with_target(seen[target]) for one in others], wishes)
     left = [one for one in others if one.name != key]
     declared = [Declared(name=one.name, why=why, ignore=True) for one in left if (why := _left_out(one, table, wishes, left))]
     gone = {column.name for column in declared}
