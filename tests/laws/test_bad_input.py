@@ -55,7 +55,7 @@ SYNTAX = [
     Bad(name="a tab indents", edit=swap(LINE, "  v1: {}", "\tv1: {}"), id="tab-indentation", at=f"{LINE}:14:1"),
     Bad(name="indented too far", edit=swap(LINE, "seed: 7", "  seed: 7"), id="yaml-syntax", at=f"{LINE}:7:7"),
     Bad(name="a colon without a space", edit=swap(LINE, "seed: 7", "seed:7"), id="yaml-syntax", at=f"{LINE}:7:1"),
-    Bad(name="a colon in plain text", edit=swap(LINE, "description: Which side", "description: Which: side"), id="yaml-syntax", at=f"{LINE}:3:19"),
+    Bad(name="a colon in plain text", edit=swap(LINE, "description: Which side", "description: Which: side"), id="yaml-syntax", at=f"{LINE}:3:14"),
     Bad(name="text after a quote", edit=swap(LINE, "name: line", 'name: "line" two'), id="yaml-syntax", at=f"{LINE}:2:14"),
     Bad(name="a key twice", edit=swap(LINE, "seed: 7", "seed: 7\nseed: 8"), id="duplicate-key", at=f"{LINE}:8:1"),
     Bad(name="a version twice", edit=append(LINE, "  v1: {}\n"), id="duplicate-key", at=f"{LINE}:17:3"),
