@@ -154,6 +154,8 @@ REFERENCES = [
     Bad(name="unknown metric", edit=swap(LINE, "[accuracy, f1]", "[accuracy, f2]"), id="unknown-metric", at=f"{LINE}:12:32"),
     Bad(name="metric of another task", edit=swap(LINE, "[accuracy, f1]", "[accuracy, rmse]"), id="unknown-metric", at=f"{LINE}:12:32"),
     Bad(name="gate on an unknown metric", edit=append(PLACES, "  acuracy: {min: 0.5}\n"), id="unknown-metric", at=f"{PLACES}:16:3", hint='did you mean "accuracy"?'),
+    Bad(name="gate on the folds", edit=append(PLACES, "  accuracy_cv: {min: 0.5}\n"), id="unknown-metric", at=f"{PLACES}:16:3"),
+    Bad(name="gate on a figure of the leaderboard", edit=append(PLACES, "  cv_f1_mean: {min: 0.5}\n"), id="unknown-metric", at=f"{PLACES}:16:3"),
     Bad(name="gate on a metric of another task", edit=append(PLACES, "  rmse: {max: 0.5}\n"), id="unknown-metric", at=f"{PLACES}:16:3"),
     Bad(name="gate on a matrix", edit=append(PLACES, "  confusion_matrix: {min: 0.5}\n"), id="no-number", at=f"{PLACES}:16:3"),
     Bad(name="a rule that flips do not have", edit=append(PLACES, "  flips: {min: 0.5}\n"), id="unknown-rule", at=f"{PLACES}:16:11"),
