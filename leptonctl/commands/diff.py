@@ -17,6 +17,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds.environment.kind import bindings, environments
+from leptonctl.kinds.model.decision import POSITIVE
 from leptonctl.kinds.model.search import SEARCH
 
 if TYPE_CHECKING:
@@ -157,6 +158,9 @@ def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
     recipes = (_as_found(a), _as_found(b))
     same_name = a.recipe.get("dataset") == b.recipe.get("dataset")
     left, right = ({n: v for n, v in recipe.items() if (same_name or n != "data") and v not in ({}, [])} for recipe in recipes)
+    if (POSITIVE in left) != (POSITIVE in right):
+        # a recipe has it only where a label depends on it, and the other is measured by one too
+        (left if POSITIVE in right else right)[POSITIVE] = (a if POSITIVE in right else b).scoring.get(POSITIVE)
     return left, right
 
 

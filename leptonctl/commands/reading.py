@@ -19,6 +19,7 @@ HINTS = {
     "header-width": "write the file with the columns of the training file, or with a header line and `--header --skip-rows 0`",
 }
 """An input file is read as the command line says: no YAML is about it."""
+REQUIRED = "missing where the contract requires a value"
 WRITTEN = "say how the file writes numbers"
 OPTION = re.compile(r"`(encoding|delimiter|decimal|thousands): ([^`]+)`")
 """A key of the YAML that is an option too."""
@@ -113,6 +114,9 @@ def hint_of(problem: ProviderError) -> str:
     if problem.id == "bad-encoding":
         return problem.hint.replace("declare the file's encoding", "name the file's encoding").replace("`encoding: ", "`--encoding ")
     hint = HINTS.get(problem.id, problem.hint).replace("say `header: false`", "pass `--no-header`")
+    if problem.id == "data-contract" and all(REQUIRED in line for line in problem.detail.splitlines()):
+        fill = f"`columns: {{{problem.column}: {{missing: VALUE}}}}`"
+        return f"fill the cells; or predict with a version whose dataset fills them: {fill}"
     if problem.id == "data-contract" and problem.hint.startswith(WRITTEN):
         hint = f"{problem.hint.partition('; or ')[0]}; or {hint}"
     return OPTION.sub(r"`--\1 \2`", hint) if problem.id in ("data-contract", "missing-column") else hint

@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,16 @@ class Digests:
         entry = self._entry(path, now)
         columns = entry.get("columns", {}).get(header)
         return (entry["digest"], columns) if columns is not None and "digest" in entry else None
+
+    def same_as(self, gone: Path, others: Iterable[Path]) -> Path | None:
+        """The first of these files with the bytes that a file had which is gone now; None where these are not known, or nowhere."""
+        known = self._cached.get(str(gone), {})
+        if "stat" not in known or "digest" not in known:
+            return None
+        size, digest = known["stat"][0], known["digest"]
+        with contextlib.suppress(ProviderError, OSError):
+            return next((other for other in others if other.stat().st_size == size and self.digest(other) == digest), None)
+        return None
 
     def save(self) -> None:
         """Write the new entries to the cache. A cache that cannot be written is not an error; other processes' entries are kept."""

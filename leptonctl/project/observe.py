@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from leptonctl.core.observed import Checkout, SourceFacts, SourceKey, files_digest
@@ -65,6 +66,8 @@ def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, diges
             pairs = tuple((name, digests.digest(files.file(name))) for name in names)
             file, content = files.file(names[0]), files_digest(pairs)
     except ProviderError as problem:
+        if problem.id == "missing-file" and not is_glob(path):
+            problem.hint = _moved(path, home, files, digests) or problem.hint
         return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
     outside = not all(files.file(name).is_relative_to(home) for name in ([name for name, _ in pairs] or [path]))
     source = catalog.source_for(pairs[0][0] if pairs else path)
@@ -76,6 +79,15 @@ def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, diges
         # errors inside the file are reported with their line when it is read
         return SourceFacts(digest=content, files=pairs, outside=outside)
     return SourceFacts(digest=content, columns=tuple(columns), outside=outside, files=pairs)
+
+
+def _moved(path: str, home: Path, files: DataFiles, digests: Digests) -> str:
+    """The hint for a file that is gone, where another one has the bytes that it had; "" where none has."""
+    with suppress(ProviderError, OSError):
+        names = matching(home, f"**/*{Path(path).suffix}")
+        same = digests.same_as(files.file(path), (home / name for name in names))
+        return f"{same.relative_to(home).as_posix()} has its bytes: write that" if same is not None else ""
+    return ""
 
 
 def _several(path: str, files: DataFiles, catalog: Catalog, problem: ProviderError) -> list[str]:

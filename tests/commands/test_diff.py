@@ -161,3 +161,14 @@ def test_damaged_artifacts_leave_the_recorded_figures(looking_copy: Callable[[],
     after = diff(root, "line@v2", "line@v3")
     assert after["flips"] is None
     assert after["metrics"] == before["metrics"]
+
+
+def test_a_positive_class_that_both_are_measured_by_is_no_difference(looking_copy: Callable[[], Path]) -> None:
+    """Only the recipe of a version with a threshold has it."""
+    root = looking_copy()
+    lines = "  v4: {threshold: 0.3}\n  v5: {threshold: 0.3, evaluate: {positive: above}}\n"
+    projects.edit(root / "leptonctl.yaml", "---\nkind: Environment", f"{lines}---\nkind: Environment")
+    for of, known in (("line@v4", None), ("line@v5", ("below", "above"))):
+        fields = {field["path"]: (field["a"], field["b"]) for field in diff(root, "line@v1", of)["fields"]}
+        assert fields["threshold"] == (None, 0.3)
+        assert fields.get("positive") == known

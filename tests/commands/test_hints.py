@@ -110,3 +110,11 @@ def test_new_rows_without_a_value_in_a_column(root: Path) -> None:
     text = refused(root, "update", "m", "--data", "new.csv", code=1)
     assert "All cells of town are missing" in text
     assert "`columns: {town: {type: string}}`" in text
+
+
+@pytest.mark.parametrize("metric", ["accuracy_cv", "cv_accuracy_mean", "cv_accuracy"])
+def test_a_gate_on_the_folds_is_told_what_gates_ask(root: Path, metric: str) -> None:
+    with (root / "leptonctl.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"gates: {{{metric}: {{min: 0.5}}}}\n")
+    text = " ".join(refused(root, "plan", code=3).split())
+    assert "gates ask the test rows: write `accuracy`; `show` and `leaderboard` have the folds" in text

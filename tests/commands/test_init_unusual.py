@@ -54,6 +54,15 @@ def test_a_total_with_a_target_is_said(tmp_path: Path) -> None:
         assert any("seems to be a total" in reason.detail for reason in findings.reasons) is said, last
 
 
+@pytest.mark.parametrize("last", ["Summe,128384.05,", ",128384.05,", "r0,1.5,"])
+def test_a_row_without_a_target_costs_no_id(tmp_path: Path, last: str) -> None:
+    """A total, with its word or without; and (brother) a row whose id repeats another's, which is no row either."""
+    lines = [f"r{i * 7919 % 1000},{i * 13 % 47}.5,{label(i)}" for i in range(60)]
+    findings = found(tmp_path, "\n".join(["Kd.-Nr.,price,label", *lines, last]) + "\n")
+    assert 'id: "Kd.-Nr."' in " ".join(dataset(findings))
+    assert "target_missing: drop" in dataset(findings)
+
+
 @pytest.mark.parametrize("alone", [(6, 2), (6, 0)])
 def test_rows_of_which_one_class_is_learned_from_are_refused(tmp_path: Path, alone: tuple[int, int]) -> None:
     """Eight rows, with two classes of one row each: both are test rows, or (brother) one of them is learned from."""
@@ -203,3 +212,11 @@ def test_an_archive_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
         found(tmp_path, b"PK\x03\x04" + bytes(range(256)) * 9)
     assert (caught.value.id, ".xlsx" in caught.value.detail) == ("unreadable-file", True)
+
+
+@pytest.mark.parametrize(("sign", "said"), [("%", "a percent sign"), (" EUR", "a currency"), ("", "")])
+def test_numbers_with_a_sign_are_said_to_be_categories(tmp_path: Path, sign: str, said: str) -> None:
+    """Few of them were read as categories in silence."""
+    text = rows("rate,x,label", lambda i: f"{i % 7 * 5}{sign}", number, label)
+    reasons = {reason.about: reason.detail for reason in found(tmp_path, text).reasons}
+    assert reasons.get("rate", "").partition(", which")[0] == (f"its numbers have {said}" if said else "")

@@ -249,3 +249,12 @@ def test_an_environment_that_binds_one_model_answers_by_its_name(looking: Path, 
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     refused = projects.run("predict", "dev", "--input", str(file), cwd=root)
     assert (refused.returncode, "name one: dev/line or dev/twin" in refused.stderr) == (1, True), refused.stderr
+
+
+def test_a_cell_that_is_missing_is_to_be_filled(looking: Path, tmp_path: Path) -> None:
+    """No text means missing there: the cell is empty. One that is no number is another thing."""
+    for cell, hint in (("", "fill the cells; or predict with a version"), ("oops", "--missing-value TEXT")):
+        file = tmp_path / "rows.csv"
+        file.write_text(f"{HEAD}1,2,red\n{cell},2,red\n", encoding="utf-8")
+        refused = projects.run("predict", "line@v3", "--input", str(file), cwd=looking)
+        assert (refused.returncode, hint in refused.stderr) == (1, True), refused.stderr

@@ -49,7 +49,11 @@ def retire(root: Path) -> None:
     projects.edit(root / "model-line.yaml", "  v1: {dataset: points@second}\n", "")
 
 
-@pytest.mark.parametrize("spoil", [free, purge, retire])
+def read_otherwise(root: Path) -> None:
+    projects.edit(root / "data.yaml", "second: {source: data/other.csv}", 'second: {source: data/other.csv, missing_values: ["?"]}')
+
+
+@pytest.mark.parametrize("spoil", [free, purge, retire, read_otherwise])
 def test_only_a_return_that_is_possible_is_offered(spoil: Callable[[Path], None], applied: Path, tmp_path: Path) -> None:
     root = projects.copy_of(applied, tmp_path / "project")
     offered = {"binding": "dev/line", "version": "v1", "deployment": 1, "undoes": 2}

@@ -438,6 +438,7 @@ def test_what_is_wrong_is_said_where_it_is_written(checked: Path, rest: str) -> 
     found = [(p["id"], p["line"], p["column"]) for p in problems]
     assert (done.returncode, found) == (3, [(WRONG[rest][0], 9, WRONG[rest][1])]), done.stdout
     assert all(problem["hint"] for problem in problems)
+    assert "data file" not in problems[0]["summary"], "a program is none"
 
 
 def test_only_a_build_runs_a_program(tmp_path: Path) -> None:

@@ -157,6 +157,8 @@ def test_a_cache_that_cannot_be_written_is_not_an_error(settled: Path, tmp_path:
 SAVE_EACH = """
 import sys
 from pathlib import Path
+from leptonctl.core.observed import SourceKey
+from leptonctl.project.catalog import load_catalog
 from leptonctl.project.digests import Digests
 for path in sys.argv[2:]:
     digests = Digests(Path(sys.argv[1]))
@@ -268,3 +270,20 @@ def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert caught.value.id == "missing-secret"
         assert caught.value.hint
         assert "tops3cret" not in caught.value.detail + caught.value.hint
+
+
+def test_a_file_that_has_moved_is_found_by_its_bytes(settled: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "digests.json"
+    digests = Digests(cache)
+    digests.digest(settled / "many7.csv")
+    digests.save()
+    # as if it had been read under another name
+    content = json.loads(cache.read_text(encoding="utf-8"))
+    content["files"] = {str(settled / "olmany7.csv"): entry for entry in content["files"].values()}
+    cache.write_text(json.dumps(content), encoding="utf-8")
+    keys = [SourceKey(path=name) for name in ("olmany7.csv", "never.csv")]
+    facts = source_facts(keys, settled, (), load_catalog(), Digests(cache))
+    assert facts[keys[0]].problem is not None
+    assert facts[keys[0]].problem[3] == "many7.csv has its bytes: write that"
+    assert facts[keys[1]].problem is not None
+    assert "bytes" not in facts[keys[1]].problem[3]

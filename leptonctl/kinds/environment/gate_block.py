@@ -127,7 +127,8 @@ def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catal
             else f"no metric for {model.task} has this name"
         )
         summary = "Gate names a metric that this model does not have"
-        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _gate_metrics(model, catalog)))
+        hint = _of_folds(metric, model, catalog) or did_you_mean(metric, _gate_metrics(model, catalog))
+        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=hint)
     if provider.score is None:
         hint = did_you_mean(metric, _gate_metrics(model, catalog))
         detail = f"{metric} is not one number"
@@ -154,3 +155,11 @@ def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
 def _add_once(problems: list[Diagnostic], problem: Diagnostic) -> None:
     if problem not in problems:
         problems.append(problem)
+
+
+def _of_folds(metric: str, model: Model, catalog: Catalog) -> str:
+    """The hint for a metric of the folds, as `leaderboard` and other tools name them; "" for any other name."""
+    name = metric.removeprefix("cv_").removesuffix("_mean").removesuffix("_std").removesuffix("_cv")
+    if name == metric or (model.task, name) not in catalog.metrics:
+        return ""
+    return f"gates ask the test rows: write `{name}`; `show` and `leaderboard` have the folds of `evaluate: {{cross_validation: 5}}`"

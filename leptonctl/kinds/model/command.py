@@ -176,6 +176,7 @@ def _contents(declared: Declared, facts: Facts, problems: list[Diagnostic]) -> I
             yield plain, pin
         elif seen.problem is not None or seen.digest is None:
             name, summary, detail, hint = seen.problem or ("missing-file", "A path names no file", path, "")
+            summary = "A file of a command does not exist" if name == "missing-file" else summary
             problems.append(error(name, summary, detail, span=span, hint=_way(name, path) or hint))
         elif seen.files and not _glob(path):
             detail = f"{path} is a folder"

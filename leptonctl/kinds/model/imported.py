@@ -94,6 +94,7 @@ def imported_of(
         return None
     if seen.problem is not None and (pin is None or seen.problem[0] in ("outside-project", "file-too-large")):
         name, summary, detail, hint = seen.problem
+        summary = "The file to import does not exist" if name == "missing-file" else summary
         hint = "name a file with a model" if name == "not-a-file" else hint
         problems.append(error(name, summary, detail, span=span_of(declared), hint=hint))
         return None

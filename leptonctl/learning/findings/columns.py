@@ -12,6 +12,7 @@ from leptonctl.learning.findings.seen import Seen
 from leptonctl.learning.findings.words import are_usual, true_and_false
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.copies import orders
+from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
@@ -33,7 +34,7 @@ class Features(Frozen):
 def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes, numbers: Collection[str] = ()) -> Features:
     """The roles of all columns. `numbers`: those of strings that are numbers. Raises ProviderError: unsuitable-column, no-features."""
     others = [one for one in seen.values() if one.name != target]
-    key = _id(others, wishes)
+    key = _id([one.with_target(seen[target]) for one in others], wishes)
     left = [one for one in others if one.name != key]
     declared = [Declared(name=one.name, why=why, ignore=True) for one in left if (why := _left_out(one, table, wishes, left))]
     gone = {column.name for column in declared}
@@ -56,7 +57,7 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
     declared += [Declared(name=one.name, why=NUMBERS_AS_TEXT, type="number") for one in features if one.name in numbers]
     declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
-    reasons += _notes([one for one in features if one.name not in dates], seen[target])
+    reasons += _notes(table, [one for one in features if one.name not in dates], seen[target])
     if key is not None:
         reasons.insert(
             0, Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and another in each row'}")
@@ -110,12 +111,18 @@ def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Se
     return list(by_name.values())
 
 
-def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
+def _notes(table: Table, features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
     """What is said of features that are read as they are."""
     for seen in features:
         if (number := _stand_in(seen)) is not None:
             key = f'`missing_values: ["{number}"]`'
             detail = f"{number} stands far from its other numbers: if it means missing, declare {key}, as the file writes it"
+            yield Reason(about=seen.name, detail=detail)
+        notice = number_like([table], seen.name) if seen.type == "string" and not is_text(seen) else None
+        if notice is not None and notice.check == "signed_numbers":
+            detail = (
+                f"its numbers have {notice.detail}, which no option reads: each is a category; write plain numbers to learn from their size"
+            )
             yield Reason(about=seen.name, detail=detail)
         if is_text(seen):
             yield Reason(about=seen.name, detail=f"texts of {seen.length:.0f} characters on average: tfidf counts their words")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from leptonctl.core.contract import ColumnType
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.tables.cells import Fault, as_text, infer, typed
 from leptonctl.learning.tables.date_like import are_days
 from leptonctl.learning.tables.numbers import INTEGER
@@ -52,6 +52,13 @@ class Seen(Frozen):
     def is_distinct(self) -> bool:
         """Whether each row has a value of its own."""
         return self.missing == 0 and self.distinct == self.rows
+
+    def with_target(self, target: "Seen") -> "Seen":
+        """The column in the rows that have a target: the others, a total in the last row for one, are left out before they are marked."""
+        if not target.missing or self.nested is not None:
+            return self
+        values = self.values.filter(target.values.is_not_null())
+        return replace(self, values=values, rows=len(values), missing=values.null_count(), distinct=values.drop_nulls().n_unique())
 
     @property
     def may_be_dates(self) -> bool:
