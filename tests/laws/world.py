@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from leptonctl.building import scheduler
 from leptonctl.commands import session, who
-from leptonctl.commands.editing import bind_yaml
 from leptonctl.core import layout
 from leptonctl.core.deployment import Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
@@ -26,8 +25,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state
 from leptonctl.core.state import Owner, State
 from leptonctl.deploying import fence, fleet
-from leptonctl.project import edits
 from leptonctl.project.catalog import load_catalog
+from leptonctl.project.own_edits import OwnEdits
 from leptonctl.serving.follow import Follower
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.catalog import Catalog
@@ -287,7 +286,9 @@ class World:
         patch.setattr(fence, "LOCK_POLL_S", 0.002)
         patch.setattr(scheduler, "POLL_S", 0.002)
         patch.setattr(who, "current_owner", self._owner)
-        patch.setattr(bind_yaml, "write_text", lambda file, text: self.process.do(lambda: edits.write_text(file, text), writes=True))
+        write, take_back = OwnEdits.write, OwnEdits.take_back
+        patch.setattr(OwnEdits, "write", lambda own, *edit: self.process.do(lambda: write(own, *edit), writes=True))
+        patch.setattr(OwnEdits, "take_back", lambda own: self.process.do(lambda: take_back(own), writes=True))
 
 
 @contextmanager
