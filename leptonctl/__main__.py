@@ -1,6 +1,7 @@
 """`python -m leptonctl`, and the command `leptonctl`."""
 
 import gc
+import os
 import sys
 
 from leptonctl.safe_path import leave_working_folder
@@ -11,6 +12,7 @@ def main() -> int:
 
     A short command ends the process here.
     """
+    _open_closed_streams()
     # thousands of documents and pointers hold no cycle; what runs for long turns the collector on again
     gc.disable()
     # `python -m` puts the working folder, which is the project's, before everything that is installed
@@ -28,13 +30,25 @@ def main() -> int:
     return code
 
 
+def _open_closed_streams() -> None:
+    """Open what a daemon or a scheduler has closed (`2>&-`): what is written there goes nowhere, also from the processes of an apply."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, descriptor)
+        if null != descriptor:
+            os.close(null)
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the only argument
+        setattr(sys, name, open(descriptor, "w" if descriptor else "r", encoding="utf-8", closefd=False))  # noqa: SIM115 - a descriptor
+
+
 def _end_short(code: int) -> None:
     """End the process of a short command: to take its values and modules apart takes a quarter of the time of a plan, and frees nothing.
 
     What may run for long, has threads or is profiled returns, and ends as any other program.
     """
     import atexit
-    import os
     import threading
 
     if gc.isenabled() or threading.active_count() > 1 or sys.getprofile() is not None:

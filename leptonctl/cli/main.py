@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from leptonctl.cli.commands import root
-from leptonctl.cli.terminal import Terminal, write
+from leptonctl.cli.terminal import Terminal, lost_output, write
 from leptonctl.cli.words import argument_hint, option_hint, option_word
 from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
 from leptonctl.release import __version__
@@ -19,8 +19,18 @@ def main(arguments: Sequence[str] | None = None, terminal: Terminal | None = Non
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if arguments is None else arguments)
     terminal = terminal or Terminal()
+    code = _answer(list(sys.argv[1:] if arguments is None else arguments), terminal)
+    if why := lost_output():
+        # with --json, too: there is no other place for it
+        terminal.json = False
+        detail = f"standard output: {why}; what the command did besides is done"
+        terminal.complain([error("output-lost", "The output could not be written", detail, hint="write it to another place")])
+        return code or ERROR
+    return code
+
+
+def _answer(words: Sequence[str], terminal: Terminal) -> int:
     try:
         return _run(words, terminal)
     except Failure as failure:
@@ -37,6 +47,8 @@ def main(arguments: Sequence[str] | None = None, terminal: Terminal | None = Non
         return INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - a bug is reported, never shown as a traceback
         terminal.close()
+        if isinstance(bug, OSError) and lost_output():
+            return ERROR
         terminal.complain([_bug(bug, words, terminal.directory)])
         return BUG
     finally:

@@ -201,10 +201,31 @@ def _to_stdout(text: str) -> None:
     write(sys.stdout, text)
 
 
+_lost: list[str] = []
+"""Why standard output could not be written."""
+
+
 def write(stream: TextIO, text: str) -> None:
-    """Write and flush. A reader that went away (`| head`) ends the output, never the work."""
+    """Write and flush. A reader that went away (`| head`) or a full disk ends the output, never the work."""
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _drop(stream)
+    except OSError as problem:
+        if stream is sys.stdout:
+            _lost.append(problem.strerror or str(problem))
+        _drop(stream)
+
+
+def lost_output() -> str:
+    """Why some of what was to be on standard output is not there; "" if all of it is, or its reader went away."""
+    write(sys.stdout, "")
+    return "".join(_lost[:1])
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is still written into a stream go nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -118,6 +118,25 @@ def test_a_reader_that_closes_the_pipe_is_not_an_error() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-"])
+def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
+    for command, code in (("version", 0), ("nonsense", 1)):
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m leptonctl {command} {closed}', sys.executable], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
+@pytest.mark.parametrize("command", ["version", "--json version", "plan --help"])
+def test_an_output_that_cannot_be_written_is_said(command: str) -> None:
+    """A full disk; the diagnostic is on standard error with --json, too."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m leptonctl {command} > /dev/full', sys.executable], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error[output-lost]: The output could not be written")
+
+
 @pytest.mark.parametrize(
     ("before", "ends"),
     [
