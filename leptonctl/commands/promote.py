@@ -4,7 +4,8 @@ from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, environment_document, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
-from leptonctl.core.diagnostic import fail
+from leptonctl.core.address import document, member_of, version_of
+from leptonctl.core.diagnostic import STALE, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 
@@ -19,6 +20,24 @@ def promote(
     if version is None:
         hint = f"bind it under `models:` of {source}"
         raise fail("not-bound", "The environment does not bind this model", f"{source} has no {model}", hint=hint)
+    _check_served(session, model, source, version)
     message = f"Promote {model} {version} from {source} to {destination}"
     rebinding = Rebinding(environment=destination, bindings={model: version}, message=message)
     return rebind(session, rebinding, replace(request, command="promote"), consent=consent, reporter=reporter)
+
+
+def _check_served(session: Session, model: str, source: str, version: str) -> None:
+    """Failure when what `source` serves is not what would be bound: an edit that was not applied there, or a binding that was held."""
+    state = session.pointers.read()
+    pointer = state.current.get(member_of("environment", source, model)) if state is not None else None
+    declared = session.declarations.built.get(version_of("model", model, version))
+    if pointer is None or declared is None or (pointer.version, pointer.digest) == (version, declared.digest):
+        return
+    served, wanted = f"{pointer.version} ({pointer.digest[:19]}…)", f"{version} ({declared.digest[:19]}…)"
+    raise fail(
+        "not-served",
+        "The environment does not serve what its YAML declares",
+        f"{source} serves {model} {served}, and {wanted} is declared: it has not been there yet",
+        hint=f"run `leptonctl apply --only {document('environment', source)}` first, or take the edit back",
+        exit_code=STALE,
+    )
