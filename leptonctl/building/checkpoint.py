@@ -5,6 +5,7 @@ the same user has written it; anything else, and what a crash has damaged, count
 """
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable
@@ -37,10 +38,21 @@ class FileCheckpoint:
     def __init__(self, project: Path, key: str, every_s: float | None = None, tell: Callable[[str], None] = lambda _: None) -> None:
         self._key = layout.bare(key)
         self._path = project / DOT_FOLDER / FOLDER / self._key
-        self._every_s = float(os.environ.get(VARIABLE, EVERY_S)) if every_s is None else every_s
         self._tell = tell
+        self._every_s = self._declared_s() if every_s is None else every_s
         self._next = time.monotonic() + self._every_s
         self._asked = 0.0
+
+    def _declared_s(self) -> float:
+        text = os.environ.get(VARIABLE, "")
+        try:
+            seconds = float(text or EVERY_S)
+        except ValueError:
+            seconds = math.nan
+        if seconds >= 0 and math.isfinite(seconds):
+            return seconds
+        self._tell(f"{VARIABLE} is no number of seconds: {EVERY_S:.0f} are used")
+        return EVERY_S
 
     def load(self) -> bytes | None:
         """What was kept last; None when there is nothing of use."""

@@ -139,7 +139,8 @@ def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
         return style.green(f"Lineage {printable(obj['lineage'])} has ended.") if obj["done"] else "Nothing was deleted."
     lines = []
     if obj.get("checkpoints"):
-        lines.append(style.green(f"Removed {obj['checkpoints']} checkpoints that no step needs any more."))
+        checkpoints = f"{obj['checkpoints']} checkpoint{'' if obj['checkpoints'] == 1 else 's'}"
+        lines.append(style.green(f"Removed {checkpoints} that no step needs any more."))
     if obj.get("purged") and (obj["done"] or obj["freed"] or obj["condemned"]):
         lines.append(style.green(f"Removed {obj['purged']} purged artifacts that had come back."))
     if obj["freed"]:

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from leptonctl.building.checkpoint import VARIABLE, FileCheckpoint
 from tests import projects
 from tests.building.kills import apply_killed_in_each_step, built, checkpoints
 from tests.test_output_schemas import problems
@@ -35,3 +38,11 @@ def test_killed_in_each_step_it_ends_with_the_same_bytes(tmp_path: Path) -> None
     assert report["checkpoints"] == 1
     assert not problems("gc", report)
     assert not checkpoints(root)
+
+
+@pytest.mark.parametrize(("text", "due", "said"), [("abc", False, 1), ("-1", False, 1), ("nan", False, 1), ("0", True, 0), ("", False, 0)])
+def test_seconds_that_are_none_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, due: bool, said: int) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    notices: list[str] = []
+    checkpoint = FileCheckpoint(tmp_path, "sha256:" + "0" * 64, tell=notices.append)
+    assert (checkpoint.is_due(), len(notices)) == (due, said)
