@@ -134,7 +134,7 @@ def make_store(folder: Path, columns: int) -> bytes:
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.linear_model import LogisticRegression
 
-    from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place
+    from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn
 
     random = np.random.default_rng(0)
     rows = random.normal(size=(500, columns)).astype(np.float32)
@@ -147,7 +147,8 @@ def make_store(folder: Path, columns: int) -> bytes:
     manifest = Manifest(
         task="classification", target="t", target_type="string", classes=("n", "y"),
         columns=tuple(
-            ManifestColumn(name=name, type="number", nullable=False, graph=Place(input="features", index=n)) for n, name in enumerate(names)
+            ManifestColumn(name=name, type="number", nullable=False, graph=GraphInput(input="features", index=n))
+            for n, name in enumerate(names)
         ),
         graph=Graph(features=columns, strings=(), outputs={"label": "label", "probabilities": "probabilities"}),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.core.graph import content_of, key_from, needed_key
 from leptonctl.core.result import Result
-from leptonctl.core.values import Place, Step
+from leptonctl.core.values import Step, StepPlace
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
 from leptonctl.storage.leases import StepLeases
 from leptonctl.storage.owner import describe
@@ -39,9 +39,9 @@ class Scheduler:
     work: Work
     built: Built = field(default_factory=Built)
     _known: dict[str, Result] = field(init=False, default_factory=dict)
-    _predecessors: dict[Place, tuple[Place, ...]] = field(init=False, default_factory=dict)
+    _predecessors: dict[StepPlace, tuple[StepPlace, ...]] = field(init=False, default_factory=dict)
     _queue: list[Ready] = field(init=False, default_factory=list)
-    _order: dict[Place, int] = field(init=False, default_factory=dict)
+    _order: dict[StepPlace, int] = field(init=False, default_factory=dict)
     _elsewhere: list[Ready] = field(init=False, default_factory=list)
     _waited: set[str] = field(init=False, default_factory=set)
     _running: dict[str, Ready] = field(init=False, default_factory=dict)
@@ -49,8 +49,8 @@ class Scheduler:
     _leases: StepLeases = field(init=False)
     _open: Executor | None = field(init=False, default=None)
     _last_look: float = field(init=False, default=0.0)
-    _endings: list[Place] = field(init=False, default_factory=list)
-    _earlier: Mapping[Place, tuple[str, ...]] | None = field(init=False, default=None)
+    _endings: list[StepPlace] = field(init=False, default_factory=list)
+    _earlier: Mapping[StepPlace, tuple[str, ...]] | None = field(init=False, default=None)
 
     def run(self, changes: Sequence[Change]) -> Built:
         """Do every step of the changes except effects. KeyboardInterrupt stops the running steps and is raised again."""
@@ -71,7 +71,7 @@ class Scheduler:
                     self._open.close()
         return self.built
 
-    def _carry_out(self, steps: Mapping[Place, PlannedStep]) -> None:
+    def _carry_out(self, steps: Mapping[StepPlace, PlannedStep]) -> None:
         order = TopologicalSorter(self._predecessors)
         order.prepare()
         while order.is_active():
@@ -220,7 +220,7 @@ class Scheduler:
             heapq.heappush(self._queue, ready)
         self._elsewhere.clear()
 
-    def _take_ended(self, *, wait: bool) -> list[Place]:
+    def _take_ended(self, *, wait: bool) -> list[StepPlace]:
         """The places that have ended since the last call. `wait`: there is nothing else to do, so wait a moment for an outcome."""
         if not self._endings and wait:
             if self._open is not None and self._running:

@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Pointer
-from leptonctl.core.values import Ops, Place, Span, Step
+from leptonctl.core.values import Ops, Span, Step, StepPlace
 from leptonctl.spi.running import StepError
 
 
@@ -19,11 +19,11 @@ class Built:
     `warnings`: the notices of all results that were computed or adopted. `ops`: the op of every step that is to be done.
     """
 
-    ops: dict[Place, str] = field(default_factory=dict)
+    ops: dict[StepPlace, str] = field(default_factory=dict)
 
-    results: dict[Place, Result] = field(default_factory=dict)
-    failed: dict[Place, Diagnostic] = field(default_factory=dict)
-    skipped: dict[Place, str] = field(default_factory=dict)
+    results: dict[StepPlace, Result] = field(default_factory=dict)
+    failed: dict[StepPlace, Diagnostic] = field(default_factory=dict)
+    skipped: dict[StepPlace, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
 
@@ -31,7 +31,7 @@ class Built:
         """Whether all steps of a change have results."""
         return all(step.step.place in self.results for step in change.steps if not step.effect)
 
-    def obstacle(self, places: Iterable[Place]) -> str | None:
+    def obstacle(self, places: Iterable[StepPlace]) -> str | None:
         """The first of these that failed, or what those that were skipped waited for, as `OP of ADDRESS`."""
         for place in places:
             if place in self.skipped:
@@ -40,7 +40,7 @@ class Built:
                 return f"{self._word(place)} of {place[0]}"
         return None
 
-    def _word(self, place: Place) -> str:
+    def _word(self, place: StepPlace) -> str:
         """The op of a step, or its name where its address has several steps of that op."""
         address, name = place
         op = self.ops.get(place, name)
@@ -58,7 +58,7 @@ class Work(Frozen):
     """
 
     ops: Ops
-    keys: Mapping[Place, str | None]
+    keys: Mapping[StepPlace, str | None]
     current: Mapping[str, Pointer]
     known: Mapping[str, Result]
     owner: Owner
@@ -69,7 +69,7 @@ class Work(Frozen):
     notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
     refusal: Callable[[Step, Result], Diagnostic | None] = lambda _step, _result: None
     remark: Callable[[Step, Result], str] = lambda _step, _result: ""
-    earlier: Callable[[], Mapping[Place, tuple[str, ...]]] = dict
+    earlier: Callable[[], Mapping[StepPlace, tuple[str, ...]]] = dict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,11 +89,11 @@ class Ready:
         return self.order < other.order
 
 
-def waits_for(steps: Mapping[Place, PlannedStep]) -> dict[Place, tuple[Place, ...]]:
+def waits_for(steps: Mapping[StepPlace, PlannedStep]) -> dict[StepPlace, tuple[StepPlace, ...]]:
     """The steps for which each step waits: those listed that it reads, by place or by the key that they will have."""
     by_key = {step.key: place for place, step in steps.items() if step.key is not None}
 
-    def read_by(step: Step) -> Iterable[Place]:
+    def read_by(step: Step) -> Iterable[StepPlace]:
         yield from (place for place in step.needs.values() if place in steps)
         yield from (place for key in step.given.values() if (place := by_key.get(key)) is not None and place != step.place)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.editing.init_yaml import Place, first_yaml, gate, options_of
+from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate, options_of
 from leptonctl.commands.predict import from_provider
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import replace
@@ -57,7 +57,7 @@ def init(
     if copied and from_file is not None:
         with writing(directory / path):
             shutil.copyfile(table_file, directory / path)
-    place = Place(name=_name(directory), path=path, port=port, gate=gate(found) if from_file is not None else SAMPLE_GATE)
+    place = FirstProject(name=_name(directory), path=path, port=port, gate=gate(found) if from_file is not None else SAMPLE_GATE)
     write_text(config, first_yaml(found, place))
     files: list[Json] = ["leptonctl.yaml", *([path] if copied else [])]
     return {"files": files, "inferred": _report(found, port, "data" if from_file is None else found.target_from)}

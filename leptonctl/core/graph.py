@@ -7,7 +7,7 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer
-from leptonctl.core.values import Json, Node, Op, Place, Step
+from leptonctl.core.values import Json, Node, Op, Step, StepPlace
 
 
 def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
@@ -37,7 +37,7 @@ def declaration(recipe: Json, notes: Json, steps: Iterable[Step] = ()) -> str:
 class Keys(Frozen):
     """The key of every step by its place: None while it depends on a result that does not exist."""
 
-    by_place: Mapping[Place, str | None] = field(default_factory=dict)
+    by_place: Mapping[StepPlace, str | None] = field(default_factory=dict)
 
     def of(self, address: str, name: str) -> str | None:
         """The key of a step of an address, None while it is not known."""
@@ -49,7 +49,7 @@ def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results:
 
     `nodes` are in order. A recorded key holds only while everything that its step reads is as recorded.
     """
-    keys: dict[Place, str | None] = {}
+    keys: dict[StepPlace, str | None] = {}
     for node in nodes:
         pointer = current.get(node.address)
         recorded = pointer if pointer is not None and not node.effect and pointer.declaration == node.declaration else None
@@ -63,7 +63,7 @@ def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results:
     return Keys(by_place=keys)
 
 
-def _reads_unchanged(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> bool:
+def _reads_unchanged(step: Step, keys: Mapping[StepPlace, str | None], current: Mapping[str, Pointer]) -> bool:
     """Whether everything that a step reads is as recorded."""
     for place in step.needs.values():
         pointer = current.get(place[0])
@@ -72,7 +72,9 @@ def _reads_unchanged(step: Step, keys: Mapping[Place, str | None], current: Mapp
     return True
 
 
-def complete_key(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> str | None:
+def complete_key(
+    step: Step, keys: Mapping[StepPlace, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]
+) -> str | None:
     """The key of a step that reads parts of results; None when a part is not known."""
     needed = {role: needed_key(step, role, keys, current) for role in (*step.needs, *step.given)}
     return key_from(step, {role: results[key] for role, key in needed.items() if key is not None and key in results})
@@ -124,7 +126,7 @@ def identity(result: Result, op: Op) -> str:
     return digest({"artifacts": artifacts, "outputs": {name: result.outputs.get(name) for name in names}})
 
 
-def needed_key(step: Step, role: str, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> str | None:
+def needed_key(step: Step, role: str, keys: Mapping[StepPlace, str | None], current: Mapping[str, Pointer]) -> str | None:
     """The key of the result that a step reads in a role."""
     if role in step.given:
         return step.given[role]

@@ -33,7 +33,7 @@ MATRIX = "matrix"
 Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
-class Place(Record):
+class GraphInput(Record):
     """Where a column enters the graph: at an index of `features`, or as a string input of its own (then `index` is None)."""
 
     input: str
@@ -52,7 +52,7 @@ class ManifestColumn(Record):
     values: tuple[Scalar, ...] | None = None
     hash: bool = False
     words: Words | None = None
-    graph: Place
+    graph: GraphInput
 
 
 class Graph(Record):
@@ -123,7 +123,7 @@ class Manifest(Record, tag_field="format_version", tag="1"):
 def _written(column: ManifestColumn, date: DateColumn | None) -> ManifestColumn:
     if date is None:
         return column
-    return ManifestColumn(name=date.name, type="string", nullable=date.nullable, fill=date.fill, graph=Place(input=date.name))
+    return ManifestColumn(name=date.name, type="string", nullable=date.nullable, fill=date.fill, graph=GraphInput(input=date.name))
 
 
 def package_digest(graph: str, manifest: Manifest) -> str:

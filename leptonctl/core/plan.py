@@ -10,7 +10,7 @@ from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.graph import Keys, needed_key, part_of
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
-from leptonctl.core.values import Json, Node, Place, Step
+from leptonctl.core.values import Json, Node, Step, StepPlace
 
 MOST_SISTERS = 16
 """How many earlier builds a forecast takes into account."""
@@ -105,7 +105,7 @@ def only(changes: Sequence[Change], by_address: Mapping[str, Node], requested: S
     return tuple(c for c in changes if c.address in targets or c.address in prerequisites), frozenset(prerequisites)
 
 
-def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[Place, tuple[str, ...]]:
+def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[StepPlace, tuple[str, ...]]:
     """For each step to compute, the keys of similar earlier results: of its own family, else of its kin."""
     todo = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
     if not todo:
@@ -135,7 +135,9 @@ def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
                 yield step, key
 
 
-def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[str]], results: Mapping[str, Result]) -> tuple[Change, ...]:
+def with_forecasts(
+    changes: Iterable[Change], sisters: Mapping[StepPlace, Sequence[str]], results: Mapping[str, Result]
+) -> tuple[Change, ...]:
     """The changes with a forecast for each step: the longest time that similar steps took. Cached steps take none."""
 
     def forecast(planned: PlannedStep) -> PlannedStep:

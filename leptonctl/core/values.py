@@ -11,7 +11,7 @@ else:
     # the codec resolves annotations at run time and accepts any JSON value for `Json`
     Json = Any
 Path: TypeAlias = tuple[str | int, ...]
-Place: TypeAlias = tuple[str, str]
+StepPlace: TypeAlias = tuple[str, str]
 """(address, step name): where a step belongs in a project, its state and JSON. Keys and results never hold it."""
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]
 
@@ -112,14 +112,14 @@ class Step(Frozen):
     fills: Mapping[str, str] = field(default_factory=dict)
     decides: str = ""
     inputs: Mapping[str, Json] = field(default_factory=dict)
-    needs: Mapping[str, Place] = field(default_factory=dict)
+    needs: Mapping[str, StepPlace] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     kin: str = ""
     effect: bool = False
     makes: str | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> StepPlace:
         return self.address, self.name
 
 

@@ -14,7 +14,7 @@ from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of, refuse
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Document, Json, value_at
-from leptonctl.core.values import Path as Place
+from leptonctl.core.values import Path as StepPlace
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
 from leptonctl.project.edits import write_text, writing
@@ -66,7 +66,7 @@ class Draft:
             raise fail("file-exists", "A file of that name exists already", file, hint="move it away")
         self.write(file, text if here is None else f"{here.rstrip()}\n---\n{text}")
 
-    def put(self, kind: str, name: str, place: Place, value: Json) -> None:
+    def put(self, kind: str, name: str, place: StepPlace, value: Json) -> None:
         """Give the key at `place` of a document this value, in its place when it is there, else at the end of its mapping."""
         document = self.session.project.of(kind)[name]
         raw, text = as_written(self.session, document), self.session.sources[document.file]

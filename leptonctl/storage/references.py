@@ -9,7 +9,7 @@ from leptonctl.core.deployment import Deployment
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
 from leptonctl.core.state import Reference, State
-from leptonctl.core.values import Place
+from leptonctl.core.values import StepPlace
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.owner import user_name
@@ -43,7 +43,7 @@ def refer(
     objects: Objects,
     lineage: str,
     id: str,  # noqa: A002
-    keys: Mapping[Place, str | None],
+    keys: Mapping[StepPlace, str | None],
     keep_s: float,
     command: str,
     at: str,
@@ -109,10 +109,10 @@ def referred(objects: Objects, lineage: str) -> Iterator[tuple[frozenset[str], f
             yield frozenset((*record.keys, *steps)), min(record.until, modified + record.seconds)
 
 
-def earlier_keys(objects: Objects, lineage: str) -> dict[Place, tuple[str, ...]]:
+def earlier_keys(objects: Objects, lineage: str) -> dict[StepPlace, tuple[str, ...]]:
     """The keys that each step had in the newest builds, applies and saved plans of a lineage, newest first. Damaged ones are left out."""
     entries = sorted(objects.entries(layout.references(lineage)), key=lambda entry: entry.modified, reverse=True)
-    found: dict[Place, dict[str, None]] = {}
+    found: dict[StepPlace, dict[str, None]] = {}
     for entry in entries[:NEWEST]:
         for address, named in _steps(objects, entry.path).items():
             for name, key in named.items():

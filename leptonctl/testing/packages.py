@@ -4,7 +4,17 @@ from leptonctl.core import layout
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Route
-from leptonctl.core.manifest import FEATURES, GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Graph, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.manifest import (
+    FEATURES,
+    GOLDEN_FILE,
+    GRAPH_FILE,
+    MANIFEST_FILE,
+    Graph,
+    GraphInput,
+    Manifest,
+    ManifestColumn,
+    package_digest,
+)
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import Objects
@@ -54,7 +64,7 @@ def _line(weight: float) -> bytes:
 
 
 def _manifest() -> Manifest:
-    column = ManifestColumn(name="x", type="number", nullable=False, graph=Place(input=FEATURES, index=0))
+    column = ManifestColumn(name="x", type="number", nullable=False, graph=GraphInput(input=FEATURES, index=0))
     graph = Graph(features=1, strings=(), outputs={"prediction": "out"})
     return Manifest(task="regression", target="y", target_type="number", columns=(column,), classes=None, graph=graph)
 

@@ -4,7 +4,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import Record, decode
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, ManifestColumn
 from leptonctl.core.packed import PackedState, Roots, encode_roots, pack_state
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import (
@@ -298,8 +298,8 @@ RECORDS: tuple[RecordDescription, ...] = (
         example=Manifest(
             task="classification", target="is_spam", target_type="string", classes=("n", "y"),
             columns=(
-                ManifestColumn(name="money", type="number", nullable=False, fill=0.0, min=0, graph=Place(input="features", index=0)),
-                ManifestColumn(name="account", type="string", nullable=True, hash=True, graph=Place(input="s0")),
+                ManifestColumn(name="money", type="number", nullable=False, fill=0.0, min=0, graph=GraphInput(input="features", index=0)),
+                ManifestColumn(name="account", type="string", nullable=True, hash=True, graph=GraphInput(input="s0")),
             ),
             graph=Graph(features=1, strings=("s0",), outputs={"label": "label", "probabilities": "probabilities"}),
             privacy=Hashing(hash=("account",), key={"secret": {"env": "LEPTON_HASH_KEY"}}, key_id="k1"),

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leptonctl.commands.editing.init_yaml import Place, first_yaml, gate
+from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate
 from leptonctl.commands.session import Session
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.learning.findings.findings import Wishes
@@ -46,7 +46,9 @@ def read(folder: Path, table: Rows, habit: Habit) -> list[np.ndarray]:
     source = load_catalog().source_for("t.csv")
     assert source is not None
     found = observe(folder / "t.csv", source, Wishes(target="goal" if habit.header else f"column_{len(table.names)}"))
-    (folder / "leptonctl.yaml").write_text(first_yaml(found, Place(name="t", path="t.csv", port=1, gate=gate(found))), encoding="utf-8")
+    (folder / "leptonctl.yaml").write_text(
+        first_yaml(found, FirstProject(name="t", path="t.csv", port=1, gate=gate(found))), encoding="utf-8"
+    )
     (one,) = datasets(Session.open(folder).declarations).values()
     shelf = Shelf()
     bench = Bench(project=folder, artifacts=shelf, progress=lambda **_: None, check_key=lambda *_: True)

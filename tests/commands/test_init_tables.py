@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leptonctl.commands.editing.init_yaml import Place, first_yaml, gate
+from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Failure
 from leptonctl.kinds.dataset.version import datasets
@@ -48,7 +48,7 @@ def found(folder: Path, content: str | bytes, wishes: Wishes | None = None, name
 
 
 def yaml_of(findings: Findings, name: str = "t.csv") -> str:
-    return first_yaml(findings, Place(name="t", path=name, port=1, gate=gate(findings)))
+    return first_yaml(findings, FirstProject(name="t", path=name, port=1, gate=gate(findings)))
 
 
 def dataset(findings: Findings) -> list[str]:

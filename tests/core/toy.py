@@ -14,7 +14,7 @@ from leptonctl.core.graph import complete_key, content_of, declaration, in_order
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State, StepPointer
-from leptonctl.core.values import Json, Node, Op, Ops, Place, Span, Step
+from leptonctl.core.values import Json, Node, Op, Ops, Span, Step, StepPlace
 
 LINEAGE = "0" * 32
 OPS: Ops = {
@@ -83,7 +83,7 @@ def result(key: str, step: Step, artifacts: Mapping[str, str], outputs: Mapping[
 def build(nodes: Iterable[Node]) -> dict[str, Result]:
     """The results of all steps, by key."""
     results: dict[str, Result] = {}
-    keys: dict[Place, str | None] = {}
+    keys: dict[StepPlace, str | None] = {}
     for node in in_order(nodes):
         for step in node.steps:
             if step.effect:

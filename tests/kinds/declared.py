@@ -12,7 +12,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, Recipe, State, StepPointer
-from leptonctl.core.values import Document, Json, Node, Place, Step
+from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.checking import check as check_documents
 from leptonctl.kinds.kind import Declarations, Recorded, declare
 from leptonctl.kinds.schema import BASE
@@ -133,7 +133,7 @@ def produced(step: Step, key: str) -> Result:
 def build(nodes: Mapping[str, Node], current: Mapping[str, Pointer] | None = None) -> dict[str, Result]:
     """The results of all steps of nodes in order, by key."""
     results: dict[str, Result] = {}
-    keys: dict[Place, str | None] = {}
+    keys: dict[StepPlace, str | None] = {}
     for node in nodes.values():
         for one in node.steps:
             if one.effect:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from leptonctl.core.codec import encode
 from leptonctl.core.contract import Column, Contract
-from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
 from leptonctl.learning.tables.row_list import list_rows
@@ -82,7 +82,7 @@ def exported(shelf, train, features, target="y", fills=None, dtype=None, **param
         target=target,
         target_type="number" if regression else "string",
         columns=tuple(
-            ManifestColumn(name=n, type="number", nullable=True, fill=(fills or {}).get(n), graph=Place(input="features", index=i))
+            ManifestColumn(name=n, type="number", nullable=True, fill=(fills or {}).get(n), graph=GraphInput(input="features", index=i))
             for i, n in enumerate(features)
         ),
         classes=None if regression else tuple(model.classes_.tolist()),

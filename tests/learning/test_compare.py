@@ -7,7 +7,7 @@ import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, ManifestColumn
 from leptonctl.learning.inputs import CompareInputs
 from leptonctl.learning.outputs import Flips, Sides
 from leptonctl.learning.steps import compare
@@ -161,7 +161,7 @@ def manifest(*columns, key_id=None):
         task="classification",
         target="y",
         target_type="string",
-        columns=tuple(ManifestColumn(nullable=True, graph=Place(input="features", index=0), **column) for column in columns),
+        columns=tuple(ManifestColumn(nullable=True, graph=GraphInput(input="features", index=0), **column) for column in columns),
         classes=("a", "b"),
         graph=Graph(features=1, strings=(), outputs={}),
         privacy=None if key_id is None else Hashing(hash=("s",), key_id=key_id),

@@ -9,7 +9,7 @@ import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place
+from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn
 from leptonctl.learning.batches import ROWS_AT_ONCE
 from leptonctl.learning.needs import read_package, read_prepared
 from leptonctl.learning.scoring import predict_onnx
@@ -98,7 +98,7 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says():
         initializer=[helper.make_tensor("axis", TensorProto.INT64, [1], [1])],
     )
     onnx = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
-    places = {"encoded": Place(input="s0"), "plain": Place(input="features", index=1), "n": Place(input="features", index=0)}
+    places = {"encoded": GraphInput(input="s0"), "plain": GraphInput(input="features", index=1), "n": GraphInput(input="features", index=0)}
     manifest = Manifest(
         task="classification",
         target="y",

@@ -9,7 +9,7 @@ import pytest
 
 from leptonctl.core.codec import decode, plain
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Graph, Hashing, Manifest, Place, package_digest
+from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.kinds.notices import notices
 from leptonctl.learning.fit import fit
@@ -64,11 +64,11 @@ def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
         features=2, strings=("s0", "s1", "s2"), outputs={"label": "label", "probabilities": "probabilities"}
     )  # fmt: skip
     assert {c.name: c.graph for c in manifest.columns} == {
-        "size": Place(input="features", index=0),
-        "colour": Place(input="s0"),
-        "message": Place(input="s1"),
-        "gaps": Place(input="features", index=1),
-        "flag": Place(input="s2"),
+        "size": GraphInput(input="features", index=0),
+        "colour": GraphInput(input="s0"),
+        "message": GraphInput(input="s1"),
+        "gaps": GraphInput(input="features", index=1),
+        "flag": GraphInput(input="s2"),
     }
     assert (manifest.classes, manifest.target_type, manifest.privacy) == (("ham", "spam"), "string", None)
     assert made.outputs["package"] == package_digest(made.artifacts["model.onnx"], manifest)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from leptonctl.core.contract import Column, Contract, hash_text
-from leptonctl.core.manifest import ManifestColumn, Place
+from leptonctl.core.manifest import GraphInput, ManifestColumn
 from leptonctl.learning.tables.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.learning.tables.raw import read_input
@@ -27,7 +27,7 @@ COLUMNS = (
 )
 CONTRACT = Contract(target="y", target_type="string", classes=("n", "y"), columns=COLUMNS)
 MODEL_COLUMNS = tuple(
-    ManifestColumn(name=c.name, type=c.type, nullable=c.nullable, fill=c.fill, min=c.min, hash=c.hash, graph=Place(input="unused"))
+    ManifestColumn(name=c.name, type=c.type, nullable=c.nullable, fill=c.fill, min=c.min, hash=c.hash, graph=GraphInput(input="unused"))
     for c in COLUMNS
 )
 

@@ -11,7 +11,7 @@ from leptonctl.core.codec import encode
 from leptonctl.core.contract import hash_text, key_mark
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, ManifestColumn, package_digest
 from leptonctl.core.state import StoreIdentity
 from leptonctl.serving.condition import Identity
 from leptonctl.serving.follow import Follower
@@ -24,7 +24,7 @@ SECRET = {"secret": {"env": "LEPTON_TEST_KEY"}}
 
 
 def column(name, kind, entry, index=None, **more):
-    return ManifestColumn(name=name, type=kind, graph=Place(input=entry, index=index), **{"nullable": False, **more})
+    return ManifestColumn(name=name, type=kind, graph=GraphInput(input=entry, index=index), **{"nullable": False, **more})
 
 
 def manifest(columns, *, strings=(), task="classification", target_type="string", classes=("n", "y"), privacy=None):

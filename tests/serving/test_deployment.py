@@ -6,7 +6,7 @@ import pytest
 
 from leptonctl.core.codec import encode
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Manifest, Place, Threshold, package_digest
+from leptonctl.core.manifest import GraphInput, Manifest, Threshold, package_digest
 from leptonctl.serving.deployment import Refused, prepare
 from leptonctl.serving.manifest import BadModel, read_manifest
 from leptonctl.serving.respond import respond
@@ -173,13 +173,13 @@ def test_checks_that_are_not_in_the_store_are_refused(shop):
 NUMBER, TEXT = column("a", "number", "features", 0), column("b", "string", "s0")
 
 BAD_MANIFESTS = {
-    "a column twice": (manifest([NUMBER, replace(NUMBER, graph=Place(input="features", index=1))]), 'columns names "a" twice'),
-    "a place left out": (manifest([replace(NUMBER, graph=Place(input="features", index=1))]), "graph.features is 1, but the columns have the places [1]"),
+    "a column twice": (manifest([NUMBER, replace(NUMBER, graph=GraphInput(input="features", index=1))]), 'columns names "a" twice'),
+    "a place left out": (manifest([replace(NUMBER, graph=GraphInput(input="features", index=1))]), "graph.features is 1, but the columns have the places [1]"),
     "an input left out": (manifest([NUMBER, TEXT]), "graph.strings is [], but the columns have the inputs ['s0']"),
     "a text among numbers": (manifest([replace(TEXT, graph=NUMBER.graph)]), 'column "b", graph: a string needs an input of its own'),
     "a number as text": (manifest([replace(NUMBER, graph=TEXT.graph)], strings=["s0"]), 'column "a", graph: a string needs an input of its own'),
-    "no index": (manifest([replace(NUMBER, graph=Place(input="features"))]), 'column "a", graph: only a column of "features" has an index'),
-    "an index too many": (manifest([replace(TEXT, graph=Place(input="s0", index=0))], strings=["s0"]), 'column "b", graph: only a column of'),
+    "no index": (manifest([replace(NUMBER, graph=GraphInput(input="features"))]), 'column "a", graph: only a column of "features" has an index'),
+    "an index too many": (manifest([replace(TEXT, graph=GraphInput(input="s0", index=0))], strings=["s0"]), 'column "b", graph: only a column of'),
     "a fill of another type": (manifest([replace(NUMBER, fill="x")]), 'column "a", fill: is not a number'),
     "a fill beyond FP32": (manifest([replace(NUMBER, fill=1e300)]), 'column "a", fill: is not a number'),
     "values of another type": (manifest([replace(NUMBER, values=(1, "x"))]), 'column "a", values: not all are of type number'),

@@ -13,7 +13,7 @@ NAMES = re.compile(r"[A-Za-z_]([A-Za-z0-9_ -]*[A-Za-z0-9_])?")
 WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"})
 
 
-class Place(Frozen):
+class FirstProject(Frozen):
     """What the project is called, where its table lies in it, and where its first server listens."""
 
     name: str
@@ -22,7 +22,7 @@ class Place(Frozen):
     gate: str
 
 
-def first_yaml(found: Findings, place: Place) -> str:
+def first_yaml(found: Findings, place: FirstProject) -> str:
     """The documents of the project, one of each kind."""
     positive = f"\nevaluate: {{positive: {scalar(found.positive)}}}" if found.positive is not None else ""
     return f"""\

@@ -8,7 +8,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.diagnostic import STALE, fail
 from leptonctl.core.graph import Keys
-from leptonctl.core.values import Place
+from leptonctl.core.values import StepPlace
 from leptonctl.storage import references
 from leptonctl.storage.pointers import now
 
@@ -24,7 +24,7 @@ def refer(session: Session, planned: Planned, id: str, command: str, keys: Keys 
     references.refer(session.objects, _lineage(session, planned), id, known, session.settings.keep_builds_s, command, now())
 
 
-def earlier_keys(session: Session, planned: Planned) -> dict[Place, tuple[str, ...]]:
+def earlier_keys(session: Session, planned: Planned) -> dict[StepPlace, tuple[str, ...]]:
     """The keys that each step had before, newest first: no pointer knows what was built and not applied."""
     return references.earlier_keys(session.objects, _lineage(session, planned))
 

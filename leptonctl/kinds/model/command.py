@@ -11,7 +11,7 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.manifest import GRAPH_FILE, UNSUPERVISED
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import Json, Path, Place, Span, Step
+from leptonctl.core.values import Json, Path, Span, Step, StepPlace
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.model.imported import OPTIONS, option_conflicts, reads_files
 from leptonctl.language.resolve import DECIDED, LEARNED, TOLD, Declared, Project, override_for
@@ -98,7 +98,7 @@ def file_origins(declared: Declared, command: Mapping[str, Json]) -> dict[Path, 
     return found
 
 
-def command_steps(address: str, prepare: Place, prepare_key: str, train: Mapping[str, Json], key_fields: Mapping[str, Json],
+def command_steps(address: str, prepare: StepPlace, prepare_key: str, train: Mapping[str, Json], key_fields: Mapping[str, Json],
                   options: Mapping[str, Json], privacy: Json) -> tuple[Step, Step]:  # fmt: skip
     """The run of the program, and the check of the file that it wrote, which makes the package."""
     fields: dict[str, Json] = {"prepare": prepare_key, **key_fields}

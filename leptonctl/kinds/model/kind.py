@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.observed import SourceKey
-from leptonctl.core.values import Node, Place
+from leptonctl.core.values import Node, StepPlace
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model import command, imported, restore, steps, version, warm
@@ -39,7 +39,7 @@ def built(declarations: Declarations) -> Iterator[Node]:
         yield recalled or steps.node(model, rows, _parent_rows(model, declarations))
 
 
-def _parent_rows(model: Model, declarations: Declarations) -> Place | None:
+def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
     """The prepare step of the version that this one goes on from, None when it begins anew."""
     parent = model.warm.parent if model.warm is not None else None
     if parent is None:

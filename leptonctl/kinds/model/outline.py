@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode_message
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.values import Document, Json, Node, Place, Step
+from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.dataset.outline import DataOutline, DataShape, is_plain, is_recalled, outline_of, taken_from
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.imported import reads_files
@@ -29,7 +29,7 @@ class StepShape(Frozen, array_like=True):
     op: str
     address: str
     reads: tuple[str, ...]
-    needs: tuple[tuple[str, Place], ...]
+    needs: tuple[tuple[str, StepPlace], ...]
     given: tuple[tuple[str, str], ...]
     kin: str
     effect: bool

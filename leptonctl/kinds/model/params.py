@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
-from leptonctl.kinds.model.search import SEARCH, Wanted, dropped_search, search_of, searched
+from leptonctl.kinds.model.search import SEARCH, SearchRequest, dropped_search, search_of, searched
 from leptonctl.kinds.settings import without_defaults
 
 
@@ -20,29 +20,29 @@ class Learned(Frozen):
     warnings: tuple[Diagnostic, ...]
 
 
-def params_of(wanted: Wanted, evaluate: Mapping[str, Json]) -> tuple[Learned, list[Diagnostic]]:
+def params_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Learned, list[Diagnostic]]:
     """The parameters of a version, and the errors in them."""
-    warnings = [*dropped_search(wanted.declared)]
-    if wanted.declared.fields.get(SEARCH) is None:
-        differing = without_defaults(wanted.params, wanted.trainer.params)
-        plain = Learned(params=wanted.params, key_fields={"params": differing}, search={}, warnings=tuple(warnings))
-        return plain, [*_conflicts(wanted)]
-    search, found = search_of(wanted, evaluate)
+    warnings = [*dropped_search(request.declared)]
+    if request.declared.fields.get(SEARCH) is None:
+        differing = without_defaults(request.params, request.trainer.params)
+        plain = Learned(params=request.params, key_fields={"params": differing}, search={}, warnings=tuple(warnings))
+        return plain, [*_conflicts(request)]
+    search, found = search_of(request, evaluate)
     warnings += [problem for problem in found if problem.severity == "warning"]
-    names = searched(wanted.declared)
-    params = {name: value for name, value in wanted.params.items() if name not in names}
-    schemas = {name: schema for name, schema in wanted.trainer.params.items() if name not in names}
+    names = searched(request.declared)
+    params = {name: value for name, value in request.params.items() if name not in names}
+    schemas = {name: schema for name, schema in request.trainer.params.items() if name not in names}
     fields: dict[str, Json] = {"params": without_defaults(params, schemas), SEARCH: dict(search.spec) if search else None}
     learned = Learned(params=params, key_fields=fields, search=search.to_json() if search else {}, warnings=tuple(warnings))
     return learned, [problem for problem in found if problem.severity == "error"]
 
 
-def _conflicts(wanted: Wanted) -> Iterator[Diagnostic]:
+def _conflicts(request: SearchRequest) -> Iterator[Diagnostic]:
     """Why these parameters cannot be exported, or cannot be combined."""
-    trainer, span = wanted.trainer, wanted.declared.key_at("params")
-    if trainer.refuse is not None and (reason := trainer.refuse(wanted.params)):
+    trainer, span = request.trainer, request.declared.key_at("params")
+    if trainer.refuse is not None and (reason := trainer.refuse(request.params)):
         summary = "These parameters cannot be exported faithfully"
         yield error("cannot-export", summary, reason, span=span, hint="change the parameter")
-    if trainer.conflict is not None and (reason := trainer.conflict(wanted.params)):
+    if trainer.conflict is not None and (reason := trainer.conflict(request.params)):
         summary, hint = "These parameters exclude each other", "change one of them"
         yield error("parameter-conflict", summary, f"{trainer.name}: {reason}", span=span, hint=hint)

@@ -47,7 +47,7 @@ class Search(Frozen):
         }
 
 
-class Wanted(Frozen):
+class SearchRequest(Frozen):
     """What a search is for: the version, its trainer, and its `params` with defaults, of which the searched ones do not count."""
 
     declared: Declared
@@ -71,113 +71,115 @@ def searched(declared: Declared) -> frozenset[str]:
     return frozenset(parameters) if isinstance(parameters, dict) else frozenset()
 
 
-def search_of(wanted: Wanted, evaluate: Mapping[str, Json]) -> tuple[Search | None, list[Diagnostic]]:
+def search_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Search | None, list[Diagnostic]]:
     """The search of a version, None when it has none or it is not sound, and what is wrong with it or, as a warning, left out."""
-    written = wanted.declared.fields.get(SEARCH)
+    written = request.declared.fields.get(SEARCH)
     if not isinstance(written, dict):
         return None, []
-    if wanted.task not in METRICS:
-        detail = f"a trial is a cross-validation against known targets, which {wanted.task} has not"
+    if request.task not in METRICS:
+        detail = f"a trial is a cross-validation against known targets, which {request.task} has not"
         hint = "write a version for each choice and compare them: `leptonctl leaderboard MODEL`"
-        return None, [wanted.problem("This task cannot be searched", detail, hint=hint)]
-    problems = [*_method_problems(wanted, written), *_space_problems(wanted, written)]
-    metric, unknown = _metric(wanted, written)
+        return None, [request.problem("This task cannot be searched", detail, hint=hint)]
+    problems = [*_method_problems(request, written), *_space_problems(request, written)]
+    metric, unknown = _metric(request, written)
     problems += unknown
     if problems:
         return None, problems
-    spec = _spec(wanted, written, metric, evaluate)
-    trials, problems = _trials(wanted, spec)
+    spec = _spec(request, written, metric, evaluate)
+    trials, problems = _trials(request, spec)
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     rungs = _rungs(len(trials), int(cast("int", spec["factor"]))) if spec["method"] == "halving" else (len(trials),)
-    greater = wanted.catalog.metrics[(wanted.task, metric)].greater_is_better
+    greater = request.catalog.metrics[(request.task, metric)].greater_is_better
     return Search(spec=spec, trials=trials, rungs=rungs, greater_is_better=bool(greater)), problems
 
 
-def _method_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _method_problems(request: SearchRequest, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
     method, space = written.get("method", "grid"), written.get("parameters")
     if not isinstance(space, dict) or not space:
         hint = "add `parameters: {NAME: [VALUE, VALUE]}`"
-        yield wanted.problem("A search names no parameters", "`parameters` is missing: what is searched", hint=hint)
+        yield request.problem("A search names no parameters", "`parameters` is missing: what is searched", hint=hint)
         return
     if method == "grid" and "trials" in written:
         detail = "a grid tries every combination, so it takes no number of trials"
-        yield wanted.problem("A grid has no `trials`", detail, "trials", hint="remove `trials`, or write `method: random`")
+        yield request.problem("A grid has no `trials`", detail, "trials", hint="remove `trials`, or write `method: random`")
     if method != "halving" and "factor" in written:
         detail = "only a halving has rungs"
-        yield wanted.problem("`factor` is for halving", detail, "factor", hint="remove `factor`, or write `method: halving`")
+        yield request.problem("`factor` is for halving", detail, "factor", hint="remove `factor`, or write `method: halving`")
     ranges = [name for name, of in space.items() if is_range(of)]
     if method == "grid" and ranges:
         detail = f"{ranges[0]} is a range, which has no end of values"
         hint = "list its values, or write `method: random`"
-        yield wanted.problem("A grid takes lists of values", detail, "parameters", ranges[0], hint=hint)
+        yield request.problem("A grid takes lists of values", detail, "parameters", ranges[0], hint=hint)
 
 
-def _space_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _space_problems(request: SearchRequest, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
     """What is wrong with the values and ranges, each at its place."""
     space = written.get("parameters")
     for name, of in space.items() if isinstance(space, dict) else ():
-        schema = wanted.trainer.params.get(name)
+        schema = request.trainer.params.get(name)
         inner: dict[str, Any] = {"type": "array", "items": schema}
         if is_range(of):
             inner = {"type": "object", "additionalProperties": {"type": "array", "items": schema}}
-        properties = {name: inner} if schema is not None else dict(wanted.trainer.params)
+        properties = {name: inner} if schema is not None else dict(request.trainer.params)
         check = {"type": "object", "properties": properties, "additionalProperties": False}
         at = (SEARCH, "parameters")
-        found = check_value({name: of}, check, wanted.declared, at, what=f"algorithm {wanted.trainer.name}", parameters=True)
+        found = check_value({name: of}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
         yield from found
         if found or schema is None:
             continue
-        if name == CLASS_WEIGHT and wanted.declared.fields.get(CLASS_WEIGHT) is not None:
+        if name == CLASS_WEIGHT and request.declared.fields.get(CLASS_WEIGHT) is not None:
             detail, hint = "`class_weight` of the model says it for every trial", "remove one of the two"
-            yield wanted.problem("A searched parameter is declared already", detail, "parameters", name, hint=hint)
+            yield request.problem("A searched parameter is declared already", detail, "parameters", name, hint=hint)
             continue
-        yield from _range_problems(wanted, name, of, schema) if is_range(of) else _list_problems(wanted, name, of, schema)
+        yield from _range_problems(request, name, of, schema) if is_range(of) else _list_problems(request, name, of, schema)
 
 
-def _list_problems(wanted: Wanted, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _list_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
     seen: list[Json] = []
     for place, item in enumerate(cast("list[Json]", of)):
         value = typed(item, schema)
         if any(value == other and type(value) is type(other) for other in seen):
-            yield wanted.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
+            yield request.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
         seen.append(value)
 
 
-def _range_problems(wanted: Wanted, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _range_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
     kinds = cast("dict[str, list[float]]", of)
     if len(kinds) != 1:
         detail = f"{name} has {' and '.join(kinds)}, of the base block and of the version together"
-        yield wanted.problem("A range has two forms", detail, "parameters", name, hint=f"remove one with null: `{next(iter(kinds))}: null`")
+        yield request.problem(
+            "A range has two forms", detail, "parameters", name, hint=f"remove one with null: `{next(iter(kinds))}: null`"
+        )
         return
     ((kind, (low, high)),) = kinds.items()
     if low >= high:
         detail = f"{name}: {low} is not below {high}"
-        yield wanted.problem("A range has no values", detail, "parameters", name, kind, hint="write the smaller number first, or a list")
+        yield request.problem("A range has no values", detail, "parameters", name, kind, hint="write the smaller number first, or a list")
     elif kind != "int" and not fits(low + (high - low) * BETWEEN, schema):
-        detail = f"{name} of {wanted.trainer.name} takes no numbers with a fraction"
+        detail = f"{name} of {request.trainer.name} takes no numbers with a fraction"
         hint = "write `{int: [LOW, HIGH]}`, or a list"
-        yield wanted.problem("A range does not fit its parameter", detail, "parameters", name, kind, hint=hint)
+        yield request.problem("A range does not fit its parameter", detail, "parameters", name, kind, hint=hint)
 
 
-def _metric(wanted: Wanted, written: Mapping[str, Json]) -> tuple[str, list[Diagnostic]]:
-    known = {name: m for (task, name), m in wanted.catalog.metrics.items() if task == wanted.task}
-    name = str(written.get("metric") or METRICS.get(wanted.task, ""))
+def _metric(request: SearchRequest, written: Mapping[str, Json]) -> tuple[str, list[Diagnostic]]:
+    known = {name: m for (task, name), m in request.catalog.metrics.items() if task == request.task}
+    name = str(written.get("metric") or METRICS.get(request.task, ""))
     metric = known.get(name)
     if metric is None:
-        detail = f"no metric for {wanted.task} has the name {name}"
-        return name, [wanted.problem("A search names a metric that does not exist", detail, "metric", hint=did_you_mean(name, known))]
+        detail = f"no metric for {request.task} has the name {name}"
+        return name, [request.problem("A search names a metric that does not exist", detail, "metric", hint=did_you_mean(name, known))]
     if metric.score is None or metric.greater_is_better is None:
         detail = f"{name} is no number of which more, or less, is better"
         fitting = [n for n, m in known.items() if m.score is not None and m.greater_is_better is not None]
-        return name, [wanted.problem("A search cannot optimise this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
+        return name, [request.problem("A search cannot optimise this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
     return name, []
 
 
-def _spec(wanted: Wanted, written: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
+def _spec(request: SearchRequest, written: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
     """The search with its defaults. What has no effect on it is left out, so that it moves no digest."""
     method = written.get("method", "grid")
-    space = {name: _typed(of, wanted.trainer.params[name]) for name, of in cast("dict[str, Json]", written["parameters"]).items()}
+    space = {name: _typed(of, request.trainer.params[name]) for name, of in cast("dict[str, Json]", written["parameters"]).items()}
     spec: dict[str, Json] = {
         "method": method,
         "parameters": cast("Json", space),
@@ -188,7 +190,7 @@ def _spec(wanted: Wanted, written: Mapping[str, Json], metric: str, evaluate: Ma
         spec["trials"] = written.get("trials", int(min(TRIALS, size(space))))
     if method == "halving":
         spec["factor"] = written.get("factor", FACTOR)
-    for name in ("positive", "average") if wanted.task == "classification" else ():
+    for name in ("positive", "average") if request.task == "classification" else ():
         value = written.get(name, evaluate.get(name))
         if value is not None:
             spec[name] = value
@@ -203,7 +205,7 @@ def _typed(of: Json, schema: Mapping[str, Any]) -> Json:
     return {kind: [int(end) if kind == "int" else float(end) for end in ends] for kind, ends in kinds.items()}
 
 
-def _trials(wanted: Wanted, spec: Mapping[str, Json]) -> tuple[tuple[Mapping[str, Json], ...], list[Diagnostic]]:
+def _trials(request: SearchRequest, spec: Mapping[str, Json]) -> tuple[tuple[Mapping[str, Json], ...], list[Diagnostic]]:
     """The combinations that the algorithm takes, and what is wrong with them; a warning says how many it does not take."""
     space = cast("dict[str, Json]", spec["parameters"])
     asked = cast("int | None", spec.get("trials"))
@@ -211,47 +213,47 @@ def _trials(wanted: Wanted, spec: Mapping[str, Json]) -> tuple[tuple[Mapping[str
         if size(space) > MOST_TRIALS:
             detail = f"there are {size(space):,} combinations, and a search has at most {MOST_TRIALS:,} trials"
             hint = "shorten the lists, or write `method: random` with `trials`"
-            return (), [wanted.problem("A search has too many trials", detail, "parameters", hint=hint)]
+            return (), [request.problem("A search has too many trials", detail, "parameters", hint=hint)]
         combinations: Iterable[dict[str, Json]] = grid(space)
     else:
-        combinations = draws(space, wanted.seed, asked)
+        combinations = draws(space, request.seed, asked)
     taken: list[Mapping[str, Json]] = []
     refused: list[str] = []
     for chosen in islice(combinations, MOST_DRAWS * (asked or MOST_TRIALS)):
-        trial, reason = _trial(wanted, chosen)
+        trial, reason = _trial(request, chosen)
         if reason:
             refused.append(f"{combination(chosen)} ({reason})")
         else:
             taken.append(trial)
         if len(taken) == asked:
             break
-    return tuple(taken), _refusals(wanted, taken, refused, asked)
+    return tuple(taken), _refusals(request, taken, refused, asked)
 
 
-def _trial(wanted: Wanted, chosen: Mapping[str, Json]) -> tuple[Mapping[str, Json], str]:
+def _trial(request: SearchRequest, chosen: Mapping[str, Json]) -> tuple[Mapping[str, Json], str]:
     """A trial, and why the algorithm does not take this combination; "" when it does."""
-    schemas = wanted.trainer.params
+    schemas = request.trainer.params
     typed_values = {name: typed(value, schemas[name]) for name, value in chosen.items()}
-    params: Params = {**wanted.params, **typed_values}
-    reasons = (ask(params) for ask in (wanted.trainer.conflict, wanted.trainer.refuse) if ask is not None)
+    params: Params = {**request.params, **typed_values}
+    reasons = (ask(params) for ask in (request.trainer.conflict, request.trainer.refuse) if ask is not None)
     trial: dict[str, Json] = {"chosen": dict(typed_values), "params": without_defaults(params, schemas)}
     return trial, next((reason for reason in reasons if reason), "")
 
 
-def _refusals(wanted: Wanted, taken: Sequence[object], refused: Sequence[str], asked: int | None) -> list[Diagnostic]:
+def _refusals(request: SearchRequest, taken: Sequence[object], refused: Sequence[str], asked: int | None) -> list[Diagnostic]:
     if not taken:
-        return [wanted.problem("No combination can be trained", refused[0], "parameters", hint="change the values, or the other `params`")]
+        return [request.problem("No combination can be trained", refused[0], "parameters", hint="change the values, or the other `params`")]
     if asked is not None and len(taken) < asked:
         more = f", of which the algorithm takes {len(taken)}" if refused else ""
         detail = f"`trials` is {asked}, and there are {len(taken) + len(refused)} combinations{more}"
         hint = f"write `trials: {len(taken)}` or less, or `method: grid`"
-        return [wanted.problem("A search has fewer combinations than trials", detail, "trials", hint=hint)]
+        return [request.problem("A search has fewer combinations than trials", detail, "trials", hint=hint)]
     if refused:
-        detail = f"model/{wanted.declared.name}@{wanted.declared.version}: {len(refused)} of {len(taken) + len(refused)}: {refused[0]}"
+        detail = f"model/{request.declared.name}@{request.declared.version}: {len(refused)} of {len(taken) + len(refused)}: {refused[0]}"
         return [
             Diagnostic(
                 id="search-leaves-out", severity="warning", summary="A search leaves out combinations that cannot be trained",
-                detail=detail, span=wanted.declared.key_at(SEARCH, "parameters"), hint="change the values if this is not intended",
+                detail=detail, span=request.declared.key_at(SEARCH, "parameters"), hint="change the values if this is not intended",
             )
         ]  # fmt: skip
     return []

@@ -9,7 +9,7 @@ from typing import cast
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.values import Json, Place, Step
+from leptonctl.core.values import Json, Step, StepPlace
 from leptonctl.kinds.model.search import SEARCH
 
 TRIAL = "trial"
@@ -23,7 +23,7 @@ class Searching(Frozen):
 
     address: str
     prepare_key: str | None
-    rows: Place
+    rows: StepPlace
     train: Mapping[str, Json]
     key_fields: Mapping[str, Json]
     search: Mapping[str, Json]

@@ -8,7 +8,7 @@ from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
 from leptonctl.core.manifest import GRAPH_FILE
-from leptonctl.core.values import Json, Node, Path, Place, Span, Step
+from leptonctl.core.values import Json, Node, Path, Span, Step, StepPlace
 from leptonctl.kinds.dataset.version import recipe_origins
 from leptonctl.kinds.model import warm
 from leptonctl.kinds.model.command import COMMAND, command_steps, file_origins
@@ -22,7 +22,7 @@ PACKAGE = "export.outputs.package"
 """What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
 
 
-def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> Node:
+def node(model: Model, dataset_key: str, parent_rows: StepPlace | None = None) -> Node:
     """The version as a node. Its digest covers prepare, train and export, not the evaluations.
 
     `dataset_key` is the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
@@ -87,7 +87,7 @@ def _origins(model: Model) -> dict[Path, Span]:
     return origins
 
 
-def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: Step) -> Step:
+def evaluate_step(model: Model, metrics: tuple[str, ...], place: StepPlace, export: Step) -> Step:
     """The evaluation of what `export` made, with these metrics: keyed by package and rows, listed at `place`."""
     fields: dict[str, Json] = {**model.scoring, "metrics": [*sorted(metrics)]}
     return Step(
@@ -104,7 +104,7 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: 
     )
 
 
-def _search(model: Model, rows: Place) -> list[Step]:
+def _search(model: Model, rows: StepPlace) -> list[Step]:
     """The steps that find the parameters; [] without a search."""
     if not model.search:
         return []
@@ -120,12 +120,12 @@ def _own(model: Model) -> dict[str, Json]:
     return {name: value for name, value in warm.without_keys(model).items() if name != SEARCH}
 
 
-def _filled(needs: Mapping[str, Place], field: str) -> dict[str, str]:
+def _filled(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
     """The field of a step's own that the winner of a search fills, where the step reads one."""
     return {field: PARAMS} if SEARCH in needs else {}
 
 
-def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]:
+def _steps(model: Model, rows: StepPlace, before: Mapping[str, StepPlace]) -> list[Step]:
     """Train, export, decide, evaluate and cross_validate. They read the prepare step `rows`, and `before` of a parent or of a search."""
     kin = model.kin
     found = {SEARCH: before[SEARCH]} if SEARCH in before else {}
@@ -159,7 +159,7 @@ def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
 
 
-def _import_steps(model: Model, imported: Mapping[str, Json], rows: Place) -> list[Step]:
+def _import_steps(model: Model, imported: Mapping[str, Json], rows: StepPlace) -> list[Step]:
     """Import and evaluate: the step named `export` makes the package of what is imported."""
     fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
     key, privacy = digest({"op": "import", **fields}), model.dataset.inputs["privacy"]
@@ -172,7 +172,7 @@ def _import_steps(model: Model, imported: Mapping[str, Json], rows: Place) -> li
     return [export, *([decide] if decide else []), evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)]
 
 
-def _command_steps(model: Model, rows: Place) -> list[Step]:
+def _command_steps(model: Model, rows: StepPlace) -> list[Step]:
     """Run the program, import what it wrote, and evaluate."""
     privacy, fields = model.dataset.inputs["privacy"], model.train_key_fields
     train, export = command_steps(model.address, rows, str(model.prepare.key), model.train, fields, model.options, privacy)
@@ -185,7 +185,7 @@ def _imported_recipe(model: Model, imported: Mapping[str, Json]) -> dict[str, Js
     return {"task": model.task, "target": model.dataset.target, "features": None, **recipe_fields(imported)}
 
 
-def _cross_validate(model: Model, train_key: str, needs: Mapping[str, Place]) -> Step:
+def _cross_validate(model: Model, train_key: str, needs: Mapping[str, StepPlace]) -> Step:
     scoring: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
     fields = {"train": train_key, **scoring}
     key = digest({"op": "cross_validate", **fields})

@@ -17,7 +17,7 @@ from leptonctl.kinds.model.decision import decision_of
 from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
 from leptonctl.kinds.model.params import params_of
 from leptonctl.kinds.model.references import dataset_of, metrics_of, no_algorithm, task_of, unknown_algorithm
-from leptonctl.kinds.model.search import Wanted
+from leptonctl.kinds.model.search import SearchRequest
 from leptonctl.kinds.model.weights import weights_of
 from leptonctl.kinds.settings import with_defaults
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
@@ -152,7 +152,7 @@ def version_of(
     weights = weights_of(declared, trainer, dataset, catalog, problems) if dataset is not None else {}
     if errors or dataset is None or preprocess is None:
         return None, problems
-    learned, found = params_of(Wanted(declared=declared, task=task, trainer=trainer, params=params, catalog=catalog), evaluate)
+    learned, found = params_of(SearchRequest(declared=declared, task=task, trainer=trainer, params=params, catalog=catalog), evaluate)
     problems += found
     seed, revision = fields.get("seed", 0), fields.get("revision", 1)
     common: dict[str, Json] = {

@@ -8,7 +8,7 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.values import Json, Place, Span
+from leptonctl.core.values import Json, Span, StepPlace
 from leptonctl.kinds.model.decision import CALIBRATE, THRESHOLD
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.model.version import Model, WarmStart
@@ -27,7 +27,7 @@ def train_key(model: Model) -> str:
     return digest({"op": "train", "prepare": model.prepare.key, **model.train_key_fields})
 
 
-def needs(model: Model, rows: Place | None) -> dict[str, Place]:
+def needs(model: Model, rows: StepPlace | None) -> dict[str, StepPlace]:
     """What the training reads of the version before: its training, and the rows of that. `rows`: where these are prepared."""
     if model.warm is None:
         return {}
@@ -35,7 +35,7 @@ def needs(model: Model, rows: Place | None) -> dict[str, Place]:
     return {KEY: (parent, "train"), PREPARE: rows or (parent, "prepare")}
 
 
-def training(model: Model) -> dict[str, Place]:
+def training(model: Model) -> dict[str, StepPlace]:
     """The version's own training, for evaluations that have to know what the versions before have learned."""
     return {} if model.warm is None else {"train": (model.address, "train")}
 

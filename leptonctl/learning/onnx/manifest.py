@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, Hashing, Manifest, ManifestColumn, Origin, Place
+from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, GraphInput, Hashing, Manifest, ManifestColumn, Origin
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.frame import Inputs
 from leptonctl.learning.inputs import Privacy
@@ -59,9 +59,9 @@ def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
 def _column(column: Column, inputs: Inputs) -> ManifestColumn:
     numbers, strings = inputs.numbers, inputs.strings
     if column.name in numbers:
-        place = Place(input=FEATURES, index=numbers.index(column.name))
+        place = GraphInput(input=FEATURES, index=numbers.index(column.name))
     else:
-        place = Place(input=f"s{strings.index(column.name)}")
+        place = GraphInput(input=f"s{strings.index(column.name)}")
     return ManifestColumn(
         name=column.name,
         type=column.type,

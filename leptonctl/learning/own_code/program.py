@@ -28,7 +28,7 @@ GRACE_S = 10.0
 FROM_SIGNAL = 128
 
 
-class Place(Frozen):
+class RunFolders(Frozen):
     """The folders of a run: `work` is where the program runs."""
 
     top: Path
@@ -39,18 +39,18 @@ class Place(Frozen):
 
 
 @contextlib.contextmanager
-def new_place() -> Iterator[Place]:
+def new_place() -> Iterator[RunFolders]:
     """Empty folders, which are gone afterwards."""
     top = Path(tempfile.mkdtemp(prefix="leptonctl-command-"))
     try:
         for name in ("work", "home", "tmp"):
             (top / name).mkdir()
-        yield Place(top=top)
+        yield RunFolders(top=top)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def variables(place: Place, seed: int, own: Mapping[str, str]) -> dict[str, str]:
+def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str, str]:
     """All variables that the program has: none of the caller's but PATH, with the folder of this Python first."""
     path = os.environ.get("PATH", os.defpath)
     return {
@@ -68,7 +68,7 @@ def variables(place: Place, seed: int, own: Mapping[str, str]) -> dict[str, str]
     }
 
 
-def run_program(run: Sequence[str], place: Place, environment: Mapping[str, str], limits: Limits, printed: Printed) -> None:
+def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printed: Printed) -> None:
     """Run it to its end. Raises ProviderError (command-failed, command-stopped) with its last lines unless it ends with 0."""
     _find(run[0], place, environment)
     process = subprocess.Popen(
@@ -108,7 +108,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _find(program: str, place: Place, environment: Mapping[str, str]) -> None:
+def _find(program: str, place: RunFolders, environment: Mapping[str, str]) -> None:
     path = str(place.work / program) if "/" in program else program
     if shutil.which(path, path=environment["PATH"]) is None:
         here = "among its files, as one that may be executed" if "/" in program else "on the PATH"
