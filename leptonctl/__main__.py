@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 from leptonctl.safe_path import leave_working_folder
@@ -12,7 +13,11 @@ def main() -> int:
 
     A short command ends the process here.
     """
-    _open_closed_streams()
+    _prepare_streams()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # a closed window, or whoever stops a job: the command takes back what is not applied, as with Ctrl-C
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     # thousands of documents and pointers hold no cycle; what runs for long turns the collector on again
     gc.disable()
     # `python -m` puts the working folder, which is the project's, before everything that is installed
@@ -30,10 +35,19 @@ def main() -> int:
     return code
 
 
-def _open_closed_streams() -> None:
-    """Open what a daemon or a scheduler has closed (`2>&-`): what is written there goes nowhere, also from the processes of an apply."""
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _prepare_streams() -> None:
+    """Open what a daemon or a scheduler has closed (`2>&-`): what is written there goes nowhere, also from the processes of an apply.
+
+    A pipe that another program has set not to block would take the first 64 kB and lose the rest.
+    """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
+            if descriptor and not os.get_blocking(descriptor):
+                os.set_blocking(descriptor, True)
             continue
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, descriptor)

@@ -47,8 +47,9 @@ def _answer(words: Sequence[str], terminal: Terminal) -> int:
         return INTERRUPTED
     except Exception as bug:  # noqa: BLE001 - a bug is reported, never shown as a traceback
         terminal.close()
-        if isinstance(bug, OSError) and lost_output():
-            return ERROR
+        # click writes the help itself
+        if isinstance(bug, BrokenPipeError) or (isinstance(bug, OSError) and lost_output()):
+            return OK
         terminal.complain([_bug(bug, words, terminal.directory)])
         return BUG
     finally:

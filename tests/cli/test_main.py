@@ -110,12 +110,24 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
     assert main(["--version"]) == 0
 
 
-def test_a_reader_that_closes_the_pipe_is_not_an_error() -> None:
+@pytest.mark.parametrize("words", [["version"], ["plan", "--help"], ["--help"]])
+def test_a_reader_that_closes_the_pipe_is_not_an_error(words: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "leptonctl", "version"], stdout=write, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([sys.executable, "-m", "leptonctl", *words], stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    code = "import sys; sys.argv[1:] = ['version']; from leptonctl.__main__ import main; from leptonctl.cli import main as cli; "
+    code += "cli._run = lambda *_: cli.write(sys.stdout, 'x' * 1_000_000) or 0; main()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=write) as process, os.fdopen(read, "rb") as pipe:
+        os.close(write)
+        assert len(pipe.read()) == 1_000_000
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-"])

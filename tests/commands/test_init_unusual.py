@@ -220,3 +220,20 @@ def test_numbers_with_a_sign_are_said_to_be_categories(tmp_path: Path, sign: str
     text = rows("rate,x,label", lambda i: f"{i % 7 * 5}{sign}", number, label)
     reasons = {reason.about: reason.detail for reason in found(tmp_path, text).reasons}
     assert reasons.get("rate", "").partition(", which")[0] == (f"its numbers have {said}" if said else "")
+
+
+@pytest.mark.parametrize("marked", ["<5", "11.7*", "n.d.", "12.1 (est.)"])
+def test_a_first_row_with_marks_at_its_numbers_is_a_row(tmp_path: Path, marked: str) -> None:
+    lines = [f"{marked},p,{marked},{label(0)}", *[f"{number(i)},{'pq'[i % 2]},{i * 13 % 47}.5,{label(i)}" for i in range(60)]]
+    assert found(tmp_path, "\n".join(["a,b,x,label", *lines]) + "\n", Wishes(target="label")).rows == 61
+    # brother: a line of units is none
+    lines[0] = "kg,,m/s,"
+    assert found(tmp_path, "\n".join(["a,b,x,label", *lines]) + "\n", Wishes(target="label")).rows == 60
+
+
+def test_a_header_with_a_mark_of_its_own_is_repeated(tmp_path: Path) -> None:
+    """Two files of a spreadsheet in UTF-8, one after the other."""
+    half = "s,t,y\n" + "".join(f"{'ab'[i % 2]},{'pqr'[i % 3]},{label(i)}\n" for i in range(40))
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, f"\ufeff{half}\ufeff{half}", Wishes(target="y"))
+    assert (caught.value.id, caught.value.line) == ("repeated-header", 42)

@@ -102,7 +102,8 @@ def _rows(whole: Sequence[str], delimiter: str) -> Iterator[tuple[int, int, list
     try:
         for number, cells in enumerate(reader):
             if cells:
-                yield line + 1, reader.line_num, cells
+                # of files that were joined each has its mark
+                yield line + 1, reader.line_num, [cells[0].removeprefix("\ufeff"), *cells[1:]]
             line = reader.line_num
             if number == SAMPLE_ROWS:
                 return
@@ -257,11 +258,19 @@ def _is_data(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_second_header(second: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Whether the row after the header has words, such as units, where the rows after it have numbers."""
+    """Whether the row after the header has words, such as units, where the rows after it have numbers.
+
+    A row whose texts others have too is one of them, whatever marks stand at its numbers.
+    """
     if len(body) < FEW:
         return False
-    numeric = [place for place, cells in enumerate(zip(*body, strict=True)) if _is_numeric(cells)]
+    columns = list(zip(*body, strict=True))
+    numeric = [place for place, cells in enumerate(columns) if _is_numeric(cells)]
     shown = [second[place].strip() for place in numeric]
+    known = [second[place] in cells for place, cells in enumerate(columns) if place not in numeric and second[place].strip()]
+    marked = any(c.isdigit() for cell in shown for c in cell)
+    if known and all(known) and (marked or len(known) > 1):
+        return False
     return len(numeric) > 1 and not any(_is_value(cell) and cell for cell in shown) and sum(map(bool, shown)) > HALF * len(shown)
 
 
