@@ -1,6 +1,7 @@
 """The short form for models: upload data and preprocess steps, train, deploy, monitor. Every step writes the YAML that it stands for."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +15,7 @@ from leptonctl.library.names import algorithm_of, name_of, name_or_none, require
 from leptonctl.library.project import Project
 from leptonctl.library.recipe import Recipe, Training
 from leptonctl.library.tables import Data, DataPreprocessor
+from leptonctl.library.turns import turn
 from leptonctl.library.versions import Version, Where
 from leptonctl.library.work import Progress
 
@@ -179,10 +181,13 @@ class Model:
         if bound is None:
             raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
         why, root = one_line(reason), self.project.root
-        with editing(root, "deploy") as draft:
-            declare_environment(draft, "server" if target in HERE else target, name, port, gates)
-        with kept_if_done(draft):
-            deployment = deploy(bound, name, forward=forward, reason=why, wait=wait, progress=progress)
+        deadline = time.monotonic() + wait
+        with turn(root, [(name, self.name)], "deploy", wait=wait):
+            with editing(root, "deploy") as draft:
+                declare_environment(draft, "server" if target in HERE else target, name, port, gates)
+            with kept_if_done(draft):
+                rest = max(0.0, deadline - time.monotonic())
+                deployment = deploy(bound, name, forward=forward, reason=why, wait=rest, progress=progress)
         self._environment = name
         return deployment
 

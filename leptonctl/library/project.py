@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from leptonctl.core.address import environment_and_member
 from leptonctl.core.frozen import Frozen
 from leptonctl.library.edits import Adoption, Import, Pins, Update, Verification
 from leptonctl.library.moving import consent, moving, one_at_a_time, one_line, open_session
@@ -109,6 +110,8 @@ class Project(Frozen):
             self.root,
             "Project.rollback",
             lambda session, recorder: rollback(session, target, to, request, consent=consent, reporter=recorder),
+            bindings=lambda _session: [environment_and_member(target)],
+            is_return=True,
             wait=wait,
             progress=progress,
         )
@@ -125,6 +128,8 @@ class Project(Frozen):
             self.root,
             "Project.promote",
             lambda session, recorder: promote(session, model, source, destination, request, consent=consent, reporter=recorder),
+            # a call that is binding it in `source` may yet take that line back
+            bindings=lambda _session: [(source, model), (destination, model)],
             wait=wait,
             progress=progress,
         )
