@@ -11,7 +11,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.library.deployment import Deployment
 from leptonctl.library.moving import one_line
-from leptonctl.library.names import algorithm_of, name_of, name_or_none, require
+from leptonctl.library.names import algorithm_of, name_of, name_or_none, path_of, require, seconds_of
 from leptonctl.library.project import Project
 from leptonctl.library.recipe import Recipe, Training
 from leptonctl.library.tables import Data, DataPreprocessor
@@ -57,7 +57,7 @@ class Model:
         """The project that it belongs to. One is made where there is none yet."""
         if isinstance(self._where, Project):
             return self._where
-        folder = Path(self._where) if self._where is not None else Path()
+        folder = path_of(self._where, "project") if self._where is not None else Path()
         try:
             self._where = Project.load(folder)
         except Failure as failure:
@@ -105,7 +105,7 @@ class Model:
         """
         from leptonctl.library.writing import plain_json
 
-        path, root = Path(file).resolve(), self.project.root
+        path, root = path_of(file, "file").resolve(), self.project.root
         if not path.is_file():
             raise fail("missing-file", "The file does not exist", str(path), hint=f"pass a file that lies in {root}")
         if not path.is_relative_to(root):
@@ -176,11 +176,12 @@ class Model:
         from leptonctl.library.forwards import deploy
         from leptonctl.library.writing import editing, kept_if_done
 
-        name, version = name_of(name, "name"), name_or_none(version, "version")
+        name, version, target = name_of(name, "name"), name_or_none(version, "version"), name_of(target, "target")
         bound = self.version if version is None else Version(project=self.project, model=self.name, name=version)
         if bound is None:
             raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
         why, root = one_line(reason), self.project.root
+        wait = seconds_of(wait, "wait")
         deadline = time.monotonic() + wait
         with turn(root, [(name, self.name)], "deploy", wait=wait):
             with editing(root, "deploy") as draft:

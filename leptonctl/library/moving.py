@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from leptonctl.commands.outcome import Outcome
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
+from leptonctl.library.names import seconds_of
 from leptonctl.library.turns import Binding, turn
 from leptonctl.library.work import Progress, Recorder, Work
 
@@ -48,7 +49,7 @@ def moving(
 
     `bindings`: those whose lines it edits; no other call of this process edits them meanwhile. `is_return`: it goes back.
     """
-    deadline = time.monotonic() + wait
+    deadline = time.monotonic() + seconds_of(wait, "wait")
     while True:
         recorder = Recorder(progress)
         try:
@@ -80,6 +81,8 @@ def consent(_plan: object) -> bool:
 
 def one_line(reason: str) -> str:
     """A reason for the history, without surrounding blanks. Failure `usage` unless it is one line of bounded length."""
+    if not isinstance(reason, str):
+        raise fail("usage", "The reason is text", f"`reason` is a {type(reason).__name__}", hint='pass `reason="…"`')
     line = reason.strip()
     if not (line.isprintable() and len(line) <= REASON_LENGTH):
         detail = f"it must be one line of at most {REASON_LENGTH} characters, without control characters"

@@ -9,7 +9,7 @@ from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json
 from leptonctl.library.moving import moving, one_line, open_session
-from leptonctl.library.names import name_of, name_or_none
+from leptonctl.library.names import name_of, name_or_none, path_of
 from leptonctl.library.project import Project
 from leptonctl.library.records import Shown
 from leptonctl.library.reports import Report
@@ -63,7 +63,7 @@ class Version(Report):
 
 def project_of(where: Where) -> Project:
     """The project that a call is about."""
-    return where if isinstance(where, Project) else Project.load(Path(where) if where is not None else Path())
+    return where if isinstance(where, Project) else Project.load(path_of(where, "project") if where is not None else Path())
 
 
 def create_version(
