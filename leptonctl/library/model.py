@@ -169,8 +169,8 @@ class Model:
         `version`: its name, by default that of the one that was trained last. `target`: the type of its platform. `port`: by default the
         declared one, or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default those that
         are declared, and a new environment has none. `forward`: where another version has replaced this one there, that stays, and
-        `Deployment.skipped` says so. A call that fails leaves the files as they were. Failure: as `publish_version`; superseded,
-        unknown-platform, port-taken and others of the declaration.
+        `Deployment.skipped` says so. A call that is skipped or fails leaves the files as they were. Failure: as `publish_version`;
+        superseded, unknown-platform, port-taken and others of the declaration.
         """
         from leptonctl.library.binding import declare_environment
         from leptonctl.library.forwards import deploy
@@ -189,6 +189,9 @@ class Model:
             with kept_if_done(draft):
                 rest = max(0.0, deadline - time.monotonic())
                 deployment = deploy(bound, name, forward=forward, reason=why, wait=rest, progress=progress)
+                if deployment.skipped is not None:
+                    # what stays keeps its gates and its address, too
+                    draft.take_back()
         self._environment = name
         return deployment
 
