@@ -28,7 +28,7 @@ def deploy(version: Version, environment: str, *, forward: bool, reason: str, wa
         replaced_by = ""
         return publish(session, recorder, version.name, model, environment, reason=reason)
 
-    work = moving(version.project.root, "deploy", move, wait=wait, progress=progress)
+    work = moving(version.project.root, "deploy", move, bindings=lambda _session: [(environment, model)], wait=wait, progress=progress)
     bound, skipped = (replaced_by, version.name) if replaced_by else (version.name, None)
     return Deployment(project=version.project, environment=environment, model=model, version=bound, skipped=skipped, work=work)
 

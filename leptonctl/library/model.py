@@ -1,6 +1,7 @@
 """The short form for models: upload data and preprocess steps, train, deploy, monitor. Every step writes the YAML that it stands for."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,10 +11,11 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.library.deployment import Deployment
 from leptonctl.library.moving import one_line
-from leptonctl.library.names import algorithm_of, name_of, name_or_none, require
+from leptonctl.library.names import algorithm_of, name_of, name_or_none, path_of, require, seconds_of
 from leptonctl.library.project import Project
 from leptonctl.library.recipe import Recipe, Training
 from leptonctl.library.tables import Data, DataPreprocessor
+from leptonctl.library.turns import turn
 from leptonctl.library.versions import Version, Where
 from leptonctl.library.work import Progress
 
@@ -55,7 +57,7 @@ class Model:
         """The project that it belongs to. One is made where there is none yet."""
         if isinstance(self._where, Project):
             return self._where
-        folder = Path(self._where) if self._where is not None else Path()
+        folder = path_of(self._where, "project") if self._where is not None else Path()
         try:
             self._where = Project.load(folder)
         except Failure as failure:
@@ -103,7 +105,7 @@ class Model:
         """
         from leptonctl.library.writing import plain_json
 
-        path, root = Path(file).resolve(), self.project.root
+        path, root = path_of(file, "file").resolve(), self.project.root
         if not path.is_file():
             raise fail("missing-file", "The file does not exist", str(path), hint=f"pass a file that lies in {root}")
         if not path.is_relative_to(root):
@@ -167,22 +169,29 @@ class Model:
         `version`: its name, by default that of the one that was trained last. `target`: the type of its platform. `port`: by default the
         declared one, or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default those that
         are declared, and a new environment has none. `forward`: where another version has replaced this one there, that stays, and
-        `Deployment.skipped` says so. A call that fails leaves the files as they were. Failure: as `publish_version`; superseded,
-        unknown-platform, port-taken and others of the declaration.
+        `Deployment.skipped` says so. A call that is skipped or fails leaves the files as they were. Failure: as `publish_version`;
+        superseded, unknown-platform, port-taken and others of the declaration.
         """
         from leptonctl.library.binding import declare_environment
         from leptonctl.library.forwards import deploy
         from leptonctl.library.writing import editing, kept_if_done
 
-        name, version = name_of(name, "name"), name_or_none(version, "version")
+        name, version, target = name_of(name, "name"), name_or_none(version, "version"), name_of(target, "target")
         bound = self.version if version is None else Version(project=self.project, model=self.name, name=version)
         if bound is None:
             raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
         why, root = one_line(reason), self.project.root
-        with editing(root, "deploy") as draft:
-            declare_environment(draft, "server" if target in HERE else target, name, port, gates)
-        with kept_if_done(draft):
-            deployment = deploy(bound, name, forward=forward, reason=why, wait=wait, progress=progress)
+        wait = seconds_of(wait, "wait")
+        deadline = time.monotonic() + wait
+        with turn(root, [(name, self.name)], "deploy", wait=wait):
+            with editing(root, "deploy") as draft:
+                declare_environment(draft, "server" if target in HERE else target, name, port, gates)
+            with kept_if_done(draft):
+                rest = max(0.0, deadline - time.monotonic())
+                deployment = deploy(bound, name, forward=forward, reason=why, wait=rest, progress=progress)
+                if deployment.skipped is not None:
+                    # what stays keeps its gates and its address, too
+                    draft.take_back()
         self._environment = name
         return deployment
 

@@ -27,7 +27,7 @@ def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training
     document = draft.document("Model", model)
     if document is None:
         shared = _shared(draft.session.catalog, recipe, training)
-        name = version or "v1"
+        name = "v1" if version is None else version
         own = _params(draft.session.catalog, shared[1], training)
         entry = key_lines(name, own, indent=2)
         draft.add("Model", model, f"{shared[0]}versions:\n{entry}")
@@ -39,7 +39,7 @@ def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training
     same = _same(draft, document, entry_fields, version)
     if same is not None:
         return same
-    name = version or next_version(versions_in(document))
+    name = next_version(versions_in(document)) if version is None else version
     draft.put("Model", model, ("versions", name), entry_fields)
     return name
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from leptonctl.commands.outcome import Outcome
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
+from leptonctl.library.names import seconds_of
+from leptonctl.library.turns import Binding, turn
 from leptonctl.library.work import Progress, Recorder, Work
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ POLL_S = 0.5
 REASON_LENGTH = 500
 _EDITING = threading.Lock()
 Move: TypeAlias = "Callable[[Session, Recorder], Outcome]"
+Bindings: TypeAlias = "Callable[[Session], Collection[Binding]]"
 
 
 def open_session(root: Path, command: str) -> Session:
@@ -32,13 +35,32 @@ def open_session(root: Path, command: str) -> Session:
     return Session.open(root, f"leptonctl.{command}")
 
 
-def moving(root: Path, command: str, move: Move, *, wait: float = 0.0, progress: Progress | None = None) -> Work:
-    """Run a command, again while another one moves the same addresses and `wait` seconds are not over."""
-    deadline = time.monotonic() + wait
+def moving(
+    root: Path,
+    command: str,
+    move: Move,
+    *,
+    bindings: Bindings | None = None,
+    is_return: bool = False,
+    wait: float = 0.0,
+    progress: Progress | None = None,
+) -> Work:
+    """Run a command, again while another one moves the same addresses and `wait` seconds are not over.
+
+    `bindings`: those whose lines it edits; no other call of this process edits them meanwhile. `is_return`: it goes back.
+    """
+    deadline = time.monotonic() + seconds_of(wait, "wait")
     while True:
         recorder = Recorder(progress)
         try:
-            return recorder.conclude(command.rpartition(".")[2], move(open_session(root, command), recorder))
+            session = open_session(root, command)
+            if bindings is None:
+                return recorder.conclude(command.rpartition(".")[2], move(session, recorder))
+            rest = max(0.0, deadline - time.monotonic())
+            with turn(session.root, bindings(session), command, is_return=is_return, wait=rest) as mine:
+                recorder.first = mine.register
+                # what it waited for has edited the files
+                return recorder.conclude(command.rpartition(".")[2], move(session.reopen(), recorder))
         except Failure as failure:
             if failure.exit_code != LOCKED or time.monotonic() >= deadline:
                 raise
@@ -59,6 +81,8 @@ def consent(_plan: object) -> bool:
 
 def one_line(reason: str) -> str:
     """A reason for the history, without surrounding blanks. Failure `usage` unless it is one line of bounded length."""
+    if not isinstance(reason, str):
+        raise fail("usage", "The reason is text", f"`reason` is a {type(reason).__name__}", hint='pass `reason="…"`')
     line = reason.strip()
     if not (line.isprintable() and len(line) <= REASON_LENGTH):
         detail = f"it must be one line of at most {REASON_LENGTH} characters, without control characters"

@@ -1,5 +1,11 @@
-"""Names as a caller passes them: what the YAML has as text may be a whole number in Python."""
+"""What a caller passes, as the commands take it: what the YAML has as text may be a whole number in Python."""
 
+import math
+import operator
+import os
+from collections.abc import Iterable
+from numbers import Real
+from pathlib import Path
 from typing import Any, TypeVar
 
 from leptonctl.core.diagnostic import fail
@@ -21,6 +27,36 @@ def name_or_none(value: Any, what: str) -> str | None:
     return None if value is None else name_of(value, what)
 
 
+def names_of(values: Any, what: str) -> tuple[str, ...]:
+    """Names, or a single one. Failure `usage` for what is neither."""
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        return tuple(name_of(value, what) for value in values)
+    return (name_of(values, what),)
+
+
+def path_of(value: Any, what: str) -> Path:
+    """A path, which may be text. Failure `usage` for anything else."""
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise fail("usage", "A path is text or a pathlib.Path", f"`{what}` is a {type(value).__name__}", hint=f'pass `{what}="PATH"`')
+
+
+def seconds_of(value: Any, what: str) -> float:
+    """A number of seconds. Failure `usage` for text, true and false, and what is no number."""
+    if not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value):
+        return float(value)
+    raise fail("usage", "Seconds are a number", f"`{what}` is {value!r}, a {type(value).__name__}", hint=f"pass a number: `{what}=30`")
+
+
+def number_or_none(value: Any, what: str) -> int | None:
+    """A whole number that may be left out. Failure `usage` for anything else, as for 1.0 and "1"."""
+    if value is None:
+        return None
+    if not isinstance(value, bool) and hasattr(value, "__index__"):
+        return operator.index(value)
+    raise fail("usage", "This is a whole number", f"`{what}` is {value!r}, a {type(value).__name__}", hint=f"pass a number: `{what}=3`")
+
+
 def algorithm_of(value: Any) -> str | None:
     """The name of an algorithm; of a class of scikit-learn its own. Failure `usage` for an estimator, whose parameters would be lost."""
     if value is None or isinstance(value, str):
@@ -35,5 +71,5 @@ def algorithm_of(value: Any) -> str | None:
 def require(value: Any, kind: type[T], hint: str) -> T:
     """The value. Failure `usage` unless it is of this kind."""
     if not isinstance(value, kind):
-        raise fail("usage", f"This is not what is uploaded: a {kind.__name__}", f"it is a {type(value).__name__}", hint=hint)
+        raise fail("usage", f"This is not a {kind.__name__}", f"it is a {type(value).__name__}", hint=hint)
     return value

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from leptonctl.core.address import environment_and_member
 from leptonctl.core.frozen import Frozen
 from leptonctl.library.edits import Adoption, Import, Pins, Update, Verification
 from leptonctl.library.moving import consent, moving, one_at_a_time, one_line, open_session
+from leptonctl.library.names import name_of, name_or_none, names_of, number_or_none, path_of, require
 from leptonctl.library.predictions import Predictions, predictions_of
 from leptonctl.library.records import Diff, History, Leaderboard, Shown
 from leptonctl.library.reports import Plan, Status, Validation
@@ -28,7 +30,7 @@ class Project(Frozen):
     @classmethod
     def load(cls, path: str | os.PathLike[str] = ".") -> Self:
         """The project around a folder, like `-C`. Failure: no-project, no-folder."""
-        return cls(root=open_session(Path(path), "Project.load").root)
+        return cls(root=open_session(path_of(path, "path"), "Project.load").root)
 
     @classmethod
     def create(cls, path: str | os.PathLike[str] = ".", name: str | None = None) -> Self:
@@ -38,7 +40,7 @@ class Project(Frozen):
         """
         from leptonctl.library.writing import create_project
 
-        return cls(root=create_project(Path(path), name))
+        return cls(root=create_project(path_of(path, "path"), name_or_none(name, "name")))
 
     def validate(self) -> Validation:
         """Check all project files. What is wrong is in the result, and raises nothing."""
@@ -51,7 +53,7 @@ class Project(Frozen):
         """What an apply would do. `only`: addresses; none: all. Writes nothing. Failure (exit 3) when the files are invalid."""
         from leptonctl.commands.plan import plan
 
-        return Plan(plan=plan(self._session("plan"), only=only))
+        return Plan(plan=plan(self._session("plan"), only=names_of(only, "only")))
 
     def build(self, *only: str, progress: Progress | None = None) -> Work:
         """Train and evaluate into the store, and move nothing. `only`: addresses; none: all.
@@ -61,7 +63,7 @@ class Project(Frozen):
         from leptonctl.commands.build import build
 
         recorder = Recorder(progress)
-        return recorder.conclude("build", build(self._session("build"), only=only, reporter=recorder))
+        return recorder.conclude("build", build(self._session("build"), only=names_of(only, "only"), reporter=recorder))
 
     def apply(
         self,
@@ -82,8 +84,10 @@ class Project(Frozen):
         """
         from leptonctl.commands.apply import Request, apply
 
-        only = plan.plan.only if plan is not None else tuple(only)
-        expect = plan.effect_id if plan is not None else expect
+        if plan is not None:
+            plan = require(plan, Plan, "pass what `Project.plan` returns")
+        only = plan.plan.only if plan is not None else names_of(only, "only")
+        expect = plan.effect_id if plan is not None else name_or_none(expect, "expect")
         request = Request(only=only, expect=expect, allow_rewind=allow_rewind, reason=one_line(reason))
         return moving(
             self.root,
@@ -104,11 +108,13 @@ class Project(Frozen):
         from leptonctl.commands.apply import Request
         from leptonctl.commands.rollback import rollback
 
-        request = Request(reason=one_line(reason))
+        request, target, to = Request(reason=one_line(reason)), name_of(target, "target"), number_or_none(to, "to")
         return moving(
             self.root,
             "Project.rollback",
             lambda session, recorder: rollback(session, target, to, request, consent=consent, reporter=recorder),
+            bindings=lambda _session: [environment_and_member(target)],
+            is_return=True,
             wait=wait,
             progress=progress,
         )
@@ -120,11 +126,14 @@ class Project(Frozen):
         from leptonctl.commands.apply import Request
         from leptonctl.commands.promote import promote
 
-        request = Request(reason=one_line(reason))
+        request, model = Request(reason=one_line(reason)), name_of(model, "model")
+        source, destination = name_of(source, "source"), name_of(destination, "destination")
         return moving(
             self.root,
             "Project.promote",
             lambda session, recorder: promote(session, model, source, destination, request, consent=consent, reporter=recorder),
+            # a call that is binding it in `source` may yet take that line back
+            bindings=lambda _session: [(source, model), (destination, model)],
             wait=wait,
             progress=progress,
         )
@@ -136,6 +145,7 @@ class Project(Frozen):
         """
         from leptonctl.commands.readmit import readmit
 
+        target, withdrawal = name_of(target, "target"), name_or_none(withdrawal, "withdrawal")
         readmit(self._session("readmit"), target, one_line(reason), withdrawal)
 
     def predict(self, target: str, rows: Any) -> Predictions:
@@ -144,7 +154,7 @@ class Project(Frozen):
         `rows`: the path of a file, a list of mappings from column to value, or a data frame of pandas or polars. Failure: not-built,
         not-bound, data-contract and others that name the column and the row.
         """
-        return predictions_of(self._session("predict"), target, rows)
+        return predictions_of(self._session("predict"), name_of(target, "target"), rows)
 
     def status(self) -> Status:
         """Which versions serve where and since when, and whether that agrees with the YAML."""
@@ -156,24 +166,28 @@ class Project(Frozen):
         """What is recorded; of one address more, and of a version everything. Failure: unknown-address."""
         from leptonctl.commands.show import show
 
+        address = name_or_none(address, "address")
         return _complete(Shown, self._session("show"), lambda session: show(session, address))
 
     def diff(self, a: str, b: str) -> Diff:
         """Two versions side by side: fields, metrics, flips, size, data. Failure: unknown-address, not-built."""
         from leptonctl.commands.diff import diff
 
+        a, b = name_of(a, "a"), name_of(b, "b")
         return _complete(Diff, self._session("diff"), lambda session: diff(session, a, b))
 
     def history(self, address: str | None = None) -> History:
         """Every change of a pointer and every build, newest first, of all addresses or of one. Failure: unknown-address."""
         from leptonctl.commands.history import history
 
+        address = name_or_none(address, "address")
         return _complete(History, self._session("history"), lambda session: history(session, address))
 
     def leaderboard(self, model: str, by: str | None = None) -> Leaderboard:
         """All versions of a model that are declared or were ever built, best first. `by`: the metric that orders them."""
         from leptonctl.commands.leaderboard import leaderboard
 
+        model, by = name_of(model, "model"), name_or_none(by, "by")
         return _complete(Leaderboard, self._session("leaderboard"), lambda session: leaderboard(session, model, by, None))
 
     def update(
@@ -198,7 +212,8 @@ class Project(Frozen):
         from leptonctl.commands.update import update
 
         request = Request(
-            model=model, data=Path(data).absolute(), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
+            model=name_of(model, "model"), data=path_of(data, "data").absolute(), version=name_or_none(version, "version"),
+            dataset_version=name_or_none(dataset_version, "dataset_version"), like=name_or_none(like, "like"), warm_start=warm_start,
             append=append,
         )  # fmt: skip
         with one_at_a_time():
@@ -212,6 +227,7 @@ class Project(Frozen):
         """
         from leptonctl.commands.adopt import adopt
 
+        version, into = name_of(version, "version"), name_or_none(into, "into")
         with one_at_a_time():
             return _complete(Adoption, self._session("adopt"), lambda session: adopt(session, version, into))
 
@@ -226,8 +242,11 @@ class Project(Frozen):
         from leptonctl.commands.import_file import Import as Request
         from leptonctl.commands.import_file import import_file
 
-        request = Request(model=model, version=version, dataset=dataset, task=task)
-        path = Path(file).absolute()
+        request = Request(
+            model=name_of(model, "model"), version=name_of(version, "version"), dataset=name_or_none(dataset, "dataset"),
+            task=name_or_none(task, "task"),
+        )  # fmt: skip
+        path = path_of(file, "file").absolute()
         with one_at_a_time():
             return _complete(Import, self._session("import"), lambda session: import_file(session, path, request))
 
@@ -236,7 +255,7 @@ class Project(Frozen):
         from leptonctl.commands.pin import pin
 
         with one_at_a_time():
-            return Pins.of(pin(self._session("pin"), only))
+            return Pins.of(pin(self._session("pin"), names_of(only, "only")))
 
     def verify(self, version: str, *, rebuild: bool = False) -> Verification:
         """Prove that a version is what was recorded: bytes, golden rows, metrics. A proof that fails raises nothing: see `ok`.
@@ -245,6 +264,7 @@ class Project(Frozen):
         """
         from leptonctl.commands.verify import verify
 
+        version = name_of(version, "version")
         return _complete(Verification, self._session("verify"), lambda session: verify(session, version, rebuild=rebuild))
 
     def _session(self, command: str) -> "Session":

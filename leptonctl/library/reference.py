@@ -27,8 +27,11 @@ the [short form](#the-short-form) writes the declarations that it stands for, ke
   of it does not stop the work: it is not called again, and the exception is raised when the work has ended.
 - Threads: a `Project` and the results can be shared, and calls that read can run side by side. Two calls that build or move are two
   applies: each step is done once, and where they move the same addresses the second raises `Failure` `lock-held` (exit 4), unless `wait=`
-  says how long to wait. Edits of YAML in one process follow each other; nothing orders them with an editor or another process. A `Model`
-  and a `DataPreprocessor` belong to one thread.
+  says how long to wait. Calls that bind (`publish_version`, `deploy`, `promote`, `rollback_version`, `rollback`) keep the lines of their
+  edit until their apply is done: another one of the same model waits as long, or raises `lock-held`; only a return waits for no training.
+  Edits of YAML in one process follow each other; nothing orders them with an editor or another process: what another edit has changed in
+  the same lines meanwhile is `edited-meanwhile` (exit 5), and never applied in the place of what was asked for. A `Model` and a
+  `DataPreprocessor` belong to one thread.
 - After `os.fork` in a process that has made calls: as with any library that has threads, start new processes instead.
 """
 SECTIONS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
-from leptonctl.library.names import name_or_none
+from leptonctl.library.names import name_or_none, path_of
 
 if TYPE_CHECKING:
     from leptonctl.learning.findings.findings import Findings
@@ -33,7 +33,7 @@ class Data(Frozen):
         `name`: of the dataset, by default the file's; `version`: by default the next free one. Failure: missing-file, unknown-format,
         and usage without a target.
         """
-        file = Path(path).absolute()
+        file = path_of(path, "path").absolute()
         if not file.is_file():
             raise fail("missing-file", "The table does not exist", str(file), hint="pass the path of an existing file")
         cls._source(file)
@@ -55,7 +55,7 @@ class Data(Frozen):
         from leptonctl.library.predictions import records_of
         from leptonctl.project.edits import write_text, writing
 
-        file = Path(path).absolute()
+        file = path_of(path, "path").absolute()
         if file.suffix != ".jsonl":
             raise fail("unknown-format", "A data frame is written as JSON Lines", file.name, hint="pass a path that ends in .jsonl")
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records_of(frame))

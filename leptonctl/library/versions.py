@@ -9,7 +9,7 @@ from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json
 from leptonctl.library.moving import moving, one_line, open_session
-from leptonctl.library.names import name_of, name_or_none
+from leptonctl.library.names import name_of, name_or_none, path_of
 from leptonctl.library.project import Project
 from leptonctl.library.records import Shown
 from leptonctl.library.reports import Report
@@ -63,7 +63,7 @@ class Version(Report):
 
 def project_of(where: Where) -> Project:
     """The project that a call is about."""
-    return where if isinstance(where, Project) else Project.load(Path(where) if where is not None else Path())
+    return where if isinstance(where, Project) else Project.load(path_of(where, "project") if where is not None else Path())
 
 
 def create_version(
@@ -136,7 +136,7 @@ def publish_version(
     `environment`: where the project has one, that one by default. What cannot be bound leaves the YAML as it was. Failure:
     unknown-version, unknown-environment; Unfinished (exit 6) when a gate holds it or it was withdrawn there, and its hint names `readmit`.
     """
-    from leptonctl.library.binding import publish
+    from leptonctl.library.binding import environment_of, publish
 
     names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
     place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
@@ -144,6 +144,7 @@ def publish_version(
         project_of(project).root,
         "publish_version",
         lambda session, recorder: publish(session, recorder, *place, reason=why),
+        bindings=lambda session: [(place[2] or environment_of(session, None), place[1])],
         wait=wait,
         progress=progress,
     )
@@ -163,7 +164,7 @@ def rollback_version(
 
     Where it was rolled back already, nothing is done. Failure: not-bound when it does not serve there, nothing-earlier.
     """
-    from leptonctl.library.binding import leave
+    from leptonctl.library.binding import environment_of, leave
 
     names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
     place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
@@ -171,6 +172,8 @@ def rollback_version(
         project_of(project).root,
         "rollback_version",
         lambda session, recorder: leave(session, recorder, *place, reason=why),
+        bindings=lambda session: [(place[2] or environment_of(session, None), place[1])],
+        is_return=True,
         wait=wait,
         progress=progress,
     )

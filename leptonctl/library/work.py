@@ -75,14 +75,20 @@ class Unfinished(Failure):
 
 
 class Recorder:
-    """A reporter that keeps the events and passes them on. An exception of the callback ends the calls, not the work."""
+    """A reporter that keeps the events and passes them on. An exception of the callback ends the calls, not the work.
+
+    `first`: called before the first event is passed on.
+    """
 
     def __init__(self, progress: Progress | None) -> None:
         self.events: list[Event] = []
         self.problem: BaseException | None = None
+        self.first: Callable[[], None] | None = None
         self._progress = progress
 
     def __call__(self, event: Event) -> None:
+        if not self.events and self.first is not None:
+            self.first()
         self.events.append(event)
         if self._progress is None or self.problem is not None:
             return

@@ -120,7 +120,7 @@ def editing(root: Path, command: str) -> Iterator[Draft]:
 
 @contextmanager
 def kept_if_done(draft: Draft) -> Iterator[None]:
-    """A block after the edits of a draft, which are taken back when it raises. No other thread waits for it."""
+    """A block after the edits of a draft, which are taken back when it raises. Other edits go on meanwhile."""
     try:
         yield
     except BaseException:

@@ -1,5 +1,6 @@
 """Words that mean missing in one column and are values of another: `missing_values` holds for the whole table."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -60,3 +61,27 @@ def test_a_number_that_may_mean_missing_is_said(tmp_path: Path, number_: int, ot
         x = lambda i, often=often: number_ if i % 9 == 3 and (often or i == 3) else [-other, largest, 3][i % 3] + i  # noqa: E731
         reasons = found(tmp_path, rows("x,y,label", x, number, label)).reasons
         assert any(f'missing_values: ["{number_}"]' in reason.detail for reason in reasons) is (said and often)
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        (lambda i: "-" if i % 3 else i * 7 % 50 / 4, "40 of its 60 cells are -, the others are numbers"),
+        (lambda i: "M" if i % 6 == 0 else number(i), "10 of its 60 cells are M, the others are numbers"),
+        (lambda i: "M" if i % 6 == 0 else day(i).replace("NA", "2021-05-06"), "10 of its 60 cells are M, the others are dates"),
+    ],
+)
+def test_a_word_that_makes_numbers_text_is_said_with_what_to_declare(tmp_path: Path, cell: Callable[[int], object], kind: str) -> None:
+    """Where most cells are that word; and (brothers) where it is no usual marker, and among dates."""
+    findings = found(tmp_path, rows("k,x,label", lambda i: "?" if i % 20 == 0 else number(i), cell, label))
+    word = kind.partition(", ")[0][-1]
+    said = next(reason.detail for reason in findings.reasons if reason.about == "x")
+    assert kind in said and f'`missing_values: ["?", "{word}"]`' in said
+
+
+@pytest.mark.parametrize(
+    "cell", [lambda i: ["M", "007", "012"][i % 3], lambda i: ["M", "W", 3, 4][i % 4], lambda i: ["A", "B1", "C2"][i % 3]]
+)
+def test_of_names_and_words_nothing_is_said(tmp_path: Path, cell: Callable[[int], object]) -> None:
+    reasons = found(tmp_path, rows("k,x,label", number, cell, label)).reasons
+    assert not any("missing" in reason.detail for reason in reasons)

@@ -480,6 +480,10 @@ def test_a_second_run_goes_forward_where_it_is_told_to_and_never_leaves_a_protec
     moved = len(project.history().entries)
     assert script(forward=True) == [("v2", "v1"), ("v2", None)]
     assert len(project.history().entries) == moved, "nothing has moved"
+    before = texts(copy)
+    other = {"gates": {"accuracy": {"min": 0.1}}, "port": projects.free_port()}
+    assert model(copy).deploy(version="v1", forward=True, **other).skipped == "v1"
+    assert texts(copy) == before, "what stays keeps its gates and its port"
     projects.edit(file, "kind: Environment\n", "kind: Environment\nprotected: true\n")
     project.apply(only=["environment/dev"])
     before = texts(copy)

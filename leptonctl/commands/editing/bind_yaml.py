@@ -10,7 +10,7 @@ from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, member_of
-from leptonctl.core.diagnostic import GATE, INVALID, OK, Diagnostic, Failure, did_you_mean, fail
+from leptonctl.core.diagnostic import GATE, INVALID, OK, STALE, Diagnostic, Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
@@ -42,6 +42,7 @@ def rebind(
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings, edits)
+        check_bound(edited, rebinding)
         if rebinding.lines or None in rebinding.bindings.values():
             say(diff_of(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
@@ -78,6 +79,17 @@ def where_it_stands(diagnostic: Diagnostic, before: Mapping[str, str], edited: M
         return replace(diagnostic, span=replace(span, line=len(old) - rest + 1))
     line = new[span.line - 1].strip() if span.line <= len(new) else ""
     return replace(diagnostic, span=None, detail=f"{diagnostic.detail}\nin the line that is written back: {line}")
+
+
+def check_bound(edited: Session, rebinding: Rebinding) -> None:
+    """Failure `edited-meanwhile` where the files, as they will be applied, bind another version than this edit has written."""
+    for model, version in rebinding.bindings.items():
+        other = bound_version(edited, rebinding.environment, model)
+        if other != version:
+            file = environment_document(edited, rebinding.environment).file
+            detail = f"another edit of {file} came after the one of this command: {rebinding.environment} binds "
+            detail += f"{model} {other}" if other is not None else f"no {model}"
+            raise fail("edited-meanwhile", "A file was edited meanwhile", detail, hint="run the command again", exit_code=STALE)
 
 
 def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:

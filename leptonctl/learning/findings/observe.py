@@ -11,6 +11,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.learning.findings.choice import ALGORITHMS, TEST, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
 from leptonctl.learning.findings.columns import NUMBERS_AS_TEXT, features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
+from leptonctl.learning.findings.other_words import other_words
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
 from leptonctl.learning.findings.writing import Markers, markers, numbers_as_text, separator_reason, separators, total, two_readings
@@ -106,9 +107,11 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
             table = read_table(path, source, options)
     if not source.typed:
         texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
-        meaning = markers(texts, wishes.target or likely_target(table.frame.columns), options)
+        target = wishes.target or likely_target(table.frame.columns)
+        meaning = markers(texts, target, options)
         table, reasons = _with_markers(table, meaning.found)
-        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *_value_reasons(meaning), *doubts]
+        reasons += [*_value_reasons(meaning), *other_words(texts, table.options, (target, *wishes.drop, *meaning.values))]
+        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *doubts]
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
 
 
