@@ -1,5 +1,6 @@
 """`rollback` through the command line: what it returns to."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -92,3 +93,27 @@ def test_the_history_names_the_deployments_that_rollback_takes(tiny: Tiny) -> No
     number = projects.environment_of(root, "dev").deployment
     assert f"deployment {number} of dev" in projects.run("history", "environment/dev", cwd=root).stdout
     assert projects.run("rollback", "dev", "--to", str(number), "--yes", cwd=root).returncode == 0
+
+
+def moving(root: Path) -> set[str]:
+    """What the next apply would move."""
+    changes = json.loads(projects.run("plan", "--json", cwd=root).stdout)["changes"]
+    return {change["address"] for change in changes if change["action"] != "keep"}
+
+
+def test_a_rollback_names_the_bindings_that_share_the_lines_it_writes_and_moves_what_nobody_binds(tiny: Tiny) -> None:
+    """The digest of data that has grown is of all versions."""
+    root = tiny(environments=dict.fromkeys(("dev", "stage"), "models: {line: v1}"))
+    for name in ("dev", "stage"):
+        projects.edit(root / f"environment-{name}.yaml", "}\nmodels", ", run: elsewhere}\nmodels")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    (root / "data" / "points.csv").write_text(projects.points(60, seed=3), encoding="utf-8")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    done = projects.run("rollback", "dev/line", "--yes", cwd=root)
+    shown, _, result = done.stdout.partition("Rolled back in")
+    assert "the next `leptonctl apply` will: environment/stage/line\n" in shown, done.stdout + done.stderr
+    assert "The next apply moves environment/stage/line." in result + done.stderr
+    assert moving(root) == {"environment/stage/line"}
+    # with both taken back nothing is left to do, and nothing is shared any more
+    back = projects.finished(projects.run("rollback", "stage", "--yes", "--json", cwd=root))
+    assert (back["ok"], "next_apply" in back, moving(root)) == (True, False, set())
