@@ -528,6 +528,12 @@ def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
     assert "The next apply moves environment/stage/line.\n" in done.stdout
     plan = json.loads(lep(root, "plan", "--json").stdout)
     assert [c["address"] for c in plan["changes"] if c["action"] != "keep"] == ["environment/stage/line"]
+    # the brother: where a value alone differs, the comments beside it stay
+    lines = "v2:  # second\n    params:  # of the fit\n      C: {}  # by hand\n"
+    projects.edit(model, "v2: {params: {C: 0.5}}\n", lines.format(0.25))
+    lep(root, "apply", "--yes")
+    lep(root, "rollback", "dev", "--yes")
+    assert lines.format(0.5) in model.read_text(encoding="utf-8")
 
 
 def test_a_version_whose_file_has_grown_returns(make: Make) -> None:
