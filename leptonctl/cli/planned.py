@@ -107,6 +107,10 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
         from leptonctl.views.holds import withdrawn_lines
 
         terminal.aside("\n".join(withdrawn_lines(outcome.withdrawn)))
+    if outcome.finished is not None and outcome.finished.next_apply:
+        terminal.aside(
+            f"\nOther bindings use the lines that were written back. The next apply moves {', '.join(outcome.finished.next_apply)}."
+        )
     if outcome.commit_hint:
         terminal.aside(f"\nThe YAML was edited. To record it in Git:\n  {outcome.commit_hint}")
     return outcome.exit_code

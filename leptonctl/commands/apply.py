@@ -20,8 +20,9 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import State
+from leptonctl.kinds.environment.holding import note_of_next_apply
 from leptonctl.spi.running import Executor
 from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
 from leptonctl.storage.durable import ensure_dot_folder
@@ -32,7 +33,10 @@ Consent = Callable[[Plan], bool]
 
 
 class Request(Frozen):
-    """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`, `reason`: for history."""
+    """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`, `reason`: for history.
+
+    `also`: versions to move besides `only` where that takes no work. `next_apply`: the bindings that are left to the next one.
+    """
 
     only: Sequence[str] = ()
     plan_file: Path | None = None
@@ -40,6 +44,8 @@ class Request(Frozen):
     allow_rewind: bool = False
     command: str = "apply"
     reason: str = ""
+    also: Sequence[str] = ()
+    next_apply: tuple[str, ...] = ()
 
 
 def apply(session: Session, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
@@ -48,9 +54,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     consented: str | None = None
     recover(session)
     for _ in range(RETRIES):
-        planned = plan_project(
-            session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind, command=request.command
-        )
+        planned = _planned(session, request, saved.only if saved else request.only)
         plan = planned.plan
         _forget_holds(session, planned)
         is_done = not plan.has_effect and not has_errors(plan.diagnostics)
@@ -76,6 +80,15 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     )
 
 
+def _planned(session: Session, request: Request, addresses: Sequence[str]) -> Planned:
+    """The plan, with a note of what the next apply will move where the request says so."""
+    planned = plan_project(session, addresses=addresses, also=request.also, allow_rewind=request.allow_rewind, command=request.command)
+    if not request.next_apply:
+        return planned
+    diagnostics = (*planned.plan.diagnostics, note_of_next_apply(request.next_apply))
+    return replace(planned, plan=replace(planned.plan, diagnostics=diagnostics))
+
+
 def _forget_holds(session: Session, planned: Planned) -> None:
     """Drop recorded holds of bindings that are as declared, or no longer declared: what is met there later is new."""
     recorded = planned.state.held if planned.state else {}
@@ -98,7 +111,8 @@ def _refuse(plan: Plan, expect: str | None) -> None:
 
 
 def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
-    run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner_of(session, reason=request.reason))
+    owner = owner_of(session, reason=request.reason)
+    run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner, next_apply=request.next_apply)
     run.begin(effects=True)
     return run.finish(planned.plan.serial)
 
@@ -117,7 +131,15 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
     addresses = [*expected, *healed]
     try:
         with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
-            run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner, executor=executor)
+            run = Run(
+                session=session,
+                planned=planned,
+                reporter=reporter,
+                command=request.command,
+                owner=owner,
+                executor=executor,
+                next_apply=request.next_apply,
+            )
             run.begin(effects=True)
             # the claim says that this apply is running, and the roots what it moves
             spare(session, planned)

@@ -96,6 +96,7 @@ class ApplyFinished(Frozen):
     version} of each package that was withdrawn, with its `digest` where another build of this version is bound now. `gates`: of a
     build, {address, before_version, after_version, passed, gates} of each binding that an apply would move: `passed` is None while
     a gate is not decided, `gates` is as in `plan --json`.
+    `next_apply`: of a rollback, the addresses of the other bindings that use lines which it wrote back: they move with the next apply.
     """
 
     type: ClassVar[str] = "apply_finished"
@@ -111,6 +112,7 @@ class ApplyFinished(Frozen):
     withdrawn: tuple[Mapping[str, str], ...] = ()
     warnings: int = 0
     gates: tuple[Mapping[str, Json], ...] = ()
+    next_apply: tuple[str, ...] = ()
 
 
 Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished

@@ -105,6 +105,17 @@ def only(changes: Sequence[Change], by_address: Mapping[str, Node], requested: S
     return tuple(c for c in changes if c.address in targets or c.address in prerequisites), frozenset(prerequisites)
 
 
+def without_work(changes: Sequence[Change], by_address: Mapping[str, Node], addresses: Sequence[str]) -> frozenset[str]:
+    """Those of the addresses that move without work: every step of theirs, and of what they need, has its result."""
+    undone: set[str] = set()
+    # what is needed stands before what needs it
+    for change in only(changes, by_address, addresses)[0]:
+        node = by_address.get(change.address)
+        if any(not step.cached for step in change.steps) or (node is not None and not undone.isdisjoint(node.needs)):
+            undone.add(change.address)
+    return frozenset(addresses) - undone
+
+
 def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[StepPlace, tuple[str, ...]]:
     """For each step to compute, the keys of similar earlier results: of its own family, else of its kin."""
     todo = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]

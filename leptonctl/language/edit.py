@@ -62,6 +62,29 @@ def remove_key(text: str, document: Document, path: Path, key: str) -> str:
     return _first_valid(_removals(source, node, name, value), source, expected, path)
 
 
+def set_values(text: str, document: Document, path: Path, present: Mapping[str, Json], wanted: Mapping[str, Json]) -> str:
+    """Turn the mapping at `path` from `present`, its value with the templates filled in, into `wanted`.
+
+    Of nested mappings what differs alone is written, so that the comments beside the rest stay.
+    """
+    for name, value in wanted.items():
+        before = present.get(name)
+        if name not in present or before == value:
+            continue
+        if isinstance(before, dict) and isinstance(value, dict) and before and value:
+            text = set_values(text, document, (*path, name), before, value)
+        elif not isinstance(before, dict | list) and not isinstance(value, dict | list):
+            text = set_scalar(text, document, (*path, name), value)
+        else:
+            text = insert_key(remove_key(text, document, path, name), document, path, name, value)
+    # what is new goes in first: a mapping that is empty in between would lose its layout
+    for name in (name for name in wanted if name not in present):
+        text = insert_key(text, document, path, name, wanted[name])
+    for name in (name for name in present if name not in wanted):
+        text = remove_key(text, document, path, name)
+    return text
+
+
 def version_lines(version: str, entry: Mapping[str, Json]) -> str:
     """An entry of `versions:`, to be pasted below its last one: a line for each field, indented as in a document of its own."""
     fields = "".join(f"    {_key(name)}: {_flow(value)}\n" for name, value in entry.items())

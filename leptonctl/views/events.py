@@ -31,8 +31,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     for name, field in fields(event).items():
         value = _plain(field)
         # the counters (trained, exported …) are on the same level as the other fields
-        if isinstance(event, ApplyFinished) and name == "gates" and not value:
-            continue  # only a build has them
+        if isinstance(event, ApplyFinished) and name in {"gates", "next_apply"} and not value:
+            continue  # only a build has the one, only a rollback the other
         if isinstance(event, StepProgress) and name == "notice" and not value:
             continue
         obj |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}

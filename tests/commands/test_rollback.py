@@ -1,7 +1,13 @@
 """`rollback` through the command line: what it returns to."""
 
+import json
+import os
+import pty
 import re
+import signal
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,3 +98,65 @@ def test_the_history_names_the_deployments_that_rollback_takes(tiny: Tiny) -> No
     number = projects.environment_of(root, "dev").deployment
     assert f"deployment {number} of dev" in projects.run("history", "environment/dev", cwd=root).stdout
     assert projects.run("rollback", "dev", "--to", str(number), "--yes", cwd=root).returncode == 0
+
+
+def moving(root: Path) -> set[str]:
+    """What the next apply would move."""
+    changes = json.loads(projects.run("plan", "--json", cwd=root).stdout)["changes"]
+    return {change["address"] for change in changes if change["action"] != "keep"}
+
+
+def test_a_rollback_names_the_bindings_that_share_the_lines_it_writes_and_moves_what_nobody_binds(tiny: Tiny) -> None:
+    """The digest of data that has grown is of all versions."""
+    root = tiny(environments=dict.fromkeys(("dev", "stage"), "models: {line: v1}"))
+    for name in ("dev", "stage"):
+        projects.edit(root / f"environment-{name}.yaml", "}\nmodels", ", run: elsewhere}\nmodels")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    (root / "data" / "points.csv").write_text(projects.points(60, seed=3), encoding="utf-8")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    done = projects.run("rollback", "dev/line", "--yes", cwd=root)
+    shown, _, result = done.stdout.partition("Rolled back in")
+    assert "the next `leptonctl apply` will: environment/stage/line\n" in shown, done.stdout + done.stderr
+    assert "The next apply moves environment/stage/line." in result + done.stderr
+    assert moving(root) == {"environment/stage/line"}
+    # with both taken back nothing is left to do, and nothing is shared any more
+    back = projects.finished(projects.run("rollback", "stage", "--yes", "--json", cwd=root))
+    assert (back["ok"], "next_apply" in back, moving(root)) == (True, False, set())
+
+
+def end_at_the_prompt(root: Path, number: signal.Signals, *arguments: str) -> int:
+    """The exit code of a command that gets a signal, as from a terminal that is closed, while it asks for consent."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*projects.COMMAND, *arguments], cwd=root, env=projects.environment(),
+        stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
+    )  # fmt: skip
+    os.close(follower)
+    text = b""
+    try:
+        while b"to confirm" not in text:
+            text += os.read(leader, 65536)
+        # a signal between the question and the read does not end the read
+        for _ in range(10):
+            process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(3)
+        pytest.fail("the command does not end")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
+def test_an_edit_that_waits_for_consent_is_taken_back_when_the_command_is_ended(tiny: Tiny) -> None:
+    """The terminal of a rollback is closed. The brother: a promotion that is told to end."""
+    root = tiny(environments={"dev": "models: {line: v1}", "stage": "models: {line: v1}"})
+    for name in ("dev", "stage"):
+        projects.edit(root / f"environment-{name}.yaml", "}\nmodels", ", run: elsewhere}\nmodels")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    projects.edit(root / "environment-dev.yaml", "line: v1", "line: v2")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert end_at_the_prompt(root, signal.SIGHUP, "rollback", "dev") == 128 + signal.SIGHUP
+    assert moving(root) == set()
+    assert end_at_the_prompt(root, signal.SIGTERM, "promote", "line", "dev", "stage") == 128 + signal.SIGTERM
+    assert moving(root) == set()

@@ -23,6 +23,7 @@ from leptonctl.core.plan import (
     wanted_keys,
     with_forecasts,
     with_steps,
+    without_work,
 )
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
@@ -207,6 +208,17 @@ def test_a_removed_address_can_be_named() -> None:
     found = settled([], pointers([one, two], build([one, two])), {})
     chosen, _ = only(differences(found), found.by_address, ["toy/two"])
     assert [(c.action, c.address) for c in chosen] == [("forget", "toy/two")]
+
+
+def test_what_lacks_a_result_or_needs_what_does_does_not_move_without_work() -> None:
+    base, other = toy("toy/base", "0"), toy("toy/other", "x")
+    top, beside = toy("toy/top", "1", base), toy("toy/beside", "2", other)
+    found = settled([base, other, top, beside], {}, build([base, other, top, beside]))
+    changes = with_steps(found, differences(found))
+    every = ["toy/top", "toy/beside", "toy/base"]
+    assert without_work(changes, found.by_address, every) == set(every)
+    found = settled([base, other, top, beside], {}, build([other, beside]))
+    assert without_work(with_steps(found, differences(found)), found.by_address, every) == {"toy/beside"}
 
 
 # --- ids -----------------------------------------------------------------------------------------------------------------------

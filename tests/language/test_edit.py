@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document
-from leptonctl.language.edit import insert_key, remove_key, set_scalar
+from leptonctl.language.edit import insert_key, remove_key, set_scalar, set_values
 from tests.language.known import load
 
 TEXT = """\
@@ -143,3 +143,25 @@ def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
     assert remove_key(TEXT, dataset, ("versions",), "2024-09") == TEXT.replace(second, "")
     with pytest.raises(ValueError, match="there is no such value"):
         remove_key(TEXT, environment, ("models",), "nobody")
+
+
+@pytest.mark.parametrize(
+    ("now", "present", "after"),
+    [
+        ("v2:\n    # ours\n    params: {C: 2}  # by hand", {"params": {"C": 2}}, "v2:\n    # ours\n    params: {C: 0.5}  # by hand"),
+        (
+            "v2:\n    params:  # all\n      # strength\n      C: 2.0  # by hand\n      max_iter: 7\n    seed: 3  # lucky",
+            {"params": {"C": 2.0, "max_iter": 7}, "seed": 3},
+            "v2:\n    params:  # all\n      # strength\n      C: 0.5  # by hand",
+        ),
+        ("v2:  # second\n    seed: 3  # lucky", {"seed": 3}, "v2:  # second\n    params: {C: 0.5}"),
+        ("v2: {params: [], seed: 1}  # second", {"params": [], "seed": 1}, "v2: {params: {C: 0.5}}  # second"),
+        ('v2: {params: {C: "{{ 2 * 2 }}"}}  # second', {"params": {"C": 4}}, "v2: {params: {C: 0.5}}  # second"),
+    ],
+    ids=["scalar", "nested", "another key", "another shape", "template"],
+)
+def test_values_that_are_written_over_others_keep_the_comments_beside_them(now: str, present: dict, after: str) -> None:
+    text = "kind: Model\nname: m\nversions:\n  {}\n  v3: {{}}  # last\n"
+    (document, *_), _ = load({"p.yaml": "kind: Project\nname: p\n", "a.yaml": text.format(now)})
+    edited = set_values(text.format(now), document, ("versions", "v2"), present, {"params": {"C": 0.5}})
+    assert edited == text.format(after)

@@ -508,7 +508,9 @@ def test_lines_that_cannot_be_written_back_are_named(make: Make) -> None:
 
 
 def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
-    root = make()
+    root = make(stage="models: {line: v1}", dev="models: {line: v2}")
+    for name in ("dev", "stage"):
+        projects.edit(root / f"environment-{name}.yaml", "}\nmodels", ", run: elsewhere}\nmodels")
     model = root / "model-line.yaml"
     lep(root, "apply", "--yes")
     digest = served(root)["digest"]
@@ -522,7 +524,16 @@ def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
     assert f"Withdrawn: prod/line@v1 (w1: the build {left}; another build of v1 is bound)." in done.stdout
     assert f"v1 of line as {left} does not come back" in done.stdout
     assert "-- model-line.yaml" in done.stdout
-    lep(root, "plan", "--detailed-exitcode")
+    # another environment binds the same version; that of a third is none of these lines
+    assert "The next apply moves environment/stage/line.\n" in done.stdout
+    plan = json.loads(lep(root, "plan", "--json").stdout)
+    assert [c["address"] for c in plan["changes"] if c["action"] != "keep"] == ["environment/stage/line"]
+    # the brother: where a value alone differs, the comments beside it stay
+    lines = "v2:  # second\n    params:  # of the fit\n      C: {}  # by hand\n"
+    projects.edit(model, "v2: {params: {C: 0.5}}\n", lines.format(0.25))
+    lep(root, "apply", "--yes")
+    lep(root, "rollback", "dev", "--yes")
+    assert lines.format(0.5) in model.read_text(encoding="utf-8")
 
 
 def test_a_version_whose_file_has_grown_returns(make: Make) -> None:

@@ -65,7 +65,8 @@ class Run:
     """One running apply or build.
 
     `effects`: the op of each pointer moved; `held`: how many bindings did not move; `holds`: the bindings that are held, known
-    ones too; `withdrawn`, `healed`, `changed`: as in the last event. `executor`: the one of `executor_ahead`, called at the first task.
+    ones too; `withdrawn`, `healed`, `changed`, `next_apply`: as in the last event.
+    `executor`: the one of `executor_ahead`, called at the first task.
     """
 
     session: Session
@@ -74,6 +75,7 @@ class Run:
     command: str
     owner: Owner
     executor: Callable[[], Executor] | None = None
+    next_apply: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
     codes: list[int] = field(default_factory=list)
@@ -177,6 +179,8 @@ class Run:
             withdrawn=tuple(self.withdrawn),
             warnings=len(self._warnings),
             gates=tuple(gates),
+            # otherwise lines are taken back
+            next_apply=self.next_apply if code == OK else (),
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)

@@ -5,6 +5,8 @@ from difflib import unified_diff
 
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.editing.lines_again import with_lines
+from leptonctl.commands.editing.shared_lines import Shared, shared
+from leptonctl.commands.editing.until_consent import until_consent
 from leptonctl.commands.editing.write_back import Lines, check_written_back
 from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
@@ -39,6 +41,11 @@ def rebind(
 
     `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
     """
+    with until_consent(consent) as ask:
+        return _rebind(session, rebinding, request, consent=ask, reporter=reporter, say=say)
+
+
+def _rebind(session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter, say: Say) -> Outcome:
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings, edits)
@@ -46,7 +53,9 @@ def rebind(
         if rebinding.lines or None in rebinding.bindings.values():
             say(diff_of(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
-        narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
+        only = only or [document("environment", rebinding.environment)]
+        too = shared(session, edited, only) if rebinding.lines else Shared()
+        narrowed = replace(request, only=only, also=too.versions, next_apply=too.bindings)
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
         problems = [where_it_stands(d, before, session.reopen().sources) for d in failure.diagnostics]

@@ -6,7 +6,7 @@ from leptonctl.commands.editing.write_back import Lines
 from leptonctl.commands.editing.written_digest import as_written, write_digest
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json
-from leptonctl.language.edit import insert_key, remove_key
+from leptonctl.language.edit import insert_key, set_values
 from leptonctl.project.own_edits import OwnEdits
 
 NOT_OF_RECIPE = frozenset(("description", "labels", "evaluate", "limits"))
@@ -34,15 +34,8 @@ def with_lines(session: Session, lines: Lines, edits: OwnEdits) -> Session:
 
 def _with_fields(session: Session, filled: Document, lines: Lines, present: dict[str, Json], edits: OwnEdits) -> Session:
     """The session after the fields of a version that is there were replaced; those that say the same stay as they are written."""
-    wanted, place = lines.override or {}, ("versions", lines.version)
-    for name, value in present.items():
-        if wanted.get(name) != value and (name not in NOT_OF_RECIPE or name in wanted):
-            text = session.sources[filled.file]
-            edits.write(filled.file, text, remove_key(text, as_written(session, filled), place, name))
-            session = session.reopen()
-    for name, value in wanted.items():
-        if present.get(name) != value or name not in present:
-            text = session.sources[filled.file]
-            edits.write(filled.file, text, insert_key(text, as_written(session, filled), place, name, value))
-            session = session.reopen()
-    return session
+    wanted = lines.override or {}
+    kept = {name: value for name, value in present.items() if name in NOT_OF_RECIPE and name not in wanted}
+    text, raw = session.sources[filled.file], as_written(session, filled)
+    edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), present, {**wanted, **kept}))
+    return session.reopen()

@@ -17,7 +17,7 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_e
 from leptonctl.core.diff import with_becauses
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import Checkout, Live
-from leptonctl.core.plan import Observed, Settled, make_plan, only
+from leptonctl.core.plan import Observed, Settled, make_plan, only, without_work
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Recipe, State
 from leptonctl.deploying.look import is_here, live_digest, look
@@ -51,11 +51,18 @@ class Planned(Frozen):
 
 
 def plan_project(
-    session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False, command: str = "apply", moves: bool = True
+    session: Session,
+    *,
+    addresses: Sequence[str] = (),
+    also: Sequence[str] = (),
+    allow_rewind: bool = False,
+    command: str = "apply",
+    moves: bool = True,
 ) -> Planned:
     """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `command`: what it is made for.
 
-    `moves`: Failure too when this state may not be moved, where that is cheap to tell.
+    `also`: versions that move besides, as prerequisites do, where that takes no work. `moves`: Failure too when this
+    state may not be moved, where that is cheap to tell.
     """
     recorded = session.pointers.read()
     if moves and recorded is not None and "://" not in session.settings.store:
@@ -75,7 +82,9 @@ def plan_project(
             session.suspect({**session.suspects, **damaged})
         if gone or damaged:
             settled, changes = settle(session, state, gone | damaged.keys())
-        changes, prerequisites = only(changes, settled.by_address, addresses)
+        besides = without_work(changes, settled.by_address, also)
+        changes, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
+        prerequisites |= besides
 
     changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state, command=command)
     changes = _protected_first(_explain(session, settled, state, changes), environments(session.declarations))

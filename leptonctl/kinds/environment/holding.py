@@ -164,6 +164,18 @@ def note_of_withdrawal(change: Change) -> Diagnostic:
     )
 
 
+def note_of_next_apply(addresses: Iterable[str]) -> Diagnostic:
+    """What a plan says of bindings that use the lines which a rollback writes back, and which it does not move itself."""
+    named = ", ".join(addresses)
+    return Diagnostic(
+        id="shared-lines",
+        severity="note",
+        summary="Other bindings use the lines that are written back",
+        detail=f"this rollback does not move them, but the next `leptonctl apply` will: {named}",
+        hint="to keep what one of them serves, bind a version (of its model or of its data) that these lines are not part of",
+    )
+
+
 def _frozen(name: str, freeze: Freeze) -> str:
     return f"{name} is frozen since {_when(freeze.at)}{_by(freeze.by)}: {freeze.reason}"
 
