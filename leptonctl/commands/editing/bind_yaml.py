@@ -6,7 +6,6 @@ from difflib import unified_diff
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.editing.lines_again import with_lines
 from leptonctl.commands.editing.shared_lines import Shared, shared
-from leptonctl.commands.editing.until_consent import until_consent
 from leptonctl.commands.editing.write_back import Lines, check_written_back
 from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
@@ -41,11 +40,6 @@ def rebind(
 
     `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
     """
-    with until_consent(consent) as ask:
-        return _rebind(session, rebinding, request, consent=ask, reporter=reporter, say=say)
-
-
-def _rebind(session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter, say: Say) -> Outcome:
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings, edits)
