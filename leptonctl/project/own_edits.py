@@ -110,14 +110,24 @@ def _merged(base: str | None, ours: str, theirs: str | None) -> str | None:
         return None
     lines = base.splitlines(keepends=True)
     own, others = _changes(lines, ours), _changes(lines, theirs)
+    own = [change for change in own if change not in others]
+    if any(begin == place and _keys(new) & _keys(other) for begin, _, new in own for place, _, other in others):
+        return None
     found: list[str] = []
     place = 0
-    for begin, end, new in sorted((*others, *(change for change in own if change not in others)), key=lambda change: change[:2]):
+    for begin, end, new in sorted((*others, *own), key=lambda change: change[:2]):
         if begin < place:
             return None
         found += [*lines[place:begin], *new]
         place = end
     return "".join([*found, *lines[place:]])
+
+
+def _keys(lines: list[str]) -> set[str]:
+    """The keys that begin the least indented of some lines of YAML: written twice at one place, one would be a key too many."""
+    texts = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    indent = min((len(line) - len(line.lstrip()) for line in texts), default=0)
+    return {line.partition(":")[0].strip() for line in texts if len(line) - len(line.lstrip()) == indent and ":" in line}
 
 
 def _changes(lines: list[str], text: str) -> list[tuple[int, int, list[str]]]:

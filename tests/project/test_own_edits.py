@@ -87,3 +87,14 @@ def test_threads_that_edit_one_file_at_once_lose_nothing(file: Path) -> None:
         thread.join()
     text = file.read_text(encoding="utf-8")
     assert all(f"  t{number}: {{}}\n" in text for number in range(8)), text
+
+
+def test_one_key_that_both_add_at_one_place_is_not_written_twice(file: Path) -> None:
+    """With its block under it, and (brother) another value."""
+    for mine in ("  ours: {}\n", "  ours:\n    digest: 1\n"):
+        file.write_text(BASE, encoding="utf-8")
+        theirs = edited(file, "  v1: {}\n", "  v1: {}\n  ours: {digest: 2}\n")
+        with pytest.raises(Failure) as caught:
+            OwnEdits(root=file.parent).write("m.yaml", BASE, BASE.replace("  v1: {}\n", "  v1: {}\n" + mine))
+        assert (caught.value.diagnostics[0].id, caught.value.exit_code) == ("edited-meanwhile", STALE)
+        assert file.read_text(encoding="utf-8") == theirs
