@@ -9,7 +9,7 @@ from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json
 from leptonctl.library.moving import moving, one_line, open_session
-from leptonctl.library.names import name_of, name_or_none, path_of
+from leptonctl.library.names import algorithm_of, name_of, name_or_none, path_of
 from leptonctl.library.project import Project
 from leptonctl.library.records import Shown
 from leptonctl.library.reports import Report
@@ -95,6 +95,8 @@ def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, 
 
     version, model = name_of(version, "version_name"), name_of(model, "model_name")
     project = project_of(where)
+    if isinstance(fields.get("algorithm"), type):
+        fields = {**fields, "algorithm": algorithm_of(fields["algorithm"])}
     values: dict[str, Json] = {key: plain_json(value, key) for key, value in fields.items()}
     with editing(project.root, "create_version" if new else "update_version") as draft:
         declared = versions_in(required(draft, "Model", model))

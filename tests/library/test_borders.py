@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.svm import SVC
 
-from leptonctl import Data, Failure, Model, Project
+from leptonctl import Data, Failure, Model, Project, create_version, update_version
+from leptonctl.commands.session import Session
 from tests import projects
 
 ROWS = "data/more.csv"
@@ -87,3 +89,11 @@ def test_a_name_of_nothing_is_no_name(copy: Path) -> None:
     with pytest.raises(Failure):
         Model(name="line", project=copy).train(version="", C=0.25)
     assert files(copy) == before
+
+
+def test_a_class_of_scikit_learn_is_an_algorithm_of_a_version(copy: Path) -> None:
+    """As of a `Model`; and (brother) of one that is changed."""
+    create_version("v3", "line", project=copy, algorithm=SVC)
+    update_version("v2", "line", project=copy, algorithm=SVC, params={"C": 2.0})
+    built = Session.open(copy).declarations.built
+    assert [built[f"model/line@{name}"].recipe["algorithm"] for name in ("v2", "v3")] == ["svm", "svm"]
