@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import select
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TICK_SECONDS = 0.5
+SIGNAL_SECONDS = 0.2
 PIPED_WIDTH = 100
 LEAST_WIDTH = 40
 UNLIMITED = 100_000
@@ -185,8 +187,12 @@ class Terminal:
 
 
 def _yes() -> bool:
+    write(sys.stdout, 'Continue? Type "yes" to confirm: ')
+    # a signal just before a read that blocks would wait for the answer
+    while not select.select([sys.stdin], [], [], SIGNAL_SECONDS)[0]:
+        pass
     try:
-        answer = input('Continue? Type "yes" to confirm: ')
+        answer = input()
     except EOFError:
         return False
     return answer.strip() == "yes"
