@@ -85,3 +85,10 @@ def test_a_word_that_makes_numbers_text_is_said_with_what_to_declare(tmp_path: P
 def test_of_names_and_words_nothing_is_said(tmp_path: Path, cell: Callable[[int], object]) -> None:
     reasons = found(tmp_path, rows("k,x,label", number, cell, label)).reasons
     assert not any("missing" in reason.detail for reason in reasons)
+
+
+def test_a_column_of_one_word_does_not_make_it_a_value(tmp_path: Path) -> None:
+    """Years that are not in yet: all cells are `-`, which is missing among the numbers of the other years."""
+    lines = [f"{i % 7},{'-' if i % 10 == 3 else i % 9},-,{'ab'[i * 7 % 11 > 5]}" for i in range(80)]
+    findings = found(tmp_path, "\n".join(["k,y2011,y2012,label", *lines]) + "\n")
+    assert (findings.options.missing_values, findings.missing["y2011"], findings.columns["y2011"]) == (("-",), 8, "integer")

@@ -192,7 +192,8 @@ def _values(
         counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
         rows = dict(counts.filter(counts.get_columns()[0] != "").iter_rows())
         common = rows.keys() & set(texts)
-        if common:
+        # a column of nothing else has no values
+        if common and len(rows) > len(common):
             numbers = is_number(pl.Series(list(rows), dtype=pl.String), options)
             numeric = sum(count for count, is_one in zip(rows.values(), numbers, strict=True) if is_one)
             own = {*_markers(cells, options, is_target=name == target), *(options.markers if numeric >= HALF * sum(rows.values()) else ())}
