@@ -10,6 +10,7 @@ from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Prov
 if TYPE_CHECKING:
     import numpy as np
 
+Fits = tuple[Callable[..., Estimator], Callable[..., Estimator]]
 Fit = Callable[[Any, "np.ndarray", "np.ndarray", Progress, Checkpoint | None], Estimator]
 
 
@@ -55,6 +56,33 @@ class Rounds:
 
         if self.checkpoint is not None and self.checkpoint.is_due():
             self.checkpoint.save(fit_state.dump({"losses": self.losses}, {"trees": np.frombuffer(trees(), dtype=np.uint8)}))
+
+
+def fits_of_classes(
+    fit: Callable[..., Estimator], settle: Callable[[Any], None]
+) -> tuple[Callable[..., Estimator], Callable[..., Estimator]]:
+    """How a classifier learns: the numbers of its sorted classes. Without and with a checkpoint (`Trainer.fit`, `Trainer.fit_from`)."""
+
+    def fit_from(
+        estimator: Any,
+        features: "np.ndarray",
+        target: "np.ndarray",
+        progress: Progress,
+        checkpoint: Checkpoint | None,
+        weights: "np.ndarray | None" = None,
+    ) -> Estimator:
+        import numpy as np
+
+        estimator.classes_, numbers = np.unique(target, return_inverse=True)
+        settle(estimator)
+        return fit(estimator, features, numbers, progress, checkpoint, weights)
+
+    def fit_whole(
+        estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+    ) -> Estimator:
+        return fit_from(estimator, features, target, progress, None, weights)
+
+    return fit_whole, fit_from
 
 
 def resuming(build: Callable[[Params, int], Any], fit: Fit, settle: Callable[[Any], None]) -> Callable[..., Estimator]:

@@ -1,15 +1,12 @@
 """LightGBM, for classification and regression; handles missing values. Needs the extra `lightgbm`."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from leptonctl.providers.trainers.boosted_fit import for_two, resuming, takes_no_directions
+from leptonctl.providers.trainers.boosted_fit import fits_of_classes, for_two, resuming, takes_no_directions
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, fit_lightgbm, fit_lightgbm_from, load, to_onnx
-from leptonctl.spi.learning import Checkpoint, Estimator, NativeForm, Params, Progress, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
 
 
 def _share(default: float, description: str) -> Schema:
@@ -157,27 +154,6 @@ def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
     return estimator
 
 
-def fit_classifier(
-    estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
-) -> Estimator:
-    return fit_classifier_from(estimator, features, target, progress, None, weights)
-
-
-def fit_classifier_from(
-    estimator: Any,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None,
-    weights: "np.ndarray | None" = None,
-) -> Estimator:
-    import numpy as np
-
-    estimator.classes_, numbers = np.unique(target, return_inverse=True)
-    settle_objective(estimator)
-    return fit_lightgbm_from(estimator, features, numbers, progress, checkpoint, weights)
-
-
 def resume_refuse(params: Params) -> str | None:
     booster = params["boosting_type"]
     return None if booster == "gbdt" else f"more rounds of {booster} change what the trees before count for"
@@ -200,6 +176,7 @@ def settle_objective(estimator: Any) -> None:
         settings.pop("scale_pos_weight")
 
 
+fit_classifier, fit_classifier_from = fits_of_classes(fit_lightgbm_from, settle_objective)
 resume = resuming(build, fit_lightgbm_from, settle_objective)
 
 TRAINERS = (
