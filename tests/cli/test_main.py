@@ -11,6 +11,7 @@ import pytest
 from leptonctl.cli import commands, project
 from leptonctl.cli.main import main
 from leptonctl.core.diagnostic import fail
+from tests import projects
 
 
 def broken(_ctx: object) -> int:
@@ -137,6 +138,14 @@ def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
             ["sh", "-c", f'"$0" -m leptonctl {command} {closed}', sys.executable], capture_output=True, text=True, check=False
         )
         assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
+def test_steps_run_where_a_stream_is_closed(tmp_path: Path) -> None:
+    """Brother: workers get the streams of the command."""
+    root = projects.tiny_project(tmp_path, models={"line": {"v1": "{}"}}, environments={})
+    command = ["sh", "-c", '"$0" -m leptonctl build 2>&-', sys.executable]
+    done = subprocess.run(command, cwd=root, env=projects.environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, "1 trained" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
