@@ -6,7 +6,6 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.address import parse
 from leptonctl.core.diagnostic import CHANGES, GATE, INTERRUPTED, LOCKED, OK, Failure, has_errors, refusal_code
 
 if TYPE_CHECKING:
@@ -125,6 +124,6 @@ def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command
         return ""
     if not plan.has_effect:
         return plan_text(terminal, plan)
-    gone = [parse(change.address) for change in plan.changes if change.action == "remove"]
+    gone = [change.place for change in plan.changes if change.action == "remove"]
     environments = sum(address.kind == "environment" and address.member is None for address in gone)
     return closing(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)

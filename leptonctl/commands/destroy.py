@@ -12,7 +12,7 @@ from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.folder import own_folder
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
-from leptonctl.core.address import covers, document, parse
+from leptonctl.core.address import covers, document
 from leptonctl.core.change import Plan, Remove
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
@@ -64,7 +64,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
         reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
         switch = session.switch(claim, author)
         for name in names:
-            addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
+            addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and c.place.member]
             try:
                 moved = switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
                 if moved.lagging:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
 
+from leptonctl.core.address import Address, parse
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.gate import Hold, Judgement
@@ -76,6 +77,11 @@ class Change(Frozen):
     hold: Hold | None = None
 
     @property
+    def place(self) -> Address:
+        """The parts of its address."""
+        return parse(self.address)
+
+    @property
     def is_held(self) -> bool:
         """Whether the change is known to be held. No gate holds a return."""
         return self.hold is not None or (not self.is_return and any(judgement.passed is False for judgement in self.judgements))
@@ -127,6 +133,11 @@ class Drift(Frozen):
     reason: str
     recorded: Json = None
     live: Json = None
+
+    @property
+    def place(self) -> Address:
+        """The parts of its address."""
+        return parse(self.address)
 
 
 class Plan(Frozen):

@@ -61,7 +61,7 @@ def _held_acts(held: Iterable[Held]) -> Iterator[Act]:
     """Why bindings are held, for the history, unless the verdicts of their gates say it."""
     for one in held:
         if one.hold is not None and one.hold.kind not in ("gate", "not_comparable"):
-            model, version = parse(one.change.address).member or "", one.change.after_version or ""
+            model, version = one.change.place.member or "", one.change.after_version or ""
             yield Act(kind="held", model=model, version=version, reason=one.hold.reason)
 
 

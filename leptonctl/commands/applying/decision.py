@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from leptonctl.building.work import Built
-from leptonctl.core.address import parse
 from leptonctl.core.change import Change, Remove, Update
 from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, error
 from leptonctl.core.frozen import Frozen, field, replace
@@ -38,7 +37,7 @@ class Move(Frozen):
     @property
     def itself(self) -> bool:
         """Whether the environment's own pointer moves, not only its bindings."""
-        return any(parse(change.address).member is None and not _kept_by_freeze(change, self.state) for change in self.changes)
+        return any(change.place.member is None and not _kept_by_freeze(change, self.state) for change in self.changes)
 
     @property
     def keeps_settings(self) -> bool:
@@ -101,7 +100,7 @@ class Decision(Frozen):
 def decide(move: Move, built: Built) -> Decision:
     """Judge the bindings among the changes. `built`: the outcome of this apply's own steps."""
     declared = bindings(move.declarations)
-    changes = [change for change in move.changes if parse(change.address).member is not None or _kept_by_freeze(change, move.state)]
+    changes = [change for change in move.changes if change.place.member is not None or _kept_by_freeze(change, move.state)]
     outcomes = tuple(_outcome(move, change, declared.get(change.address), built) for change in changes)
     environment = environments(move.declarations).get(move.name)
     return Decision(outcomes=_together(outcomes, move.state) if environment is not None and environment.together else outcomes)
@@ -142,7 +141,7 @@ def _held(change: Change, hold: Hold, judgements: tuple[Judgement, ...]) -> Held
 
 def _kept_by_freeze(change: Change, state: State) -> bool:
     """Whether this is the removal of a whole environment that is frozen, or an edit of its settings."""
-    place = parse(change.address)
+    place = change.place
     return isinstance(change, Remove | Update) and place.member is None and place.name in state.frozen
 
 

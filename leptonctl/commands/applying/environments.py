@@ -58,11 +58,11 @@ class Environments:
 
     def _moving(self, *, held: bool = True) -> set[str]:
         """The environments with changes; without `held`, those of which not all changes are known to be held."""
-        changes = [c for c in self.run.planned.plan.moving if parse(c.address).kind == "environment"]
-        return {parse(c.address).name for c in changes if held or not c.is_held}
+        changes = [c for c in self.run.planned.plan.moving if c.place.kind == "environment"]
+        return {c.place.name for c in changes if held or not c.is_held}
 
     def _to_heal(self) -> set[str]:
-        return {parse(drift.address).name for drift in self.run.planned.plan.drift if drift.drift_class == "heal"}
+        return {drift.place.name for drift in self.run.planned.plan.drift if drift.drift_class == "heal"}
 
     def _heal(self, name: str) -> None:
         started = time.monotonic()
@@ -210,7 +210,7 @@ def _versions(change: Change) -> str:
 
 def _other_build(act: Act, changes: Iterable[Change]) -> dict[str, str]:
     """The digest of a withdrawn version where another build of this version is bound now."""
-    change = next((c for c in changes if parse(c.address).member == act.model), None)
+    change = next((c for c in changes if c.place.member == act.model), None)
     if change is None or change.before is None or change.after_version != act.version:
         return {}
     return {"digest": change.before}

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from leptonctl.commands.applying.decision import Move, Ready
-from leptonctl.core.address import parse
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Readmission, Withdrawal
 from leptonctl.core.state import Environment, Pointer
@@ -65,7 +64,7 @@ def _withdrawal(move: Move, one: Ready, record: Environment | None, after: Point
         return None
     return Withdrawal(
         id=f"w{number}",
-        model=parse(change.address).member or "",
+        model=change.place.member or "",
         version=before.version or "",
         digest=before.digest if after is None or before.digest != after.digest else "",
         package=before.package or "",

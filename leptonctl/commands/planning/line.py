@@ -192,17 +192,17 @@ def _protected_first(changes: Sequence[Change], declared: Mapping[str, Environme
 
     The order in which environments move is that of their declaration.
     """
-    places = [index for index, change in enumerate(changes) if parse(change.address).kind == "environment"]
+    places = [index for index, change in enumerate(changes) if change.place.kind == "environment"]
     protected = {name for name, environment in declared.items() if environment.protected}
     ordered = list(changes)
-    for place, index in zip(places, sorted(places, key=lambda i: parse(changes[i].address).name not in protected), strict=True):
+    for place, index in zip(places, sorted(places, key=lambda i: changes[i].place.name not in protected), strict=True):
         ordered[place] = changes[index]
     return tuple(ordered)
 
 
 def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
     """The change with the placement of its environment, where it has one that is still declared."""
-    address = parse(change.address)
+    address = change.place
     environment = declared.get(address.name) if address.kind == "environment" else None
     return replace(change, placement=environment.placement) if environment is not None else change
 
@@ -302,7 +302,7 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
     # an environment that is kept as it is runs where it runs
     kept = {change.address for change in changes if change.is_held}
     problems: list[Diagnostic] = []
-    leaving = {parse(c.address).name for c in changes if isinstance(c, Remove) and parse(c.address).member is None}
+    leaving = {c.place.name for c in changes if isinstance(c, Remove) and c.place.member is None}
     for environment in environments(session.declarations).values():
         # without a binding nothing has to run
         if environment.bindings and environment.address not in kept and any(environment.holds(address) for address in moving):

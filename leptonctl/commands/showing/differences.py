@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 
 from leptonctl.commands.planning.line import Planned
-from leptonctl.core.address import parse
 from leptonctl.core.change import Change, Create, Drift, Remove
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Span
@@ -12,16 +11,16 @@ from leptonctl.core.values import Json, Span
 def differences(planned: Planned, unhealthy: Collection[str]) -> Iterator[dict[str, Json]]:
     """The entries of `differences` of `status --json`. `unhealthy`: environments of which the status says already what is wrong."""
     for change in sorted(planned.plan.moving, key=lambda change: change.address):
-        if parse(change.address).kind == "environment":
+        if change.place.kind == "environment":
             yield _of_change(change, planned.state)
     for drift in planned.plan.drift:
-        place = parse(drift.address)
+        place = drift.place
         if drift.drift_class == "heal" and place.kind == "environment" and place.name not in unhealthy:
             yield _of_drift(drift)
 
 
 def _of_change(change: Change, state: State | None) -> dict[str, Json]:
-    place = parse(change.address)
+    place = change.place
     reason = _binding_reason(change) if place.member is not None else _own_reason(change, state)
     span = next((because.span for because in change.because if because.span is not None), change.span)
     return {
@@ -35,7 +34,7 @@ def _of_change(change: Change, state: State | None) -> dict[str, Json]:
 
 
 def _of_drift(drift: Drift) -> dict[str, Json]:
-    name = parse(drift.address).name
+    name = drift.place.name
     return {"environment": name, "model": None, "declared": None, "bound": None, "reason": drift.reason, **_place(None)}
 
 
@@ -55,7 +54,7 @@ def _own_reason(change: Change, state: State | None) -> str:
     if isinstance(change, Remove):
         return "no longer declared"
     if isinstance(change, Create):
-        record = state.environments.get(parse(change.address).name) if state else None
+        record = state.environments.get(change.place.name) if state else None
         return "destroyed, but still declared" if record is not None and record.destroyed else "declared, but not applied yet"
     paths = ", ".join(because.path for because in change.because)
     return f"{paths} edited, not applied yet" if paths else "edited, not applied yet"

@@ -5,7 +5,6 @@ The same at plan time and under the lock of the environment, so that a plan show
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from leptonctl.core.address import parse
 from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import replace
@@ -39,7 +38,7 @@ def hold_of(
     moves = (change.before, change.before_version) != (change.after, change.after_version)
     if returning and moves:
         return None
-    place = parse(change.address)
+    place = change.place
     freeze = state.frozen.get(place.name) if state else None
     holds: list[Hold] = []
     if freeze is not None:
@@ -75,7 +74,7 @@ def together(changes: Sequence[Change], state: State | None) -> tuple[Change, ..
         return tuple(changes)
     return tuple(
         change
-        if change.is_held or isinstance(change, Keep) or parse(change.address).member is None
+        if change.is_held or isinstance(change, Keep) or change.place.member is None
         else replace(change, hold=since(with_held(first.address), change, state))
         for change in changes
     )
@@ -97,7 +96,7 @@ def problem(change: Change, hold: Hold, span: Span | None) -> Diagnostic:
     """What a run says of a hold: an error where it is new, a warning where an earlier run has met it."""
     stays = "stays" if change.before_version is None else f"stays at {change.before_version}"
     if change.before_version is None and not isinstance(change, Remove):
-        stays = "stays as it is" if parse(change.address).member is None else "stays unbound"
+        stays = "stays as it is" if change.place.member is None else "stays unbound"
     detail = f"{change.address} {stays}: {hold.reason}"
     if hold.since:
         detail += f" (held since {_when(hold.since)})"
@@ -128,7 +127,7 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
     if command == ROLLBACK:
         # a package that is still to be built is another one if its recipe is
         return package is not None or change.after != before.digest
-    place = parse(change.address)
+    place = change.place
     record = state.environments.get(place.name)
     protected = (declared is not None and declared.protected) or (record is not None and record.protected)
     if not change.is_return or not protected or record is None:
@@ -140,7 +139,7 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
 
 def note_of_readmission(change: Change, readmit: Readmit) -> Diagnostic:
     """What a plan says of a withdrawal that the YAML answers."""
-    place = parse(change.address)
+    place = change.place
     return Diagnostic(
         id="readmits",
         severity="note",
@@ -152,7 +151,7 @@ def note_of_readmission(change: Change, readmit: Readmit) -> Diagnostic:
 
 def note_of_withdrawal(change: Change) -> Diagnostic:
     """What a plan says of a package that it would withdraw."""
-    place = parse(change.address)
+    place = change.place
     version = change.before_version or ""
     build = f" as {change.before.removeprefix('sha256:')[:12]}" if change.before and change.after_version == version else ""
     return Diagnostic(
@@ -181,7 +180,7 @@ def _frozen(name: str, freeze: Freeze) -> str:
 
 
 def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
-    place = parse(change.address)
+    place = change.place
     how = "a rollback" if withdrawal.command == "rollback" else "a return"
     former = withdrawal.version if withdrawal.model == place.member else f"{withdrawal.model} {withdrawal.version}"
     as_ = f" (as {former})" if former != change.after_version else ""

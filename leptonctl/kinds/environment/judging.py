@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from leptonctl.core.address import parse
 from leptonctl.core.change import Change, Keep, Remove, Update
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
@@ -43,7 +42,7 @@ def judge_changes(
 
 def _judge_undeclared(change: Change, state: State | None, command: str) -> Change:
     """What holds a change of what is no binding, or is one no longer."""
-    place = parse(change.address)
+    place = change.place
     if place.kind != "environment" or not isinstance(change, Remove | Update):
         return change
     if command == ROLLBACK and place.member is not None:
@@ -75,7 +74,7 @@ def _judge_change(change: Change, binding: Binding, declarations: Declarations, 
 
 def _reason_of_return(change: Change, state: State | None) -> str:
     """That a binding returns, and that a freeze, which a reader would expect to hold it, does not."""
-    name = parse(change.address).name
+    name = change.place.name
     frozen = f"; {name} is frozen, which holds no return" if state is not None and name in state.frozen else ""
     return f"return to {change.after_version}, served here before{frozen}"
 
