@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from leptonctl.commands.applying.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.session import Session
 from leptonctl.core.graph import key_from, resolve_keys
+from leptonctl.core.node_records import pointer_of, recipe_of
 from leptonctl.core.result import Result
 from leptonctl.storage.pointers import Note
 

@@ -6,7 +6,7 @@ from difflib import unified_diff
 from typing import TypeAlias, cast
 
 from leptonctl.commands.editing.written_digest import as_written
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import declared_versions, find_version, with_results
 from leptonctl.commands.session import Session
 from leptonctl.commands.take_over import take_over

@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from leptonctl.commands.apply import Consent
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.apply import Consent, recover
 from leptonctl.commands.freeze import refuse_frozen
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.folder import own_folder
@@ -66,7 +64,11 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and c.place.member]
             try:
-                moved = switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
+                here = is_here(state.environments.get(name), session.root)
+                with switch.locked(name, here=here) as locked:
+                    # a freeze may have come since the plan
+                    refuse_frozen(locked.state, name)
+                    moved = switch.carry_out(locked, _DESTROYED, here=here)
                 if moved.lagging:
                     raise _still_served(session, name, moved)
             except Failure as failure:
@@ -108,12 +110,6 @@ def _still_served(session: Session, name: str, moved: "Moved") -> Failure:
 
 def _no_route(address: str, _pointer: Pointer) -> Route:
     raise AssertionError(address)
-
-
-def _destroyed(name: str, state: State) -> Wanted:
-    # a freeze may have come since the plan
-    refuse_frozen(state, name)
-    return _DESTROYED
 
 
 _DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)

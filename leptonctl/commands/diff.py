@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import BuiltVersion, named_version, with_results
 from leptonctl.commands.recorded.results import join_results
 from leptonctl.commands.session import Session

@@ -1,6 +1,6 @@
 """`freeze` and `unfreeze`: hold every binding of an environment except returns, until it is unfrozen."""
 
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.apply import recover
 from leptonctl.commands.editing.bind_yaml import environment_document
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.readmit import require_reason

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.builds import builds
 from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session

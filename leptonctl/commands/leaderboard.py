@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from leptonctl.commands.editing.version_yaml import version_yaml
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import (
     BuiltVersion,
     declared_versions,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 from leptonctl.building.failures import with_place
 from leptonctl.commands.applying.routes import artifact_of
 from leptonctl.commands.editing.overwriting import refuse_overwriting
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.reading import Reading, hint_of, named, names_of, options_of
 from leptonctl.commands.recorded.built_versions import named_version
 from leptonctl.commands.session import Session

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.apply import recover
 from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session

@@ -46,7 +46,7 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
         raise _nothing_applied(session, environment)
     own_folder(session, state, [environment])
     gc.enable()
-    site = session.site(state, environment, platform, here=True)
+    site = session.sites.site(state.lineage, environment, platform, here=True)
     launch = server.launch_of(site)
     host, port = at.host or launch.host, launch.port if at.port is None else at.port
     _check_port(replace(site, settings={**site.settings, "host": host, "port": port}))

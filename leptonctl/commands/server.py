@@ -89,8 +89,8 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
         with switch.locked(name, here=True):
             was_running = _stop(switch, state, name, record)
         heal(switch, name, here=True, routes=lambda address, pointer: route_of(session, address, pointer, {}))
-        platform = switch.platform(record.platform)
-        observation = platform.observe(switch.site(name, state, platform, record.platform, here=True))
+        sites = session.sites
+        observation = sites.platform(record.platform).observe(sites.site(state.lineage, name, record.platform, here=True))
     fleet = _fleet(session, state, name)
     answers = observation.answering
     live = _live(fleet, record.platform, observation.servers)
@@ -145,8 +145,7 @@ def _switching(session: Session, name: str, command: str, say: Say) -> Iterator[
 
 def _stop(switch: Switch, state: State, name: str, record: Environment) -> bool:
     """Stop what serves from here; whether anything did. Failure `not-stopped` when it lives on."""
-    platform = switch.platform(record.platform)
-    site = switch.site(name, state, platform, record.platform, here=True)
+    platform, site = switch.sites.platform(record.platform), switch.sites.site(state.lineage, name, record.platform, here=True)
     if not platform.observe(site).running:
         return False
     platform.remove(site, switch.say)
@@ -159,7 +158,7 @@ def _stop_stray(session: Session, name: str, say: Say) -> bool:
     environment_document(session, name)
     platform = environments(session.declarations)[name].platform
     state = session.pointers.read() or State(lineage="", project="")
-    site = session.site(state, name, platform, here=is_here(state.environments.get(name), session.root))
+    site = session.sites.site(state.lineage, name, platform, here=is_here(state.environments.get(name), session.root))
     if platform["type"] != "server" or not site.here:
         raise _not_here(f"{name} does not run here", "run the command on the host that runs it")
     return stop_stray(site, say)

@@ -14,6 +14,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Recipe, State
 from leptonctl.core.values import Document, Ops
+from leptonctl.deploying.sites import Sites
 from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
 from leptonctl.kinds.model.outline import KINDS as OUTLINED
@@ -32,7 +33,7 @@ from leptonctl.project.observe import source_facts
 from leptonctl.project.outlines import read_outlines, write_outlines
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.platforms import Say, Site, placement
+from leptonctl.spi.platforms import Say
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
@@ -319,20 +320,10 @@ class Session:
         """Whether recorded processes live, from the beats that this and earlier commands have seen here."""
         return Liveness(memory=beats_file(self.cache))
 
-    def site(self, state: State, environment: str, platform: Mapping[str, Any], *, here: bool) -> Site:
-        """An environment in the form that its platform takes. `platform`: its settings as recorded or declared, with `type`.
-
-        `here`: this folder on this host may start what serves, unless the placement says that it runs elsewhere.
-        """
-        return Site(
-            root=self.root,
-            store=self.settings.store,
-            objects=self.objects,
-            lineage=state.lineage,
-            environment=environment,
-            settings={name: value for name, value in platform.items() if name != "type"},
-            here=here and placement(platform) == "here",
-        )
+    @property
+    def sites(self) -> Sites:
+        """The project's environments in the form that platforms take."""
+        return Sites(root=self.root, store=self.settings.store, objects=self.objects, platforms=self.catalog.platforms)
 
     def switch(self, claim: "Registration", author: Author, say: Say = lambda _line: None) -> "Switch":
         """A switch that moves environments under `claim`. `say`: called with lines of progress."""
@@ -343,9 +334,7 @@ class Session:
             pointers=self.pointers,
             claim=claim,
             author=author,
-            platforms=self.catalog.platforms,
-            root=self.root,
-            store=self.settings.store,
+            sites=self.sites,
             say=say,
         )
 

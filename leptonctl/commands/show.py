@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import named_version
 from leptonctl.commands.recorded.results import gated_first, gated_metrics, join_results
 from leptonctl.commands.session import Session

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from leptonctl.building.results import adopted_result
 from leptonctl.building.work import Ready
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.planning.recheck import adopted
-from leptonctl.commands.planning.settle import settle
 from leptonctl.commands.session import Session
 from leptonctl.core.change import PlannedStep
 from leptonctl.core.graph import content_of, key_from, needed_key

@@ -221,3 +221,16 @@ def effect_id(moving: Iterable[Change]) -> str:
         for c in sorted(moving, key=lambda c: c.address)
     ]
     return digest(rows)
+
+
+Before = tuple[str | None, str | None]
+"""Digest and version of a pointer, as in a change; both None without a pointer."""
+
+
+def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
+    """The addresses whose pointer is no longer what the plan saw."""
+    return [address for address, planned in before.items() if _before(state.current.get(address)) != planned]
+
+
+def _before(pointer: Pointer | None) -> Before:
+    return (pointer.digest, pointer.version) if pointer else (None, None)

@@ -7,7 +7,7 @@ from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.deploying.fence import Locked, bound
-from leptonctl.deploying.phases import verb
+from leptonctl.deploying.sites import verb
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.deploying.wanted import Wanted, differences
 from leptonctl.spi.platforms import Observation, Site
@@ -28,7 +28,7 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         recorded = bound(environment)
         record = locked.lineage.intact_deployment(name, recorded) if recorded else None
         if locked.head.head.deployment != recorded or (recorded and record is None):
-            outcome = switch.run(locked, _rebind(locked, environment, record, routes), here=here)
+            outcome = switch.carry_out(locked, _rebind(locked, environment, record, routes), here=here)
             _check_lagging(outcome)
             return outcome
         if record is not None and record.models:
@@ -54,8 +54,7 @@ def _rebind(locked: Locked, environment: Environment, record: Deployment | None,
 
 
 def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: Deployment, *, here: bool) -> None:
-    platform = switch.platform(environment.platform)
-    site = switch.site(locked.name, locked.state, platform, environment.platform, here=here)
+    platform, site = switch.place(locked, environment, here=here)
     locked.newest()
     verb(platform.stage, site, deployment, switch.say)
     verb(platform.ready, site, deployment, switch.say)

@@ -7,11 +7,10 @@ from leptonctl.core.deployment import Deployment, Route, ServerRecord
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.holds import Act, HeldBinding
 from leptonctl.core.observed import Live
+from leptonctl.core.plan import Before
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
 from leptonctl.spi.platforms import placement
 
-Before = tuple[str | None, str | None]
-"""Digest and version of a pointer; both None without a pointer."""
 ServedModels = Mapping[str, Mapping[str, Served]]
 """Model -> package -> how it was served."""
 
@@ -39,11 +38,6 @@ class Wanted(Frozen):
     returning: bool = False
     holds: Mapping[str, HeldBinding | None] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
-
-
-def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
-    """Addresses whose pointer is no longer what the plan saw."""
-    return [address for address, seen in before.items() if _mark(state.current.get(address)) != seen]
 
 
 def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer]:
@@ -184,7 +178,3 @@ def differences(deployment: Deployment, server: ServerRecord) -> list[str]:
 
 def _stamped(pointer: Pointer, number: int, at: str) -> Pointer:
     return replace(pointer, at=at) if pointer.version is None else replace(pointer, deployment=number, at=at)
-
-
-def _mark(pointer: Pointer | None) -> Before:
-    return (pointer.digest, pointer.version) if pointer else (None, None)

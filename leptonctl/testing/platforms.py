@@ -1,6 +1,6 @@
 """The conformance suite of platforms: takes an environment through its whole life with the real switch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.heal import heal
+from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.deploying.wanted import Wanted, differences
 from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
@@ -74,11 +75,11 @@ class _Project(Frozen):
         self.lines.append(line)
 
     def site(self, environment: str = NAME) -> Site:
-        state = self.state()
-        return Site(
-            root=self.root, store=".leptonctl/store", objects=self.pointers.objects, lineage=state.lineage, environment=environment,
-            settings=filled(self.platform.settings, self.settings),
-        )  # fmt: skip
+        return self.sites().site(self.state().lineage, environment, {"type": self.platform.name, **self.settings}, here=True)
+
+    def sites(self) -> Sites:
+        platforms = {self.platform.name: self.platform}
+        return Sites(root=self.root, store=".leptonctl/store", objects=self.pointers.objects, platforms=platforms)
 
     def observe(self) -> Observation:
         return self.platform.observe(self.site())
@@ -89,8 +90,8 @@ class _Project(Frozen):
         pointers = self.pointers
         with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
             switch = Switch(
-                pointers=pointers, claim=claim, author=Author(command="check_platform"), platforms={self.platform.name: self.platform},
-                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.check_staged,
+                pointers=pointers, claim=claim, author=Author(command="check_platform"), sites=self.sites(),
+                say=self.say, checkpoint=self.check_staged,
             )  # fmt: skip
             try:
                 yield switch
@@ -111,14 +112,14 @@ class _Project(Frozen):
         with self.switch() as switch:
             heal(switch, NAME, here=True)
 
-    def move(self, decide: Callable[[State], Wanted]) -> Outcome:
-        with self.switch() as switch:
-            return switch.move(NAME, decide, here=True)
+    def move(self, wanted: Wanted) -> Outcome:
+        with self.switch() as switch, switch.locked(NAME, here=True) as locked:
+            return switch.carry_out(locked, wanted, here=True)
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:
         environment = Environment(platform={"type": self.platform.name, **self.settings})
         pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), ADDRESS: Pointer(digest="sha256:e", effect=True)}
-        return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
+        return self.move(Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
 def _check_unbound(project: _Project) -> None:
@@ -155,11 +156,11 @@ def _check_lifecycle(project: _Project) -> None:
     require(project.observe().answering is None, "nothing answers after `remove`")
     project.heal()
     _check_serves(project, first)
-    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
+    project.move(Wanted(bindings={}, environment=None, routes=lambda *_: first))
     _check_destroyed(project)
     project.bind(second)
     _check_serves(project, second)
-    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
+    project.move(Wanted(bindings={}, environment=None, routes=lambda *_: second))
     _check_destroyed(project)
     require(all(line.strip() and "\n" not in line for line in project.lines), "every progress message is one line of text")
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from leptonctl.commands.applying.built_pointers import recipe_of
 from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.commands.validate import validate
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
+from leptonctl.core.node_records import recipe_of
 from leptonctl.core.state import Pointer, StepPointer
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.model import restore

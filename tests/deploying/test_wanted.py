@@ -5,6 +5,7 @@ import pytest
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
+from leptonctl.core.plan import moved_since
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Seal, Served, State
 from leptonctl.deploying.wanted import (
     Wanted,
@@ -12,7 +13,6 @@ from leptonctl.deploying.wanted import (
     completed,
     differences,
     environment_after,
-    moved_since,
     moves,
     pointers_after,
     with_served,

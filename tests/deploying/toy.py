@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,8 @@ from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, Serv
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
-from leptonctl.deploying.switch import Switch
+from leptonctl.deploying.sites import Sites
+from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
@@ -220,9 +221,15 @@ def author(user: str) -> Author:
 
 def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
     pointers = pointers_of(root)
-    platforms: Mapping[str, Platform] = {"toy": TOY}
-    defaults: dict[str, object] = {"author": author(claim.owner.user), "platforms": platforms}
-    return Switch(pointers=pointers, claim=claim, root=root, store="store", **{**defaults, **more})  # type: ignore[arg-type]
+    platforms = more.pop("platforms", {"toy": TOY})
+    sites = Sites(root=root, store="store", objects=pointers.objects, platforms=platforms)
+    return Switch(pointers=pointers, claim=claim, sites=sites, **{"author": author(claim.owner.user), **more})  # type: ignore[arg-type]
+
+
+def run_switch(switch: Switch, decide: Callable[[State], Wanted], *, here: bool = True) -> Outcome:
+    """Lock the environment, decide by its state, and move it."""
+    with switch.locked(NAME, here=here) as locked:
+        return switch.move(locked, decide(locked.state), here=here)
 
 
 def jumping() -> Liveness:

@@ -39,6 +39,7 @@ from tests.deploying.toy import (
     owner,
     patient,
     pointers_of,
+    run_switch,
     state_of,
     switch_of,
 )
@@ -86,7 +87,7 @@ def act(root: Path, action: str, **more: object) -> None:
     version = ACTIONS[action]
     with patient(root, owner("bob")) as claim:
         switch = switch_of(root, claim, **more)
-        switch.move(NAME, destroys if version is None else binds(version, returning=action == "rollback"), here=True)
+        run_switch(switch, destroys if version is None else binds(version, returning=action == "rollback"))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def template(memory: Path) -> Path:
     pointers_of(folder).begin()
     with following(folder), patient(folder, owner("first")) as claim:
         for version in ("v0", "v1"):
-            switch_of(folder, claim).move(NAME, binds(version), here=True)
+            run_switch(switch_of(folder, claim), binds(version))
     return folder
 
 
@@ -168,7 +169,7 @@ def whole(root: Path) -> list[HistoryRecord]:
 def next_apply_succeeds(root: Path) -> None:
     """The next apply succeeds."""
     with patient(root, owner("next")) as claim:
-        assert switch_of(root, claim).move(NAME, binds("v9"), here=True).served
+        assert run_switch(switch_of(root, claim), binds("v9")).served
     settled(root, "v9")
     whole(root)
 
@@ -256,7 +257,7 @@ def real(tmp_path: Path) -> Iterator[tuple[Path, int]]:
 
 def acting_on_servers(root: Path, decide: Callable[[State], Wanted]) -> None:
     with patient(root, owner("bob"), servers.pointers_of) as claim:
-        servers.switch_of(root, claim).move(NAME, decide, here=True)
+        run_switch(servers.switch_of(root, claim), decide)
 
 
 @pytest.mark.parametrize("point", ["ready", "head"])

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from leptonctl.commands.applying.decision import Move, Ready
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Readmission, Withdrawal
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.kinds.environment.holding import withdraws
+from leptonctl.kinds.environment.judging import Move, Ready
 from leptonctl.kinds.environment.kind import bindings, environments
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.rows.marked_rows import Snapshot, golden_rows, have_own_values
 from leptonctl.commands.session import Session
 from leptonctl.core.frozen import Frozen, replace

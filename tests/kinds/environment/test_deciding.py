@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from leptonctl.building.work import Built
-from leptonctl.commands.applying.decision import Decision, Held, Move, Ready, Skipped, decide
 from leptonctl.core.change import Change, Remove, Update
 from leptonctl.core.diagnostic import GATE, STALE, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Environment, Pointer, Served, State, StepPointer
+from leptonctl.kinds.environment.judging import Decision, Held, Move, Ready, Skipped, decide
 from tests.kinds.declared import ALL, applied, build, nodes_of, settled, sound
 
 BINDING, OTHER = "environment/dev/line", "environment/dev/word"
@@ -42,7 +42,7 @@ def decided(
     known = results_of(text) if results is None else results
     found = settled(nodes_of(text, state=state, results=known), state.current, known)
     move = Move(name="dev", changes=changes or (change_of(text),), declarations=sound(text), settled=found, state=state, author=AUTHOR)
-    return decide(move, built or Built())
+    return decide(move, (built or Built()).obstacle)
 
 
 def test_a_binding_that_passes_its_gates_moves() -> None:

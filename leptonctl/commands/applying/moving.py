@@ -1,32 +1,76 @@
-"""Composes what an environment should be after a decision: its pointers, its record and its seals. Stores their recipes."""
+"""Moves the environments of an apply, each under its own lock: lock, decide, compose, switch.
 
-from collections.abc import Iterable, Iterator, Mapping
+The failure of one does not affect the others.
+"""
+
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from leptonctl.commands.applying.built_pointers import pointer_of, recipe_of
-from leptonctl.commands.applying.decision import Decision, Held, Move, Skipped
+from leptonctl.commands.applying.bind_events import count_withdrawn, report_moved, report_unmoved
+from leptonctl.commands.applying.healing import heal_environment, to_heal
+from leptonctl.commands.applying.held import acts_of_holds, holds_after, unmoved
 from leptonctl.commands.applying.routes import export_of, package_of, route_of
+from leptonctl.commands.applying.run import Run
 from leptonctl.commands.applying.withdrawing import withdrawals_after
 from leptonctl.commands.session import Session
-from leptonctl.core.address import document, parse, version_of
+from leptonctl.core.address import covers, document, parse, version_of
 from leptonctl.core.change import Change, Remove
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
-from leptonctl.core.holds import Act, HeldBinding, Withdrawal
+from leptonctl.core.holds import Withdrawal
 from leptonctl.core.manifest import GRAPH_FILE
+from leptonctl.core.node_records import pointer_of, recipe_of
 from leptonctl.core.state import Environment as EnvironmentRecord
-from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
+from leptonctl.core.state import Pointer, Seal, State, StepPointer
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment.gates import verdict_of
-from leptonctl.kinds.environment.holding import held_binding
+from leptonctl.kinds.environment.judging import Decision, Move, decide
 from leptonctl.kinds.environment.kind import Environment, bindings, environments
 from leptonctl.spi.platforms import placement
 from leptonctl.storage.folder_identity import path_of
 from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
-EDITING = ("rollback", "promote")
-"""Commands that edit the YAML themselves."""
+
+def move_environments(run: Run) -> None:
+    """Move every environment that has changes, declared ones first."""
+    moving = {change.place.name for change in run.planned.plan.moving if change.place.kind == "environment"}
+    declared = [name for name in environments(run.session.declarations) if name in moving]
+    for name in [*declared, *sorted(moving - set(declared))]:
+        _move(run, name)
+
+
+def _move(run: Run, name: str) -> None:
+    """Move one environment; report and count its bindings, also those that do not move."""
+    started, here, switch = time.monotonic(), run.is_here(name), run.switch(name)
+    changes = tuple(change for change in run.planned.plan.moving if covers(document("environment", name), change.address))
+    decision = Decision()
+    try:
+        with switch.locked(name, here=here) as locked:
+            move = _now(run, name, changes, locked.state)
+            decision = decide(move, run.built.obstacle)
+            report_unmoved(run, decision)
+            wanted = compose(run.session, move, decision)
+            outcome = switch.move(locked, wanted, here=here)
+    except Failure as failure:
+        moving = [one.change.address for one in decision.ready] or [change.address for change in changes]
+        members = [address for address in moving if parse(address).member is not None]
+        run.failed([("bind", address) for address in members or moving], failure, started)
+        return
+    if not outcome.moved and name in to_heal(run) - run.mended:
+        # everything was held in the end, so the move has mended nothing
+        heal_environment(run, name)
+    report_moved(run, name, decision, outcome, round(time.monotonic() - started, 3))
+    count_withdrawn(run, name, wanted.acts, changes)
+
+
+def _now(run: Run, name: str, changes: tuple[Change, ...], state: State) -> Move:
+    """The move with the results of this apply's own steps, and what is bound now."""
+    keys, results = run.evidence()
+    settled = replace(run.planned.settled, keys=keys, results=results)
+    return Move(name=name, changes=changes, declarations=run.session.declarations, settled=settled, state=state, author=run.author)
 
 
 def compose(session: Session, move: Move, decision: Decision) -> Wanted:
@@ -50,33 +94,11 @@ def compose(session: Session, move: Move, decision: Decision) -> Wanted:
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
         evidence=tuple(verdict_of(address, judgement) for address, judgements in judged for judgement in judgements),
-        held=tuple(_unmoved(one.change) for one in newly_held),
+        held=tuple(unmoved(one.change) for one in newly_held),
         returning=returning,
-        holds=_holds(move, decision, at),
-        acts=(*acts, *_held_acts(newly_held)),
+        holds=holds_after(move, decision, at),
+        acts=(*acts, *acts_of_holds(newly_held)),
     )
-
-
-def _held_acts(held: Iterable[Held]) -> Iterator[Act]:
-    """Why bindings are held, for the history, unless the verdicts of their gates say it."""
-    for one in held:
-        if one.hold is not None and one.hold.kind not in ("gate", "not_comparable"):
-            model, version = one.change.place.member or "", one.change.after_version or ""
-            yield Act(kind="held", model=model, version=version, reason=one.hold.reason)
-
-
-def _holds(move: Move, decision: Decision, at: str) -> dict[str, HeldBinding | None]:
-    """What the state is to record of holds: those met for the first time, and None for what moves.
-
-    A command that takes its edit of the YAML back leaves nothing that is declared and held.
-    """
-    holds: dict[str, HeldBinding | None] = {one.change.address: None for one in decision.ready}
-    if move.author.command in EDITING:
-        return holds
-    for one in decision.outcomes:
-        if isinstance(one, Held | Skipped) and one.hold is not None and not one.hold.since:
-            holds[one.change.address] = held_binding(one.change, one.hold, at)
-    return holds
 
 
 def _binding_pointer(session: Session, change: Change, move: Move) -> Pointer | None:
@@ -161,14 +183,3 @@ def _seals(session: Session, declared: Environment | None, bound: Mapping[str, P
             session.store.put_recipes({node.declaration: recipe_of(node)})
             seals[version] = Seal(digest=node.digest, declaration=node.declaration, environment=declared.name, at=now())
     return seals
-
-
-def _unmoved(change: Change) -> Moved:
-    """The history's entry of a binding that was held."""
-    return Moved(
-        address=change.address,
-        before=change.before,
-        after=change.after,
-        before_version=change.before_version,
-        after_version=change.after_version,
-    )

@@ -1,30 +1,11 @@
-"""Pointers and recipes from finished steps. Pure except for the time in the pointers."""
+"""What the state and the store record of a node: its pointer and its recipe."""
 
 from collections.abc import Mapping
 
-from leptonctl.building.work import Built
-from leptonctl.commands.planning.line import Planned
-from leptonctl.core.change import Forget
-from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, Recipe, StepPointer
 from leptonctl.core.values import Node
-from leptonctl.storage.pointers import now
-
-
-def built_pointers(planned: Planned, built: Built, keys: Keys, results: Mapping[str, Result]) -> dict[str, Pointer | None]:
-    """The pointers of nodes whose steps all have results; None for forgotten ones."""
-    pointers: dict[str, Pointer | None] = {}
-    at = now()
-    for change in planned.plan.moving:
-        node = planned.settled.by_address.get(change.address)
-        if isinstance(change, Forget):
-            pointers[change.address] = None
-        elif node is not None and not node.effect and built.complete(change):
-            old = planned.settled.current.get(node.address)
-            pointers[change.address] = replace(pointer_of(node, keys, results, old), at=at)
-    return pointers
 
 
 def pointer_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Pointer | None) -> Pointer:
