@@ -93,10 +93,10 @@ def _forget_holds(session: Session, planned: Planned) -> None:
     if not recorded:
         return
     moving = {change.address for change in planned.plan.moving}
-    kept = {change.address for change in planned.plan.changes} - moving
-    gone = {address: None for address in recorded if address in kept or (not planned.plan.only and address not in moving)}
-    if gone:
-        session.pointers.move(lambda state: state.holding(gone))
+    unchanged = {change.address for change in planned.plan.changes} - moving
+    ended = {address: None for address in recorded if address in unchanged or (not planned.plan.only and address not in moving)}
+    if ended:
+        session.pointers.move(lambda state: state.holding(ended))
 
 
 def _refuse(plan: Plan, expect: str | None) -> None:
@@ -150,7 +150,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
                 run.record()
                 move_environments(run)
             except KeyboardInterrupt:
-                run.codes.append(INTERRUPTED)
+                run.tally.codes.append(INTERRUPTED)
     except Failure as failure:
         # without a run nothing was done; otherwise the last event reports what was
         if run is None:

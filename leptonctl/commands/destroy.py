@@ -17,9 +17,9 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
 from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Pointer, State
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
@@ -112,7 +112,7 @@ def _no_route(address: str, _pointer: Pointer) -> Route:
     raise AssertionError(address)
 
 
-_DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)
+_DESTROYED = Desired(bindings={}, environment=None, routes=_no_route)
 
 
 def _future(state: State | None, name: str) -> str:

@@ -15,7 +15,7 @@ from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Withdrawal
-from leptonctl.deploying.wanted import complete_interrupted
+from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.kinds.environment.binding import span_of
 from leptonctl.kinds.environment.holding import readmit_command
 from leptonctl.kinds.environment.kind import bindings

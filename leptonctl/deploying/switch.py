@@ -14,9 +14,9 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.plan import moved_since
 from leptonctl.core.state import Author, Environment, Pending, State
 from leptonctl.deploying import fence
+from leptonctl.deploying.desired import Desired, dropped, pended
 from leptonctl.deploying.fence import Locked
 from leptonctl.deploying.sites import Sites, verb
-from leptonctl.deploying.wanted import Wanted, dropped, pended
 from leptonctl.deploying.written import last_number, serial_after, writes
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Platform, Say, Site
@@ -79,26 +79,26 @@ class Switch(Frozen):
         self.checkpoint("clear")
         fence.release(locked)
 
-    def move(self, locked: Locked, wanted: Wanted, *, here: bool) -> Outcome:
+    def move(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
         """Carry out a switch, or, if no pointer moves, record the bindings that are newly held.
 
         Failure: `taken-over`, `stale-binding` (exit 5), `not-ready` and the platform's own.
         """
-        if wanted.bindings or wanted.environment is None:
-            return self.carry_out(locked, wanted, here=here)
-        if wanted.held:
-            note = Note(author=self.author, environment=locked.name, evidence=wanted.evidence, held=wanted.held, acts=wanted.acts)
-            self.pointers.note(note, lambda state: locked.mine(state).holding(wanted.holds))
+        if desired.bindings or desired.environment is None:
+            return self.carry_out(locked, desired, here=here)
+        if desired.held:
+            note = Note(author=self.author, environment=locked.name, evidence=desired.evidence, held=desired.held, acts=desired.acts)
+            self.pointers.note(note, lambda state: locked.mine(state).holding(desired.holds))
         return _unmoved(locked)
 
-    def carry_out(self, locked: Locked, wanted: Wanted, *, here: bool) -> Outcome:
+    def carry_out(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
         """Switch, even if no pointer moves. Errors are raised after the state has been brought in line with the head."""
-        stale = moved_since(locked.state, wanted.before)
+        stale = moved_since(locked.state, desired.before)
         if stale:
             detail = f"{', '.join(stale)}: changed since the plan; what was built stays in the store"
             hint = "run `leptonctl plan` again"
             raise fail("stale-binding", "A binding has changed since it was planned", detail, hint=hint, exit_code=STALE)
-        passage = self._passage(locked, wanted, here=here)
+        passage = self._passage(locked, desired, here=here)
         try:
             passage = _recorded(passage)
             passage = _staged(passage)
@@ -139,15 +139,15 @@ class Switch(Frozen):
                 verb(platform.remove, site, self.say)
         return locked
 
-    def _passage(self, locked: Locked, wanted: Wanted, *, here: bool) -> "_Passage":
+    def _passage(self, locked: Locked, desired: Desired, *, here: bool) -> "_Passage":
         old = locked.state.environments.get(locked.name)
-        platform, site = self.place(locked, wanted.environment or old, here=here)
+        platform, site = self.place(locked, desired.environment or old, here=here)
         previous = self.place(locked, old, here=here) if old is not None and not old.destroyed else None
         return _Passage(
             locked=locked,
-            wanted=wanted,
+            desired=desired,
             platform=platform,
-            site=replace(site, returning=wanted.returning),
+            site=replace(site, returning=desired.returning),
             author=self.author,
             say=self.say,
             checkpoint=self.checkpoint,
@@ -162,7 +162,7 @@ class _Passage(Frozen):
     """
 
     locked: Locked
-    wanted: Wanted
+    desired: Desired
     platform: Platform
     site: Site
     author: Author
@@ -184,7 +184,7 @@ def _recorded(passage: _Passage) -> _Passage:
     locked, url = passage.locked, passage.platform.url(passage.site.settings)
     number = last_number(locked) + 1
     while True:
-        pending, deployment = writes(passage.locked, passage.wanted, passage.author, number=number, url=url)
+        pending, deployment = writes(passage.locked, passage.desired, passage.author, number=number, url=url)
         passage.checkpoint("pending")
         locked = passage.locked.move(partial(pended, name=locked.name, pending=pending))
         passage = replace(passage, locked=locked, pending=pending, deployment=deployment)

@@ -2,8 +2,8 @@
 
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.state import Author, Environment, Pending
+from leptonctl.deploying.desired import Desired, deployment_after, environment_after, moves, with_served, witnessed
 from leptonctl.deploying.fence import Locked
-from leptonctl.deploying.wanted import Wanted, deployment_after, environment_after, moves, with_served, witnessed
 from leptonctl.storage.pointers import now
 
 
@@ -19,16 +19,16 @@ def serial_after(locked: Locked) -> int:
     return max(locked.state.serial + 1, locked.head.head.serial)
 
 
-def writes(locked: Locked, wanted: Wanted, author: Author, *, number: int, url: str | None) -> tuple[Pending, Deployment | None]:
+def writes(locked: Locked, desired: Desired, author: Author, *, number: int, url: str | None) -> tuple[Pending, Deployment | None]:
     """The pending switch to a deployment number, and that deployment; None when the environment is destroyed."""
     at = now()
-    environment = _environment(locked, wanted, number, url)
+    environment = _environment(locked, desired, number, url)
     deployment = None
-    if wanted.environment is not None and environment is not None:
+    if desired.environment is not None and environment is not None:
         deployment = deployment_after(
             locked.state,
             locked.name,
-            wanted,
+            desired,
             environment,
             number=number,
             serial=serial_after(locked),
@@ -40,22 +40,22 @@ def writes(locked: Locked, wanted: Wanted, author: Author, *, number: int, url: 
         deployment=deployment.deployment if deployment else 0,
         claim=locked.claim.id,
         token=locked.token,
-        pointers=moves(locked.state, locked.name, wanted, number, at),
+        pointers=moves(locked.state, locked.name, desired, number, at),
         environment=environment,
-        seals=wanted.seals,
+        seals=desired.seals,
         author=author,
-        evidence=wanted.evidence,
-        held=wanted.held,
-        holds=wanted.holds,
-        acts=wanted.acts,
+        evidence=desired.evidence,
+        held=desired.held,
+        holds=desired.holds,
+        acts=desired.acts,
     )
     return pending, deployment
 
 
-def _environment(locked: Locked, wanted: Wanted, number: int, url: str | None) -> Environment | None:
+def _environment(locked: Locked, desired: Desired, number: int, url: str | None) -> Environment | None:
     """The environment's record, with what servers have reported of the deployment being replaced."""
     in_force = locked.head.head.deployment
-    after = environment_after(locked.state.environments.get(locked.name), wanted.environment, number=number, url=url)
+    after = environment_after(locked.state.environments.get(locked.name), desired.environment, number=number, url=url)
     replaced = locked.lineage.intact_deployment(locked.name, in_force) if in_force else None
     if after is None or replaced is None or replaced.incarnation != after.incarnation:
         return after

@@ -10,10 +10,10 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
+from leptonctl.deploying.desired import Desired, differences
 from leptonctl.deploying.heal import heal
 from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
-from leptonctl.deploying.wanted import Wanted, differences
 from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
 from leptonctl.storage.claims import claimed
 from leptonctl.storage.folder import FolderObjects
@@ -112,14 +112,14 @@ class _Project(Frozen):
         with self.switch() as switch:
             heal(switch, NAME, here=True)
 
-    def move(self, wanted: Wanted) -> Outcome:
+    def move(self, desired: Desired) -> Outcome:
         with self.switch() as switch, switch.locked(NAME, here=True) as locked:
-            return switch.carry_out(locked, wanted, here=True)
+            return switch.carry_out(locked, desired, here=True)
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:
         environment = Environment(platform={"type": self.platform.name, **self.settings})
         pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), ADDRESS: Pointer(digest="sha256:e", effect=True)}
-        return self.move(Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
+        return self.move(Desired(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
 def _check_unbound(project: _Project) -> None:
@@ -156,11 +156,11 @@ def _check_lifecycle(project: _Project) -> None:
     require(project.observe().answering is None, "nothing answers after `remove`")
     project.heal()
     _check_serves(project, first)
-    project.move(Wanted(bindings={}, environment=None, routes=lambda *_: first))
+    project.move(Desired(bindings={}, environment=None, routes=lambda *_: first))
     _check_destroyed(project)
     project.bind(second)
     _check_serves(project, second)
-    project.move(Wanted(bindings={}, environment=None, routes=lambda *_: second))
+    project.move(Desired(bindings={}, environment=None, routes=lambda *_: second))
     _check_destroyed(project)
     require(all(line.strip() and "\n" not in line for line in project.lines), "every progress message is one line of text")
 

@@ -15,7 +15,7 @@ from leptonctl.core.holds import Freeze
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Served, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.wanted import completed, environment_after, pended
+from leptonctl.deploying.desired import completed, environment_after, pended
 from leptonctl.kinds.environment.judging import Basis, Held, Move, Ready, decide, judge_changes
 from leptonctl.kinds.kind import Declarations
 from tests.kinds.declared import DATA, applied, build, nodes_of, settled, sound

@@ -27,8 +27,8 @@ def main() -> int:
         with patient(root, owner(order["user"], host="far"), servers.pointers_of if order["port"] else pointers_of) as claim:
             if order["port"]:
                 settings = {"max_body": 4096, "returning": False}
-                wanted = servers.destroys if order["version"] is None else servers.binds(root, order["version"], order["port"], **settings)
-                run_switch(servers.switch_of(root, claim, checkpoint=checkpoint), wanted)
+                desired = servers.destroys if order["version"] is None else servers.binds(root, order["version"], order["port"], **settings)
+                run_switch(servers.switch_of(root, claim, checkpoint=checkpoint), desired)
             else:
                 decide = destroys if order["version"] is None else binds(order["version"], before=order["before"], check=True)
                 run_switch(switch_of(root, claim, checkpoint=checkpoint), decide)

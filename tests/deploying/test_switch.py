@@ -13,8 +13,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.state import Moved, Pointer, Seal, Verdict
 from leptonctl.deploying import fence
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.switch import POINTS, Switch
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Site
 from leptonctl.storage.claims import Registration, claimed
@@ -151,10 +151,10 @@ def test_unchanged_bindings_are_still_served(root: Path, switch: Switch) -> None
     other = f"{ADDRESS}/other"
 
     def both(state):
-        return Wanted(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
+        return Desired(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
 
     def one_out(state):
-        return Wanted(bindings={other: None}, environment=environment(state), routes=route)
+        return Desired(bindings={other: None}, environment=environment(state), routes=route)
 
     with following(root):
         run_switch(switch, both)
@@ -170,7 +170,7 @@ def test_if_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch)
     verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=False, value=0.25)
 
     def refused(state):
-        return Wanted(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
+        return Desired(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
 
     outcome = run_switch(switch, refused)
     assert (outcome.moved, outcome.deployment) == (False, 0)
@@ -332,7 +332,7 @@ def test_a_takeover_is_the_reason_when_servers_do_not_get_ready(root: Path, clai
 
         def taken_meanwhile(*_: object) -> None:
             switch_of(root, other).recover(NAME, here=False, force=True)
-            raise ProviderError("It is no longer wanted", detail="deployment 1", id="not-ready")
+            raise ProviderError("It is no longer desired", detail="deployment 1", id="not-ready")
 
         broken = replace(TOY, ready=taken_meanwhile)
         with pytest.raises(Failure) as failure:
@@ -475,9 +475,9 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
         follower.deaf = True
 
         def impatient(state):
-            wanted = binds("v2")(state)
+            desired = binds("v2")(state)
             platform = {"type": "toy", "patience_s": 0.1}
-            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, platform=platform), routes=route)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, platform=platform), routes=route)
 
         outcome = run_switch(switch_of(root, claim, say=messages.append), impatient)
         assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
@@ -546,8 +546,8 @@ def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str,
     held = HeldBinding(version="v9", digest="sha256:v9", package=None, kind="gate", reason="f1", since="now")
 
     def back(state):
-        wanted = binds("v1", holds={other: held, BINDING: None}, acts=(act,))(state)
-        return replace(wanted, environment=environment(state, withdrawals=(withdrawal,)))
+        desired = binds("v1", holds={other: held, BINDING: None}, acts=(act,))(state)
+        return replace(desired, environment=environment(state, withdrawals=(withdrawal,)))
 
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
@@ -646,8 +646,8 @@ def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
 def test_an_unknown_commit_leaves_the_recorded_one(root: Path, switch: Switch) -> None:
     def of(version: str, commit: str | None):
         def decide(state):
-            wanted = binds(version)(state)
-            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, commit=commit), routes=route)
+            desired = binds(version)(state)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, commit=commit), routes=route)
 
         return decide
 
@@ -669,9 +669,9 @@ def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: 
     switch = switch_of(root, claim, platforms=platforms)
 
     def twin(state):
-        wanted = environment(state)
+        desired = environment(state)
         moved = {ADDRESS: Pointer(digest="sha256:moved", effect=True)}
-        return Wanted(bindings=moved, environment=replace(wanted, platform={"type": "twin"}), routes=route)
+        return Desired(bindings=moved, environment=replace(desired, platform={"type": "twin"}), routes=route)
 
     with following(root):
         run_switch(switch, binds("v1"))

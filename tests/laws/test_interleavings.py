@@ -21,9 +21,9 @@ import pytest
 
 from leptonctl.core.state import HistoryRecord, State
 from leptonctl.deploying import addresses, processes
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fence import bound
 from leptonctl.deploying.switch import POINTS
-from leptonctl.deploying.wanted import Wanted
 from tests.deploying import servers
 from tests.deploying.toy import (
     ADDRESS,
@@ -133,15 +133,15 @@ def settled(root: Path, version: str | None) -> None:
     assert (dict(state.pending), dict(state.locks)) == ({}, {})
     assert head.deployment == bound(environment)
     record = lineage.deployment(NAME, head.deployment) if head.deployment else None
-    wanted = {MODEL: f"package of {version}"} if version else {}
-    assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == wanted
-    assert {a.rpartition("/")[2]: p.package for a, p in state.entries(f"{ADDRESS}/").items()} == wanted
+    desired = {MODEL: f"package of {version}"} if version else {}
+    assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == desired
+    assert {a.rpartition("/")[2]: p.package for a, p in state.entries(f"{ADDRESS}/").items()} == desired
     assert environment.destroyed is (version is None)
     deadline = time.monotonic() + 5
     follower = FOLLOWERS[root]
     while follower.record.deployment != head.deployment and time.monotonic() < deadline:
         time.sleep(0.002)
-    assert {m: s.package for m, s in follower.record.models.items()} == wanted
+    assert {m: s.package for m, s in follower.record.models.items()} == desired
     assert head.staged in (0, head.deployment)
 
 
@@ -255,7 +255,7 @@ def real(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     processes.stop_server(tmp_path, NAME, timeout=5)
 
 
-def acting_on_servers(root: Path, decide: Callable[[State], Wanted]) -> None:
+def acting_on_servers(root: Path, decide: Callable[[State], Desired]) -> None:
     with patient(root, owner("bob"), servers.pointers_of) as claim:
         run_switch(servers.switch_of(root, claim), decide)
 

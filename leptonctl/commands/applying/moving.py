@@ -23,8 +23,8 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.node_records import pointer_of, recipe_of
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Pointer, Seal, State, StepPointer
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment.gates import verdict_of
 from leptonctl.kinds.environment.judging import Decision, Move, decide
 from leptonctl.kinds.environment.kind import Environment, bindings, environments
@@ -52,18 +52,18 @@ def _move(run: Run, name: str) -> None:
             move = _now(run, name, changes, locked.state)
             decision = decide(move, run.built.obstacle)
             report_unmoved(run, decision)
-            wanted = compose(run.session, move, decision)
-            outcome = switch.move(locked, wanted, here=here)
+            desired = compose(run.session, move, decision)
+            outcome = switch.move(locked, desired, here=here)
     except Failure as failure:
         moving = [one.change.address for one in decision.ready] or [change.address for change in changes]
         members = [address for address in moving if parse(address).member is not None]
         run.failed([("bind", address) for address in members or moving], failure, started)
         return
-    if not outcome.moved and name in to_heal(run) - run.mended:
+    if not outcome.moved and name in to_heal(run) - run.tally.mended:
         # everything was held in the end, so the move has mended nothing
         heal_environment(run, name)
     report_moved(run, name, decision, outcome, round(time.monotonic() - started, 3))
-    count_withdrawn(run, name, wanted.acts, changes)
+    count_withdrawn(run, name, desired.acts, changes)
 
 
 def _now(run: Run, name: str, changes: tuple[Change, ...], state: State) -> Move:
@@ -73,8 +73,8 @@ def _now(run: Run, name: str, changes: tuple[Change, ...], state: State) -> Move
     return Move(name=name, changes=changes, declarations=run.session.declarations, settled=settled, state=state, author=run.author)
 
 
-def compose(session: Session, move: Move, decision: Decision) -> Wanted:
-    """The environment as wanted. Stores every recipe that a pointer or a seal names before it returns."""
+def compose(session: Session, move: Move, decision: Decision) -> Desired:
+    """The desired environment. Stores every recipe that a pointer or a seal names before it returns."""
     declared = environments(move.declarations).get(move.name)
     bound = {one.change.address: _binding_pointer(session, one.change, move) for one in decision.ready}
     own = _own_pointer(move)
@@ -87,7 +87,7 @@ def compose(session: Session, move: Move, decision: Decision) -> Wanted:
     at = now()
     withdrawals, acts = withdrawals_after(move, decision.ready, bound, at)
     returning = bool(decision.ready) and all(one.change.is_return for one in decision.ready)
-    return Wanted(
+    return Desired(
         bindings={**bound, **own} if bound or move.itself else {},
         environment=_record(move, declared, withdrawals, session.root, returning=returning),
         routes=lambda address, pointer: route_of(session, address, pointer, checks),
@@ -140,7 +140,7 @@ def _own_pointer(move: Move) -> dict[str, Pointer | None]:
 def _record(
     move: Move, declared: Environment | None, withdrawals: tuple[Withdrawal, ...], root: Path, *, returning: bool
 ) -> EnvironmentRecord | None:
-    """The environment's record as wanted; None when it is destroyed. `root`: the project's folder.
+    """The desired record of the environment; None when it is destroyed. `root`: the project's folder.
 
     A return, or an apply of files that differ from their commit, leaves the commit that later ones must contain (protocols 7).
     """

@@ -43,13 +43,31 @@ class WarningsRefused(Failure):
 
 
 @dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of bindings and environments, for the last event and the exit code.
+
+    `codes`: the exit codes of everything that went wrong. `effects`: the op of each pointer that moved. `failed`: how many steps or
+    bindings failed or are newly held. `held`: the addresses of all bindings that are held. `mended`: the environments that were to be
+    healed, `healed`: those that were. `changed`: environments of which only settings moved. `withdrawn`: as in the last event.
+    """
+
+    codes: list[int] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    failed: int = 0
+    skipped: int = 0
+    held: list[str] = field(default_factory=list)
+    mended: set[str] = field(default_factory=set)
+    healed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    withdrawn: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class Run:
     """One running apply or build.
 
-    `effects`: the op of each pointer moved; `held`: how many bindings did not move; `holds`: the bindings that are held, known
-    ones too; `withdrawn`, `healed`, `changed`, `next_apply`: as in the last event.
-    `executor`: the one of `executor_ahead`, called at the first task. `claim`: that of an apply that moves pointers.
-    `mended`: the environments that it has tried to heal.
+    `executor`: the one of `executor_ahead`, called at the first task. `claim`: that of an apply that moves pointers. `next_apply`: as
+    in the last event.
     """
 
     session: Session
@@ -62,15 +80,7 @@ class Run:
     next_apply: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
-    codes: list[int] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
-    held: int = 0
-    holds: list[str] = field(default_factory=list)
-    withdrawn: list[dict[str, str]] = field(default_factory=list)
-    skipped: int = 0
-    healed: list[str] = field(default_factory=list)
-    mended: set[str] = field(default_factory=set)
-    changed: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
     _noticed: dict[Diagnostic, tuple[str, str]] = field(default_factory=dict)
     """The warnings of the steps, each with the op and the address of its step."""
 
@@ -103,7 +113,7 @@ class Run:
         scheduler = Scheduler(store=self.session.store, executor=executor, reporter=self.reporter, work=work, built=self.built)
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
-            self.codes.append(ERROR)
+            self.tally.codes.append(ERROR)
 
     @property
     def _warnings(self) -> list[Diagnostic]:
@@ -119,11 +129,11 @@ class Run:
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
-        self.codes.append(failure.exit_code or ERROR)
+        self.tally.codes.append(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
         problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
         for op, address in steps:
-            self.held += 1
+            self.tally.failed += 1
             self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
     def cut_off(self, failure: Failure) -> None:
@@ -136,7 +146,7 @@ class Run:
         if isinstance(failure, WarningsRefused):
             because = " ".join(next(iter(self._noticed.values())))
             for op, address in effects if self.command != "build" else ():
-                self.skipped += 1
+                self.tally.skipped += 1
                 self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
             return
         self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
@@ -202,25 +212,25 @@ class Run:
 
     def finish(self, serial: int, gates: Sequence[Mapping[str, Json]] = ()) -> Outcome:
         """Report the last event and return the outcome with the exit code. `gates`: as in the event."""
-        code = exit_code(self.codes)
+        tally, code = self.tally, exit_code(self.tally.codes)
         finished = ApplyFinished(
             ok=code == OK,
-            done={op.done: self.built.done.count(op.name) + self.effects.count(op.name) for op in self.session.ops.values()},
-            failed=len(self.built.failed) + self.held,
-            skipped=len(self.built.skipped) + self.skipped,
+            done={op.done: self.built.done.count(op.name) + tally.effects.count(op.name) for op in self.session.ops.values()},
+            failed=len(self.built.failed) + tally.failed,
+            skipped=len(self.built.skipped) + tally.skipped,
             serial=serial,
             seconds=round(time.monotonic() - self.started, 3),
-            healed=tuple(self.healed),
-            changed=tuple(self.changed),
-            held=len(self.holds),
-            withdrawn=tuple(self.withdrawn),
+            healed=tuple(tally.healed),
+            changed=tuple(tally.changed),
+            held=len(tally.held),
+            withdrawn=tuple(tally.withdrawn),
             warnings=len(self._warnings),
             gates=tuple(gates),
             # otherwise lines are taken back
             next_apply=self.next_apply if code == OK else (),
         )
         self.reporter(finished)
-        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)
+        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(tally.held), withdrawn=finished.withdrawn)
 
     def _notices(self, notes: StepNotes, address: str, result: Result) -> tuple[Diagnostic, ...]:
         found = notes.notices(address, result)

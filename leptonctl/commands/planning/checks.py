@@ -148,16 +148,17 @@ def _placement(session: Session, draft: Draft) -> list[Diagnostic]:
     changes, state, live = draft.changes, draft.state, draft.actual.live
     pending = [change.address for change in changes if not isinstance(change, Keep)]
     # an environment that is kept as it is runs where it runs
-    kept = {change.address for change in changes if change.is_held}
+    held = {change.address for change in changes if change.is_held}
     problems: list[Diagnostic] = []
     leaving = {c.place.name for c in changes if isinstance(c, Remove) and c.place.member is None}
     for environment in environments(session.declarations).values():
         # without a binding nothing has to run
-        if environment.bindings and environment.address not in kept and any(environment.holds(address) for address in pending):
+        if environment.bindings and environment.address not in held and any(environment.holds(address) for address in pending):
             record = state.environments.get(environment.name) if state else None
             here = is_here(record, session.root)
+            platform = session.sites.platform(environment.platform)
             site = session.sites.site(state.lineage if state else "", environment.name, environment.platform, here=here)
-            problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms, leaving)
+            problems += placement_problems(environment, record, live.get(environment.name), site, platform, leaving=leaving)
     return problems
 
 

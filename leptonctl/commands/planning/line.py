@@ -28,9 +28,9 @@ from leptonctl.core.plan import (
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import State
+from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts
-from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.environment.drift import drift, interrupted
 from leptonctl.kinds.environment.judging import Basis, judge_changes

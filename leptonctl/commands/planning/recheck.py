@@ -36,8 +36,8 @@ def recheck(session: Session, settled: Settled, state: State | None, moving: Col
     if not stale:
         return
     file = session.cache / MET
-    met = _read(file)
-    keys = {key for key, _, mark in stale if mark not in met}
+    passed = _read(file)
+    keys = {key for key, _, mark in stale if mark not in passed}
     results = {key: settled.results[key] for key in keys if key in settled.results}
     results |= session.store.results(keys - results.keys())
     fresh: set[str] = set()
@@ -47,7 +47,7 @@ def recheck(session: Session, settled: Settled, state: State | None, moving: Col
             fresh |= set() if broken else {mark}
             yield from map(hardened, broken) if session.settings.warnings == "error" else broken
     if fresh:
-        _write(file, met | fresh)
+        _write(file, passed | fresh)
 
 
 def _read(file: Path) -> set[str]:
@@ -58,12 +58,12 @@ def _read(file: Path) -> set[str]:
         return set()
 
 
-def _write(file: Path, met: set[str]) -> None:
+def _write(file: Path, passed: set[str]) -> None:
     """A cache: what cannot be written is checked again by the next plan."""
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(encode(sorted(met)))
+        temporary.write_bytes(encode(sorted(passed)))
         temporary.replace(file)
 
 

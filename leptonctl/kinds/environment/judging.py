@@ -224,8 +224,8 @@ def decide(move: Move, obstacle: Obstacle) -> Decision:
 
 def _decide_binding(move: Move, change: Change, binding: Binding | None, obstacle: Obstacle) -> Ready | Held | Skipped:
     if isinstance(change, Remove) or binding is None:
-        kept = hold_of(change, move.state, returning=change.is_return)
-        return Ready(change=replace(change, hold=None)) if kept is None else _held(replace(change, hold=kept), kept, ())
+        hold = hold_of(change, move.state, returning=change.is_return)
+        return Ready(change=replace(change, hold=None)) if hold is None else _held(replace(change, hold=hold), hold, ())
     because = _unbuilt(change, binding, move.settled, obstacle)
     if because is not None:
         return Skipped(change=change, because=because)

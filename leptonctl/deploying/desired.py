@@ -15,11 +15,11 @@ ServedModels = Mapping[str, Mapping[str, Served]]
 """Model -> package -> how it was served."""
 
 
-class Wanted(Frozen):
+class Desired(Frozen):
     """What an environment should be after the switch.
 
     bindings: address -> its new pointer (None: removed), for all that move; includes the environment's own address if it moves.
-    environment: its record with platform, protected, requests, host, folder, commit and withdrawals as wanted; the switch fills in
+    environment: its record with platform, protected, requests, host, folder, commit and withdrawals as desired; the switch fills in
         number, incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
     routes: (address, pointer) -> the route that serves it, called for each binding after the switch.
     seals: model version -> its seal. before: address -> what the plan would replace; a difference is `stale-binding`.
@@ -40,55 +40,55 @@ class Wanted(Frozen):
     acts: tuple[Act, ...] = ()
 
 
-def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer]:
+def pointers_after(state: State, name: str, desired: Desired) -> dict[str, Pointer]:
     """The bindings of an environment after the switch, by address."""
     prefix = member_of("environment", name, "")
-    if wanted.environment is None:
+    if desired.environment is None:
         return {}
-    merged = {**state.entries(prefix), **wanted.bindings}
+    merged = {**state.entries(prefix), **desired.bindings}
     return {address: pointer for address, pointer in sorted(merged.items()) if pointer is not None and address.startswith(prefix)}
 
 
-def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict[str, Pointer | None]:
+def moves(state: State, name: str, desired: Desired, number: int, at: str) -> dict[str, Pointer | None]:
     """The pointers that the switch writes, stamped with their deployment. Destroying an environment drops all its bindings."""
     address = document("environment", name)
-    if wanted.environment is None:
+    if desired.environment is None:
         return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
-    return {a: None if p is None else _stamped(p, number, at) for a, p in wanted.bindings.items()}
+    return {a: None if p is None else _stamped(p, number, at) for a, p in desired.bindings.items()}
 
 
-def environment_after(old: Environment | None, wanted: Environment | None, *, number: int, url: str | None) -> Environment | None:
+def environment_after(old: Environment | None, desired: Environment | None, *, number: int, url: str | None) -> Environment | None:
     """The record of an environment after the switch.
 
     Without a new commit the recorded one stays. After a destroy the record stays, so that no number is used again and what was
     withdrawn stays so; the next bind begins an incarnation, in which nothing has been served.
     """
-    if wanted is None:
+    if desired is None:
         return None if old is None else replace(old, destroyed=True, served={}, url=None)
     if old is None:
-        return replace(wanted, deployment=number, url=url, incarnation=1, served={}, destroyed=False)
+        return replace(desired, deployment=number, url=url, incarnation=1, served={}, destroyed=False)
     return replace(
-        wanted,
+        desired,
         deployment=number,
         url=url,
         # elsewhere no host is ours, and the next one that applies `run: here` becomes it
-        host="" if placement(wanted.platform) == "elsewhere" else wanted.host or old.host,
-        folder="" if placement(wanted.platform) == "elsewhere" else wanted.folder or old.folder,
-        commit=wanted.commit or old.commit,
-        dirty=wanted.dirty or (old.dirty and not wanted.commit),
+        host="" if placement(desired.platform) == "elsewhere" else desired.host or old.host,
+        folder="" if placement(desired.platform) == "elsewhere" else desired.folder or old.folder,
+        commit=desired.commit or old.commit,
+        dirty=desired.dirty or (old.dirty and not desired.commit),
         incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,
         served={} if old.destroyed else old.served,
-        withdrawals=tuple({w.id: w for w in (*old.withdrawals, *wanted.withdrawals)}.values()),
+        withdrawals=tuple({w.id: w for w in (*old.withdrawals, *desired.withdrawals)}.values()),
         destroyed=False,
     )
 
 
 def deployment_after(
-    state: State, name: str, wanted: Wanted, environment: Environment, *, number: int, serial: int, previous: int, at: str, author: Author
+    state: State, name: str, desired: Desired, environment: Environment, *, number: int, serial: int, previous: int, at: str, author: Author
 ) -> Deployment:
     """The record of all bindings after the switch."""
-    bindings = pointers_after(state, name, wanted)
-    models = {parse(address).member or "": (wanted.routes(address, pointer),) for address, pointer in bindings.items()}
+    bindings = pointers_after(state, name, desired)
+    models = {parse(address).member or "": (desired.routes(address, pointer),) for address, pointer in bindings.items()}
     return Deployment(
         lineage=state.lineage,
         environment=name,
@@ -126,8 +126,8 @@ def completed(state: State, name: str, served: ServedModels) -> State:
         environments[name] = with_served(pending.environment, served)
     sealed = {**state.sealed, **pending.seals}
     destroyed = pending.environment is None or pending.environment.destroyed
-    gone = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
-    held = state.holding({**gone, **pending.holds})
+    ended = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
+    held = state.holding({**ended, **pending.holds})
     return dropped(replace(held, environments=environments, sealed=sealed), name).moved(pending.pointers)
 
 

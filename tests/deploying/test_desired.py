@@ -7,8 +7,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
 from leptonctl.core.plan import moved_since
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Seal, Served, State
-from leptonctl.deploying.wanted import (
-    Wanted,
+from leptonctl.deploying.desired import (
+    Desired,
     complete_interrupted,
     completed,
     differences,
@@ -48,8 +48,8 @@ def route(_address: str, _pointer: Pointer) -> Route:
     raise AssertionError("no record is asked for")
 
 
-def wanted(bindings: dict[str, Pointer | None], environment: Environment | None = ENVIRONMENT) -> Wanted:
-    return Wanted(bindings=bindings, environment=environment, routes=route)
+def desired(bindings: dict[str, Pointer | None], environment: Environment | None = ENVIRONMENT) -> Desired:
+    return Desired(bindings=bindings, environment=environment, routes=route)
 
 
 # --- witnesses
@@ -111,15 +111,15 @@ CURRENT = {
 
 
 def test_a_destroy_takes_away_the_environment_and_its_bindings_and_nothing_else() -> None:
-    gone = moves(state(current=CURRENT), "prod", wanted({}, None), 3, "now")
+    gone = moves(state(current=CURRENT), "prod", desired({}, None), 3, "now")
     assert gone == {"environment/prod": None, LINE: None, WORD: None}
-    assert pointers_after(state(current=CURRENT), "prod", wanted({}, None)) == {}
+    assert pointers_after(state(current=CURRENT), "prod", desired({}, None)) == {}
 
 
 def test_bindings_are_stamped_with_the_deployment_that_moves_them() -> None:
-    moved = moves(state(current=CURRENT), "prod", wanted({LINE: pointer("v2"), WORD: None, "environment/prod": pointer(None)}), 3, "then")
+    moved = moves(state(current=CURRENT), "prod", desired({LINE: pointer("v2"), WORD: None, "environment/prod": pointer(None)}), 3, "then")
     assert moved == {LINE: pointer("v2", deployment=3, at="then"), WORD: None, "environment/prod": pointer(None, at="then")}
-    after = pointers_after(state(current=CURRENT), "prod", wanted({LINE: pointer("v2"), WORD: None, "environment/prod": pointer(None)}))
+    after = pointers_after(state(current=CURRENT), "prod", desired({LINE: pointer("v2"), WORD: None, "environment/prod": pointer(None)}))
     assert after == {LINE: pointer("v2")}
 
 
