@@ -95,8 +95,8 @@ def predict(
     skip_rows: SkipRows = None,
 ) -> int:
     """Predict the rows of a file with exactly the model that is served."""
+    from leptonctl.commands.files.reading import Reading
     from leptonctl.commands.predict import predict as command
-    from leptonctl.commands.reading import Reading
     from leptonctl.views.reports import outside_lines, prediction_text
 
     terminal = terminal_of(ctx)

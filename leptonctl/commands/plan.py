@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.editing.overwriting import refuse_overwriting
+from leptonctl.commands.files.overwriting import refuse_overwriting
 from leptonctl.commands.planning.line import Planned, plan_project
 from leptonctl.commands.planning.references import new_id, refer, spare
 from leptonctl.commands.planning.saved_plan import read_saved, save

@@ -38,20 +38,16 @@ class Update(Report):
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
+        from leptonctl.commands.update import written_to_json
         from leptonctl.views.update import update_json
 
-        return update_json(self._written(), self.plan.to_json())
+        return update_json(written_to_json(self), self.plan.to_json())
 
     def text(self, *, color: bool = False) -> str:
+        from leptonctl.commands.update import written_to_json
         from leptonctl.views.update import update_text
 
-        return update_text(self._written(), self.plan.text(color=color))
-
-    def _written(self) -> dict[str, Json]:
-        return {
-            "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
-            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff, "known": [*self.known],
-        }  # fmt: skip
+        return update_text(written_to_json(self), self.plan.text(color=color))
 
 
 class Adoption(Answer):

@@ -98,7 +98,7 @@ def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
                 "missing-file", "The file does not exist", str(file), hint="pass the path of an existing file, or the rows themselves"
             )
         with _hints_of_calls():
-            return Predictions.of(predict(session, target, file, None, "records"))
+            return Predictions.of(predict(session, target, file, form="records"))
     import tempfile
 
     records = records_of(rows, moments=True)
@@ -108,7 +108,7 @@ def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
     with tempfile.TemporaryDirectory(prefix="leptonctl-") as folder:
         file = _written(records, Path(folder))
         with _hints_of_calls(file):
-            return Predictions.of(predict(session, target, file, None, "records"))
+            return Predictions.of(predict(session, target, file, form="records"))
 
 
 def _written(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:

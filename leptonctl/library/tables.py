@@ -86,17 +86,17 @@ class Data(Frozen):
 
     def columns(self) -> list[str]:
         """The names in its first line."""
-        from leptonctl.commands.predict import from_provider
+        from leptonctl.commands.files.problems import provider_failure
         from leptonctl.spi.learning import ProviderError, SourceOptions
 
         try:
             return self._source(self.path).columns(self.path, SourceOptions())
         except ProviderError as problem:
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
 
     def findings(self) -> "Findings":
         """What the table seems to hold, and the settings that follow, as `leptonctl init` finds them. Failure: unknown-column …"""
-        from leptonctl.commands.predict import from_provider
+        from leptonctl.commands.files.problems import provider_failure
         from leptonctl.learning.findings.findings import Wishes
         from leptonctl.learning.findings.observe import observe
         from leptonctl.spi.learning import ProviderError
@@ -105,7 +105,7 @@ class Data(Frozen):
             return observe(self.path, self._source(self.path), Wishes(target=self.target))
         except ProviderError as problem:
             problem.hint = problem.hint.replace("`--target`", "`target=`")
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
 
 
 class DataPreprocessor:

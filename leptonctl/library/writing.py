@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from leptonctl.commands.editing.init_yaml import scalar
-from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.pin import pin
-from leptonctl.commands.session import Session, folder_of, refuse
+from leptonctl.commands.session import Session, folder_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Document, Json, value_at
 from leptonctl.core.values import Path as StepPlace
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
+from leptonctl.project.configuration import refuse
 from leptonctl.project.edits import write_text, writing
 from leptonctl.project.own_edits import OwnEdits
 from leptonctl.storage.durable import ensure_dot_folder
@@ -45,7 +45,7 @@ class Draft:
 
     def lines_of(self, kind: str, name: str, version: str) -> dict[str, Json]:
         """What a version of a declared document says, before templates are filled in."""
-        lines = value_at(as_written(self.session, self.session.project.of(kind)[name]).value, ("versions", version))
+        lines = value_at(self.session.as_written(self.session.project.of(kind)[name]).value, ("versions", version))
         return dict(lines) if isinstance(lines, dict) else {}
 
     def write(self, file: str, text: str) -> None:
@@ -69,7 +69,7 @@ class Draft:
     def put(self, kind: str, name: str, place: StepPlace, value: Json) -> None:
         """Give the key at `place` of a document this value, in its place when it is there, else at the end of its mapping."""
         document = self.session.project.of(kind)[name]
-        raw, text = as_written(self.session, document), self.session.sources[document.file]
+        raw, text = self.session.as_written(document), self.session.sources[document.file]
         *path, key = place
         here = value_at(raw.value, place)
         parent = value_at(raw.value, tuple(path))

@@ -56,15 +56,15 @@ def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
     file = root / "environment-dev.yaml"
     assert "dev has no deployment yet" in refusal(root, "dev", "--to", "9")
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    assert "dev has deployment 1, all of what is bound now or withdrawn: dev has nothing to return to" in refusal(root, "dev", "--to", "9")
+    assert "dev has deployment 1: nothing to return to but what is bound now or withdrawn" in refusal(root, "dev", "--to", "9")
     projects.edit(file, "line: v1", "line: v2")
-    assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to take that back" in refusal(root, "dev")
+    assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to undo that edit" in refusal(root, "dev")
     assert projects.run("state", "backup", "before.json", cwd=root).returncode == 0
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    assert "dev has deployments 1, 2; one can return to 1;" in refusal(root, "dev", "--to", "9")
+    assert "dev has deployments 1, 2; you can return to 1;" in refusal(root, "dev", "--to", "9")
 
     assert projects.run("state", "restore", "before.json", "--yes", cwd=root).returncode == 0
-    assert "one can return to 2;" in refusal(root, "dev", "--to", "9")
+    assert "you can return to 2;" in refusal(root, "dev", "--to", "9")
     projects.edit(file, "line: v2", "line: v1")
     # what served last before the restore, whatever its number
     assert projects.run("rollback", "dev", "--yes", cwd=root).returncode == 0

@@ -125,7 +125,7 @@ def test_a_rebuild_gives_the_same_bytes_and_says_which_row_has_changed(root: Pat
     assert proof.returncode == 1
     told = json.loads(proof.stdout)
     assert told["rebuild"]["verdict"] == "identical"
-    assert told["rebuild"]["reasons"][1:] == ["model/line@v2, from which it goes on, is taken as recorded"]
+    assert told["rebuild"]["reasons"][1:] == ["model/line@v2, whose training it continues, is used as recorded"]
     details = {check["what"]: check["detail"] for check in told["checks"] if not check["ok"]}
     assert details == {"data": "data/new.csv:21: rows that it was not built from: 1, rows that are gone: 1"}
 

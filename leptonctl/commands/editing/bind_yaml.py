@@ -1,13 +1,12 @@
 """Edits bindings in the YAML, keeping its comments, then applies them: what is applied is what the files say."""
 
 from collections.abc import Callable, Mapping
-from difflib import unified_diff
 
 from leptonctl.commands.apply import Consent, Request, apply
+from leptonctl.commands.editing.edit_diff import edit_diff
 from leptonctl.commands.editing.lines_again import with_lines
 from leptonctl.commands.editing.shared_lines import Shared, shared
 from leptonctl.commands.editing.write_back import Lines, check_written_back
-from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, member_of
@@ -45,7 +44,7 @@ def rebind(
         edited = _edited_session(session, rebinding, rebinding.bindings, edits)
         check_bound(edited, rebinding)
         if rebinding.lines or None in rebinding.bindings.values():
-            say(diff_of(before, {file: edited.sources[file] for file in edits.files}))
+            say(edit_diff(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         only = only or [document("environment", rebinding.environment)]
         too = shared(session, edited, only) if rebinding.lines else Shared()
@@ -134,7 +133,7 @@ def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[st
 def _without_readmit(session: Session, name: str, model: str, version: str | None, edits: OwnEdits) -> Session:
     """The session after the readmission of the version that is replaced has left the file: it says nothing of another one."""
     environment = environment_document(session, name)
-    raw = as_written(session, environment)
+    raw = session.as_written(environment)
     models = raw.value.get("models")
     written = models.get(model) if isinstance(models, dict) else None
     if version is None or not isinstance(written, dict) or "readmit" not in written or bound_version(session, name, model) == version:
@@ -142,15 +141,6 @@ def _without_readmit(session: Session, name: str, model: str, version: str | Non
     text = remove_key(session.sources[environment.file], raw, ("models", model), "readmit")
     edits.write(environment.file, session.sources[environment.file], text)
     return session.reopen()
-
-
-def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """The edit as a unified diff."""
-    lines: list[str] = []
-    for file in sorted(after):
-        old, new = before.get(file, "").splitlines(), after[file].splitlines()
-        lines += unified_diff(old, new, f"a/{file}", f"b/{file}", lineterm="")
-    return "\n".join(lines)
 
 
 def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
@@ -193,7 +183,7 @@ def bound_version(session: Session, environment: str, model: str) -> str | None:
 
 def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:
     text = session.sources[environment.file]
-    raw = as_written(session, environment)
+    raw = session.as_written(environment)
     models = raw.value.get("models")
     if models is not None and not isinstance(models, dict):
         models = {}

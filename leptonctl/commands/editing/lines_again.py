@@ -3,7 +3,7 @@
 from typing import cast
 
 from leptonctl.commands.editing.write_back import Lines
-from leptonctl.commands.editing.written_digest import as_written, write_digest
+from leptonctl.commands.editing.written_digest import write_digest
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, set_values
@@ -25,7 +25,7 @@ def with_lines(session: Session, lines: Lines, edits: OwnEdits) -> Session:
     declared = filled.value.get("versions")
     if not isinstance(declared, dict) or lines.version not in declared:
         text = session.sources[filled.file]
-        raw = as_written(session, filled)
+        raw = session.as_written(filled)
         edits.write(filled.file, text, insert_key(text, raw, ("versions",), lines.version, cast("Json", lines.override)))
         return session.reopen()
     present = declared[lines.version]
@@ -36,6 +36,6 @@ def _with_fields(session: Session, filled: Document, lines: Lines, present: dict
     """The session after the fields of a version that is there were replaced; those that say the same stay as they are written."""
     wanted = lines.override or {}
     kept = {name: value for name, value in present.items() if name in NOT_OF_RECIPE and name not in wanted}
-    text, raw = session.sources[filled.file], as_written(session, filled)
+    text, raw = session.sources[filled.file], session.as_written(filled)
     edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), present, {**wanted, **kept}))
     return session.reopen()

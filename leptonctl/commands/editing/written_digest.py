@@ -11,13 +11,8 @@ def write_digest(session: Session, filled: Document, version: str, digest: str, 
     holder: Path = ("versions", version, *at)
     if not any((*holder, key) in filled.values for key in ("source", "append")):
         holder = at
-    raw = as_written(session, filled)
+    raw = session.as_written(filled)
     text, place = session.sources[filled.file], (*holder, "digest")
     edited = set_scalar(text, raw, place, digest) if place in filled.values else insert_key(text, raw, holder, "digest", digest)
     edits.write(filled.file, text, edited)
     return holder
-
-
-def as_written(session: Session, filled: Document) -> Document:
-    """The document before its templates were filled in, which is what an edit has to change."""
-    return next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)

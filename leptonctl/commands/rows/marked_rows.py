@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from leptonctl.commands.predict import from_provider
+from leptonctl.commands.files.problems import provider_failure
 from leptonctl.commands.session import Session
 from leptonctl.core.contract import id_mark, key_mark
 from leptonctl.core.diagnostic import Failure, fail
@@ -74,7 +74,7 @@ def marks_of(session: Session, declared: Iterable[Dataset], row: str) -> Marks:
         try:
             secret = read_secret(key, session.root)
         except ProviderError as problem:
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
         key_id = str(privacy.get("key_id") or "")
         if not session.store.is_key(key_id, key_mark(secret, key_id)):
             raise wrong_key([key_id])

@@ -5,7 +5,7 @@ from typing import cast
 
 from leptonctl.commands.planning.recheck import later_notices
 from leptonctl.commands.recorded.built_versions import BuiltVersion, with_results
-from leptonctl.commands.recorded.results import join_results, metrics_of
+from leptonctl.commands.recorded.results import direction, join_results, metrics_of
 from leptonctl.commands.recorded.search_story import chosen, search_story
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.parameters import declared_parameters, recorded_parameters
@@ -76,16 +76,6 @@ def _training(version: BuiltVersion) -> Json:
     outputs = result.outputs if result is not None else {}
     found = {name: outputs.get(name) for name in ("iterations", "loss")}
     return None if all(value is None for value in found.values()) else found
-
-
-def direction(catalog: Catalog, task: str, metric: str) -> str | None:
-    """`higher` or `lower`, whichever is better; None for a metric that is not known, or has no better end. `cv_f1_mean` is as f1."""
-    if metric.startswith("cv_") and metric.endswith("_mean"):
-        metric = metric.removeprefix("cv_").removesuffix("_mean")
-    known = catalog.metrics.get((task, metric))
-    if known is None or known.greater_is_better is None:
-        return None
-    return "higher" if known.greater_is_better else "lower"
 
 
 def _metrics(catalog: Catalog, task: str, numbers: Mapping[str, Json], limits: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
