@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package", "decision")
 """Outputs that are copied unchanged."""
-
 NOT_JOINED = (TRIAL, SEARCH)
 """Ops whose results are not about the version itself, see `search_story`."""
 
