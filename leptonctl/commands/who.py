@@ -1,4 +1,4 @@
-"""Who acts: this process as the owner of claims and locks, and as the author of history records."""
+"""Who acts: this process as the owner of claims and locks, and as the author of records in the history."""
 
 import sys
 
@@ -12,7 +12,7 @@ from leptonctl.storage.owner import actor, current_owner
 
 
 def owner_of(session: Session, command: str = "", *, reason: str = "") -> Owner:
-    """This process in the form for claims, locks and records. `reason` is what the user gave as `--reason`."""
+    """This process as an owner of claims and locks. `reason`: that of `--reason`."""
     commit = git.head(session.root, sorted(session.sources))
     command = command or session.caller or _command()
     owner = replace(current_owner(command, commit.hash if commit else None), reason=reason, job=current_job())
@@ -27,7 +27,7 @@ def author_of(owner: Owner, command: str) -> Author:
 
 
 def job_to_json(job: Job | None) -> dict[str, Json] | None:
-    """A CI job as in all JSON output, with every key."""
+    """A CI job in JSON, with every key."""
     return None if job is None else {name: value or None for name, value in fields(job).items()}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.commands.editing.bind_yaml import where_it_stands
+from leptonctl.commands.editing.bind_yaml import without_edit
 from leptonctl.core.diagnostic import error
 from leptonctl.core.values import Span
 from tests import projects
@@ -39,7 +39,7 @@ def test_what_is_wrong_with_a_line_that_was_taken_back_shows_that_line(line: int
     """What is wrong above and (brother) below stands where it is in the file as it is."""
     before = {"m.yaml": "name: m\nversions:\n---\n"}
     edited = {"m.yaml": "name: m\nversions:\n  v1: {command: x}\n---\n"}
-    problem = where_it_stands(error("x", "", "d", span=Span(file="m.yaml", line=line, column=1, end_column=2)), before, edited)
+    problem = without_edit(error("x", "", "d", span=Span(file="m.yaml", line=line, column=1, end_column=2)), before, edited)
     assert (problem.span and problem.span.line, problem.detail.removeprefix("d").strip()) == (now, said)
 
 

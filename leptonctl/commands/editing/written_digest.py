@@ -1,4 +1,4 @@
-"""Writes the digest of a source into its dataset version, next to the `source:` or `append:` that it is of."""
+"""Writes the digest of a source into its dataset version, next to its `source:` or `append:`."""
 
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Path
@@ -6,8 +6,8 @@ from leptonctl.language.edit import insert_key, set_scalar
 from leptonctl.project.own_edits import OwnEdits
 
 
-def write_digest(session: Session, filled: Document, version: str, digest: str, edits: OwnEdits, at: Path = ()) -> Path:
-    """Write the digest of the block `at` of a version over the one that is there; the path of the block, in the version or the base."""
+def write_digest(session: Session, edits: OwnEdits, filled: Document, version: str, *, digest: str, at: Path = ()) -> Path:
+    """Write the digest of the block `at` of a version, in place of an earlier one. The path of the block, in the version or the base."""
     holder: Path = ("versions", version, *at)
     if not any((*holder, key) in filled.values for key in ("source", "append")):
         holder = at
