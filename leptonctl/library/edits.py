@@ -1,4 +1,4 @@
-"""What the calls that edit the YAML return, and what proves a version: an update, an adoption, an import, pins, a verification."""
+"""The results of calls that edit the YAML or prove a version: an update, an adoption, an import, pins, a verification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Update(Report):
     """The versions that `Project.update` wrote. `rows`: of the dataset version by side; `diff`: the edit; `plan`: of the new version.
 
-    `known`: addresses of the two that were declared already. With both, nothing was written, and `diff` is "".
+    `known`: those of the two addresses that were already declared. If both were, nothing was written, and `diff` is "".
     """
 
     model: str
@@ -70,7 +70,7 @@ class Adoption(Answer):
 
 
 class Tensor(Frozen):
-    """An input or output of a file: its type, and how many columns it has, None where that is open."""
+    """An input or output of a file: its type, and how many columns it has; None if any number."""
 
     name: str
     type: str
@@ -78,7 +78,7 @@ class Tensor(Frozen):
 
 
 class Import(Answer):
-    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself.
+    """The version that `Project.import_model` wrote, at `file` and `line`, and the description of the imported file.
 
     `takes`: input -> the columns of the dataset that it takes, in order; `problems`: why the file does not fit the dataset.
     """
@@ -116,7 +116,7 @@ class Pin(Frozen):
 
 
 class Finding(Frozen):
-    """A diagnostic in the form of `--json`. `file`, `line`, `column`: None where it has no place."""
+    """A diagnostic in the form of `--json`. `file`, `line`, `column`: None if it has no place."""
 
     id: str
     severity: str
@@ -129,7 +129,7 @@ class Finding(Frozen):
 
 
 class Pins(Answer):
-    """What `Project.pin` wrote. `diagnostics`: warnings about data that changed since they were pinned, whose digests stay."""
+    """What `Project.pin` wrote. `diagnostics`: warnings about data that has changed since it was pinned; those digests stay."""
 
     pinned: tuple[Pin, ...]
     diagnostics: tuple[Finding, ...]
@@ -149,7 +149,7 @@ class Check(Frozen):
 
 
 class Verification(Answer):
-    """Whether a version is what was recorded. `rebuild`: what training it again gave, None where that was not asked for."""
+    """Whether a version is what was recorded. `rebuild`: the comparison with a new training; None without one."""
 
     address: str
     digest: str
