@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from leptonctl.cli.options import terminal_of
-from leptonctl.cli.table_options import Decimal, Delimiter, Encoding, Header, MissingValues, SkipRows, Thousands
+from leptonctl.cli.table_options import Decimal, Delimiter, Encoding, Header, MissingValues, SkipRows, Thousands, passed
 from leptonctl.core.diagnostic import ERROR, OK
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def predict(
         encoding=encoding, delimiter=delimiter, missing_values=tuple(missing) if missing else None, decimal=decimal, thousands=thousands,
         header=header, skip_rows=skip_rows,
     )  # fmt: skip
-    file = terminal.path(output) if output is not None else None
-    records = terminal.json and file is None and form is None
-    report = command(terminal.session(), target, terminal.path(source), output=file, form="records" if records else form, reading=reading)
+    rows, file = terminal.path(source), output and terminal.path(output)
+    is_shown = terminal.json and output is None and form is None
+    report = command(terminal.session(), target, rows, output=file, form="records" if is_shown else form, reading=reading)
     code = terminal.show(report, prediction_text)
     for line in outside_lines(report):
         terminal.remark(line)
@@ -139,10 +139,9 @@ def update(
     from leptonctl.views.update import update_json, update_text
 
     terminal = terminal_of(ctx)
-    reading = {"encoding": encoding, "delimiter": delimiter, "decimal": decimal, "thousands": thousands}
     request = Update(
         model=model, data=terminal.path(data), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
-        append=append, reading={name: value for name, value in reading.items() if value is not None},
+        append=append, reading=passed(encoding=encoding, delimiter=delimiter, decimal=decimal, thousands=thousands),
     )  # fmt: skip
     updated = command(terminal.session(), request)
     report, plan = updated.to_json(), updated.plan

@@ -4,6 +4,12 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+
+def passed(**options: str | None) -> dict[str, str]:
+    """The options that are on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 Encoding: TypeAlias = Annotated[str | None, typer.Option("--encoding", help="The file's encoding. Default: as its dataset declares.")]
 Delimiter: TypeAlias = Annotated[str | None, typer.Option("--delimiter", help="The file's delimiter. Default: as its dataset declares.")]
 Decimal: TypeAlias = Annotated[

@@ -177,8 +177,7 @@ class Model:
         from leptonctl.library.forwards import deploy
         from leptonctl.library.writing import editing, kept_if_done
 
-        name, target = name_of(name, "name"), name_of(target, "target")
-        to_bind, platform = self._version_to_bind(version), "server" if target in HERE else target
+        name, platform, to_bind = name_of(name, "name"), _platform(target), self._version_to_bind(version)
         why, root, seconds = one_line(reason), self.project.root, seconds_of(wait, "wait")
         deadline = time.monotonic() + seconds
         with turn(root, [(name, self.name)], "deploy", wait=seconds):
@@ -187,8 +186,7 @@ class Model:
             with kept_if_done(draft):
                 rest = max(0.0, deadline - time.monotonic())
                 deployment = deploy(to_bind, name, forward=forward, reason=why, wait=rest, progress=progress)
-                if deployment.skipped is not None:
-                    # the version that stays also keeps its gates and its address
+                if deployment.skipped is not None:  # the version that stays keeps its gates and its address
                     draft.take_back()
         self._environment = name
         return deployment
@@ -209,3 +207,9 @@ class Model:
         from leptonctl.library.monitoring import monitoring
 
         return monitoring(self.project, self.name, name or self._environment)
+
+
+def _platform(target: Any) -> str:
+    """The type of a platform by one of its names."""
+    name = name_of(target, "target")
+    return "server" if name in HERE else name

@@ -42,7 +42,7 @@ class Outcome(Frozen):
 
 
 class Shown(Answer):
-    """What is recorded. `current`: by address. `results`: by digest. `version`, `dataset`: everything about the one version that was named."""
+    """What is recorded. `current`: by address. `results`: by digest. `version`, `dataset`: everything about the version that was named."""
 
     lineage: str | None
     serial: int

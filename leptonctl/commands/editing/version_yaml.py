@@ -48,7 +48,7 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
             return name
     data = cast("dict[str, dict[str, Json]]", version.recipe.get("data") or {})
     digest = (data.get("source") or {}).get("digest")
-    reason = f"no dataset version has the rows that {recorded} had: its bytes were {digest}"
+    reason = f"no dataset version is declared as {recorded} was then: its bytes were {digest}"
     raise _cannot(version, reason, f"declare the dataset version again, with `digest: {digest}`")
 
 
