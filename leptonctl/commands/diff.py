@@ -35,7 +35,7 @@ class Side(Frozen):
 
 
 def diff(session: Session, a: str, b: str) -> dict[str, Json]:
-    """The object of `diff --json`. A binding stands for the version that is bound, or the declared one where nothing is bound yet."""
+    """The object of `diff --json`. A binding stands for the version that is bound, or the declared one if none is bound yet."""
     from leptonctl.views.diff import diff_fields
 
     state = session.pointers.read()
@@ -92,7 +92,7 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
 
 
 def _bound(session: Session, state: State | None, address: str) -> dict[str, Json]:
-    """The recipe of an environment: `models`, the bound version of each, or the declared one where nothing is bound yet, and `gates`,
+    """The recipe of an environment: `models`, the bound version of each, or the declared one if none is bound yet, and `gates`,
     the limits of each binding. {} for other addresses.
     """
     environment = next((e for e in environments(session.declarations).values() if e.address == address), None)

@@ -45,7 +45,7 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
         return report
     session.store.purge_again(findings.purged)
     _condemn(session, findings, marks)
-    # whoever has referred to an artifact since the first look did so before looking for the marks
+    # a build that has reused an artifact since the first look has recorded that before it checked the marks
     findings = examine(session)
     freed = _sweep(session, findings, at_once=not is_shared and not is_busy(session))
     _drop_expired(session)

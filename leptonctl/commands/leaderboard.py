@@ -155,7 +155,7 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
 
 
 def _builder(version: BuiltVersion, ours: Ownership) -> str | None:
-    """The project that built a version, where that is another one."""
+    """The project that built a version, if it is another one."""
     result = version.results.get("export" if "import" in version.recipe else "train")
     return ours.builder(result) if result else None
 

@@ -56,7 +56,7 @@ class Session(Configuration):
         return type(self)(root=self.root, caller=self.caller, kinds=self.kinds, ops=self.ops)
 
     def as_recorded(self) -> Self:
-        """For a command that goes by the state: this session, or where the files are invalid one that has the Project document alone.
+        """For a command that goes by the state: this session, or if the files are invalid one that has only the Project document.
         What is wrong is then left out, as warnings. Failure (exit 3) when the Project document itself is invalid.
         """
         try:

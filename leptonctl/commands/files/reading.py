@@ -14,7 +14,7 @@ from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 HINTS = {
     "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
-    "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
+    "data-contract": "correct the rows, or name a string that means missing: `--missing-value TEXT`",
     "empty-data": "check that the file is complete",
     "header-width": "write the file with the columns of the training file, or with a header line and `--header --skip-rows 0`",
 }

@@ -84,7 +84,7 @@ def _identity(view: StoreView) -> Iterator[Problem]:
 
 
 def _lineage_folders(view: StoreView) -> set[str]:
-    """The folders of lineages in the store. A project has only references before its first apply, which are no lineage."""
+    """The folders of lineages in the store. A project without an apply has only references, and no lineage yet."""
     return {path.split("/")[1] for path in view.audit.records if path.startswith(f"{layout.PROJECTS}/") and "/refs/" not in path}
 
 
