@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leptonctl.commands.apply import Consent, recover
-from leptonctl.commands.freeze import refuse_frozen
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.folder import own_folder
+from leptonctl.commands.recorded.holds import refuse_frozen
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import covers, document

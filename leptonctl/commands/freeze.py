@@ -3,11 +3,9 @@
 from leptonctl.commands.apply import recover
 from leptonctl.commands.editing.bind_yaml import environment_document
 from leptonctl.commands.planning.folder import refuse_copy
-from leptonctl.commands.readmit import require_reason
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import author_of, owner_of
+from leptonctl.commands.who import author_of, owner_of, require_reason
 from leptonctl.core.codec import plain
-from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Freeze
 from leptonctl.core.state import State
@@ -26,14 +24,6 @@ def freeze(session: Session, environment: str, reason: str) -> dict[str, Json]:
 def unfreeze(session: Session, environment: str, reason: str = "") -> dict[str, Json]:
     """Let the bindings of an environment move again. One that is not frozen stays as it is."""
     return _set(session, environment, reason.strip(), frozen=False)
-
-
-def refuse_frozen(state: State, name: str) -> None:
-    """Failure `frozen-environment` when an environment that is to be destroyed is frozen."""
-    if name in state.frozen:
-        frozen = state.frozen[name]
-        detail = f"{name} is frozen since {frozen.at[:16].replace('T', ' ')} UTC: {frozen.reason}"
-        raise fail("frozen-environment", "The environment is frozen", detail, hint=f"leptonctl unfreeze {name}")
 
 
 def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str, Json]:

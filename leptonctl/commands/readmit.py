@@ -6,8 +6,8 @@ from leptonctl.commands.apply import recover
 from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import author_of, owner_of
-from leptonctl.core.address import environment_and_member, parse, version_of
+from leptonctl.commands.who import author_of, owner_of, require_reason
+from leptonctl.core.address import environment_and_member, version_of
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.frozen import replace
@@ -53,12 +53,6 @@ def withdrawal_to_json(withdrawal: Withdrawal) -> dict[str, Json]:
         "at": withdrawal.at, "by": withdrawal.by, "reason": withdrawal.reason, "command": withdrawal.command,
         "deployment": withdrawal.deployment, "readmitted": plain(readmitted) if readmitted else None,
     }  # fmt: skip
-
-
-def require_reason(reason: str, command: str) -> None:
-    """Failure `reason-missing` when a reason is blank."""
-    if not reason.strip():
-        raise fail("reason-missing", "A reason is required", "it is recorded in the history", hint=command)
 
 
 def _parts(target: str) -> tuple[str, str, str]:
@@ -113,8 +107,3 @@ def _with(state: State, name: str, withdrawal: Withdrawal) -> State:
     record = state.environments[name]
     withdrawals = tuple(withdrawal if w.id == withdrawal.id else w for w in record.withdrawals)
     return replace(state, environments={**state.environments, name: replace(record, withdrawals=withdrawals)})
-
-
-def withdrawn_now(record: Environment, address: str) -> list[Withdrawal]:
-    """The withdrawals in force of the model that a binding's address names."""
-    return [w for w in record.withdrawals if w.readmitted is None and w.model == parse(address).member]

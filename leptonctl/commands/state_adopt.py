@@ -5,8 +5,14 @@ from collections.abc import Mapping
 
 from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import ADOPT, is_outside
+from leptonctl.commands.recorded.state_takeover import (
+    other_lineage,
+    put_in_charge,
+    refuse_while_applying,
+    stored_or_damage,
+    takeover_report,
+)
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_backup import other_lineage, put_in_charge, refuse_living, stored_or_damage, takeover_report
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import Failure, fail
@@ -59,7 +65,7 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
         return {**report, "generation": before.generation, "serial": before.serial} if before else report
     if not consent(report):
         return report
-    refuse_living(session, before)
+    refuse_while_applying(session, before)
     owner = owner_of(session)
     request = Request(lineage=target, author=author_of(owner, "state adopt"), owner=owner)
     return {**report, **put_in_charge(session, damage, request, rebuild)}

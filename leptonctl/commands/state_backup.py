@@ -4,8 +4,14 @@ from pathlib import Path
 
 from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import refuse_copy
+from leptonctl.commands.recorded.state_takeover import (
+    other_lineage,
+    put_in_charge,
+    refuse_while_applying,
+    stored_or_damage,
+    takeover_report,
+)
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_look import moved_row
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import document
 from leptonctl.core.codec import BadRecord
@@ -14,16 +20,11 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
-from leptonctl.deploying.takeover import Rebuild, Request, settled, take_over
+from leptonctl.deploying.takeover import Request, settled
 from leptonctl.project.edits import write_text
-from leptonctl.storage.claims import TERM_S, lock_held
-from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, survey
-from leptonctl.storage.pointers import moves
 from leptonctl.storage.standing import read_standing, refuse_other_store
-
-UNREADABLE = frozenset({"corrupt-state", "lost-state"})
 
 
 def backup(session: Session, file: Path, *, force: bool) -> dict[str, Json]:
@@ -62,7 +63,7 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
     if before is not None and before.lineage != saved.lineage:
         raise other_lineage(session, before, f"{file} is a state of lineage {saved.lineage}")
     refuse_copy(session, before or saved)
-    refuse_living(session, before)
+    refuse_while_applying(session, before)
     current = survey(session.objects, saved.lineage)
     _refuse_wrong_store(session, saved, current, file)
     part = LineageStore(objects=session.objects, lineage=saved.lineage)
@@ -79,26 +80,6 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
     owner = owner_of(session, reason=reason)
     request = Request(lineage=saved.lineage, author=author_of(owner, "state restore"), owner=owner, base=saved.history)
     return {**report, **put_in_charge(session, damage, request, lambda _part, newest, now: combined(saved, now, newest))}
-
-
-def takeover_report(current: Survey, before: State | None, after: State, saved: State | None = None) -> dict[str, Json]:
-    """What changes when `after` takes the place of `before`. `saved`: the state that is restored; None: `after` itself."""
-    known = (before, saved if saved is not None else after)
-    return {
-        "generation": current.generation(known) + 1,
-        "serial": current.serial(known) + 1,
-        "changes": [moved_row(m) for m in moves(before or current.copy or replace(after, current={}), after)],
-        "behind": behind(current, after),
-        "set_aside": None,
-    }
-
-
-def put_in_charge(session: Session, damage: Failure | None, request: Request, rebuild: Rebuild) -> dict[str, Json]:
-    """Put the state that `rebuild` returns in charge, after setting a damaged one aside. The fields of the report that this changes."""
-    ensure_dot_folder(session.root)
-    aside = session.pointers.set_aside() if damage is not None else None
-    state = take_over(session.pointers, request, rebuild)
-    return {"generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
 
 
 def combined(saved: State, before: State | None, current: Survey) -> State:
@@ -123,45 +104,6 @@ def combined(saved: State, before: State | None, current: Survey) -> State:
 
 def _with_withdrawals(record: Environment, later: Environment | None) -> Environment:
     return record if later is None else replace(record, withdrawals=later.withdrawals)
-
-
-def behind(current: Survey, state: State) -> list[Json]:
-    """The environments whose head names another deployment than the state: the next plan shows them."""
-    rows: list[Json] = []
-    for name, record in sorted(state.environments.items()):
-        at = current.heads.get(name)
-        recorded = 0 if record.destroyed else record.deployment
-        if at is not None and at.head.deployment != recorded:
-            rows.append({"environment": name, "recorded": recorded, "head": at.head.deployment})
-    return rows
-
-
-def stored_or_damage(session: Session) -> tuple[State | None, Failure | None]:
-    """The state as stored; or None and why it cannot be read."""
-    try:
-        stored = session.pointers.stored()
-    except Failure as failure:
-        if failure.diagnostics[0].id not in UNREADABLE:
-            raise
-        return None, failure
-    return (stored[0] if stored else None), None
-
-
-def refuse_living(session: Session, state: State | None) -> None:
-    """Failure `lock-held` (exit 4) while an apply is running with this state."""
-    for id_, claim in (state.applies if state else {}).items():
-        if session.liveness.alive(f"claim/{id_}", claim.owner, claim.beat, TERM_S):
-            raise lock_held(min(claim.addresses, default="the state"), claim.owner)
-
-
-def other_lineage(session: Session, state: State, why: str) -> Failure:
-    """The failure for a lineage that is not that of the present state."""
-    return fail(
-        "other-lineage",
-        "This belongs to another lineage",
-        f"{why}, but {session.pointers.states.describe()} is of lineage {state.lineage}.",
-        hint="name the file or lineage of this project; to begin with another one, move the state away first",
-    )
 
 
 def _read(file: Path) -> State:

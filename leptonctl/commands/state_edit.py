@@ -2,8 +2,8 @@
 
 from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import refuse_copy
+from leptonctl.commands.recorded.state_takeover import refuse_while_applying
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_backup import refuse_living
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import layout
 from leptonctl.core.address import covers, document, full, parse
@@ -31,7 +31,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
     if parse(scope).kind == "environment" and scope not in destroyed:
         detail = f"{scope} has an effect: environment {name} serves it"
         raise fail("serving", "What serves cannot be forgotten", detail, hint=f"leptonctl destroy {name}")
-    refuse_living(session, state)
+    refuse_while_applying(session, state)
     pointer = state.current.get(scope)
     report: dict[str, Json] = {
         "address": scope,
@@ -71,7 +71,7 @@ def rename(session: Session, name: str, consent: Consent) -> dict[str, Json]:
         session.pointers.check(state)
         if standing.owner.project == name == state.project:
             return {**report, "done": True}
-    refuse_living(session, state)
+    refuse_while_applying(session, state)
     if not consent(report):
         return report
     return {**report, **_rename(session, state, name), "done": True}

@@ -3,7 +3,7 @@
 from leptonctl.commands.session import Session
 from leptonctl.core.address import full
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
-from leptonctl.core.state import Moved, Pointer, State
+from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.storage.standing import read_standing
 
@@ -71,17 +71,6 @@ def _standing(session: Session, state: State) -> str:
     except Failure as failure:
         return f"{failure.diagnostics[0].summary}: {failure.diagnostics[0].detail}"
     return "current"
-
-
-def moved_row(move: Moved) -> dict[str, Json]:
-    """A pointer before and after a move, in JSON."""
-    return {
-        "address": move.address,
-        "before": move.before,
-        "after": move.after,
-        "before_version": move.before_version,
-        "after_version": move.after_version,
-    }
 
 
 def _row(pointer: Pointer) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from leptonctl.commands.planning.folder import copy_reason
 from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
-from leptonctl.commands.readmit import withdrawn_now
+from leptonctl.commands.recorded.holds import withdrawn_now
 from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.differences import differences

@@ -3,6 +3,7 @@
 import sys
 
 from leptonctl.commands.session import Session
+from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import fields, replace
 from leptonctl.core.state import Author, Job, Owner
 from leptonctl.core.values import Json
@@ -17,6 +18,12 @@ def owner_of(session: Session, command: str = "", *, reason: str = "") -> Owner:
     command = command or session.caller or _command()
     owner = replace(current_owner(command, commit.hash if commit else None), reason=reason, job=current_job())
     return replace(owner, dirty=bool(commit.dirty)) if commit else owner
+
+
+def require_reason(reason: str, command: str) -> None:
+    """Failure `reason-missing` when a reason is blank."""
+    if not reason.strip():
+        raise fail("reason-missing", "A reason is required", "it is recorded in the history", hint=command)
 
 
 def author_of(owner: Owner, command: str) -> Author:

@@ -6,7 +6,7 @@ from leptonctl.commands.apply import Request
 from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import plan_project
-from leptonctl.commands.readmit import withdrawn_now
+from leptonctl.commands.recorded.holds import withdrawn_now
 from leptonctl.commands.rollback import rollback
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of
