@@ -27,6 +27,10 @@ class Artifacts(Protocol):
         ...
 
 
+def no_progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+    """A `Progress` that nobody follows."""
+
+
 class Bench(Frozen):
     """What a step works with. `project` is the folder that data paths are relative to. `progress` may be called at any rate.
 
@@ -36,7 +40,7 @@ class Bench(Frozen):
 
     project: Path
     artifacts: Artifacts
-    progress: Progress
+    progress: Progress = no_progress
     check_key: Callable[[str, str], bool] = lambda _id, _mark: True
     checkpoint: Checkpoint | None = None
 

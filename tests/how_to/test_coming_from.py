@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from leptonctl.cli.words import command_hint, option_hint
+from leptonctl.cli.suggestions import command_hint, option_hint
 from leptonctl.kinds.unbuilt import NOT_YET
 from tests.test_docs import page
 

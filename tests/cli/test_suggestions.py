@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.cli.commands import COMMANDS
+from leptonctl.cli.foreign_words import COMMAND_WORDS, OPTION_WORDS
 from leptonctl.cli.main import main
-from leptonctl.cli.words import COMMAND_WORDS, DESTRUCTIVE, OPTION_WORDS, command_hint
+from leptonctl.cli.suggestions import DESTRUCTIVE, command_hint
 from leptonctl.language.foreign_keys import KEYS, PARAMETERS
 from tests import projects
 

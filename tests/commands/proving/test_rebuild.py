@@ -14,7 +14,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from leptonctl.building.provenance import provenance
-from leptonctl.commands.proving.proof import RebuildOrder, rebuild, verify_artifacts
+from leptonctl.commands.proving.checks import check_artifacts
+from leptonctl.commands.proving.fresh_process import RebuildOrder
+from leptonctl.commands.proving.rebuild import rebuild
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
@@ -61,7 +63,7 @@ def built(tmp_path_factory):
 
 def test_a_sound_version_passes_every_check(built):
     _, shelf, build = built
-    checks = verify_artifacts([result for _, result in build.values()], shelf)
+    checks = check_artifacts([result for _, result in build.values()], shelf)
     assert all(check.ok for check in checks)
     assert [check.what for check in checks] == [
         "prepare profile.json", "prepare test.parquet", "prepare test.rows", "prepare train.parquet", "prepare train.rows", "train model.skops",
@@ -74,7 +76,7 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
     _, shelf, build = built
     result = build["export"][1]
     less = Shelf({digest: data for digest, data in shelf.items() if digest != result.artifacts["model.onnx"]})
-    failed = [check for check in verify_artifacts([result], less) if not check.ok]
+    failed = [check for check in check_artifacts([result], less) if not check.ok]
     assert [check.what for check in failed] == ["export model.onnx"]
     assert "no longer in the store" in failed[0].detail
 
@@ -82,7 +84,7 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
     labels = golden["response"]["outputs"][0]
     labels["data"][3] = "bad" if labels["data"][3] == "good" else "good"
     other = replace(result, artifacts={**result.artifacts, "golden.json": shelf.put_artifact(json.dumps(golden).encode())})
-    failed = [check for check in verify_artifacts([other], shelf) if not check.ok]
+    failed = [check for check in check_artifacts([other], shelf) if not check.ok]
     assert [(check.what, check.detail) for check in failed] == [
         ("golden rows", 'golden row 4: output "label" differs from the value recorded at build'),
     ]
@@ -151,9 +153,7 @@ def test_a_rebuild_that_cannot_be_done_says_why(built, tmp_path):
 def test_the_fresh_process_ends_with_its_parent(built, tmp_path):
     """A killed parent closes the pipe; the process that builds must not stay behind."""
     holder = "import subprocess, sys, time\n"
-    holder += (
-        "p = subprocess.Popen([sys.executable, '-m', 'leptonctl.commands.proving.proof'], stdin=subprocess.PIPE, start_new_session=True)\n"
-    )
+    holder += "p = subprocess.Popen([sys.executable, '-m', 'leptonctl.commands.proving.fresh_process'], stdin=subprocess.PIPE, start_new_session=True)\n"
     holder += "p.stdin.write(sys.argv[1].encode() + b'\\n'); p.stdin.flush(); print(p.pid, flush=True); time.sleep(60)\n"
     _, _, build = built
     rng, shelf = np.random.default_rng(0), Shelf()

@@ -1,4 +1,4 @@
-"""Refuses to write a command's output over what the project reads. Writes nothing itself."""
+"""Refuses to write the output of a command over what the project reads. Writes nothing itself."""
 
 import os
 from collections.abc import Iterator
@@ -11,27 +11,27 @@ from leptonctl.storage.durable import DOT_FOLDER
 
 
 def refuse_overwriting(session: Session, output: Path, source: Path | None = None) -> None:
-    """Failure (overwrites-input) when the output is the input, a file of the project's YAML, a declared file, the state, or in the store.
+    """Failure `overwrites-input` when the output is the input, a YAML file, a declared file, the state, or in the store.
 
-    Files are compared as the system knows them: links to one file are that file.
+    Links to one file are that file.
     """
     real = Path(os.path.realpath(output))
     for folder in (str(session.root / DOT_FOLDER), session.objects.describe()):
-        # what describes a bucket is no path
+        # the description of a bucket is not a path
         if Path(folder).is_absolute() and real.is_relative_to(os.path.realpath(folder)):
             raise _refusal(f"{output} is in {folder}, which leptonctl keeps")
     if source is not None and _same(output, source):
         raise _refusal(f"{output} is the input")
-    # what is new overwrites nothing
+    # a new file overwrites nothing
     if not output.exists():
         return
-    for name, what in _read_by(session):
+    for name, role in _inputs(session):
         if _same(output, session.root / name):
-            raise _refusal(f"{output} is {name}, {what}")
+            raise _refusal(f"{output} is {name}, {role}")
 
 
-def _read_by(session: Session) -> Iterator[tuple[str, str]]:
-    """The files that the project reads, from its root, with what they are."""
+def _inputs(session: Session) -> Iterator[tuple[str, str]]:
+    """The files that the project reads, relative to its root, and what each is."""
     yield session.pointers.states.describe(), "the state"
     for name in session.sources:
         yield name, "a file of the configuration"

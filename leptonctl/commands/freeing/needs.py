@@ -19,7 +19,7 @@ UNREADABLE, YOUNG = "unreadable", "young"
 
 @dataclass(slots=True, kw_only=True)
 class Need:
-    """What is needed for one reason; `until`: when that ends by itself, in seconds since 1970; None: it does not."""
+    """What is needed for one reason. `until`: when the reason ends by itself, in seconds since 1970; None: it does not."""
 
     reason: str
     needs: Needs
@@ -35,11 +35,11 @@ class Need:
         return is_named or not self.needs.graphs.isdisjoint(result.artifacts.values())
 
 
-class Stays(dict[str, tuple[str, float | None]]):
-    """artifact -> why it stays and until when."""
+class Reasons(dict[str, tuple[str, float | None]]):
+    """artifact -> why it stays, and until when."""
 
     def add(self, artifact: str, reason: str, until: float | None = None) -> None:
-        """A later reason counts only where it lasts longer than the same one before."""
+        """Add a reason. The first one of an artifact counts; the same one again extends it if it lasts longer."""
         before = self.get(artifact)
         if before is None or (before[0] == reason and None not in (before[1], until) and (until or 0) > (before[1] or 0)):
             self[artifact] = (reason, until)
@@ -48,25 +48,28 @@ class Stays(dict[str, tuple[str, float | None]]):
 def needs_of(session: Session) -> list[Need]:
     """What is declared here, what this state points to, and what every lineage of the store refers to."""
     settled = plan_project(session).settled
-    found = [Need(reason=DECLARED, needs=Needs(keys=frozenset(key for key in settled.keys.by_place.values() if key)))]
+    needs = [Need(reason=DECLARED, needs=Needs(keys=frozenset(key for key in settled.keys.by_place.values() if key)))]
     state = session.pointers.read()
     if state is not None:
-        found.append(Need(reason=BOUND, needs=references.needs_of_state(state)))
+        needs.append(Need(reason=BOUND, needs=references.needs_of_state(state)))
     builds: list[Need] = []
     for lineage in references.lineages(session.objects):
-        ours = state is not None and lineage == state.lineage
-        most = session.settings.keep_deployments if ours else None
-        mine = ours or lineage == layout.unborn(session.project.name)
-        needs = references.needs_of_lineage(session.objects, lineage, deployments=most)
-        found.append(Need(reason=DEPLOYMENTS if mine else PROJECTS, needs=needs))
+        is_current = state is not None and lineage == state.lineage
+        most = session.settings.keep_deployments if is_current else None
+        is_own = is_current or lineage == layout.unborn(session.project.name)
+        of_lineage = references.needs_of_lineage(session.objects, lineage, deployments=most)
+        needs.append(Need(reason=DEPLOYMENTS if is_own else PROJECTS, needs=of_lineage))
         builds += [
             Need(reason=BUILDS, needs=Needs(keys=keys), until=until) for keys, until in references.referred(session.objects, lineage)
         ]
-    return [*found, *builds]
+    return [*needs, *builds]
 
 
-def before(train: Result, trained: Mapping[str, Result]) -> Iterator[str]:
-    """The artifacts of the versions that a training goes on from: their models, and the rows that they learned."""
+def earlier_artifacts(train: Result, trained: Mapping[str, Result]) -> Iterator[str]:
+    """The artifacts of the versions that a training continues: their models, and the rows that they learned.
+
+    `trained`: the results of all trainings, by key.
+    """
     rows = train.outputs.get("learned")
     for part in rows if isinstance(rows, list) else []:
         files = part.get("artifacts") if isinstance(part, dict) else None
@@ -75,20 +78,20 @@ def before(train: Result, trained: Mapping[str, Result]) -> Iterator[str]:
     parent = trained.get(str(read.get("warm_start"))) if isinstance(read, dict) else None
     if parent is not None:
         yield from parent.artifacts.values()
-        yield from before(parent, trained)
+        yield from earlier_artifacts(parent, trained)
 
 
-def by_reason(stays: Mapping[str, tuple[str, float | None]], sizes: Mapping[str, int]) -> Iterator[dict[str, Json]]:
-    """What stays, by reason; `until`: when the first of them is let go, if nobody refers to it again."""
+def by_reason(reasons: Mapping[str, tuple[str, float | None]], sizes: Mapping[str, int]) -> Iterator[dict[str, Json]]:
+    """What stays, by reason. `until`: when the first artifact is released, unless something refers to it again."""
     for reason in (DECLARED, BOUND, DEPLOYMENTS, PROJECTS, BUILDS, YOUNG, UNREADABLE):
-        digests = [digest for digest, (why, _) in stays.items() if why == reason and digest in sizes]
-        ends = [until for digest in digests if (until := stays[digest][1]) is not None]
+        digests = [digest for digest, (why, _) in reasons.items() if why == reason and digest in sizes]
+        ends = [until for digest in digests if (until := reasons[digest][1]) is not None]
         if digests:
             first = datetime.fromtimestamp(min(ends), UTC).isoformat(timespec="seconds") if ends else None
             size = sum(sizes[digest] for digest in digests)
             yield {"reason": reason, "artifacts": len(digests), "bytes": size, "until": first}
 
 
-def end_of_youth(modified: float, keep_s: float) -> float | None:
-    """When an artifact that no record names is old enough to go; None when it is."""
+def young_until(modified: float, keep_s: float) -> float | None:
+    """Until when an artifact that nothing refers to is too young to be freed; None when it is old enough."""
     return modified + keep_s if modified + keep_s > time.time() else None

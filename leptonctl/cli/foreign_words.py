@@ -1,13 +1,8 @@
-"""The words of other tools (Terraform, DVC, MLflow, SageMaker …) as commands and options, with what is used here instead."""
+"""Commands and options of other tools (Terraform, DVC, MLflow, SageMaker …), with what to use here instead."""
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from difflib import SequenceMatcher, get_close_matches
+from collections.abc import Mapping
 
-DESTRUCTIVE = frozenset({"destroy", "gc", "purge"})
-"""Never suggested for a word that merely resembles them."""
-ALMOST_EQUAL = 0.84
-
+TOOLS = frozenset({"terraform", "tofu", "dvc", "mlflow", "sagemaker", "kubectl", "helm", "bentoml", "zenml"})
 _RUN = "`leptonctl build` trains and evaluates, `leptonctl apply` does that and binds; both do only what has no result yet"
 _VERSIONS = "`leptonctl leaderboard MODEL` lists all versions and builds, `leptonctl diff A B` compares two"
 _SERVE = "`leptonctl apply` serves what the YAML binds; `leptonctl serve ENV` serves an environment in the foreground"
@@ -15,7 +10,7 @@ _BIND = "write the version under `models:` of an Environment and run `leptonctl 
 _GIT = "the YAML and Git are the record: commit, and `leptonctl apply`"
 _STORE = "nothing to copy: name a shared folder as `store:` in leptonctl.yaml, and every build goes there"
 _ENVIRONMENT = "documents `kind: Environment`; `leptonctl status` lists them"
-_SETTLED = "nothing to do here: every command reads what really serves and what the store has"
+_SETTLED = "nothing to do here: every command reads what is serving and what the store has"
 _LOG = "`leptonctl log ENV` prints a server's log, `leptonctl history` says what happened"
 _AGAIN = "raise `revision:` of the version to train the same recipe again"
 _SHOW = "`leptonctl show` prints what is recorded, `leptonctl show ADDR` all about one address"
@@ -24,7 +19,7 @@ _NOWHERE = "models run as local servers: `leptonctl serve ENV` on any machine th
 _SPACE = "`leptonctl verify --store` counts what the store holds; docs/concepts.md says what is freed and when"
 _TRAFFIC = "one version of a model serves at a time; `leptonctl freeze ENV` holds an environment as it is"
 _WHO = "nothing to log in to: who may read and write the store and the state decides; docs/security.md"
-_FILES = "`leptonctl show ADDR --json` names each artifact by digest; it lies in the store under artifacts/"
+_FILES = "`leptonctl show ADDR --json` names each artifact by digest; it is in the store under artifacts/"
 _METRICS = "`leptonctl show MODEL@VERSION` has metrics and curves, `leptonctl leaderboard MODEL` all versions side by side"
 
 COMMAND_WORDS: Mapping[str, str] = {
@@ -45,7 +40,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "stacks": _ENVIRONMENT,
     "query": "`leptonctl show --json`, `leptonctl status --json`",
     "state identities": "`leptonctl state list`",
-    "state replace-provider": "edit `algorithm:` in the YAML: it is another recipe, and is built anew",
+    "state replace-provider": "edit `algorithm:` in the YAML: that is another recipe, which is built",
     "state": _SHOW,
     "state pull": "`leptonctl state show`, or `leptonctl state backup FILE`",
     "state push": "`leptonctl state restore FILE`",
@@ -124,7 +119,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "options": "`leptonctl --help`",
     "plugin": "trainers and back ends are Python packages with entry points; docs/extending.md",
     "restart": "`leptonctl server restart ENV`",
-    "wait": "`leptonctl apply` ends when everything serves; `leptonctl status --watch` looks again",
+    "wait": "`leptonctl apply` ends when everything serves; `leptonctl status --watch` repeats",
     # MLflow, SageMaker, and others
     "runs": _VERSIONS,
     "recipes": "`leptonctl show MODEL@VERSION` lists the recipe, `leptonctl init` writes a project",
@@ -188,7 +183,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "lint": "`leptonctl validate`",
     "new": "`leptonctl init`",
     "create": "`leptonctl init`",
-    "config": "settings stand in leptonctl.yaml; docs/yaml-reference.md lists them",
+    "config": "settings are in leptonctl.yaml; docs/yaml-reference.md lists them",
     "help": "`leptonctl --help`",
 }
 _NOT_LOCKED = "nothing to switch off: building takes no lock, only a binding does"
@@ -196,7 +191,7 @@ CONSENT = "`--yes`"
 OPTION_WORDS: Mapping[str, str] = {
     "target": "`--only ADDR`",
     "out": "`--out FILE`",
-    "var": "`vars:` in leptonctl.yaml: values stand in Git, never on the command line",
+    "var": "`vars:` in leptonctl.yaml: values are in Git, never on the command line",
     "var-file": "`vars:` in leptonctl.yaml",
     "auto-approve": CONSENT,
     "auto_approve": CONSENT,
@@ -233,7 +228,7 @@ OPTION_WORDS: Mapping[str, str] = {
     "P": "`params:` of a version",
     "S": "`params:` of a version",
     "rev": "`git checkout REV`: the YAML in the folder counts",
-    "config": "settings stand in leptonctl.yaml",
+    "config": "settings are in leptonctl.yaml",
     "output": "`--json`",
     "o": "`--json`",
     "format": "`--json`",
@@ -241,64 +236,3 @@ OPTION_WORDS: Mapping[str, str] = {
     "port": "`platform: {port: …}` of an Environment",
     "host": "`platform: {host: …}` of an Environment",
 }
-
-
-def argument_hint(command: str, message: str, options: Collection[str]) -> str:
-    """What to do with arguments that a command does not take, as its message lists them; "" when nothing is known."""
-    found = re.search(r"unexpected extra arguments? \(([^)]+)\)", message)
-    if found is None:
-        return ""
-    if command == "leptonctl explain":
-        return f"it explains one address; `leptonctl diff A B` compares two, such as {found[1].split()[0]}"
-    return f"`{command} {' '.join(f'--only {word}' for word in found[1].split())}`" if "--only" in options else ""
-
-
-TOOLS = frozenset({"terraform", "tofu", "dvc", "mlflow", "sagemaker", "kubectl", "helm", "bentoml", "zenml"})
-
-
-def command_hint(group: Sequence[str], words: Sequence[str], known: Collection[str]) -> str:
-    """What to type instead of the unknown command `words[0]` of a group; "" when nothing is known.
-
-    `known`: the commands of the group. A destructive one is suggested only for a word that is almost equal to it.
-    """
-    if not group and len(words) > 1 and words[0].lower() in TOOLS:
-        # pasted as it is typed there: `dvc repro`
-        return command_hint(group, words[1:], known)
-    for typed in ([*group, *words][:2],) if group else (words[:2], words[:1]):
-        hint = COMMAND_WORDS.get(" ".join(typed).lower())
-        if hint:
-            return f"in leptonctl: {hint}"
-    similar = next((name for name in get_close_matches(words[0], known, n=3, cutoff=0.6) if _may_suggest(words[0], name)), None)
-    if similar:
-        return f'did you mean "{similar}"?'
-    foreign = [] if group else get_close_matches(words[0], COMMAND_WORDS, n=1, cutoff=0.8)
-    return f'"{foreign[0]}" in leptonctl: {COMMAND_WORDS[foreign[0]]}' if foreign else ""
-
-
-def _may_suggest(word: str, name: str) -> bool:
-    return name not in DESTRUCTIVE or SequenceMatcher(None, word, name).ratio() >= ALMOST_EQUAL
-
-
-def option_word(option: str, arguments: Sequence[str]) -> str:
-    """The word as it was typed: `-target` of `-target=model/x`, of which the parser saw only `-t`."""
-    for word in arguments:
-        name = word.partition("=")[0]
-        if name == option or (len(option) == len("-x") and _is_cluster(name) and option[1] in name):
-            return name
-    return option
-
-
-def _is_cluster(word: str) -> bool:
-    """Whether the parser read a word as several options of one letter."""
-    return word.startswith("-") and not word.startswith("--") and len(word) > len("-x")
-
-
-def option_hint(option: str, options: Collection[str]) -> str:
-    """What to write instead of an option of another tool; "" when nothing is known. `options`: those of the command."""
-    name = option.lstrip("-")
-    if not option.startswith("--") and f"--{name}" in options:
-        return f"options have two dashes here: `--{name}`"
-    hint = OPTION_WORDS.get(name)
-    if "--yes" not in options and (name == "yes" or hint == CONSENT):
-        return f"this command asks nothing: leave {option} out"
-    return f"in leptonctl: {hint}" if hint else ""

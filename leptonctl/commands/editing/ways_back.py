@@ -1,4 +1,4 @@
-"""To which deployments an environment can return: what came into force, is not withdrawn, and whose files and lines are still there."""
+"""The deployments that an environment can return to: those that came into force, are not withdrawn, and still have files and lines."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ from leptonctl.storage.records import BadRecordAt
 
 
 class Earlier(Frozen):
-    """The newest earlier deployment that bound something else; None with why others were passed over."""
+    """The newest earlier deployment that bound something else, if any, and why others were skipped."""
 
     record: Deployment | None = None
     withdrawn: tuple[Withdrawal, ...] = ()
@@ -26,14 +26,14 @@ class Earlier(Frozen):
 def earlier(session: Session, state: State | None, name: str, model: str) -> Earlier:
     """The newest deployment that was in force before the present one, bound something else and nothing that is withdrawn.
 
-    A number is given once, and grows with time. Where an earlier state was restored, what served last before that has a higher number
-    than what is bound now.
+    Numbers grow with time and are never reused. After a restore of an earlier state, what served last before it has a higher number than
+    what is bound now.
     """
     environment = state.environments.get(name) if state else None
     if state is None or environment is None:
         return Earlier()
     lineage = session.lineage(state)
-    now = bound_packages(lineage, state, name, model)
+    now = _bound_packages(lineage, state, name, model)
     withdrawn: dict[str, Withdrawal] = {}
     damaged: list[BadRecordAt] = []
     for number in sorted(in_force(session, state, name), reverse=True):
@@ -43,35 +43,35 @@ def earlier(session: Session, state: State | None, name: str, model: str) -> Ear
             damaged.append(failure)
             continue
         routes = routes_of(record, model) if record else {}
-        if record is None or not routes or packages(routes) == now:
+        if record is None or not routes or _packages(routes) == now:
             continue
-        left = withdrawals(environment, others(routes, now))
-        if not left:
+        in_the_way = _withdrawals(environment, _others(routes, now))
+        if not in_the_way:
             return Earlier(record=record)
-        withdrawn |= {withdrawal.id: withdrawal for withdrawal in left}
+        withdrawn |= {withdrawal.id: withdrawal for withdrawal in in_the_way}
     return Earlier(withdrawn=tuple(withdrawn.values()), damaged=tuple(damaged))
 
 
 def ways_back(session: Session, state: State | None, name: str, model: str) -> list[int]:
-    """The numbers of the deployments to which one can return, whether they came before what is bound now or after it."""
+    """The numbers of the deployments to return to, earlier or later than what is bound now."""
     environment = state.environments.get(name) if state else None
     if state is None or environment is None:
         return []
     lineage = session.lineage(state)
-    now = bound_packages(lineage, state, name, model)
+    now = _bound_packages(lineage, state, name, model)
     records = {n: lineage.intact_deployment(name, n) for n in sorted(in_force(session, state, name))}
     return [n for n, record in records.items() if record is not None and _is_way_back(session, environment, record, model, now)]
 
 
 def _is_way_back(session: Session, environment: Environment, record: Deployment, model: str, now: Mapping[str, str]) -> bool:
     routes = routes_of(record, model)
-    if not routes or packages(routes) == now or withdrawals(environment, others(routes, now)):
+    if not routes or _packages(routes) == now or _withdrawals(environment, _others(routes, now)):
         return False
-    return is_possible(session, record, routes)
+    return _is_possible(session, record, routes)
 
 
-def is_possible(session: Session, record: Deployment, routes: Mapping[str, Route]) -> bool:
-    """Whether everything that a return needs is there: neither purged nor freed, and declared or to be written back."""
+def _is_possible(session: Session, record: Deployment, routes: Mapping[str, Route]) -> bool:
+    """Whether everything that a return needs still exists, and what is not declared can be written back."""
     files = {digest for route in routes.values() for digest in route.files.values()}
     keys = {key for route in routes.values() for key in route.keys.values()}
     try:
@@ -82,19 +82,19 @@ def is_possible(session: Session, record: Deployment, routes: Mapping[str, Route
 
 
 def offer(session: Session, state: State, records: Sequence[HistoryRecord | Hole], scope: str | None) -> dict[str, Json] | None:
-    """The return that would undo the newest switch from one version to another, if it is possible: what `history` ends with.
+    """The return that would undo the newest switch from one version to another, if it is possible. `history` ends with it.
 
-    `scope`: only of the bindings at or below this address.
+    `scope`: only the bindings at or below this address; None: all.
     """
-    found = _newest_switch(records, scope)
-    if found is None or found[0] not in state.current:
+    newest = _newest_switch(records, scope)
+    if newest is None or newest[0] not in state.current:
         return None
-    address, number = found
+    address, number = newest
     place = parse(address)
     name, model = place.name, place.member or ""
     record = earlier(session, state, name, model).record
     routes = routes_of(record, model) if record else {}
-    if record is None or not is_possible(session, record, routes):
+    if record is None or not _is_possible(session, record, routes):
         return None
     return {"binding": f"{name}/{model}", "version": routes[model].version, "deployment": record.deployment, "undoes": number}
 
@@ -108,38 +108,38 @@ def _newest_switch(records: Sequence[HistoryRecord | Hole], scope: str | None) -
             if member is None or not (scope is None or covers(scope, change.address)):
                 continue
             if member in withdrawn or record.deployment is None:
-                # this was the way back; or a state was restored or adopted: what was in force before is no earlier deployment
+                # a return, or a restored or adopted state, before which no deployment is an earlier one of this state
                 return None
             if change.before and change.after:
                 return change.address, record.deployment
     return None
 
 
-def bound_packages(lineage: LineageStore, state: State, name: str, model: str) -> dict[str, str]:
-    """What is bound now, by model; nothing after a destroy, so that any earlier deployment counts as different.
+def _bound_packages(lineage: LineageStore, state: State, name: str, model: str) -> dict[str, str]:
+    """The bound package of each model. Nothing after a destroy, so that any earlier deployment counts as different.
 
-    The way back must not depend on the record of what it leaves: without it the pointers say what is bound.
+    If the record of the present deployment is damaged, the pointers take its place.
     """
     environment = state.environments[name]
     if environment.destroyed:
         return {}
     bound = lineage.intact_deployment(name, environment.deployment)
     if bound is not None:
-        return packages(routes_of(bound, model))
+        return _packages(routes_of(bound, model))
     pointers = {parse(address).member or "": pointer for address, pointer in state.entries(member_of("environment", name, "")).items()}
     return {m: pointer.package for m, pointer in pointers.items() if pointer.package is not None and (not model or m == model)}
 
 
-def withdrawals(environment: Environment, routes: Mapping[str, Route]) -> list[Withdrawal]:
+def _withdrawals(environment: Environment, routes: Mapping[str, Route]) -> list[Withdrawal]:
     """The withdrawals in force that cover one of these routes."""
-    found = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
-    return [w for w in found if w.readmitted is None]
+    covering = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
+    return [w for w in covering if w.readmitted is None]
 
 
 def in_force(session: Session, state: State | None, name: str) -> set[int]:
-    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed.
+    """The deployments that came into force, according to the history: not those whose switch failed.
 
-    Behind a hole in the history every record of the store counts: the way back must not depend on a lost record.
+    Before a hole in the history every record of the store counts, so that a lost record does not block the way back.
     """
     records = list(session.pointers.history(state)) if state else []
     numbers = {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
@@ -149,8 +149,8 @@ def in_force(session: Session, state: State | None, name: str) -> set[int]:
     return numbers
 
 
-def others(routes: Mapping[str, Route], now: Mapping[str, str]) -> dict[str, Route]:
-    """The routes that answer with another package than now."""
+def _others(routes: Mapping[str, Route], now: Mapping[str, str]) -> dict[str, Route]:
+    """The routes with another package than now."""
     return {m: route for m, route in routes.items() if now.get(m) != route.package}
 
 
@@ -159,6 +159,6 @@ def routes_of(record: Deployment, model: str) -> dict[str, Route]:
     return {m: route for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
 
 
-def packages(routes: Mapping[str, Route]) -> dict[str, str]:
-    """model -> the package that answers."""
+def _packages(routes: Mapping[str, Route]) -> dict[str, str]:
+    """model -> its package."""
     return {model: route.package for model, route in routes.items()}
