@@ -1,7 +1,7 @@
 """One command's view of a project: its configuration, and the store and the state that this names, opened when they are needed."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,15 +34,12 @@ if TYPE_CHECKING:
 class Session(Configuration):
     """A project while one command works on it. Every property is computed once.
 
-    `caller`: the command that claims and locks name; "" for the command line of this process. `ops`: the table of ops. `suspects`: as
-    passed to `suspect`. `needed`: address -> the files of what is bound. `left_out`: diagnostics of the damaged records and invalid
-    files that the command did without.
+    `caller`: the command that claims and locks name; "" for the command line of this process. `ops`: the table of ops.
+    `left_out`: diagnostics of the damaged records and invalid files that the command did without.
     """
 
     caller: str = ""
     ops: Ops = field(default_factory=lambda: OPS)
-    suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
-    needed: Mapping[str, Collection[str]] = field(default_factory=dict)
     left_out: list[Diagnostic] = field(default_factory=list)
 
     @classmethod
@@ -106,10 +103,9 @@ class Session(Configuration):
         self.leave_out(*lookup.damaged)
         return dict(lookup.recipes)
 
-    def suspect(self, files: Mapping[str, Collection[str]]) -> None:
-        """Check the bytes of these artifacts wherever they are relied on. `files`: address -> the digests that it needs."""
-        self.suspects = files
-        self.store = replace(self.store, suspects=frozenset(digest for digests in files.values() for digest in digests))
+    def suspect(self, digests: Iterable[str]) -> None:
+        """Check the bytes of these artifacts wherever they are relied on from now on."""
+        self.store = replace(self.store, suspects=self.store.suspects.union(digests))
 
     # --- the state and what it moves -------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from leptonctl.commands.planning.checks import Actual, Draft, problems_of
-from leptonctl.commands.planning.lost import damaged_files, look_into_store, lost_addresses, without_results
+from leptonctl.commands.planning.lost import BoundFiles, bound_files, damaged_files, lost_addresses, without_results
 from leptonctl.commands.planning.variables import variable_becauses
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, expand
@@ -68,11 +68,14 @@ def plan_project(
     state may not be moved, where that is cheap to tell.
     """
     actual = _observe(session, moves=moves)
-    settled, changes = settle(session, actual.state)
+    bound = bound_files(session, actual.recorded, actual.live)
+    session.suspect(bound.suspicious)
+    settled, changes = settle(session, actual.state, lost_addresses(session, actual.state, bound))
     prerequisites: frozenset[str] = frozenset()
     if addresses:
         addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
-        settled, changes = _settle_with_losses(session, actual.state, addresses, settled, changes)
+        if lost := _lost_here(session, actual.state, addresses, bound):
+            settled, changes = settle(session, actual.state, lost)
         besides = without_work(changes, settled.by_address, also)
         changes, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
         prerequisites |= besides
@@ -102,7 +105,6 @@ def _observe(session: Session, *, moves: bool) -> Actual:
     if moves and recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
-    look_into_store(session, recorded, live)
     # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
     return Actual(recorded=recorded, state=state, live=live)
@@ -133,11 +135,14 @@ def _observe_checkout(session: Session, state: State | None, changes: Sequence[C
 # --- declare and settle ----------------------------------------------------------------------------------------------
 
 
-def settle(session: Session, state: State | None, gone: frozenset[str] = frozenset()) -> tuple[Settled, tuple[Change, ...]]:
-    """The nodes and their changes. What depends on results that are lost does not count as current. `gone`: addresses known to be."""
+def settle(session: Session, state: State | None, lost: frozenset[str] | None = None) -> tuple[Settled, tuple[Change, ...]]:
+    """The nodes and their changes, with every result that decides them: asks the store until nothing new is needed.
+
+    `lost`: the addresses whose results are lost, by default all that `lost_addresses` finds. What depends on them is not current.
+    """
     results: dict[str, Result] = {}
     requested: set[str] = set()
-    lost = lost_addresses(session, state) | gone
+    lost = lost_addresses(session, state) if lost is None else lost
     recorded = state.current if state else {}
     while True:
         sound = state.without(lost) if state and lost else state
@@ -169,14 +174,13 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
     )
 
 
-def _settle_with_losses(
-    session: Session, state: State | None, addresses: Sequence[str], settled: Settled, changes: tuple[Change, ...]
-) -> tuple[Settled, tuple[Change, ...]]:
-    """Settled again where these addresses lack a result or a file is damaged: whoever names an address wants all of it there."""
-    missing = without_results(session, state, addresses)
-    if damaged := damaged_files(session, state, addresses):
-        session.suspect({**session.suspects, **damaged})
-    return settle(session, state, missing | damaged.keys()) if missing or damaged else (settled, changes)
+def _lost_here(session: Session, state: State | None, addresses: Sequence[str], bound: BoundFiles) -> frozenset[str]:
+    """All that is lost, if these addresses lack a result or a file of theirs is damaged: whoever names them wants all of it there."""
+    missing, damaged = without_results(session, state, addresses), damaged_files(session, state, addresses)
+    if not missing and not damaged:
+        return frozenset()
+    session.suspect(digest for digests in damaged.values() for digest in digests)
+    return lost_addresses(session, state, bound) | missing | damaged.keys()
 
 
 def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:

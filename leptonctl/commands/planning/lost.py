@@ -1,4 +1,4 @@
-"""What is missing from the store or damaged, of what the state counts on. Writes nothing."""
+"""What is missing from the store, or damaged there, although the state relies on it. Writes nothing."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -6,46 +6,66 @@ from contextlib import suppress
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of, parse, version_of
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.observed import Live
 from leptonctl.core.state import State
 
 
-def lost_addresses(session: Session, state: State | None) -> frozenset[str]:
-    """Addresses whose artifact, or any file of what is bound, is missing from the store, or that lost one to a purge.
+class BoundFiles(Frozen):
+    """The files of what is bound, at the addresses of bindings and of their versions.
 
-    Of those whose server reports trouble, also if any file is damaged or a result is missing.
+    `suspects`: the addresses whose server on this host does not serve them, since they may be damaged.
     """
-    artifacts = {a: {pointer.artifact} for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
-    needed = {address: digests | set(session.needed.get(address, ())) for address, digests in artifacts.items()}
-    present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
-    pointers = state.current if state else {}
-    removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
-    purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
-    suspected = without_results(session, state, [*session.suspects])
-    return frozenset(purged | suspected | {address for address, digests in needed.items() if not digests <= present})
+
+    by_address: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    suspects: frozenset[str] = frozenset()
+
+    @property
+    def suspicious(self) -> frozenset[str]:
+        """The digests of the files that may be damaged."""
+        return frozenset().union(*(self.by_address[address] for address in self.suspects))
 
 
-def look_into_store(session: Session, state: State | None, live: Mapping[str, Live]) -> None:
-    """Tell the session which files bindings need, and which of them may be damaged: those that this host's servers do not serve.
+NOTHING_BOUND = BoundFiles()
 
-    On a remote store nothing is asked for that; a heal, a bind and `verify` check what they use.
+
+def bound_files(session: Session, state: State | None, live: Mapping[str, Live]) -> BoundFiles:
+    """The files of what the recorded environments bind.
+
+    None of a remote store, where asking is not cheap: a heal, a bind and `verify` check what they use.
     """
     if state is None or "://" in session.settings.store:
-        return
-    suspects: dict[str, frozenset[str]] = {}
+        return BoundFiles()
+    by_address: dict[str, frozenset[str]] = {}
+    suspects: set[str] = set()
     for name, record in state.environments.items():
         one, number = live.get(name), record.deployment
         if one is None or record.destroyed:
             continue
-        files = _bound_files(session, state, name, number)
-        session.needed = {**session.needed, **files}
+        files = _files_of(session, state, name, number)
+        by_address |= files
         follows = one.head is not None and one.head.deployment == number
         if one.here and not (follows and one.answering is not None and one.answering.deployment == number):
-            suspects |= files
-    session.suspect(suspects)
+            suspects |= files.keys()
+    return BoundFiles(by_address=by_address, suspects=frozenset(suspects))
 
 
-def _bound_files(session: Session, state: State, name: str, number: int) -> dict[str, frozenset[str]]:
+def lost_addresses(session: Session, state: State | None, bound: BoundFiles = NOTHING_BOUND) -> frozenset[str]:
+    """Addresses whose artifact, or any file of what is bound, is missing from the store, or that lost one to a purge.
+
+    Of the suspects of `bound`, also if any file is damaged or a result is missing.
+    """
+    artifacts = {a: {pointer.artifact} for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
+    needed = {address: digests | bound.by_address.get(address, frozenset()) for address, digests in artifacts.items()}
+    present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
+    pointers = state.current if state else {}
+    removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
+    purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
+    incomplete = without_results(session, state, [*bound.suspects])
+    return frozenset(purged | incomplete | {address for address, digests in needed.items() if not digests <= present})
+
+
+def _files_of(session: Session, state: State, name: str, number: int) -> dict[str, frozenset[str]]:
     """The files of the bindings of an environment, at the addresses of the bindings and of their versions."""
     deployment = None
     with suppress(Failure):  # whoever needs the record reports that it is damaged
