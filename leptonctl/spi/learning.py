@@ -76,6 +76,20 @@ class Checkpoint(Protocol):
         ...
 
 
+class Training(Frozen):
+    """What a fit learns from, and where it reports and keeps how far it is.
+
+    features: float32 [N,k]. target: labels or values [N]. weights: float64 [N], None where all rows count alike.
+    checkpoint: None where nothing is kept.
+    """
+
+    features: np.ndarray
+    target: np.ndarray
+    progress: Progress
+    weights: np.ndarray | None = None
+    checkpoint: Checkpoint | None = None
+
+
 class Conversion(Frozen):
     """What the graph of a fitted algorithm has to be.
 
@@ -128,11 +142,11 @@ class Trainer(Frozen):
         also be a mapping of every class, in sorted order, to its weight.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
-    fit_from: (…, checkpoint) -> as `fit`, but it saves how far it is whenever that is due, and goes on from what it loads. It must give
-        the bytes and report the losses of an undisturbed fit; None where that cannot be.
-    weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` and `fit_from`
-        then take them, float64 [N], as a last argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the
-        estimator.
+    fit_from: (estimator, training) -> fitted estimator, in place of `fit`, of a trainer that can go on after a kill: where there is a
+        checkpoint, it saves how far it is whenever that is due, and goes on from what it loads. It must give the bytes and report the
+        losses of an undisturbed fit; None where that cannot be.
+    weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` then takes them,
+        float64 [N], as a last argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the estimator.
     monotonic: (unfitted estimator, direction of each of its k columns: 1 up, -1 down, 0 free) -> the estimator that keeps to them: with
         a larger value of an `up` column the prediction, or the probability of the last class, does not fall. None: it cannot.
 
@@ -157,10 +171,9 @@ class Trainer(Frozen):
 
     How it goes on from another fit (`warm_start`):
 
-    resume: (fitted estimator of the parent, params, seed, X float32 [N,k], y [N], progress) -> fitted estimator. Changes nothing of the
-        parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. None: it
-        cannot go on, and a `warm_start` is refused at plan time.
-    resume_from: (…, checkpoint) -> as `resume`, with a checkpoint as `fit_from` has. None where that cannot be.
+    resume: (fitted estimator of the parent, unfitted estimator with the new parameters, training) -> fitted estimator. Changes nothing of
+        the parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. Where it
+        cannot go on after a kill, it leaves the checkpoint alone. None: it cannot go on, and a `warm_start` is refused at plan time.
     resume_keeps: the parameters that must be as in the parent, since the fitted model has their form.
     resume_refuse: params -> why it cannot go on with these, or None. Decided at plan time.
 
@@ -186,9 +199,8 @@ class Trainer(Frozen):
     fit: Callable[..., Estimator] | None = None
     weighs: bool = False
     monotonic: Callable[[Estimator, Sequence[int]], Estimator] | None = None
-    fit_from: Callable[..., Estimator] | None = None
-    resume: Callable[[Estimator, Params, int, np.ndarray, np.ndarray, Progress], Estimator] | None = None
-    resume_from: Callable[..., Estimator] | None = None
+    fit_from: Callable[[Estimator, Training], Estimator] | None = None
+    resume: Callable[[Estimator, Estimator, Training], Estimator] | None = None
     resume_keeps: tuple[str, ...] = ()
     resume_refuse: Callable[[Params], str | None] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None

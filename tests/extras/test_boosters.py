@@ -134,7 +134,7 @@ def test_numbers_words_and_gaps_together():
         ("classification", "lightgbm", {"scale_pos_weight": 2.0}, "for two classes, but the training rows have 3"),
         ("regression", "xgboost", {"objective": "reg:logistic"}, "xgboost: "),
         ("regression", "lightgbm", {"objective": "cross_entropy"}, "lightgbm: "),
-        ("regression", "torch_mlp", {"optimizer": "sgd", "learning_rate": 1e9}, "the loss is no number"),
+        ("regression", "torch_mlp", {"optimizer": "sgd", "learning_rate": 1e9}, "the loss is not a number"),
     ],
 )
 def test_what_a_library_refuses_is_one_line(task, algorithm, params, words, capfd):

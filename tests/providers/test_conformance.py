@@ -91,14 +91,14 @@ def forgets_the_seed(params, _seed):
     return RandomForestClassifier(n_estimators=8, random_state=SystemRandom().randrange(2**31))
 
 
-def forgets_half(estimator, features, target, _progress, checkpoint):
+def forgets_half(estimator, training):
     """Learns the second half of the rows only, when the first one was learned before a kill."""
-    half = len(target) // 2
-    if checkpoint.load() is not None:
-        return estimator.fit(features[half:], target[half:])
-    if checkpoint.is_due():
+    half, checkpoint = len(training.target) // 2, training.checkpoint
+    if checkpoint is not None and checkpoint.load() is not None:
+        return estimator.fit(training.features[half:], training.target[half:])
+    if checkpoint is not None and checkpoint.is_due():
         checkpoint.save(b"half")
-    return estimator.fit(features, target)
+    return estimator.fit(training.features, training.target)
 
 
 @pytest.mark.parametrize(

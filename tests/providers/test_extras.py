@@ -12,8 +12,8 @@ import pytest
 
 from leptonctl.project.catalog import EXTRAS, TRAINERS, load_catalog
 from leptonctl.providers.trainers import lightgbm_graph, xgboost_graph
-from leptonctl.providers.trainers.boosted_graph import boosted_model
-from leptonctl.providers.trainers.held_out import held_out
+from leptonctl.providers.trainers.boosted_graph import trees_to_onnx
+from leptonctl.providers.trainers.early_stopping import hold_out
 from leptonctl.spi import Conversion, ProviderError
 from leptonctl.testing.providers import GARBAGE, check_identity, check_params
 
@@ -59,7 +59,7 @@ def answers(case, width):
     read = xgboost_graph.boosted_of if case["library"] == "xgboost" else lightgbm_graph.boosted_of
     boosted = read(case["model"].encode() if case["library"] == "xgboost" else case["model"])
     classes = np.array(case["classes"]) if case["classes"] else None
-    model = boosted_model(boosted, classes, Conversion(width=width, opset=18, ml_opset=3))
+    model = trees_to_onnx(boosted, classes, Conversion(width=width, opset=18, ml_opset=3))
     model.ir_version = 10
     return onnxruntime.InferenceSession(model.SerializeToString())
 
@@ -156,13 +156,13 @@ def test_a_parameter_without_effect_is_a_conflict(task, algorithm, params, reaso
 
 def test_held_out_rows_are_a_seeded_part_of_each_class():
     target = np.array([0] * 60 + [1] * 35 + [2] * 4 + [3])
-    learn, judge = held_out(target, 0.2, 7, by_class=True)
+    learn, judge = hold_out(target, 0.2, 7, by_class=True)
     assert sorted([*learn, *judge]) == [*range(100)]
     assert np.bincount(target[judge], minlength=4).tolist() == [12, 7, 1, 0]
-    assert held_out(target, 0.2, 7, by_class=True)[1].tolist() == judge.tolist()
-    assert held_out(target, 0.2, 8, by_class=True)[1].tolist() != judge.tolist()
+    assert hold_out(target, 0.2, 7, by_class=True)[1].tolist() == judge.tolist()
+    assert hold_out(target, 0.2, 8, by_class=True)[1].tolist() != judge.tolist()
 
 
 def test_too_few_rows_to_hold_out_are_an_error_and_not_a_fit_on_nothing():
     with pytest.raises(ProviderError, match="too few rows"):
-        held_out(np.arange(3.0), 0.1, 0, by_class=False)
+        hold_out(np.arange(3.0), 0.1, 0, by_class=False)

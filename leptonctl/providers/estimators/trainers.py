@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from leptonctl.providers.estimators.listed import ALIASES, CLASSIFICATION, REGRESSION, TRAINERS, Listed
 from leptonctl.providers.estimators.members import MEMBERS, members_of
 from leptonctl.providers.estimators.shipped import Signature, signatures
-from leptonctl.providers.trainers import tree_checkpoint
+from leptonctl.providers.trainers.tree_checkpoint import fit_trees
 from leptonctl.spi.learning import Conversion, Estimator, LearningTask, Params, Schema, Trainer
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _trainer(task: str, name: str) -> Trainer:
         description=listed.description,
         params=params,
         build=_builder(task, name, listed, signature),
-        fit_from=tree_checkpoint.fit if listed.trees else None,
+        fit_from=fit_trees if listed.trees else None,
         to_onnx=_graph(listed.graph),
         distance=_distance(listed.distance),
         refuse=refusal(listed.refused),

@@ -47,7 +47,7 @@ class Boosted:
     link: Link
 
 
-def boosted_model(boosted: Boosted, classes: "np.ndarray | None", conversion: Conversion) -> "onnx.ModelProto":
+def trees_to_onnx(boosted: Boosted, classes: "np.ndarray | None", conversion: Conversion) -> "onnx.ModelProto":
     """The graph; `classes` None for a regression."""
     import numpy as np
 
@@ -64,6 +64,13 @@ def boosted_model(boosted: Boosted, classes: "np.ndarray | None", conversion: Co
         return classifier_model(nodes, {}, classes, conversion)
     nodes += [helper.make_node("Sigmoid", ["scores"], ["of_second"]), *two_classes("of_second")]
     return classifier_model(nodes, constants, classes, conversion)
+
+
+def file_to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
+    """The graph of a model from a file, whose classes are numbers from 0; `classes` None for a regression."""
+    import numpy as np
+
+    return trees_to_onnx(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 def _values(link: Link) -> list["onnx.NodeProto"]:

@@ -1,14 +1,13 @@
 """A forest of trees with random thresholds, for classification."""
 
-from leptonctl.providers.trainers import tree_checkpoint
-from leptonctl.providers.trainers.shared_params import constrain
+from leptonctl.providers.trainers.more_trees import refuse_class_weight, resume_forest
+from leptonctl.providers.trainers.sklearn_fits import constrain
+from leptonctl.providers.trainers.tree_checkpoint import fit_trees
 from leptonctl.providers.trainers.tree_params import (
     CLASS_CRITERION,
     FOREST_CLASS_WEIGHT,
     forest,
     max_features,
-    more_trees,
-    more_trees_refuse,
 )
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
@@ -32,11 +31,10 @@ TRAINERS = (
         },
         build=build,
         weighs=True,
-        fit_from=tree_checkpoint.fit,
+        fit_from=fit_trees,
         monotonic=constrain,
-        resume=more_trees(build),
-        resume_from=more_trees(build),
-        resume_refuse=more_trees_refuse,
+        resume=resume_forest,
+        resume_refuse=refuse_class_weight,
         scores="predict_proba",
         splits=True,
     ),

@@ -5,15 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damaged
-from leptonctl.providers.trainers.boosted_graph import Boosted, boosted_model
+from leptonctl.providers.trainers.boosted_graph import file_to_onnx
 from leptonctl.providers.trainers.lightgbm_graph import boosted_of
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, brief_errors, silent
-from leptonctl.spi.learning import Conversion
 from leptonctl.spi.model_files import FileForm, FileModel
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
 
 CLASSIFIERS = ("binary", "multiclass")
 NUMBERED = re.compile(r"Column_\d+")
@@ -57,14 +55,8 @@ def read(data: bytes) -> FileModel:
         task="regression" if classes is None else "classification", objective=objective, width=width,
         names=() if len(names) != width or all(map(NUMBERED.fullmatch, names)) else names, classes=classes,
         # the file ends at the best round by itself
-        unused=0, to_onnx=partial(_to_onnx, boosted, classes),
+        unused=0, to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
-
-
-def _to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
-    import numpy as np
-
-    return boosted_model(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 FORM = FileForm(library=LIGHTGBM, recognizes=_recognizes, is_binary=lambda _: False, plain=lambda data: data, read=read, predict=_predict)

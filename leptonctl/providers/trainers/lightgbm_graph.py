@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers.boosted_graph import Boosted, Link, Tree
+from leptonctl.providers.trainers.tree_graph import float32_below
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,13 +102,4 @@ def _float32_thresholds(exact: "np.ndarray") -> "np.ndarray":
 
     zero = np.float32(ZERO)
     near_zero = np.where(exact >= 0, zero, np.nextafter(-zero, np.float32(-np.inf)))
-    return np.where(np.abs(exact) <= float(zero), near_zero, _float32_below(exact))
-
-
-def _float32_below(exact: "np.ndarray") -> "np.ndarray":
-    """The largest float32 that is not above each number: a float32 x is at most the number when it is at most that."""
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        near = exact.astype(np.float32)
-    return np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    return np.where(np.abs(exact) <= float(zero), near_zero, float32_below(exact))

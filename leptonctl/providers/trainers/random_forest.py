@@ -1,15 +1,14 @@
 """A forest of trees on samples drawn with replacement, for classification and regression."""
 
-from leptonctl.providers.trainers import tree_checkpoint
-from leptonctl.providers.trainers.shared_params import constrain
+from leptonctl.providers.trainers.more_trees import refuse_class_weight, resume_forest
+from leptonctl.providers.trainers.sklearn_fits import constrain
+from leptonctl.providers.trainers.tree_checkpoint import fit_trees
 from leptonctl.providers.trainers.tree_params import (
     CLASS_CRITERION,
     FOREST_CLASS_WEIGHT,
     VALUE_CRITERION,
     forest,
     max_features,
-    more_trees,
-    more_trees_refuse,
 )
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
@@ -39,11 +38,10 @@ TRAINERS = (
         },
         build=build_classifier,
         weighs=True,
-        fit_from=tree_checkpoint.fit,
+        fit_from=fit_trees,
         monotonic=constrain,
-        resume=more_trees(build_classifier),
-        resume_from=more_trees(build_classifier),
-        resume_refuse=more_trees_refuse,
+        resume=resume_forest,
+        resume_refuse=refuse_class_weight,
         scores="predict_proba",
         splits=True,
     ),
@@ -54,10 +52,9 @@ TRAINERS = (
         params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
         build=build_regressor,
         weighs=True,
-        fit_from=tree_checkpoint.fit,
+        fit_from=fit_trees,
         monotonic=constrain,
-        resume=more_trees(build_regressor),
-        resume_from=more_trees(build_regressor),
+        resume=resume_forest,
         splits=True,
     ),
 )

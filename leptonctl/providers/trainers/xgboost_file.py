@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damaged
-from leptonctl.providers.trainers.boosted_graph import Boosted, boosted_model
-from leptonctl.providers.trainers.xgboost_graph import boosted_of
-from leptonctl.providers.trainers.xgboost_model import XGBOOST, brief_errors
-from leptonctl.spi.learning import Conversion
+from leptonctl.providers.trainers.boosted_graph import file_to_onnx
+from leptonctl.providers.trainers.xgboost_graph import boosted_of, model_of
+from leptonctl.providers.trainers.xgboost_model import XGBOOST, answers_of, booster_of, brief_errors
 from leptonctl.spi.model_files import FileForm, FileModel
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
 
 CLASSIFIERS = ("binary:logistic", "multi:softprob")
 LIKE_SOFTPROB = "multi:softmax"
@@ -61,23 +59,17 @@ def _plain(data: bytes) -> bytes:
 def _predict(data: bytes, features: "np.ndarray") -> "np.ndarray":
     """Columns go in by their place, whatever the file calls them."""
     import numpy as np
-    import xgboost
 
     booster = _booster(data)
     booster.feature_names = booster.feature_types = None
-    with brief_errors(ValueError):
-        answers: np.ndarray = booster.predict(xgboost.DMatrix(features, nthread=1))
+    answers = answers_of(booster, features)
     is_binary = json.loads(booster.save_config())["learner"]["objective"]["name"] == "binary:logistic"
     return np.column_stack([np.float32(1) - answers, answers]) if is_binary else answers
 
 
 def _booster(data: bytes) -> Any:
-    import xgboost
-
-    booster = xgboost.Booster({"nthread": 1, "verbosity": 0})
     with brief_errors(ValueError):
-        booster.load_model(bytearray(data))
-    return booster
+        return booster_of(data)
 
 
 def read(data: bytes) -> FileModel:
@@ -102,14 +94,13 @@ def read(data: bytes) -> FileModel:
     check_boosted(boosted, width, classes)
     return FileModel(
         task="regression" if classes is None else "classification", objective=objective, width=width, names=_own(names, width),
-        classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(_to_onnx, boosted, classes),
+        classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
 
 
 def _check_counts(learner: Any, params: _Params) -> None:
     """ValueError before an array is made as large as the file says."""
-    booster = learner["gradient_booster"]
-    model = booster["gbtree"]["model"] if booster["name"] == "dart" else booster.get("model")
+    model = model_of(learner)
     if model is None:
         return
     trees = msgspec.convert(model, _Trees)
@@ -130,18 +121,11 @@ def _unused(learner: Any, trees: int, scores: int) -> int:
     """Rounds after the best one of early stopping, which sklearn's interface leaves out and the library itself does not."""
     try:
         best = int(learner["attributes"]["best_iteration"])
-        booster = learner["gradient_booster"]
-        model = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
+        model = model_of(learner)
         rounds = trees // (scores * max(1, int(model["gbtree_model_param"].get("num_parallel_tree", 1))))
     except DAMAGES:
         return 0
     return max(0, rounds - best - 1)
-
-
-def _to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
-    import numpy as np
-
-    return boosted_model(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 FORM = FileForm(library=XGBOOST, recognizes=_recognizes, is_binary=_is_binary, plain=_plain, read=read, predict=_predict)

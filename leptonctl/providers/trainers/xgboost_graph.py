@@ -37,14 +37,19 @@ def boosted_of(text: bytes) -> Boosted:
     if booster["name"] not in ("gbtree", "dart"):
         msg = f"the booster {booster['name']} has no graph; gbtree and dart have"
         raise ValueError(msg)
-    dart = booster["name"] == "dart"
-    model = booster["gbtree"]["model"] if dart else booster["model"]
-    weights = np.array(booster["weight_drop"] if dart else [1.0] * len(model["trees"]), dtype=np.float32)
+    model = model_of(learner)
+    weights = np.array(booster["weight_drop"] if booster["name"] == "dart" else [1.0] * len(model["trees"]), dtype=np.float32)
     trees = [_tree(tree, target, weight) for tree, target, weight in zip(model["trees"], model["tree_info"], weights, strict=True)]
     link = LINKS[objective]
     count = max(1, int(learner["learner_model_param"]["num_class"]), int(learner["learner_model_param"].get("num_target", 1)))
     start = _scores(learner["learner_model_param"]["base_score"], link)
     return Boosted(trees=trees, rule="BRANCH_LT", start=start * count if len(start) == 1 else start, link=link)
+
+
+def model_of(learner: Any) -> Any:
+    """The trees in the file and what is written about them; None where the booster has no trees."""
+    booster = learner["gradient_booster"]
+    return booster["gbtree"]["model"] if booster["name"] == "dart" else booster.get("model")
 
 
 def _scores(written: str, link: Link) -> list[float]:
