@@ -1,4 +1,4 @@
-"""Shared by the metrics of anomalies: which rows are outliers by the target, and which by the model."""
+"""What the metrics of anomalies share: which rows are outliers by the target, and which by the model."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 OUTLIER = "outlier"
 
 
-def found_outliers(prediction: Prediction) -> np.ndarray:
+def predicted_outliers(prediction: Prediction) -> np.ndarray:
     """Which rows the model calls outliers."""
     import numpy as np
 
-    found: np.ndarray = np.asarray(prediction.labels) == OUTLIER
-    return found
+    predicted: np.ndarray = np.asarray(prediction.labels) == OUTLIER
+    return predicted
 
 
 def true_outliers(y: np.ndarray, scoring: Scoring) -> np.ndarray:
-    """Which rows are outliers: those of the positive class. Raises ProviderError (undefined-metric) when all are, or none is."""
+    """Which rows are outliers: those of the positive class. Raises ProviderError (undefined-metric) when all rows are, or none."""
     import numpy as np
 
     true: np.ndarray = np.asarray(y == scoring.positive)
