@@ -13,7 +13,7 @@ from leptonctl.providers.sources import compressed, csv_blocks
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.csv import strict_batches
 from leptonctl.providers.sources.delimiters import delimiter_of
-from leptonctl.providers.sources.encodings import likely
+from leptonctl.providers.sources.encodings import likely_encodings
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
 from leptonctl.spi.learning import OnlyMissing, ProviderError, SourceOptions
@@ -172,7 +172,7 @@ def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, 
         assert (caught.value.id, caught.value.line) == ("bad-encoding", 1 if encoding == "utf-16" else 5)
         assert f"`encoding: {named}`" in caught.value.hint
     assert CSV.read(tmp_path / "t.csv", SourceOptions(encoding=named)).height == 4
-    assert likely(b"plain") == ()
+    assert likely_encodings(b"plain") == ()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -200,7 +200,7 @@ def test_utf16_without_a_byte_order_mark_is_named_with_its_byte_order(tmp_path: 
     ],
 )  # fmt: skip
 def test_the_code_page_is_the_one_in_which_signs_stand_outside_words(page: str, texts: list[str]) -> None:
-    assert {text: likely(text.encode(page))[0] for text in texts} == dict.fromkeys(texts, page)
+    assert {text: likely_encodings(text.encode(page))[0] for text in texts} == dict.fromkeys(texts, page)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-7", "cp037", "gb18030"])
