@@ -64,7 +64,7 @@ def _header_at_top(rows: Sequence[Row], options: SourceOptions, header: bool | N
         return replace(options, header=False), {"header": "--no-header"}
     if header is None and _is_data(top.cells, body):
         return replace(options, header=False), {"header": f"line {options.skip_rows + 1} looks like the rows after it"}
-    if body and _is_second_header(body[0], body[1:]):
+    if body and rows[1].cells is body[0] and _is_second_header(body[0], body[1:]):
         return _two_lines(top, rows[1], rows[2:], options)
     names = _unique_names(top.cells)
     if names != tuple(top.cells):
