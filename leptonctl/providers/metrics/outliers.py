@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import undefined
+from leptonctl.providers.metrics.classes import Rates, undefined
 from leptonctl.spi.learning import Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -29,3 +29,12 @@ def true_outliers(y: np.ndarray, scoring: Scoring) -> np.ndarray:
     if true.all() or not true.any():
         raise undefined(f"{'all' if true.all() else 'none'} of these rows are of the class {scoring.positive!s}")
     return true
+
+
+def outlier_rates(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Rates:
+    """Precision, recall and F1 of the outliers. Raises ProviderError: undefined-metric."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    true, predicted = true_outliers(y, scoring), predicted_outliers(prediction)
+    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, average="binary", zero_division=0)
+    return Rates(precision=float(precision), recall=float(recall), f1=float(f1))

@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from leptonctl.spi import replace
-from leptonctl.spi.learning import ProviderError, Training
+from leptonctl.spi.learning import Params, ProviderError, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,12 @@ class BoostedModel(ABC):
         self.settings, self.rounds, self.patience, self.share, self.seed = dict(settings), rounds, patience, share, seed
         self.booster: Any = None
         self.classes_: np.ndarray | None = None
+
+    @classmethod
+    def from_params(cls, params: Params, seed: int, settings: Mapping[str, Any]) -> Self:
+        """The model with the parameters of a trainer, besides those in its settings."""
+        rounds, patience, share = params["n_estimators"], params["early_stopping"], params["validation_fraction"]
+        return cls(settings=settings, rounds=rounds, patience=patience, share=share, seed=seed)
 
     @abstractmethod
     def learn(self, training: Training) -> None:

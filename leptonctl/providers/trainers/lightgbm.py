@@ -113,13 +113,7 @@ def _conflicts(params: Params) -> Iterator[str]:
 
 def build(params: Params, seed: int) -> Estimator:
     """The model. The objective `auto` stays open until the classes are known."""
-    return LightGBM(
-        settings={**settings_of(params, ONLY_WITH), **REPEATABLE, "seed": seed},
-        rounds=params["n_estimators"],
-        patience=params["early_stopping"],
-        share=params["validation_fraction"],
-        seed=seed,
-    )
+    return LightGBM.from_params(params, seed, {**settings_of(params, ONLY_WITH), **REPEATABLE, "seed": seed})
 
 
 def constrain(model: LightGBM, directions: Sequence[int]) -> Estimator:

@@ -10,6 +10,7 @@ from leptonctl.providers.trainers.tree_params import (
     forest,
     max_features,
 )
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
@@ -25,36 +26,31 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return RandomForestRegressor(**params, random_state=seed, n_jobs=1)
 
 
-TRAINERS = (
-    Trainer(
-        name="random_forest",
-        task="classification",
-        description="The average of many trees on random samples of rows and features.",
-        params={
-            **forest(bootstrap=True),
-            "criterion": CLASS_CRITERION,
-            "max_features": max_features("sqrt"),
-            "class_weight": FOREST_CLASS_WEIGHT,
-        },
-        build=build_classifier,
-        weighs=True,
-        fit_from=fit_trees,
-        monotonic=constrain,
-        resume=resume_forest,
-        resume_refuse=refuse_class_weight,
-        scores="predict_proba",
-        splits=True,
-    ),
-    Trainer(
-        name="random_forest",
-        task="regression",
-        description="The average of many trees on random samples of rows and features.",
-        params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
-        build=build_regressor,
-        weighs=True,
-        fit_from=fit_trees,
-        monotonic=constrain,
-        resume=resume_forest,
-        splits=True,
-    ),
+CLASSIFIER = Trainer(
+    name="random_forest",
+    task="classification",
+    description="The average of many trees on random samples of rows and features.",
+    params={
+        **forest(bootstrap=True),
+        "criterion": CLASS_CRITERION,
+        "max_features": max_features("sqrt"),
+        "class_weight": FOREST_CLASS_WEIGHT,
+    },
+    build=build_classifier,
+    weighs=True,
+    fit_from=fit_trees,
+    monotonic=constrain,
+    resume=resume_forest,
+    resume_refuse=refuse_class_weight,
+    scores="predict_proba",
+    splits=True,
 )
+REGRESSOR = replace(
+    CLASSIFIER,
+    task="regression",
+    params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
+    build=build_regressor,
+    resume_refuse=None,
+    scores=None,
+)
+TRAINERS = (CLASSIFIER, REGRESSOR)

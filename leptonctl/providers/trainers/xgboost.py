@@ -111,13 +111,7 @@ def _conflicts(params: Params) -> Iterator[str]:
 def build(params: Params, seed: int) -> Estimator:
     """The model. The objective `auto` stays open until the classes are known."""
     settings = {name: value for name, value in settings_of(params, ONLY_WITH).items() if value is not None}
-    return XGBoost(
-        settings={**settings, "nthread": 1, "seed": seed, "verbosity": 0},
-        rounds=params["n_estimators"],
-        patience=params["early_stopping"],
-        share=params["validation_fraction"],
-        seed=seed,
-    )
+    return XGBoost.from_params(params, seed, {**settings, "nthread": 1, "seed": seed, "verbosity": 0})
 
 
 def constrain(model: XGBoost, directions: Sequence[int]) -> Estimator:
