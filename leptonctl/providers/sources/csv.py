@@ -254,7 +254,7 @@ def _ragged_row(path: Path, line: int, *, cells: int, names: int) -> ProviderErr
     return ProviderError(
         "A row does not have as many cells as the header",
         detail=f"The row at line {line} of {path.name} has {cells} cells, but the header has {names}.",
-        hint="quote cells that contain the delimiter, declare the `delimiter:`, or pass over lines at the top with `skip_rows:`",
+        hint="quote cells that contain the delimiter, declare the `delimiter:`, or skip lines at the top with `skip_rows:`",
         id="ragged-row",
         file=str(path),
         line=line,

@@ -43,7 +43,7 @@ class _Boolean(str):
 
 INT64 = range(-(2**63), 2**63)
 MOST_OF_INT64, MOST_DIGITS = 19, 38
-"""Digits of a 64-bit integer, and of a decimal, the largest integers that are kept exactly."""
+"""Digits of a 64-bit integer, and of a decimal: larger integers are not exact."""
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:

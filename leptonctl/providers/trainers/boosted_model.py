@@ -110,7 +110,7 @@ def require_direction(model: BoostedModel, without: tuple[str, ...]) -> None:
     if objective in without:
         raise ProviderError(
             "An objective takes no directions",
-            detail=f"{model.library}: {objective} sets the leaves again when a tree is grown, whatever `monotonic` says.",
+            detail=f"{model.library}: {objective} sets the leaves again after a tree has grown, without regard to `monotonic`.",
             hint="choose another objective, or remove `monotonic`",
             id="training-failed",
         )

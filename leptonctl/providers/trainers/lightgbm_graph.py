@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.trainers.boosted_graph import Boosted, Link, Tree
+from leptonctl.providers.trainers.boosted_graph import Boosted, Link, ModelFileError, Tree
 from leptonctl.providers.trainers.tree_graph import float32_below
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ LINKS: Mapping[str, Link] = {
     "cross_entropy": "sigmoid",
     "cross_entropy_lambda": "log1p_exp",
 }
-"""Objective -> what makes an answer of the sum of its trees. Others are not offered."""
+"""Objective -> the function from the sum of its trees to an answer. Other objectives are not offered."""
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 MISSING_IS_ZERO, MISSING_IS_NAN = 4, 8
 """Bits of a node's `decision_type`."""
@@ -33,16 +33,16 @@ ZERO = 1e-35
 
 
 def boosted_of(text: str) -> Boosted:
-    """The trees of a model in the text that LightGBM writes. ValueError for what has no exact graph."""
+    """The trees of a model in the text that LightGBM writes. ModelFileError for what has no exact graph."""
     head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
     if not head.startswith("tree\n") or "\nend of trees" not in text:
         msg = "is not a model of LightGBM"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     fields = _fields(head)
     objective, *options = fields.get("objective", "").split()
     if objective not in LINKS or (objective == "binary" and dict(o.split(":") for o in options).get("sigmoid") != "1"):
         msg = f"the objective {fields.get('objective')} has no graph; these have: {', '.join(LINKS)}"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     link = LINKS[objective]
     if "sqrt" in options:
         link = "signed_square"
@@ -68,7 +68,7 @@ def _tree(fields: Mapping[str, str], target: int, share: int) -> Tree:
     thresholds = _numbers(fields, "threshold", np.float64)
     children = [_numbers(fields, f"{side}_child", np.int64) for side in ("left", "right")]
     left, right = (np.where(side < 0, inner + ~side, side) for side in children)
-    # a node that met no missing value in training takes one for zero
+    # a node without a missing value in training takes one for zero
     missing = np.where(decisions & MISSING_IS_NAN, decisions & DEFAULT_LEFT, thresholds >= 0).astype(bool)
     with np.errstate(over="ignore"):
         values = leaves.astype(np.float32)
@@ -91,16 +91,16 @@ def _numbers(fields: Mapping[str, str], name: str, dtype: "type[np.generic]") ->
 
 
 def _require_graph(fields: Mapping[str, str], decisions: "np.ndarray") -> None:
-    """ValueError for a tree that has no exact graph."""
+    """Raises ModelFileError for a tree that has no exact graph."""
     if fields.get("is_linear", "0") != "0":
         msg = "linear trees have no graph: remove linear_tree"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     if (decisions & CATEGORICAL).any():
         msg = "splits by category have no graph: encode the categories, by one_hot or ordinal"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     if (decisions & MISSING_IS_ZERO).any():
         msg = "zeros that count as missing have no graph: remove zero_as_missing"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
 
 
 def _float32_thresholds(exact: "np.ndarray") -> "np.ndarray":

@@ -1,4 +1,4 @@
-"""A model of LightGBM with its classes: fits, answers, and is kept as LightGBM's own text. Knows no parameters of a trainer."""
+"""A model of LightGBM: how it is fitted, answers, and is stored as LightGBM's own text. Knows no parameters of a trainer."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ class LightGBM(BoostedModel):
             watch = learn if judge is None else learn.create_valid(**_rows(training, judge))
             rounds = rounds_of(self, training, is_random=_is_random(self.settings))
             before = self.booster if rounds.trees is None else lightgbm.Booster(model_str=rounds.trees.decode())
-            # all rounds are asked for even where some are done, since the number is written to the file
+            # the file has the number of rounds, so it is the whole number even where some rounds are over
             booster = lightgbm.train(
                 self.settings, learn, self.rounds,
                 valid_sets=[watch], valid_names=["rows"], callbacks=[_reporter(rounds)], init_model=before,

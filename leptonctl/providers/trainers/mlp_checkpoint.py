@@ -1,4 +1,4 @@
-"""Lets a network of scikit-learn go on after a kill, to the same bytes: the epochs that are done are replayed without their work.
+"""Lets a network of scikit-learn go on after a kill, to the same bytes: earlier epochs are replayed without their work.
 
 scikit-learn's loop cannot be entered in the middle, and the order of the rows in an epoch follows from all shuffles before it. So the loop
 runs from its first epoch, draws every order again and computes nothing, until the epoch where the weights, the optimizer and the counters
@@ -49,7 +49,7 @@ def fit_network(estimator: Estimator, training: Training) -> Estimator:
 
 
 class _Replay:
-    """The epochs that were done before the kill, without their work."""
+    """The epochs before the kill, replayed without their work."""
 
     def __init__(self, estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> None:
         self._estimator, self._numbers, self._arrays = estimator, numbers, arrays
@@ -67,7 +67,7 @@ class _Replay:
         return 0.0, coefs, intercepts
 
     def end_epoch(self) -> None:
-        """After the last of these epochs: everything is as it was saved then."""
+        """After the last of these epochs, set everything as it was saved."""
         if self._estimator.n_iter_ == self.epochs:
             self.end()
             _restore(self._estimator, self._numbers, self._arrays)

@@ -1,7 +1,7 @@
 """Lets scikit-learn's ensembles of trees go on after a kill, to the same bytes: the trees that were saved are not grown again.
 
 The fit runs from its beginning and does everything that it does between two trees: draws of rows, gradients, weights, early stopping. Where
-it would grow a tree that was saved, the saved one is set instead. So nothing of the ensemble's own state has to be saved or known here.
+it would grow a tree that was saved, the saved one is set instead. So no other state of the ensemble has to be saved.
 """
 
 from collections.abc import Callable, Iterator, Sequence

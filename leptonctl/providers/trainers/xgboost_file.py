@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damaged
-from leptonctl.providers.trainers.boosted_graph import file_to_onnx
+from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damage_error
+from leptonctl.providers.trainers.boosted_graph import ModelFileError, file_to_onnx
 from leptonctl.providers.trainers.xgboost_graph import boosted_of, model_of
 from leptonctl.providers.trainers.xgboost_model import XGBOOST, answers_of, booster_of, brief_errors
 from leptonctl.spi.model_files import FileForm, FileModel
@@ -57,7 +57,7 @@ def _plain(data: bytes) -> bytes:
 
 
 def _predict(data: bytes, features: "np.ndarray") -> "np.ndarray":
-    """Columns go in by their place, whatever the file calls them."""
+    """The answers. The order of the columns counts, not their names in the file."""
     import numpy as np
 
     booster = _booster(data)
@@ -90,16 +90,16 @@ def read(data: bytes) -> FileModel:
         boosted = boosted_of(data)
         names = tuple(msgspec.convert(learner.get("feature_names") or [], list[str]))
     except DAMAGES as problem:
-        raise damaged("XGBoost", problem) from problem
+        raise damage_error("XGBoost", problem) from problem
     check_boosted(boosted, width, classes)
     return FileModel(
-        task="regression" if classes is None else "classification", objective=objective, width=width, names=_own(names, width),
+        task="regression" if classes is None else "classification", objective=objective, width=width, names=_own_names(names, width),
         classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
 
 
 def _check_counts(learner: Any, params: _Params) -> None:
-    """ValueError before an array is made as large as the file says."""
+    """Raises ModelFileError where counts contradict the trees, before an array gets as large as the file claims."""
     model = model_of(learner)
     if model is None:
         return
@@ -107,18 +107,19 @@ def _check_counts(learner: Any, params: _Params) -> None:
     count = max(int(params.num_class), int(params.num_target))
     if len(trees.trees) != len(trees.tree_info) or not 0 <= count <= min(MOST_CLASSES, max(1, len(trees.trees))):
         msg = f"it has {len(trees.trees)} trees, {len(trees.tree_info)} numbers for them, and {count} classes"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     if any(int(tree["tree_param"].get("size_leaf_vector", 1)) > 1 for tree in model["trees"]):
         msg = "leaves of several values have no graph: train with `multi_strategy: one_output_per_tree`"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
 
 
-def _own(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+def _own_names(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """The names of the columns, unless XGBoost made them up."""
     return names if len(names) == width and not all(map(NUMBERED.fullmatch, names)) else ()
 
 
 def _unused(learner: Any, trees: int, scores: int) -> int:
-    """Rounds after the best one of early stopping, which sklearn's interface leaves out and the library itself does not."""
+    """Rounds after the best one of early stopping, which scikit-learn's interface leaves out and the library itself does not."""
     try:
         best = int(learner["attributes"]["best_iteration"])
         model = model_of(learner)

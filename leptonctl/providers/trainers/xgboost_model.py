@@ -1,4 +1,4 @@
-"""A model of XGBoost with its classes: fits, answers, and is kept as XGBoost's own JSON. Knows no parameters of a trainer."""
+"""A model of XGBoost: how it is fitted, answers, and is stored as XGBoost's own JSON. Knows no parameters of a trainer."""
 
 import json
 import re
