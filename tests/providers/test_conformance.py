@@ -25,8 +25,8 @@ NAIVE = CATALOG.trainers["classification", "naive_bayes"]
 
 def quick(trainer):
     """Fewer trees and larger steps, where there are any."""
-    chosen = {"epochs": 30, "learning_rate": 0.01} if trainer.name == "torch_mlp" else QUICK
-    return {name: value for name, value in chosen.items() if name in trainer.params}
+    params = {"epochs": 30, "learning_rate": 0.01} if trainer.name == "torch_mlp" else QUICK
+    return {name: value for name, value in params.items() if name in trainer.params}
 
 
 @pytest.mark.parametrize("key", CATALOG.trainers, ids=".".join)
@@ -134,7 +134,7 @@ def test_a_module_with_heavy_imports_is_caught(monkeypatch, tmp_path):
 
 
 def test_a_step_that_mixes_columns_and_does_not_say_so_is_caught():
-    """Normalizer does; no other listed class that keeps columns (brothers)."""
+    """Normalizer mixes columns; no other listed class that keeps columns does."""
     normalizer = step_of("Normalizer")
     assert normalizer.mixes
     with pytest.raises(AssertionError, match="mixes"):

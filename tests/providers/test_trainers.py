@@ -85,11 +85,11 @@ def test_a_shipped_default_is_scikit_learns(task, name):
 def test_every_parameter_and_the_seed_reach_scikit_learn(task, name):
     trainer, _ = ready(task, name)
     estimator = inner(trainer.build(with_defaults(trainer.params, {}), 41))
-    arrived = estimator.get_params()
+    values = estimator.get_params()
     for param, schema in trainer.params.items():
-        assert arrived.get(param, getattr(estimator, "batch_size_", None)) == schema["default"], param
-    assert arrived.get("random_state", 41) == 41
-    assert arrived.get("n_jobs", 1) in {1, None}
+        assert values.get(param, getattr(estimator, "batch_size_", None)) == schema["default"], param
+    assert values.get("random_state", 41) == 41
+    assert values.get("n_jobs", 1) in {1, None}
 
 
 def test_schemas_refuse_what_scikit_learn_refuses():
