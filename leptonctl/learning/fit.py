@@ -35,7 +35,18 @@ from leptonctl.learning.plain_arrays import plain_arrays
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.learning.unsupervised import computed_in, native_answer
 from leptonctl.learning.weights import constrained, weights_of
-from leptonctl.spi.learning import Checkpoint, Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import (
+    Checkpoint,
+    Estimator,
+    Label,
+    Prediction,
+    Preprocessor,
+    Progress,
+    ProviderError,
+    Schema,
+    Trainer,
+    Training,
+)
 
 T = TypeVar("T")
 # str.lower() maps İ to two characters and a sigma at the end of a word to another sigma; graphs map one character at a time
@@ -263,11 +274,11 @@ def _fit_estimator(
     checkpoint: Checkpoint | None,
 ) -> Estimator:
     matrix, y, weights = rows
-    weighted = () if weights is None else (weights,)
-    if trainer.fit_from is not None and checkpoint is not None:
-        return trainer.fit_from(estimator, matrix, y, progress, checkpoint, *weighted)
+    if trainer.fit_from is not None:
+        training = Training(features=matrix, target=y, weights=weights, progress=progress, checkpoint=checkpoint)
+        return trainer.fit_from(estimator, training)
     if trainer.fit is not None:
-        return trainer.fit(estimator, matrix, y, progress, *weighted)
+        return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
     if trainer.task in UNSUPERVISED:
         return estimator.fit(computed_in(trainer, matrix))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))

@@ -12,7 +12,7 @@ from leptonctl.learning.fit import Fitted, fit, providers_of, quiet, recording_l
 from leptonctl.learning.frame import Matrix
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError
+from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError, Training
 
 NAMED = 3
 """How many differences a message names."""
@@ -67,11 +67,10 @@ def _resumed(
     parent: Fitted, inputs: TrainInputs, rows: tuple[Matrix, np.ndarray], report: Progress, checkpoint: Checkpoint | None
 ) -> Estimator:
     trainer, _ = providers_of(inputs)
-    params = with_defaults(trainer.params, inputs.params)
-    if trainer.resume_from is not None and checkpoint is not None:
-        return trainer.resume_from(parent.estimator, params, inputs.seed, *rows, report, checkpoint)
     assert trainer.resume is not None, "a plan refuses the others"
-    return trainer.resume(parent.estimator, params, inputs.seed, *rows, report)
+    matrix, y = rows
+    fresh = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+    return trainer.resume(parent.estimator, fresh, Training(features=matrix, target=y, progress=report, checkpoint=checkpoint))
 
 
 def check_same_form(parent: Contract, own: Contract, features: tuple[str, ...]) -> None:

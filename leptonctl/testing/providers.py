@@ -194,7 +194,8 @@ def _check_builds(provider: Trainer | Preprocessor) -> None:
         except Exception as problem:
             raise _not_met(f"it can be built with {choice or 'its defaults'}: {type(problem).__name__}: {problem}") from problem
         require(params == original, "build does not change its parameters")
-        fits = hasattr(estimator, "fit") or (isinstance(provider, Trainer) and provider.fit is not None)
+        own = isinstance(provider, Trainer) and (provider.fit or provider.fit_from) is not None
+        fits = own or hasattr(estimator, "fit")
         require(fits and estimator is not provider.build(params, 0), "build returns a new object to fit on every call")
 
 

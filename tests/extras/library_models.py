@@ -1,6 +1,6 @@
-"""Writes `tests/providers/kept.json`: small models in the libraries' own files, with hard rows and the libraries' answers.
+"""Writes `tests/providers/library_models.json`: small models in the libraries' own files, with hard rows and the libraries' answers.
 
-`python -m tests.extras.kept`, after a change of what the libraries write.
+`python -m tests.extras.library_models`, after a change of what the libraries write.
 """
 
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-FILE = Path(__file__).parents[1] / "providers" / "kept.json"
+FILE = Path(__file__).parents[1] / "providers" / "library_models.json"
 XGBOOST = [
     {"objective": "binary:logistic"}, {"objective": "multi:softprob", "num_class": 3}, {"objective": "reg:squarederror"},
     {"objective": "reg:logistic"}, {"objective": "count:poisson", "booster": "dart", "rate_drop": 0.5},
@@ -41,7 +41,7 @@ def target_of(objective, target):
 
 
 def hard_rows(features, thresholds):
-    """Some of the rows, each with one cell at or beside a threshold, as small as nothing, or empty."""
+    """Some of the rows, each with one cell at or next to a threshold, close to zero, or empty."""
     zero = np.float32(1e-35)
     values = [np.nan, 0, zero, -zero, *(np.nextafter(sign * zero, side) for sign in (1, -1) for side in (np.float32(-1), np.float32(1)))]
     cells = [(column, value) for column in range(3) for value in values]
@@ -77,11 +77,11 @@ def models():
         yield "lightgbm", params, text, lambda rows, booster=booster: booster.predict(rows, num_threads=1)
 
 
-def kept():
+def content():
     from leptonctl.providers.trainers import lightgbm_graph
 
-    made = [*models()]
-    (text,) = (text for library, params, text, _ in made if library == "lightgbm" and params == {"objective": "regression"})
+    trained = [*models()]
+    (text,) = (text for library, params, text, _ in trained if library == "lightgbm" and params == {"objective": "regression"})
     thresholds = sorted(
         {
             (int(f), float(t))
@@ -92,7 +92,7 @@ def kept():
     )
     rows = hard_rows(table()[0], thresholds)
     cases = []
-    for library, params, text, predict in made:
+    for library, params, text, predict in trained:
         answers = predict(rows)
         binary = params["objective"] in ("binary:logistic", "binary")
         answers = np.column_stack([1 - answers, answers]) if binary else answers
@@ -111,4 +111,4 @@ def kept():
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(kept()) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(content()) + "\n", encoding="utf-8")
