@@ -171,7 +171,7 @@ def put_deployment(folder: Path, onnx: bytes, manifest: "Manifest", golden: obje
     from leptonctl.core.codec import encode
     from leptonctl.core.deployment import Deployment, Epoch, Route
     from leptonctl.core.manifest import package_digest
-    from leptonctl.core.state import StoreIdentity
+    from leptonctl.core.store_records import StoreIdentity
     from leptonctl.storage.folder import FolderObjects
     from leptonctl.storage.lineage import LineageStore
 

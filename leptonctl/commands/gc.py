@@ -12,7 +12,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.result import Result
-from leptonctl.core.state import LineageName
+from leptonctl.core.store_records import LineageName
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
 from leptonctl.storage import condemned, references

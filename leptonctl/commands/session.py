@@ -12,7 +12,8 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_er
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
-from leptonctl.core.state import Author, Recipe, State
+from leptonctl.core.state import Author, State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Ops
 from leptonctl.deploying.sites import Sites
 from leptonctl.kinds.checking import check

@@ -16,7 +16,8 @@ from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_state
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, Pointer, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, Pointer, State
+from leptonctl.core.store_records import LineageName, OwnerRecord, StoreIdentity
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from leptonctl.core.codec import Record
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.date_formats import DateType, Pattern, holds, pattern, spelled_out
 
-DateType: TypeAlias = Literal["date", "datetime"]
-DATE_TYPES: tuple[DateType, ...] = ("date", "datetime")
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
-NUMBERS, DEFAULTS = ("year", "month", "day", "hour", "minute", "second"), (1900, 1, 1, 0, 0, 0)
-"""What a format of plain numbers may hold, and what stands for what it does not."""
-SHORTEST = 28
-"""Every month has so many days."""
+DEFAULTS = (1900, 1, 1, 0, 0, 0)
+"""Year, month, day, hour, minute and second of a text that does not hold them."""
+SHORTEST_MONTH = 28
+"""Every month has at least this many days."""
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAYS_TO_1970 = 719_468
 """From 0000-03-01 to 1970-01-01."""
-FIRST_OF_THIS_CENTURY = 68
-"""The last of the two-digit years of this century, as in POSIX."""
+LAST_OF_THIS_CENTURY = 68
+"""Two-digit years up to this one belong to this century, later ones to the last, as in POSIX."""
 
 
 class DateColumn(Record):
@@ -63,20 +60,6 @@ class Moment(NamedTuple):
     fraction: int = 0
     """Nanoseconds."""
     zoned: bool = False
-
-
-class BadFormat(ValueError):
-    """The format cannot be read; the message says why."""
-
-
-class Pattern(Frozen):
-    """A compiled format: the groups of `expression` are named after what they hold.
-
-    plain: for formats of plain numbers, the index of the group of each of year, month, day, hour, minute and second, or None.
-    """
-
-    expression: re.Pattern[str]
-    plain: tuple[int | None, ...] | None
 
 
 def part_name(column: str, part: str) -> str:
@@ -144,88 +127,6 @@ NEEDS: Mapping[str, frozenset[str]] = {
 """What a format must hold for a part; the others need a whole date."""
 WHOLE_DATE = frozenset({"year", "month", "day"})
 
-_DIRECTIVES: Mapping[str, str] = {
-    "Y": r"(?P<year>[0-9]{4})",
-    "y": r"(?P<short>[0-9]{2})",
-    "m": r"(?P<month>1[0-2]|0?[1-9])",
-    "b": r"(?P<name>[A-Za-z]{3})",
-    "B": r"(?P<name>[A-Za-z]{3,9})",
-    "d": r"(?P<day>3[01]|[12][0-9]|0?[1-9])",
-    "j": r"(?P<ordinal>[0-9]{1,3})",
-    "a": r"(?P<weekday>[A-Za-z]{3})",
-    "A": r"(?P<weekday>[A-Za-z]{6,9})",
-    "H": r"(?P<hour>2[0-3]|[01]?[0-9])",
-    "I": r"(?P<twelve>1[0-2]|0?[1-9])",
-    "p": r"(?P<half>[AaPp])\.?[Mm]\.?",
-    "M": r"(?P<minute>[0-5]?[0-9])",
-    "S": r"(?P<second>[0-5]?[0-9])",
-    "f": r"(?P<fraction>[0-9]{1,9})",
-    "z": r"(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)",
-    "%": "%",
-}
-_COMPOSED: Mapping[str, str] = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y", "e": "%d"}
-_ISO_DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-_MIDNIGHT = r"(?:[Tt ]00:00(?::00(?:[.,]0+)?)?)?"
-_ISO_TIME = (
-    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
-    r"(?: ?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
-)
-ISO: Mapping[DateType, str] = {"date": _ISO_DATE + _MIDNIGHT, "datetime": _ISO_DATE + _ISO_TIME}
-
-
-@cache
-def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
-    """The compiled format. Raises BadFormat."""
-    source = ISO[type] if format is None else _expression(format)
-    try:
-        expression = re.compile(source, re.ASCII)
-    except re.error as problem:
-        msg = "it names the same thing twice"
-        raise BadFormat(msg) from problem
-    groups = expression.groupindex
-    plain = tuple(groups[name] - 1 if name in groups else None for name in NUMBERS)
-    return Pattern(expression=expression, plain=plain if {"year"} <= groups.keys() <= {*NUMBERS} and format is not None else None)
-
-
-def _expression(format: str) -> str:  # noqa: A002
-    format = _spelled_out(format)  # noqa: A001
-    out: list[str] = []
-    place = 0
-    while place < len(format):
-        letter = format[place]
-        if letter == "%":
-            place += 1
-            directive = format[place : place + 1]
-            if directive not in _DIRECTIVES:
-                msg = f"%{directive} is none of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
-                raise BadFormat(msg)
-            # digits that follow each other are told apart by their number alone
-            adjacent = format[place - 3 : place - 1].startswith("%") or format[place + 1 : place + 2] == "%"
-            out.append(_strict(_DIRECTIVES[directive]) if adjacent else _DIRECTIVES[directive])
-        else:
-            out.append(r"\s+" if letter.isspace() else re.escape(letter))
-        place += 1
-    return "".join(out)
-
-
-def _spelled_out(format: str) -> str:  # noqa: A002
-    return re.sub(r"%(.)", lambda found: _COMPOSED.get(found[1], found[0]), format)
-
-
-def _strict(expression: str) -> str:
-    """Of two digits, no less."""
-    return expression.replace("0?[", "0[").replace("[01]?[", "[01][").replace("[0-5]?[", "[0-5][")
-
-
-def holds(compiled: Pattern) -> frozenset[str]:
-    """What texts of a pattern tell: some of year, month, day, hour, minute, second."""
-    groups = frozenset(compiled.expression.groupindex)
-    held = groups & {"year", "month", "day", "hour", "minute", "second"}
-    held |= {"year"} if "short" in groups else set()
-    held |= {"month"} if "name" in groups else set()
-    held |= {"hour"} if {"twelve", "half"} <= groups else set()
-    return held | ({"month", "day"} if "ordinal" in groups and "year" in held else set())
-
 
 def missing_parts(compiled: Pattern, parts: Sequence[str]) -> tuple[str, ...]:
     """The parts that texts of this pattern do not tell."""
@@ -256,7 +157,7 @@ def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
     year, month, day, hour, minute, second = [
         default if place is None else int(cells[place]) for place, default in zip(places, DEFAULTS, strict=True)
     ]
-    if year < 1 or (day > SHORTEST and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
+    if year < 1 or (day > SHORTEST_MONTH and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
         return None
     return Moment(year, month, day, hour, minute, second)
 
@@ -266,7 +167,7 @@ def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
     year = int(cells.get("year", 1900))
     if "short" in cells:
         short = int(cells["short"])
-        year = short + (2000 if short <= FIRST_OF_THIS_CENTURY else 1900)
+        year = short + (2000 if short <= LAST_OF_THIS_CENTURY else 1900)
     month = int(cells.get("month", 1)) if "name" not in cells else _place(cells["name"], MONTHS)
     day = int(cells.get("day", 1))
     if "ordinal" in cells:
@@ -342,7 +243,7 @@ def written(moment: Moment, format: str | None) -> str:  # noqa: A002
         "H": f"{moment.hour:02}", "I": f"{(moment.hour - 1) % 12 + 1:02}", "p": "PM" if moment.hour >= 12 else "AM",  # noqa: PLR2004
         "M": f"{moment.minute:02}", "S": f"{moment.second:02}", "f": f"{moment.fraction // 1000:06}", "z": "+0000", "%": "%",
     }  # fmt: skip
-    return re.sub(r"%(.)", lambda found: texts[found[1]], _spelled_out(format))
+    return re.sub(r"%(.)", lambda found: texts[found[1]], spelled_out(format))
 
 
 def _iso_date(moment: Moment) -> str:

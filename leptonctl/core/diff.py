@@ -6,7 +6,8 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Because, Change, Create, Forget, Keep, Remove, Update
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys
-from leptonctl.core.state import Pointer, Recipe
+from leptonctl.core.state import Pointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json, Node, Path, Span
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
-from leptonctl.core.dates import DATE_TYPES, order, pattern, read_moment
+from leptonctl.core.date_formats import DATE_TYPES, pattern
+from leptonctl.core.dates import order, read_moment
 from leptonctl.core.frozen import Frozen
 
 Kind: TypeAlias = Literal["number", "text", "boolean", "date", "unknown"]

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import matches
-from leptonctl.core.dates import PARTS, BadFormat, DateColumn, pattern, read_parts
+from leptonctl.core.date_formats import BadFormat, pattern
+from leptonctl.core.dates import PARTS, DateColumn, read_parts
 from leptonctl.core.manifest import FEATURES, MANIFEST_FILE, Manifest, ManifestColumn
 
 T = TypeVar("T")

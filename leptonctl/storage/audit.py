@@ -20,7 +20,8 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, State
+from leptonctl.core.store_records import Condemned, KeyMark, LineageName, OwnerRecord, Recipe, Reference, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
 from leptonctl.storage.records import MISNAMED, BadRecordAt, read_record
 

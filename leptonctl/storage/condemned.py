@@ -12,7 +12,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.state import Condemned
+from leptonctl.core.store_records import Condemned
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.owner import user_name
 from leptonctl.storage.records import BadRecordAt, read_record

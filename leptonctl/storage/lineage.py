@@ -10,7 +10,8 @@ from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots, encode_roots
-from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
+from leptonctl.core.state import HistoryRecord, Mark, State
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record, require_name
 

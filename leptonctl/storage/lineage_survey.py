@@ -6,7 +6,8 @@ from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch, Head
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
+from leptonctl.core.state import HistoryRecord, Mark, State
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.records import BadRecordAt, read_record

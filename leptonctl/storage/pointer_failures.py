@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from leptonctl.core.codec import BadRecord
 from leptonctl.core.diagnostic import INVALID, Failure, fail
-from leptonctl.core.state import OwnerRecord, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.spi.storage import StateCorrupt, StorageError
 
 

@@ -8,7 +8,8 @@ from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
-from leptonctl.core.state import Reference, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Reference
 from leptonctl.core.values import StepPlace
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore

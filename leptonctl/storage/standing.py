@@ -9,7 +9,8 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch, Head
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.state import LineageName, OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import State
+from leptonctl.core.store_records import LineageName, OwnerRecord, StoreIdentity
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.owner import user_name

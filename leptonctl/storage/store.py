@@ -13,7 +13,8 @@ from leptonctl.core.codec import BadRecord, convert, encode, plain
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import KeyMark, Owner, Recipe
+from leptonctl.core.state import Owner
+from leptonctl.core.store_records import KeyMark, Recipe
 from leptonctl.spi.storage import Lease
 from leptonctl.storage.artifacts import ArtifactStore
 from leptonctl.storage.records import BadRecordAt, read_record, require_name

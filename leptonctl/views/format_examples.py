@@ -10,26 +10,20 @@ from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import (
     Author,
     Claim,
-    Condemned,
     Environment,
     HistoryRecord,
-    KeyMark,
-    LineageName,
     Lock,
     Mark,
     Moved,
     Owner,
-    OwnerRecord,
     Pointer,
-    Recipe,
-    Reference,
     Seal,
     Served,
     State,
     StepPointer,
-    StoreIdentity,
     Verdict,
 )
+from leptonctl.core.store_records import Condemned, KeyMark, LineageName, OwnerRecord, Recipe, Reference, StoreIdentity
 
 MEANINGS = {
     "acts": "Withdrawals, readmissions and freezes that it records.",

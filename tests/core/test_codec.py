@@ -22,7 +22,8 @@ from leptonctl.core.codec import (
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Pointer, Recipe, State, StepPointer
+from leptonctl.core.state import Pointer, State, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json
 from tests.core.records import RECORDS, STANDING, jsons, records, texts
 

@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.core.dates import (
-    PARTS,
-    BadFormat,
-    DateColumn,
-    Moment,
-    missing_parts,
-    order,
-    pattern,
-    read_moment,
-    read_parts,
-    written,
-)  # fmt: skip
+from leptonctl.core.date_formats import BadFormat, pattern
+from leptonctl.core.dates import PARTS, DateColumn, Moment, missing_parts, order, read_moment, read_parts, written
 
 FORMATS = ("%d.%m.%Y %H:%M:%S", "%Y%m%d%H%M%S", "%B %d, %Y %I:%M:%S %p", "%a %j/%Y %T", "%m/%d/%Y %T", "%Y-%m-%dT%H:%M:%S.%f", "%F %R:%S")
 EXPECTED = {

@@ -12,7 +12,7 @@ from leptonctl.core.contract import hash_text, key_mark
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, ManifestColumn, package_digest
-from leptonctl.core.state import StoreIdentity
+from leptonctl.core.store_records import StoreIdentity
 from leptonctl.serving.condition import Identity
 from leptonctl.serving.follow import Follower
 from leptonctl.serving.settings import Settings

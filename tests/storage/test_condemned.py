@@ -9,7 +9,7 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
-from leptonctl.core.state import Condemned
+from leptonctl.core.store_records import Condemned
 from leptonctl.storage import condemned
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store

@@ -13,7 +13,8 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import ERROR, STALE, Failure
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Environment, OwnerRecord, StoreIdentity
+from leptonctl.core.state import Environment
+from leptonctl.core.store_records import OwnerRecord, StoreIdentity
 from leptonctl.storage.claims import Registration, lock_environment
 from leptonctl.storage.owner import current_owner
 from tests.storage.places import Place, bind, ids

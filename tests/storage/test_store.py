@@ -18,7 +18,8 @@ from leptonctl.core.codec import encode, with_checksum
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import Owner, Recipe
+from leptonctl.core.state import Owner
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.batch import ArtifactBatch

@@ -14,7 +14,8 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_e
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import Settled
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.preflight import placement_problems
 from leptonctl.kinds import rules

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from leptonctl.core.dates import DATE_TYPES, PARTS, DateColumn, DateType, Moment, describe, pattern, read_moment, written
+from leptonctl.core.date_formats import DATE_TYPES, DateType, pattern
+from leptonctl.core.dates import PARTS, DateColumn, Moment, describe, read_moment, written
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
 from leptonctl.learning.tables.cells import Fault, as_text, with_values
