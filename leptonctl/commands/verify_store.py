@@ -207,18 +207,18 @@ class Examination:
             )
         lineages |= {layout.segment(self.state.lineage)} if self.state and self.state.serial else set()
         for lineage in sorted(lineages):
-            path = layout.owner(layout.word(lineage))
+            path = layout.owner(layout.name_from(lineage))
             owner = records.get(path)
             if not isinstance(owner, OwnerRecord):
                 yield self._missing(path, "owner", "the lineage does not say which state may move it")
                 continue
-            roots = layout.roots(layout.word(lineage))
+            roots = layout.roots(layout.name_from(lineage))
             # a lineage that was begun has none before its first move
-            has_moved = any(path.startswith(f"{layout.history(layout.word(lineage))}/") for path in records)
+            has_moved = any(path.startswith(f"{layout.history(layout.name_from(lineage))}/") for path in records)
             if has_moved and not isinstance(records.get(roots), State):
                 mend = "the next apply that changes something writes it again"
                 yield self._missing(roots, "roots", "`gc` and `state adopt` would not know what the project refers to", mend)
-            name = layout.lineage_name(owner.project, layout.word(lineage))
+            name = layout.lineage_name(owner.project, layout.name_from(lineage))
             if not isinstance(records.get(name), LineageName):
                 yield self._missing(name, "lineage name", f"a project {owner.project} that lost its state would not find its lineage")
 
@@ -246,7 +246,7 @@ class Examination:
         records = self.audit.records
         for path, record in list(records.items()):
             if isinstance(record, HistoryRecord) and record.previous is not None:
-                lineage = layout.word(path.split("/")[1])
+                lineage = layout.name_from(path.split("/")[1])
                 before = layout.history_record(lineage, record.previous.serial, record.previous.id)
                 if before not in records:
                     yield self._missing(before, "history", f"#{record.serial} follows it: what it recorded is not known any more")
@@ -264,9 +264,9 @@ class Examination:
         numbers: dict[tuple[str, str], set[int]] = defaultdict(set)
         for path, record in records.items():
             match = _DEPLOYMENTS.fullmatch(path)
-            lineage = layout.word(path.split("/")[1]) if path.startswith(f"{layout.PROJECTS}/") else ""
+            lineage = layout.name_from(path.split("/")[1]) if path.startswith(f"{layout.PROJECTS}/") else ""
             if match is not None:
-                place = (layout.word(match[1]), layout.word(match[2]))
+                place = (layout.name_from(match[1]), layout.name_from(match[2]))
                 numbers[place] |= {record.deployment, record.staged} if isinstance(record, Head) else {int(match[3]), _previous(record)}
             elif isinstance(record, HistoryRecord) and record.environment and record.deployment:
                 numbers[lineage, record.environment].add(record.deployment)

@@ -88,12 +88,12 @@ class Change(Frozen):
 
     @property
     def is_newly_held(self) -> bool:
-        """Whether no run has met the hold as it is now."""
+        """Whether the hold, as it is now, is new: no run has met it before."""
         return self.is_held and not (self.hold is not None and self.hold.since)
 
     @property
     def is_pending(self) -> bool:
-        """Whether an apply would do anything for it: of a hold that a run has met, only what is still to be built."""
+        """Whether an apply would do anything for it. A hold that a run has met before leaves only what is still to be built."""
         computes = any(not planned.cached and not planned.step.effect for planned in self.steps)
         return not self.is_held or self.is_newly_held or computes
 
@@ -174,7 +174,7 @@ class Plan(Frozen):
             counts[change.action] += 1
             counts["held"] += change.is_held
             for step in change.steps:
-                # two versions of equal recipe share one step
+                # two versions with equal recipes share one step
                 if step.spec in counted:
                     continue
                 counted.add(step.spec)
@@ -203,7 +203,7 @@ class Plan(Frozen):
 
     @property
     def is_pending(self) -> bool:
-        """Whether an apply would do anything: exit 2 with --detailed-exitcode. A hold that is known is no exit code (protocols 9)."""
+        """Whether an apply would do anything: exit 2 with --detailed-exitcode. A known hold has no exit code of its own (protocols 9)."""
         return any(change.is_pending for change in self.moving) or any(d.drift_class == "heal" for d in self.drift)
 
     @property

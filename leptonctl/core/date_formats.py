@@ -46,7 +46,7 @@ ISO: Mapping[DateType, str] = {"date": _ISO_DATE + _MIDNIGHT, "datetime": _ISO_D
 
 
 class BadFormat(ValueError):
-    """The format cannot be read; the message says why."""
+    """A format that cannot be read; the message says why."""
 
 
 class Pattern(Frozen):
@@ -66,7 +66,7 @@ def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
     try:
         expression = re.compile(source, re.ASCII)
     except re.error as problem:
-        msg = "it names the same thing twice"
+        msg = "it has the same part twice"
         raise BadFormat(msg) from problem
     groups = expression.groupindex
     plain = tuple(groups[name] - 1 if name in groups else None for name in NUMBERS)
@@ -76,38 +76,38 @@ def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
 def _expression(format: str) -> str:  # noqa: A002
     format = spelled_out(format)  # noqa: A001
     out: list[str] = []
-    place = 0
-    while place < len(format):
-        letter = format[place]
+    position = 0
+    while position < len(format):
+        letter = format[position]
         if letter == "%":
-            place += 1
-            directive = format[place : place + 1]
+            position += 1
+            directive = format[position : position + 1]
             if directive not in _DIRECTIVES:
                 msg = f"%{directive} is none of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
                 raise BadFormat(msg)
-            # digits that follow each other are told apart by their number alone
-            adjacent = format[place - 3 : place - 1].startswith("%") or format[place + 1 : place + 2] == "%"
+            # adjacent groups of digits can be separated only by their length
+            adjacent = format[position - 3 : position - 1].startswith("%") or format[position + 1 : position + 2] == "%"
             out.append(_strict(_DIRECTIVES[directive]) if adjacent else _DIRECTIVES[directive])
         else:
             out.append(r"\s+" if letter.isspace() else re.escape(letter))
-        place += 1
+        position += 1
     return "".join(out)
 
 
 def spelled_out(format: str) -> str:  # noqa: A002
-    return re.sub(r"%(.)", lambda found: _COMPOSED.get(found[1], found[0]), format)
+    return re.sub(r"%(.)", lambda match: _COMPOSED.get(match[1], match[0]), format)
 
 
 def _strict(expression: str) -> str:
-    """Of two digits, no less."""
+    """The expression of a number that always has two digits."""
     return expression.replace("0?[", "0[").replace("[01]?[", "[01][").replace("[0-5]?[", "[0-5][")
 
 
-def holds(compiled: Pattern) -> frozenset[str]:
-    """What texts of a pattern tell: some of year, month, day, hour, minute, second."""
+def contents(compiled: Pattern) -> frozenset[str]:
+    """What texts of this pattern contain: some of year, month, day, hour, minute, second."""
     groups = frozenset(compiled.expression.groupindex)
-    held = groups & {"year", "month", "day", "hour", "minute", "second"}
-    held |= {"year"} if "short" in groups else set()
-    held |= {"month"} if "name" in groups else set()
-    held |= {"hour"} if {"twelve", "half"} <= groups else set()
-    return held | ({"month", "day"} if "ordinal" in groups and "year" in held else set())
+    contained = groups & {"year", "month", "day", "hour", "minute", "second"}
+    contained |= {"year"} if "short" in groups else set()
+    contained |= {"month"} if "name" in groups else set()
+    contained |= {"hour"} if {"twelve", "half"} <= groups else set()
+    return contained | ({"month", "day"} if "ordinal" in groups and "year" in contained else set())

@@ -1,4 +1,4 @@
-"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: it asks no clock and no time zone.
+"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: no clock, no time zone.
 
 A text with an offset (`Z`, `+02:00`) names an instant, and its parts are those of that instant in UTC: equal instants have equal parts.
 A text without one is taken as written.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from leptonctl.core.codec import Record
-from leptonctl.core.date_formats import DateType, Pattern, holds, pattern, spelled_out
+from leptonctl.core.date_formats import DateType, Pattern, contents, pattern, spelled_out
 
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
@@ -129,19 +129,19 @@ WHOLE_DATE = frozenset({"year", "month", "day"})
 
 
 def missing_parts(compiled: Pattern, parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts that texts of this pattern do not tell."""
-    held = holds(compiled)
-    return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= held)
+    """The parts that cannot be computed from texts of this pattern."""
+    available = contents(compiled)
+    return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= available)
 
 
 def read_moment(compiled: Pattern, text: str) -> Moment | None:
-    """The moment that a text names, without regard to white space around it; None when it names none."""
-    found = compiled.expression.fullmatch(text.strip())
-    if found is None:
+    """The moment in a text, ignoring white space around it; None when it holds none."""
+    match = compiled.expression.fullmatch(text.strip())
+    if match is None:
         return None
     if compiled.plain is not None:
-        return _plain(compiled.plain, found.groups())
-    cells = {name: cell for name, cell in found.groupdict().items() if cell is not None}
+        return _plain(compiled.plain, match.groups())
+    cells = {name: cell for name, cell in match.groupdict().items() if cell is not None}
     date = _date(cells)
     hour = _hour(cells)
     minute, second = int(cells.get("minute", 0)), int(cells.get("second", 0))
@@ -153,7 +153,7 @@ def read_moment(compiled: Pattern, text: str) -> Moment | None:
 
 
 def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
-    """A moment from groups that are all there and hold numbers within the clock, which most formats have."""
+    """A moment from groups that all hold valid numbers: the fast path, which most formats take."""
     year, month, day, hour, minute, second = [
         default if place is None else int(cells[place]) for place, default in zip(places, DEFAULTS, strict=True)
     ]
@@ -163,12 +163,12 @@ def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
 
 
 def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
-    """Year, month and day, with 1900, 1 and 1 for what the text does not hold; None when there is no such day."""
+    """Year, month and day, defaulting to 1900, 1 and 1; None when there is no such day."""
     year = int(cells.get("year", 1900))
     if "short" in cells:
         short = int(cells["short"])
         year = short + (2000 if short <= LAST_OF_THIS_CENTURY else 1900)
-    month = int(cells.get("month", 1)) if "name" not in cells else _place(cells["name"], MONTHS)
+    month = int(cells.get("month", 1)) if "name" not in cells else _ordinal(cells["name"], MONTHS)
     day = int(cells.get("day", 1))
     if "ordinal" in cells:
         ordinal = int(cells["ordinal"])
@@ -176,15 +176,15 @@ def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
         return date if date[0] == year and ordinal > 0 else None
     if year < 1 or not 1 <= month <= 12 or day < 1 or _date_of(_days(Moment(year, month, day))) != (year, month, day):  # noqa: PLR2004
         return None
-    if "weekday" in cells and not (0 < _place(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
+    if "weekday" in cells and not (0 < _ordinal(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
         return None
     return year, month, day
 
 
-def _place(text: str, names: Sequence[str]) -> int:
-    """The place of a name or of its first three letters, from 1; 0 when there is none."""
+def _ordinal(text: str, names: Sequence[str]) -> int:
+    """The number of a month or a weekday, counted from 1, by its name or the first three letters; 0 for any other word."""
     word = text.lower()
-    return next((place for place, name in enumerate(names, 1) if word in (name, name[:3])), 0)
+    return next((number for number, name in enumerate(names, 1) if word in (name, name[:3])), 0)
 
 
 def _hour(cells: Mapping[str, str]) -> int | None:
@@ -195,7 +195,7 @@ def _hour(cells: Mapping[str, str]) -> int | None:
 
 
 def _in_utc(moment: Moment, zone: str) -> Moment | None:
-    """The moment in UTC; None when there is no such offset or it leads out of the calendar."""
+    """The moment in UTC; None when there is no such offset or the result is outside the years 1 to 9999."""
     digits = zone[1:].replace(":", "")
     hours, minutes = int(digits[:2] or 0), int(digits[2:] or 0)
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - of a clock
@@ -209,7 +209,7 @@ def _in_utc(moment: Moment, zone: str) -> Moment | None:
 
 
 def read_parts(column: DateColumn, text: str) -> tuple[int, ...] | None:
-    """The parts of a text in the order of `column.parts`; None when it is no such date, or has an offset where the column has none."""
+    """The parts of a text in the order of `column.parts`; None when it is not such a date, or has an offset where the column has none."""
     moment = read_moment(pattern(column.format, column.type), text)
     if moment is None or moment.zoned != column.zoned:
         return None
@@ -230,8 +230,8 @@ def describe(column: DateColumn) -> str:
     return form + (" with an offset from UTC" if column.zoned else " without an offset" if column.type == "datetime" else "")
 
 
-def written(moment: Moment, format: str | None) -> str:  # noqa: A002
-    """The moment as a text of the format, for cells that have no text of their own. A moment that is `zoned` is written in UTC."""
+def format_moment(moment: Moment, format: str | None) -> str:  # noqa: A002
+    """The moment as text, for cells that are not text in their file. A `zoned` moment is written in UTC."""
     zone = "+00:00" if moment.zoned else ""
     if format is None:
         fraction = f".{moment.fraction:09d}".rstrip("0") if moment.fraction else ""
@@ -243,7 +243,7 @@ def written(moment: Moment, format: str | None) -> str:  # noqa: A002
         "H": f"{moment.hour:02}", "I": f"{(moment.hour - 1) % 12 + 1:02}", "p": "PM" if moment.hour >= 12 else "AM",  # noqa: PLR2004
         "M": f"{moment.minute:02}", "S": f"{moment.second:02}", "f": f"{moment.fraction // 1000:06}", "z": "+0000", "%": "%",
     }  # fmt: skip
-    return re.sub(r"%(.)", lambda found: texts[found[1]], spelled_out(format))
+    return re.sub(r"%(.)", lambda match: texts[match[1]], spelled_out(format))
 
 
 def _iso_date(moment: Moment) -> str:

@@ -1,4 +1,4 @@
-"""The file form of a state: one address per line, digests as base64 of their bytes. Ten thousand versions take 5 MB instead of 8.
+"""The file form of a state: one address per line, digests as base64 of their bytes. Ten thousand versions take 5 MB instead of 8 MB.
 
 Only the table of pointers is packed; everything else is written as the records define it. A person who reads the file finds
 addresses, versions and times; `leptonctl show` prints the digests.

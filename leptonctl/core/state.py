@@ -77,7 +77,7 @@ class Claim(Record):
 
 
 class Lock(Record):
-    """The lock of an environment, held from gate to bind. `token` was issued with it and is never issued again (protocols 1)."""
+    """The lock of an environment, held from the gates to the bind. `token` was issued with it and is never issued again (protocols 1)."""
 
     claim: str
     owner: Owner
@@ -98,8 +98,8 @@ class Environment(Record):
 
     `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
     `host` is where its server runs, and `folder` the project's folder there that starts it. `commit` is the last commit that was
-    applied to it clean and forwards: returns and applies of uncommitted files leave it; `dirty`: what was applied last differed from
-    it. `withdrawals` are all of them, with the readmitted.
+    applied to it from a clean checkout: returns and applies of uncommitted files do not change it; `dirty`: what was applied last
+    differed from it. `withdrawals` includes those that were readmitted.
     """
 
     platform: Mapping[str, Json]
@@ -119,8 +119,8 @@ class Environment(Record):
     def withdrawals_of(self, model: str, digest: str | None, package: str | None, artifact: str | None) -> tuple[Withdrawal, ...]:
         """The withdrawals of a recipe, package or graph that concern a model, also those that were readmitted.
 
-        What was withdrawn from one model is kept from others too, so that another name lets nothing in, except from a model that
-        has served the same here itself.
+        What was withdrawn from one model is withdrawn from others too, so that renaming a model does not let it in; except from a model
+        that has served the same package here itself.
         """
         served = package in self.served.get(model, {})
         return tuple(w for w in self.withdrawals if w.covers(digest, package, artifact) and (w.model == model or not served))
@@ -161,8 +161,8 @@ class Mark(Record):
 class Verdict(Record):
     """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was unknown.
 
-    `excluded`: how many evaluation rows were left out, since a version had learned them. `assumed`: the YAML takes the responsibility
-    for what is not comparable.
+    `excluded`: how many evaluation rows were left out, because a version was trained on them. `assumed`: the YAML accepts a
+    comparison that may not be valid.
     """
 
     address: str
@@ -195,7 +195,7 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal (`held`), or an act. `previous` names the record before it, None for the first.
+    """One change of pointers, one refusal (`held`), or an act. `previous` names the record before it, None for the first.
 
     `base`: the record of the state that was restored; those between it and this one belong to the state that was replaced.
     """
@@ -235,7 +235,7 @@ class State(Record, tag_field="format_version", tag="1"):
     """One object, replaced by compare-and-swap of (`revision`, `write`).
 
     `revision` grows by one with every write and `write` is random; `serial` grows with every change of a pointer. `id` and
-    `generation` tell this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
+    `generation` distinguish this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
     environment -> its switch; `applies`: id -> running apply; `locks`, `tokens`: environment -> its lock, and the last token.
     `history` names the newest history record; `latest` is that record itself until the store is known to have it: the history
     in the store is then never ahead of the state, unless an earlier state was restored. `frozen`: environment -> its freeze;
@@ -269,7 +269,7 @@ class State(Record, tag_field="format_version", tag="1"):
         return {address: pointer for address, pointer in self.current.items() if address.startswith(prefix)}
 
     def without(self, lost: Collection[str]) -> "State":
-        """The state without the built things at these addresses. Bindings are kept, since new ones are compared with them."""
+        """The state without the builds at these addresses. Bindings are kept, because new ones are compared with them."""
         return replace(self, current={a: p for a, p in self.current.items() if p.effect or a not in lost})
 
     def moved(self, pointers: Mapping[str, Pointer | None]) -> "State":

@@ -1,4 +1,4 @@
-"""Records of a store that belong to no single result or deployment: whose it is, what is declared, referred to and condemned in it."""
+"""Smaller records of a store: its identity, owners and lineages; recipes, references, marks of `gc` and of privacy keys."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -47,7 +47,7 @@ class Reference(Record, tag_field="format_version", tag="1"):
 
 
 class Condemned(Record, tag_field="format_version", tag="1"):
-    """The mark of an artifact that nothing refers to. `phase`: who meets it condemned makes it spared, and who meets it sweeping waits.
+    """The mark of an artifact that nothing refers to. A writer spares an artifact in the `phase` condemned, and waits for one in sweeping.
 
     `nonce` is random, so that no two marks have equal bytes.
     """
@@ -59,7 +59,7 @@ class Condemned(Record, tag_field="format_version", tag="1"):
 
 
 class KeyMark(Record, tag_field="format_version", tag="1"):
-    """The mark of the key with a key id: it tells that key from any other without revealing it. `key_id`: "" in older records."""
+    """The mark of a privacy key: it identifies the key of this `key_id` without revealing it. `key_id`: "" in older records."""
 
     mark: str
     key_id: str = ""
@@ -68,7 +68,7 @@ class KeyMark(Record, tag_field="format_version", tag="1"):
 class Recipe(Record, tag_field="format_version", tag="1"):
     """What was declared at an address when it was built, stored under the digest that its pointer holds as `declaration`.
 
-    It says that digest itself, so that one recipe is never read in place of another; "" in older records.
+    The record holds that digest too, so that one recipe is never read in place of another; "" in older records.
     """
 
     address: str

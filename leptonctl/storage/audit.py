@@ -76,7 +76,7 @@ KINDS = (
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
     ),
     _kind("head", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/head", Head,
-        lambda r, m: r.is_of(layout.word(m[1]), layout.word(m[2])),
+        lambda r, m: r.is_of(layout.name_from(m[1]), layout.name_from(m[2])),
     ),
     _kind(
         "deployment", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/([0-9]{{8,}})", Deployment,

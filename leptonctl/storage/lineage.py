@@ -165,7 +165,7 @@ class LineageStore(Frozen):
 
     def deployments(self, environment: str) -> list[int]:
         """The numbers of all deployments of an environment, ascending."""
-        numbers = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
+        numbers = (layout.deployment_number(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
         return sorted(number for number in numbers if number is not None)
 
     def environments(self) -> list[str]:

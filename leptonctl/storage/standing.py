@@ -43,7 +43,7 @@ def read_standing(objects: Objects, lineage: str | None) -> Standing:
 
 def lineages_of(objects: Objects, project: str) -> dict[str, OwnerRecord]:
     """The lineages in the store that were begun under this project's name and still belong to it, with their owners."""
-    lineages = [layout.word(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
+    lineages = [layout.name_from(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
     owners = {layout.owner(lineage): lineage for lineage in lineages}
     records = objects.get_many(owners) if owners else {}
     read = {owners[path]: read_record(records[path], path, OwnerRecord) for path in sorted(records)}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leptonctl.core.date_formats import BadFormat, pattern
-from leptonctl.core.dates import PARTS, DateColumn, Moment, missing_parts, order, read_moment, read_parts, written
+from leptonctl.core.dates import PARTS, DateColumn, Moment, format_moment, missing_parts, order, read_moment, read_parts
 
 FORMATS = ("%d.%m.%Y %H:%M:%S", "%Y%m%d%H%M%S", "%B %d, %Y %I:%M:%S %p", "%a %j/%Y %T", "%m/%d/%Y %T", "%Y-%m-%dT%H:%M:%S.%f", "%F %R:%S")
 EXPECTED = {
@@ -42,8 +42,8 @@ def test_a_format_reads_what_strftime_and_we_write(date: datetime, form: str) ->
     assert read is not None
     whole = datetime.strptime(date.strftime(expanded), expanded)
     assert read[:6] == whole.timetuple()[:6]
-    assert moment(written(read, form), form) == read
-    assert moment(written(read, None)) == read
+    assert moment(format_moment(read, form), form) == read
+    assert moment(format_moment(read, None)) == read
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-14 * 60, 14 * 60))
