@@ -101,7 +101,7 @@ def _look(session: Session) -> Findings:
             found.stays.add(digest, need.reason, need.until)
     unreadable = _add_results(session, needs, found)
     # what a build may give again is being written while something is built: its tombstone goes last
-    purged = session.store.buried(session.store.tombstones())
+    purged = session.store.tombstones_of(session.store.tombstones())
     is_busy = bool(purged) and _is_busy(session)
     gone = {digest for digest, tombstone in purged.items() if tombstone.refused or not is_busy}
     for artifact in session.store.artifacts():
@@ -206,7 +206,7 @@ def _clear(session: Session, found: Findings, marks: Iterable[condemned.MarkAt])
 
 def _drop_expired(session: Session) -> None:
     for lineage in references.lineages(session.objects):
-        for path in list(references.expired(session.objects, lineage)):
+        for path in list(references.expired_references(session.objects, lineage)):
             session.objects.delete(path)
 
 

@@ -55,7 +55,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     bound = _bound(state, model)
     ours = ownership(session, state)
     steps = [(v, name) for v in versions for name in ("train", package_name(v.keys))]
-    gone = session.store.gone(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
+    gone = session.store.lost_keys(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
     rows: list[dict[str, Json]] = [
         {
             **_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])),

@@ -21,7 +21,7 @@ class OwnerAt(Frozen):
 
 
 class Survey(Frozen):
-    """Everything that a takeover has to exceed. `damaged`: environment -> the etag of a head that cannot be read.
+    """What a new state must exceed to take over the lineage. `damaged`: environment -> the etag of a head that cannot be read.
 
     `copy`: the state as of its last move; None where no command has published one.
     """
@@ -36,39 +36,38 @@ class Survey(Frozen):
     copy: State | None = None
 
     def serial(self, states: Iterable[State | None]) -> int:
-        """The highest serial that the store's records or one of these states have seen; the copy may be of a write that was beaten."""
+        """The highest serial in the store's records or in one of these states. Not in the copy: its writer may have lost a race."""
         of_states = (state.serial for state in states if state is not None)
         return max([0, *of_states, *(mark.serial for mark in self.marks), *(at.head.serial for at in self.heads.values())])
 
     def generation(self, states: Iterable[State | None]) -> int:
-        """The highest generation that the store or one of these states has seen."""
+        """The highest generation in the store or in one of these states."""
         of_states = (state.generation for state in (*states, self.copy) if state is not None)
         owner = self.owner.record.generation if self.owner else 0
         return max([0, owner, *of_states, *(at.head.epoch.generation for at in self.heads.values())])
 
     def token(self, environment: str, states: Iterable[State | None]) -> int:
-        """The highest token of an environment that the store or one of these states has seen."""
+        """The highest token of an environment in the store or in one of these states."""
         of_states = (state.tokens.get(environment, 0) for state in (*states, self.copy) if state is not None)
         return max([0, *of_states, *([self.heads[environment].head.epoch.token] if environment in self.heads else [])])
 
 
 def survey(objects: Objects, lineage: str) -> Survey:
-    """Read all of it. Failure `corrupt-record` when the owner's record is damaged."""
+    """Read a lineage. Failure `corrupt-record` when the record of its owner is damaged."""
     part = LineageStore(objects=objects, lineage=lineage)
-    stored = objects.get(layout.owner(lineage))
-    owner = None if stored is None else OwnerAt(record=read_record(stored[0], layout.owner(lineage), OwnerRecord), etag=stored[1])
+    owner = _owner(objects, lineage)
     environments = part.environments()
     heads: dict[str, HeadAt] = {}
     damaged: dict[str, str] = {}
     for environment in environments:
         path = layout.head(lineage, environment)
-        found = objects.get(path)
-        if found is None:
+        stored = objects.get(path)
+        if stored is None:
             continue
         try:
-            heads[environment] = HeadAt(head=read_record(found[0], path, Head), etag=found[1])
+            heads[environment] = HeadAt(head=read_record(stored[0], path, Head), etag=stored[1])
         except BadRecordAt:
-            damaged[environment] = found[1]
+            damaged[environment] = stored[1]
     marks = part.marks()
     return Survey(
         lineage=lineage,
@@ -82,8 +81,14 @@ def survey(objects: Objects, lineage: str) -> Survey:
     )
 
 
+def _owner(objects: Objects, lineage: str) -> OwnerAt | None:
+    path = layout.owner(lineage)
+    stored = objects.get(path)
+    return None if stored is None else OwnerAt(record=read_record(stored[0], path, OwnerRecord), etag=stored[1])
+
+
 def replace_owner(objects: Objects, lineage: str, before: OwnerAt, after: OwnerRecord) -> bool:
-    """Put another state in charge of a lineage; False when another process has done so meanwhile."""
+    """Put another state in charge of a lineage; False when another process has replaced the owner since `before` was read."""
     return objects.replace(layout.owner(lineage), encode(after), before.etag) is not None
 
 

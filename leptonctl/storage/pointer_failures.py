@@ -21,7 +21,7 @@ def missing(place: str, project: str, owners: Mapping[str, OwnerRecord]) -> Fail
     )
 
 
-def not_clearable(place: str) -> Failure:
+def cannot_set_aside(place: str) -> Failure:
     """A state that cannot be read lies in a back end that cannot move it away."""
     return fail(
         "corrupt-state",

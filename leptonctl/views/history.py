@@ -6,7 +6,7 @@ that were held, in the form of `changes`], acts: [{kind, model, version, withdra
 A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics, search}`; `project` only if
 another one built it; `search`: `{chosen, metric, mean, std, trials}` of a search among the steps, or null.
 `way_back`: the return that is possible, `{binding, version, deployment, undoes}`, or null.
-A job has the fields of `core.state.Job`, or is null.
+A job has the fields of `core.job.Job`, or is null.
 """
 
 from collections.abc import Mapping

@@ -475,7 +475,7 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
     store.put_result(result({"model.onnx": words}))
     store.bury({words: replace(grave, refused=False), rows: grave})
     assert store.present([rows, words]) == set()
-    assert {*store.buried([rows, words])} == {rows, words}
+    assert {*store.tombstones_of([rows, words])} == {rows, words}
     assert store.purged([KEY]) == {}, "it may be built again"
     with pytest.raises(ProviderError, match="purged") as refusal:
         store.put_artifact(b"rows")
@@ -483,7 +483,7 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
 
     # made again without the rows, it is an artifact as any other: once it is missing, it is lost
     assert store.put_artifact(b"words") == words
-    assert {*store.buried([rows, words])} == {rows}
+    assert {*store.tombstones_of([rows, words])} == {rows}
 
     # a later purge that knows better refuses what an earlier one let through
     store.bury({words: replace(grave, refused=False)})
@@ -492,4 +492,4 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
     with pytest.raises(ProviderError):
         store.write_artifact(words, [b"words"])
     store.bury({words: replace(grave, refused=False)})
-    assert store.buried([words])[words].refused, "and never the other way round"
+    assert store.tombstones_of([words])[words].refused, "and never the other way round"

@@ -139,7 +139,7 @@ def _purged_versions(session: Session, state: State, versions: Iterable[str]) ->
             seen |= keys
             read = (result.provenance.get("read") for result in session.store.newest(keys).values())
             keys = {str(key) for one in read if isinstance(one, dict) for key in one.values()} - seen
-        if session.store.removed(seen):
+        if session.store.tombstones_by_key(seen):
             found.add(version)
     return frozenset(found)
 

@@ -19,8 +19,9 @@ def lost_addresses(session: Session, state: State | None) -> frozenset[str]:
     needed = {address: digests | set(session.needed.get(address, ())) for address, digests in artifacts.items()}
     present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
     pointers = state.current if state else {}
-    removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
-    purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
+    keys = {step.key for pointer in pointers.values() for step in pointer.steps.values()}
+    tombstones = session.store.tombstones_by_key(keys) if keys else {}
+    purged = {a for a, pointer in pointers.items() if any(step.key in tombstones for step in pointer.steps.values())}
     suspected = without_results(session, state, [*session.suspects])
     return frozenset(purged | suspected | {address for address, digests in needed.items() if not digests <= present})
 

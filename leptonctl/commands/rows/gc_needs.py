@@ -60,7 +60,7 @@ def needs_of(session: Session) -> list[Need]:
         needs = references.needs_of_lineage(session.objects, lineage, deployments=most)
         found.append(Need(reason=DEPLOYMENTS if mine else PROJECTS, needs=needs))
         builds += [
-            Need(reason=BUILDS, needs=Needs(keys=keys), until=until) for keys, until in references.referred(session.objects, lineage)
+            Need(reason=BUILDS, needs=Needs(keys=keys), until=until) for keys, until in references.live_references(session.objects, lineage)
         ]
     return [*found, *builds]
 

@@ -35,7 +35,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     outcome = join_results({name: name for name in version.results}, version.results)
     bound = list(_bound(state, version))
-    gone = session.store.gone(key for name, key in version.keys.items() if name not in version.results)
+    gone = session.store.lost_keys(key for name, key in version.keys.items() if name not in version.results)
     numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
     limits = list(_limits(session, version, numbers))
     return {
