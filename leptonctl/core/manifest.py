@@ -114,7 +114,7 @@ class Manifest(Record, tag_field="format_version", tag="1"):
         return tuple({column.name: column for column in columns}.values())
 
     @property
-    def passed_over(self) -> frozenset[str]:
+    def unused_columns(self) -> frozenset[str]:
         """The columns that requests and input files may hold although the model does not read them."""
         return frozenset((self.target, *self.ignored, *(() if self.id is None else (self.id,)))) - {c.name for c in self.columns}
 

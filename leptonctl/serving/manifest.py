@@ -1,6 +1,6 @@
 """Reads a model's JSON files and checks that a manifest can be served.
 
-The record types are the core's; only the exception is defined here. Never opens a file and never runs a model.
+The record types are the core's. Never opens a file and never runs a model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -75,7 +75,7 @@ def _date_problems(date: DateColumn, names: Sequence[str]) -> Iterable[tuple[str
         yield field, f"format: {problem}"
     else:
         if date.fill is not None and read_parts(date, date.fill) is None:
-            yield field, "fill: is no such date"
+            yield field, "fill: is not such a date"
 
 
 def _column_problems(column: ManifestColumn) -> Iterable[tuple[str, str]]:

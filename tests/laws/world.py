@@ -206,7 +206,7 @@ class World:
                     id="one", lineage=state.lineage, environment=environment, host=me.host, machine=me.machine, pid=me.pid,
                     start=me.start, boot=me.boot, namespace=me.namespace, url="http://127.0.0.1:1", started=time.time(),
                 )  # fmt: skip
-                follower = Follower(self.store, record, lambda _: b"", QUICK)
+                follower = Follower(self.store, record, lambda _: b"", settings=QUICK)
                 self.followers[project, environment] = follower
                 follower.start()
 

@@ -242,7 +242,7 @@ def a_follower(shop, read_secret=lambda _written: KEY, log=None, **settings):
     )
     record = identity.record("http://127.0.0.1:1", 0.0)
     lines = [] if log is None else log
-    return Follower(shop.objects, record, read_secret, Settings(**{"retry_s": 1e-9, **settings}), lines.append)
+    return Follower(shop.objects, record, read_secret, settings=Settings(**{"retry_s": 1e-9, **settings}), log=lines.append)
 
 
 def versions(follower):
