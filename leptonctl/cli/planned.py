@@ -117,7 +117,7 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
 
 def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
     """The conclusion of an apply that did no step, about which the reporter says nothing."""
-    from leptonctl.views.events import closing, did_anything
+    from leptonctl.views.events import closing_line, did_anything
     from leptonctl.views.style import Style
 
     if did_anything(finished):
@@ -126,4 +126,4 @@ def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command
         return plan_text(terminal, plan)
     gone = [change.place for change in plan.changes if change.action == "remove"]
     environments = sum(address.kind == "environment" and address.member is None for address in gone)
-    return closing(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)
+    return closing_line(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)

@@ -9,13 +9,13 @@ from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 LEAST_MOMENT = 10
-"""Columns of the terminal that a moment keeps: those of its date."""
+"""The width that a moment always has: that of its date."""
 MOST = 20
 """How many changes of pointers are listed."""
 
 
 def list_text(obj: Mapping[str, Any], *, color: bool, width: int = UNLIMITED) -> str:
-    """One line per address. Where that is too wide, a moment goes on below itself."""
+    """One line per address. Where that is too wide, the time of a moment is put below its date."""
     if not obj["pointers"]:
         return "The state is empty."
     head = ["address", "digest", "version", "deployment", "since"]
