@@ -55,6 +55,7 @@ def purge(
 def lock_list(ctx: typer.Context) -> int:
     """List the locks: who holds each, since when, and whether the holder is alive."""
     from leptonctl.commands.lock import locks as command
+    from leptonctl.views.reports import locks_text
 
     terminal = terminal_of(ctx)
     return terminal.show({"locks": command(terminal.session())}, locks_text)
@@ -65,6 +66,7 @@ def lock_release(
 ) -> int:
     """Release a lock by force, when its holder does not."""
     from leptonctl.commands.lock import release as command
+    from leptonctl.views.reports import lock_release_text
 
     terminal = terminal_of(ctx)
     return terminal.show(command(terminal.session(), lock_id), lock_release_text)
