@@ -44,5 +44,5 @@ def test_killed_in_each_step_it_ends_with_the_same_bytes(tmp_path: Path) -> None
 def test_seconds_that_are_none_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, due: bool, said: int) -> None:
     monkeypatch.setenv(VARIABLE, text)
     notices: list[str] = []
-    checkpoint = FileCheckpoint(tmp_path, "sha256:" + "0" * 64, tell=notices.append)
+    checkpoint = FileCheckpoint(tmp_path, "sha256:" + "0" * 64, notify=notices.append)
     assert (checkpoint.is_due(), len(notices)) == (due, said)
