@@ -60,11 +60,11 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
             raise fail("cannot-write-back", "The winner cannot be written into this file", detail, hint="write `params:` by hand")
         take_over(session, found.address, adoption.results)
     except ValueError as problem:
-        edits.take_back()
+        edits.undo()
         hint = "write `params:` by hand, and remove `search:`"
         raise fail("cannot-write-back", "The winner cannot be written into this file", str(problem), hint=hint) from problem
     except (Failure, KeyboardInterrupt):
-        edits.take_back()
+        edits.undo()
         raise
     return {
         "address": found.address,

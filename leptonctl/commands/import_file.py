@@ -54,7 +54,7 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
         session = session.reopen()
         version = models(session.declarations)[short(address)]
     except BaseException:
-        edits.take_back()
+        edits.undo()
         raise
     needs_classes = described["classes"] is None and version.task == "classification" and not version.declared.fields.get("classes")
     step = next(step for step in session.declarations.built[address].steps if step.op == "import")

@@ -102,7 +102,7 @@ def update(session: Session, request: Update) -> Updated:
         diff = diff_of(before, {file: session.sources[file] for file in files})
     except BaseException as problem:
         edited = edits.files
-        edits.take_back()
+        edits.undo()
         if isinstance(problem, Failure):
             raise _of_edit(problem, edited) from problem
         raise

@@ -12,7 +12,7 @@ from leptonctl.core import codec
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.catalog import LazyMapping, load_catalog
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Params, Preprocessor, Trainer
 from leptonctl.spi.running import Bench, StepFunction
@@ -169,8 +169,8 @@ def catalog_with(provider: Trainer | Preprocessor) -> Catalog:
         trainers: dict[tuple[str, str], Callable[[], Trainer]] = {
             key: partial(catalog.trainers.__getitem__, key) for key in catalog.trainers
         }
-        return replace(catalog, trainers=Loaded({**trainers, (provider.task, provider.name): lambda: provider}))
+        return replace(catalog, trainers=LazyMapping({**trainers, (provider.task, provider.name): lambda: provider}))
     steps: dict[str, Callable[[], Preprocessor]] = {
         name: partial(catalog.preprocessors.__getitem__, name) for name in catalog.preprocessors
     }
-    return replace(catalog, preprocessors=Loaded({**steps, provider.name: lambda: provider}))
+    return replace(catalog, preprocessors=LazyMapping({**steps, provider.name: lambda: provider}))

@@ -53,16 +53,16 @@ def rebind(
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
         problems = [where_it_stands(d, before, session.reopen().sources) for d in failure.diagnostics]
-        left = edits.take_back()
+        left = edits.undo()
         raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *left], failure.exit_code) from failure
     except BaseException:
-        edits.take_back()
+        edits.undo()
         raise
     # what else is held in the environment was so before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
-        for left_over in edits.take_back():
+        for left_over in edits.undo():
             say(f"{left_over.summary}: {left_over.detail}")
         _edited_session(session.reopen(), rebinding, moved, edits)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""
