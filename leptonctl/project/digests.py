@@ -41,7 +41,7 @@ class _Cache(TypedDict):
 
 
 class Digests:
-    """The cached digests and columns. `read` counts the files whose bytes were read, `headers` those whose headers were. Not thread-safe."""
+    """The cached digests and columns. `read` counts the files whose bytes were read, `headers` the headers read. Not thread-safe."""
 
     def __init__(self, cache_file: Path) -> None:
         self._file = cache_file

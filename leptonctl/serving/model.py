@@ -6,9 +6,9 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, OUTPUTS, Manifest
 from leptonctl.serving.intake import Check, Intake, compile_intake, manifest_with_checks
 from leptonctl.serving.manifest import BadModel
-from leptonctl.telemetry import unreported
+from leptonctl.telemetry import without_telemetry
 
-with unreported():
+with without_telemetry():
     import onnxruntime as ort
 
 OUTPUT_DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
