@@ -65,20 +65,6 @@ class ArtifactStore(Frozen):
             raise self._damaged(digest)
         return stored[0]
 
-    def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
-        """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
-        buried = self._refuse_purged([digest])
-        self.spare([digest])
-        self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
-        self._unbury(buried)
-
-    def read_artifact(self, digest: str) -> Iterator[bytes]:
-        """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
-        chunks = self.objects.read(layout.artifact(digest))
-        if chunks is None or self._is_purged(digest):
-            raise KeyError(digest)
-        return _checked(chunks, digest, str(self._damaged(digest)))
-
     def present(self, digests: Iterable[str]) -> set[str]:
         """Those of the artifacts that exist and were not purged; of the suspects, those that are not damaged."""
         buried = set() if self.with_purged else self.tombstones()
@@ -170,13 +156,3 @@ class ArtifactStore(Frozen):
 
     def _damaged(self, digest: str) -> ValueError:
         return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")
-
-
-def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
-    """The same chunks; ValueError after the last one when they have another digest."""
-    state = hashlib.sha256()
-    for chunk in chunks:
-        state.update(chunk)
-        yield chunk
-    if state.hexdigest() != layout.bare(digest):
-        raise ValueError(problem)

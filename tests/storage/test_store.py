@@ -78,9 +78,8 @@ def test_a_link_with_an_artifacts_name_is_no_artifact(store: Store, tmp_path: Pa
     file.rename(tmp_path / "equal")
     file.symlink_to({"in a circle": file.name, "an equal file": tmp_path / "equal"}.get(target, target))
     assert (store.present([digest]), store.is_sound(digest), list(store.artifacts())) == (frozenset(), False, [])
-    for read in (store.get_artifact, store.read_artifact):
-        with pytest.raises(KeyError):
-            read(digest)
+    with pytest.raises(KeyError):
+        store.get_artifact(digest)
     assert store.put_artifact(b"weights") == digest
     assert (file.is_symlink(), store.get_artifact(digest)) == (False, b"weights")
 
@@ -95,13 +94,10 @@ def test_artifacts_are_checked_against_their_digest(store: Store, tmp_path: Path
     file.write_bytes(b"w3ights")
     with pytest.raises(ValueError, match="damaged"):
         store.get_artifact(digest)
-    with pytest.raises(ValueError, match="damaged"):
-        list(store.read_artifact(digest))
     store.objects.delete(layout.artifact(digest))
     assert store.present([digest, ABSENT]) == set()
-    for read in (store.get_artifact, store.read_artifact):
-        with pytest.raises(KeyError):
-            read(digest)
+    with pytest.raises(KeyError):
+        store.get_artifact(digest)
 
 
 def test_a_damaged_artifact_is_repaired_by_building_it_again(store: Store, tmp_path: Path) -> None:
@@ -117,17 +113,6 @@ def test_many_artifacts_are_put_in_their_order(store: Store) -> None:
     assert [store.get_artifact(digest) for digest in digests] == contents
     assert len(list(store.artifacts())) == 3
     assert store.put_artifacts([]) == []
-
-
-def test_large_artifacts_are_streamed(store: Store) -> None:
-    parts = [bytes([n]) * 1_000_000 for n in range(4)]
-    digest = "sha256:" + hashlib.sha256(b"".join(parts)).hexdigest()
-    store.write_artifact(digest, iter(parts))
-    assert b"".join(store.read_artifact(digest)) == b"".join(parts)
-    store.write_artifact(digest, iter(parts))
-    with pytest.raises(ValueError, match="not the bytes of"):
-        store.write_artifact(ABSENT, iter(parts))
-    assert store.present([ABSENT, digest]) == {digest}
 
 
 def test_a_batch_stores_when_it_is_flushed(store: Store) -> None:
@@ -490,6 +475,6 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
     store.bury({words: grave})
     assert store.purged([KEY])[KEY].subject == grave.subject
     with pytest.raises(ProviderError):
-        store.write_artifact(words, [b"words"])
+        store.put_artifact(b"words")
     store.bury({words: replace(grave, refused=False)})
     assert store.tombstones_of([words])[words].refused, "and never the other way round"
