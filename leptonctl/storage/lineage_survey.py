@@ -92,17 +92,19 @@ def replace_owner(objects: Objects, lineage: str, before: OwnerAt, after: OwnerR
     return objects.replace(layout.owner(lineage), encode(after), before.etag) is not None
 
 
-def fence_heads(part: LineageStore, seen: Survey, epochs: Mapping[str, Epoch], deployments: Mapping[str, int], holder: str) -> list[str]:
-    """Write these epochs into all heads, so that no holder of an older one moves them. Returns the environments whose head moved
-    meanwhile. A head that cannot be read is written again with the deployment that `deployments` names.
+def fence_heads(
+    part: LineageStore, known: Survey, epochs: Mapping[str, Epoch], *, deployments: Mapping[str, int], holder: str
+) -> list[str]:
+    """Write these epochs into all heads, so that no holder of an older one moves them. Returns the environments whose head has moved
+    since the survey. A head that cannot be read is written again with the deployment that `deployments` names.
     """
     moved = []
     for environment, epoch in sorted(epochs.items()):
-        at = seen.heads.get(environment)
-        if at is None and environment in seen.damaged:
+        at = known.heads.get(environment)
+        if at is None and environment in known.damaged:
             number = deployments.get(environment, 0)
             record = part.intact_deployment(environment, number) if number else None
-            damaged = HeadAt(head=Head(epoch=epoch, nonce=""), etag=seen.damaged[environment])
+            damaged = HeadAt(head=Head(epoch=epoch, nonce=""), etag=known.damaged[environment])
             serial = record.serial if record else 0
             after = part.move_head(environment, damaged, epoch=epoch, holder=holder, deployment=number, serial=serial, staged=0)
         elif at is not None:

@@ -10,7 +10,7 @@ from leptonctl.core.codec import BadRecord, Record
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act
-from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.packed import changes_roots, decode_state, encode_state
 from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
 from leptonctl.spi.storage import Clearable, Objects, Stamp, StateCorrupt, StateStore, StorageError
 from leptonctl.storage import pointer_failures as failures
@@ -26,9 +26,6 @@ from leptonctl.storage.standing import (
 )
 
 Move = Callable[[State], State]
-TRANSIENT = frozenset({"revision", "write", "serial", "history", "latest", "applies", "locks", "tokens", "pending"})
-"""The fields of a state that are rebuilt from the store, or need not be."""
-ROOT_FIELDS = tuple(name for name in State.__struct_fields__ if name not in TRANSIENT)
 
 
 def now() -> str:
@@ -140,15 +137,15 @@ class Pointers:
             # the record of the previous write may exist only in the state, if its writer was killed
             self._publish(before)
             after = _next_revision(before, after, note)
-            moves_roots = _moves_roots(before, after)
-            if moves_roots:
+            publishes_roots = changes_roots(before, after)
+            if publishes_roots:
                 self.lineage(after).publish_roots(after)
             if self._write(stamp, after):
                 # the pointers have moved, and the record is safe in the state: if this fails, the next writer publishes it
                 with suppress(Failure, StorageError):
                     self._publish(after)
                 return after
-            lost_with_roots = moves_roots
+            lost_with_roots = publishes_roots
 
     def set_aside(self) -> str:
         """Move away a state that cannot be read; returns where it is kept. Failure when the back end cannot do that."""
@@ -277,11 +274,6 @@ def _record(before: State, after: State, note: Note) -> HistoryRecord:
         changes=tuple(moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
         evidence=note.evidence, recovered_by=note.recovered_by, acts=note.acts,
     )  # fmt: skip
-
-
-def _moves_roots(before: State, after: State) -> bool:
-    """Whether a write changes what a lost state is rebuilt from: pointers, environments, seals …, but not claims, locks and beats."""
-    return any(getattr(before, name) is not getattr(after, name) for name in ROOT_FIELDS)
 
 
 def _stamp(state: State) -> Stamp:
