@@ -169,15 +169,15 @@ class Plan(Frozen):
         """Counts: addresses by action, cached steps as `reuse`, others by op, held bindings, warnings. No count is left out."""
         counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held", "warnings"), 0)
         counts["warnings"] = sum(problem.severity == "warning" for problem in self.diagnostics)
-        counted: set[str] = set()
+        specs: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1
             counts["held"] += change.is_held
             for step in change.steps:
                 # two versions with equal recipes share one step
-                if step.spec in counted:
+                if step.spec in specs:
                     continue
-                counted.add(step.spec)
+                specs.add(step.spec)
                 counts["reuse" if step.cached else step.op] += 1
         return counts
 

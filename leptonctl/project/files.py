@@ -149,45 +149,49 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return True  # a cycle of links: reading it reports that
 
 
-def _bytes(root: Path, shown: str) -> bytes | Diagnostic:
-    path = f"{root}/{shown}"
+def _bytes(root: Path, path: str) -> bytes | Diagnostic:
+    """The bytes of a project file, or why it is not read. A link is followed only inside the project."""
+    file = f"{root}/{path}"
     try:
-        data = _head(path, os.O_NOFOLLOW)
-    except OSError as refused:
-        if refused.errno != errno.ELOOP:
-            return _unreadable(shown, refused)
-        data = b""
-        if not _is_inside(root, path):
-            hint = "copy the file into the project, or list the link under `ignore:` of the Project"
-            detail = "it is a link to a file outside the project"
-            return error("outside-project", "A file lies outside the project", detail, span=_at(shown, 1, 1), hint=hint)
         try:
-            data = _head(path)
-        except OSError as problem:
-            return _unreadable(shown, problem)
-    if len(data) > LARGEST:
-        detail = f"it is larger than {LARGEST // 2**20} MiB"
-        hint = "list it under `ignore:` of the Project if it is not for leptonctl"
-        return error("file-too-large", "A project file is too large", detail, span=_at(shown, 1, 1), hint=hint)
-    return data
+            data = _head(file, os.O_NOFOLLOW)
+        except OSError as refused:
+            if refused.errno != errno.ELOOP:
+                raise
+            if not _is_inside(root, file):
+                return _outside(path)
+            data = _head(file)
+    except OSError as problem:
+        return _unreadable(path, problem)
+    return data if len(data) <= LARGEST else _too_large(path)
 
 
-def _text(shown: str, data: bytes) -> str | Diagnostic:
+def _text(path: str, data: bytes) -> str | Diagnostic:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        return _undecodable(data, problem, shown)
+        return _undecodable(data, problem, path)
     if b"\0" in data[:4]:
-        return error(
-            "bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(shown, 1, 1), hint=AS_UTF8
-        )
-    return bad_character(shown, text) or text
+        return error("bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(path, 1, 1), hint=AS_UTF8)
+    return bad_character(path, text) or text
 
 
-def _unreadable(shown: str, problem: OSError) -> Diagnostic:
+def _outside(path: str) -> Diagnostic:
+    hint = "copy the file into the project, or list the link under `ignore:` of the Project"
+    detail = "it is a link to a file outside the project"
+    return error("outside-project", "A file lies outside the project", detail, span=_at(path, 1, 1), hint=hint)
+
+
+def _too_large(path: str) -> Diagnostic:
+    detail = f"it is larger than {LARGEST // 2**20} MiB"
+    hint = "list it under `ignore:` of the Project if it is not for leptonctl"
+    return error("file-too-large", "A project file is too large", detail, span=_at(path, 1, 1), hint=hint)
+
+
+def _unreadable(path: str, problem: OSError) -> Diagnostic:
     reason = problem.strerror or "unknown reason"
     hint = "make it readable, or list it under `ignore:` of the Project"
-    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(shown, 1, 1), hint=hint)
+    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(path, 1, 1), hint=hint)
 
 
 def _head(path: str, flags: int = 0) -> bytes:
@@ -206,12 +210,12 @@ def _is_inside(root: Path, path: str) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
-def _undecodable(data: bytes, problem: UnicodeDecodeError, shown: str) -> Diagnostic:
+def _undecodable(data: bytes, problem: UnicodeDecodeError, path: str) -> Diagnostic:
     valid_text = data[: problem.start].decode("utf-8", "replace")
     line, column = valid_text.count("\n") + 1, len(valid_text) - valid_text.rfind("\n")
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     detail = "the file is UTF-16" if utf16 else f"byte 0x{data[problem.start]:02X} is not UTF-8"
-    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(shown, line, column), hint=AS_UTF8)
+    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(path, line, column), hint=AS_UTF8)
 
 
 def _at(file: str, line: int, column: int) -> Span:

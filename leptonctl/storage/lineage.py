@@ -135,7 +135,7 @@ class LineageStore(Frozen):
         """The newest record in the store before the unreadable one at `mark`."""
         for number in range(mark.serial // layout.HISTORY_CHUNK, -1, -1):
             paths = self.objects.list(layout.history_chunk(self.lineage, number * layout.HISTORY_CHUNK))
-            marks = [parsed for path in paths if (parsed := layout.history_mark(path)) is not None]
+            marks = [other for path in paths if (other := layout.history_mark(path)) is not None]
             candidates = [other for other in marks if other[0] <= mark.serial and other not in visited]
             if candidates:
                 serial, id_ = max(candidates)

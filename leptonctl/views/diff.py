@@ -89,7 +89,7 @@ def _bound(diff: Mapping[str, Any]) -> str:
 
 def _common(diff: Mapping[str, Any], names: tuple[str, str], style: Style, width: int) -> str:
     """The metrics on the rows that are fair to both, or why there are none."""
-    common, note = diff["common"], "* Each was measured on other test rows, so that these figures say nothing about which is better."
+    common, note = diff["common"], "* Each was measured on other test rows, so these figures do not say which is better."
     metrics = {name: {**pair, "better": diff["metrics"][name].get("better")} for name, pair in common["metrics"].items()}
     reason = f"{printable(common['reason'])[:1].upper()}{printable(common['reason'])[1:]}."
     blocks = [paragraph(note, width)]

@@ -29,10 +29,10 @@ def _rows(rows: Mapping[str, Any], names: tuple[str, str]) -> str:
     a, b = ("not prepared" if rows[side] is None else rows_text(rows[side]) for side in ("a", "b"))
     text = f"{names[0]}: {a}; {names[1]}: {b}."
     if rows["by"] is None:
-        return f"{text} Which were added or are gone is not known: {printable(rows['reason'])}."
-    known = "their id" if rows["by"] == "id" else "their record"
+        return f"{text} It is not known which were added or removed: {printable(rows['reason'])}."
+    identity = "their id" if rows["by"] == "id" else "their record"
     changed = f", {rows['changed']} of them with other cells" if rows["changed"] is not None else ""
-    return f"{text} By {known}, {rows['added']} were added and {rows['gone']} are gone; {rows['common']} are in both{changed}."
+    return f"{text} By {identity}, {rows['added']} were added and {rows['gone']} are gone; {rows['common']} are in both{changed}."
 
 
 def _columns(columns: list[Mapping[str, Any]], style: Style, width: int) -> str:
@@ -48,7 +48,7 @@ def _columns(columns: list[Mapping[str, Any]], style: Style, width: int) -> str:
         for c in columns
     ]
     head = ("column", "type", "missing", "distinct", "psi", "chance", "range")
-    note = "psi: population stability index over ten bins; by chance alone it would stay below the figure beside it 19 times of 20."
+    note = "psi: population stability index over ten bins; by chance alone it would stay below the figure beside it 19 times out of 20."
     return f"{table(rows, head=head, right=(4, 5), color=style.color, width=width, wrap=(6, 0))}\n{style.dim(paragraph(note, width))}"
 
 

@@ -109,13 +109,13 @@ def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int,
         model, _, _ = printable(first["address"]).removeprefix("model/").partition("@")
         digest = short(first["digest"])
         notes.append(
-            f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` gives its YAML back; "
+            f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` prints its YAML; "
             f"`show`, `diff` and `predict` take {model}@{digest}."
         )
     measured = {row["test_rows"] for row in rows if row["test_rows"]}
     if len(measured) > 1:
         notes.append(
-            "* measured on other test rows than the versions without a star, so its place says little: compare with `leptonctl diff`."
+            "* measured on other test rows than the versions without a star, so its rank says little: compare with `leptonctl diff`."
         )
     if any(map(_has_unknown_rows, rows)):
         notes.append(f"† imported: {UNRECORDED}. If the test rows were among them, its figures are too good.")

@@ -30,7 +30,7 @@ def _removed(obj: Mapping[str, Any]) -> str:
     again = artifacts - {h["digest"] for h in obj["holders"] if h["refused"]}
     ranges = f" and {_ranges(obj)}" if obj["records"] else ""
     removed = f"Removed {count_text(len(artifacts), 'artifact')}{ranges}; the same bytes are refused from now on"
-    return f"{removed}, but for {len(again)} that the rows that are left may give again." if again else f"{removed}."
+    return f"{removed}, except {len(again)} that a build without the rows may produce again." if again else f"{removed}."
 
 
 def _ranges(obj: Mapping[str, Any]) -> str:
@@ -42,7 +42,7 @@ def _nothing(obj: Mapping[str, Any]) -> str:
         return f"Nothing in the store holds rows of {printable(obj['subject'])}: never built, or removed before."
     if str(obj["subject"]).startswith("dataset/"):
         return f"Nothing in the store that can be searched holds rows of {printable(obj['subject'])}: never built, or removed before."
-    return "Nothing in the store that can be searched holds this row: it was never there, or was removed before."
+    return "Nothing in the store that can be searched holds this row: it was never stored, or removed before."
 
 
 def _serving(obj: Mapping[str, Any]) -> list[str]:
@@ -73,17 +73,17 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
     ]
     rows += [(printable(r["address"]), r["op"], "its record", short(r["key"]), printable(r["holds"]), "") for r in obj["records"]]
     what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
-    found = ", ".join(f"{rows_text(count)} in {printable(address)}" for address, count in obj["rows"].items())
+    by_address = ", ".join(f"{rows_text(count)} in {printable(address)}" for address, count in obj["rows"].items())
     also = "also " if str(obj["subject"]).startswith("dataset/") else ""
-    subject = printable(obj["subject"]) + (f" ({also}{found})" if found else "")
-    return style.bold(f"These hold {what}{subject} and are to be removed:") + "\n" + table(rows)
+    subject = printable(obj["subject"]) + (f" ({also}{by_address})" if by_address else "")
+    return style.bold(f"These hold {what}{subject} and would be removed:") + "\n" + table(rows)
 
 
 def _others(obj: Mapping[str, Any]) -> list[str]:
-    named = (
+    sections = (
         ("Data files are not edited; remove the rows there yourself", obj["sources"]),
         ("Trained on the rows, but holding none of them; they stay", obj["learned"]),
         ("Not searched (no `id:`, damaged, another key, or an earlier build of a version); they stay", obj["cannot_tell"]),
         ("Out of reach", obj["unreachable"]),
     )
-    return [f"{title}:\n" + "\n".join(f"  {printable(str(line))}" for line in lines) for title, lines in named if lines]
+    return [f"{title}:\n" + "\n".join(f"  {printable(str(line))}" for line in lines) for title, lines in sections if lines]

@@ -123,11 +123,13 @@ def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
     later = obj["artifacts"] - obj["now"]
     lines = [f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed; {obj['kept']} stay."]
     if purged := obj.get("purged"):
-        lines.append(f"{purged} were purged and came back, as from a backup: `gc --yes` removes them at once, whatever names them.")
+        lines.append(
+            f"{purged} were purged and have come back, as from a backup: `gc --yes` removes them at once, even if they are referred to."
+        )
     if obj["now"]:
         lines.append(f"`gc --yes` deletes {obj['now']} ({size_text(obj['now_bytes'])}) at once.")
     if later:
-        lines.append(f"`gc --yes` condemns {later}; a gc a day later frees those that nobody has referred to by then.")
+        lines.append(f"`gc --yes` condemns {later}; a gc a day later frees those that are still unused then.")
     sums = "\n".join([*lines, *_reasons(obj, style)])
     return table(rows, head=head, right=(2, 3), color=style.color) + "\n\n" + sums if rows else sums
 
@@ -145,7 +147,7 @@ def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
     if obj["freed"]:
         lines.append(style.green(f"Freed {size_text(obj['freed_bytes'])}: {obj['freed']} artifacts deleted, their records stay."))
     if obj["condemned"]:
-        lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that nobody has referred to by then.")
+        lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that are still unused then.")
     if lines:
         return "\n".join(lines)
     if obj["artifacts"] or obj.get("purged"):

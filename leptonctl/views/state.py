@@ -41,7 +41,7 @@ def preview(obj: Mapping[str, Any], *, color: bool) -> str:
     if "address" in obj:
         return f"{printable(obj['address'])} is dropped from the state; {obj['kept']}."
     if "before" in obj:
-        return f"State and store of project {printable(obj['before'])} are carried to the name {printable(obj['after'])}."
+        return f"State and store of project {printable(obj['before'])} are renamed to {printable(obj['after'])}."
     style = Style(color)
     if "restored_serial" in obj:
         lines = [f"The state goes back to serial {obj['restored_serial']} of {printable(obj['file'])}; it becomes serial {obj['serial']}."]

@@ -124,7 +124,7 @@ def test_a_record_without_its_checksum_is_refused(kind: type[Record], data: st.D
         decode(encode_message(data.draw(records(kind))), kind)
 
 
-def test_an_edited_record_is_said_to_be_edited() -> None:
+def test_an_edited_record_is_reported_as_changed() -> None:
     written = encode(Result(key="k", op="evaluate", outputs={"metrics": {"accuracy": 0.91}}))
     with pytest.raises(BadRecord, match="a byte was changed"):
         decode(written.replace(b"0.91", b"0.99"), Result)

@@ -72,7 +72,7 @@ def test_order_is_that_of_time() -> None:
         ("05.01.2024 ", "%d.%m.%Y %H:%M"), ("2024105", "%Y%m%d"), ("Tue 2024-01-05", "%a %Y-%m-%d"), ("366/2023", "%j/%Y"), ("13:00 pm", "%I:%M %p"),
     ],
 )  # fmt: skip
-def test_what_is_no_date(text: str, form: str | None) -> None:
+def test_strings_that_are_not_dates(text: str, form: str | None) -> None:
     assert moment(text, form) is None
 
 

@@ -57,7 +57,7 @@ def test_taking_back_keeps_what_was_edited_since(file: Path, old: str) -> None:
     assert file.read_text(encoding="utf-8") == BASE.replace(old, "changed: 1")
 
 
-def test_an_own_line_that_was_edited_since_is_left_and_said(file: Path) -> None:
+def test_an_own_line_that_was_edited_since_is_left_with_a_warning(file: Path) -> None:
     edits = OwnEdits(root=file.parent)
     edits.write("m.yaml", BASE, BASE.replace("b: 2", "b: 5"))
     text = edited(file, "b: 5", "b: 6")

@@ -297,7 +297,7 @@ def test_an_older_store_that_was_put_back_is_noticed_and_refused(place: Place, b
 
 
 @pytest.mark.parametrize("lost", ["its record", "the copy of the state"])
-def test_one_lost_record_is_no_older_store(place: Place, lost: str) -> None:
+def test_one_lost_record_is_not_taken_for_an_older_store(place: Place, lost: str) -> None:
     """A hole in the history is named, and a writer that was killed has not published its record."""
     place.pointers.begin()
     state = place.pointers.move(bind("d1"))

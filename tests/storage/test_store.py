@@ -71,7 +71,7 @@ def test_a_folder_with_an_artifacts_name_is_refused_by_name(store: Store, tmp_pa
 
 
 @pytest.mark.parametrize("target", ["in a circle", "/dev/zero", "an equal file"])
-def test_a_link_with_an_artifacts_name_is_no_artifact(store: Store, tmp_path: Path, target: str) -> None:
+def test_a_link_with_an_artifacts_name_is_not_an_artifact(store: Store, tmp_path: Path, target: str) -> None:
     """To no reader; what it leads to may change, be elsewhere, or have no end. The bytes take its place when they are stored again."""
     digest = store.put_artifact(b"weights")
     file = tmp_path / "store" / layout.artifact(digest)
@@ -445,9 +445,9 @@ def test_looking_up_many_results_takes_as_few_requests_as_one(store: Store) -> N
     keys = [f"sha256:{n:064x}" for n in range(50)]
     for key in keys:
         store.put_result(result({"m": store.put_artifact(key.encode())}, key=key))
-    for asked in (keys[:1], keys):
+    for requested in (keys[:1], keys):
         passes.clear()
-        assert len(counted.results(asked)) == len(asked)
+        assert len(counted.results(requested)) == len(requested)
         assert passes == ["get_many", "get_many", "present"]
 
 
