@@ -123,7 +123,7 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
 
 def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
     """The conclusion of an apply that did no step, about which the reporter says nothing."""
-    from leptonctl.views.events import closing, did_anything
+    from leptonctl.views.events import closing_line, did_anything
     from leptonctl.views.style import Style
 
     if did_anything(finished):

@@ -57,10 +57,10 @@ def purge(
 def lock_list(ctx: typer.Context) -> int:
     """List the locks: who holds each, since when, and whether the holder is alive."""
     from leptonctl.commands.lock import locks as command
-    from leptonctl.views.reports import locks
+    from leptonctl.views.reports import locks_text
 
     terminal = terminal_of(ctx)
-    return terminal.show({"locks": command(terminal.session())}, locks)
+    return terminal.show({"locks": command(terminal.session())}, locks_text)
 
 
 def lock_release(
@@ -68,10 +68,10 @@ def lock_release(
 ) -> int:
     """Take a lock from a holder that does not release it."""
     from leptonctl.commands.lock import release as command
-    from leptonctl.views.reports import lock_released
+    from leptonctl.views.reports import lock_release_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), lock_id), lock_released)
+    return terminal.show(command(terminal.session(), lock_id), lock_release_text)
 
 
 lock: click.Group = group("lock", "List the locks, or release one.", {"list": lock_list, "release": lock_release})

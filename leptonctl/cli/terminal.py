@@ -141,7 +141,8 @@ class Terminal:
 
     def reporter(self) -> "Reporter":
         """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
-        from leptonctl.views.events import Console, JsonLines
+        from leptonctl.views.event_json import JsonLines
+        from leptonctl.views.events import Console
 
         # __main__ turned it off, but a command with events may run for long
         gc.enable()

@@ -59,11 +59,11 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
         adopted = _adopted(session, adoption, file)
         record_equal_results(session, adopted.address, adoption.results)
     except ValueError as problem:
-        edits.take_back()
+        edits.undo()
         hint = "write `params:` by hand, and remove `search:`"
         raise fail("cannot-write-back", NOT_WRITABLE, str(problem), hint=hint) from problem
     except (Failure, KeyboardInterrupt):
-        edits.take_back()
+        edits.undo()
         raise
     return {
         "address": adopted.address,

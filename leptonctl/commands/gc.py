@@ -116,7 +116,7 @@ def _clear(session: Session, findings: Findings, marks: Iterable[condemned.MarkA
 
 def _drop_expired(session: Session) -> None:
     for lineage in references.lineages(session.objects):
-        for path in list(references.expired(session.objects, lineage)):
+        for path in list(references.expired_references(session.objects, lineage)):
             session.objects.delete(path)
 
 

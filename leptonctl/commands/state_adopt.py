@@ -113,7 +113,7 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
         "done": False,
     }
     if stored is None:
-        folder_identity.mark(session.root, anew=True)
+        folder_identity.mark(session.root, new_id=True)
         return {**report, "done": True}
     before, stamp = stored
     _refuse_shared_state(session)
@@ -123,7 +123,7 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
     mark_lineage(session.objects, fresh)
     if not session.pointers.install(stamp, fresh):
         raise _not_written(session)
-    folder_identity.mark(session.root, anew=True)
+    folder_identity.mark(session.root, new_id=True)
     after = session.pointers.stored()
     if after is None or after[0] != fresh or session.lineage(fresh).owner() is None:
         raise _not_written(session)

@@ -10,7 +10,8 @@ from leptonctl.core.address import covers, document, full, parse
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fail
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import LineageName, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import LineageName
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage_survey import replace_owner, survey
 from leptonctl.storage.pointers import Note

@@ -108,7 +108,7 @@ def update(session: Session, request: Update) -> Updated:
         diff = edit_diff(before, {file: session.sources[file] for file in files})
     except BaseException as problem:
         edited = edits.files
-        edits.take_back()
+        edits.undo()
         if isinstance(problem, Failure):
             raise _without_places(problem, edited) from problem
         raise

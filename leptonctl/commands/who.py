@@ -5,7 +5,8 @@ import sys
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import fields, replace
-from leptonctl.core.state import Author, Job, Owner
+from leptonctl.core.job import Job
+from leptonctl.core.state import Author, Owner
 from leptonctl.core.values import Json
 from leptonctl.project import git
 from leptonctl.project.ci import current_job

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from leptonctl.core.graph import Keys
 from leptonctl.core.result import Result
-from leptonctl.core.state import Pointer, Recipe, StepPointer
+from leptonctl.core.state import Pointer, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node
 
 

@@ -87,7 +87,7 @@ def _fence(part: LineageStore, seen: Survey, fresh: State, holder: str) -> None:
     deployments = {name: record.deployment for name, record in fresh.environments.items() if not record.destroyed}
     epochs = {name: fresh.epoch(token) for name, token in fresh.tokens.items()}
     for _ in range(TRIES):
-        moved = fence_heads(part, seen, epochs, deployments, holder)
+        moved = fence_heads(part, seen, epochs, deployments=deployments, holder=holder)
         if not moved:
             return
         # a switch under way wrote it before it was fenced: judge the heads as they are now

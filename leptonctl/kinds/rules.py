@@ -7,7 +7,8 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node, Span
 from leptonctl.kinds.environment.binding import Binding, matching_withdrawals
 from leptonctl.kinds.environment.kind import Environment

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json, Path
 from leptonctl.language.resolve import Declared
 from leptonctl.language.validate import check_value
@@ -19,11 +19,11 @@ def with_defaults(
     """
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
     problems = check_value(dict(declared_settings), schema, declared, at, what=what, parameters=parameters)
-    values = {name: typed(declared_settings[name] if name in declared_settings else s.get("default"), s) for name, s in schemas.items()}
+    values = {name: coerce(declared_settings[name] if name in declared_settings else s.get("default"), s) for name, s in schemas.items()}
     return values, problems
 
 
 def without_defaults(values: Mapping[str, Json], schemas: Mapping[str, Any]) -> dict[str, Json]:
     """The values that differ from the shipped defaults: only these enter keys, so a default may be written out."""
-    defaults = {name: typed(schema.get("default"), schema) for name, schema in schemas.items()}
+    defaults = {name: coerce(schema.get("default"), schema) for name, schema in schemas.items()}
     return {name: value for name, value in values.items() if value != defaults[name] or type(value) is not type(defaults[name])}

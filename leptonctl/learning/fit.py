@@ -15,7 +15,7 @@ import numpy as np
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import UNSUPERVISED
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.checks import (
@@ -208,7 +208,7 @@ def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessSte
 
 def with_defaults(schemas: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
     """These parameters, and the declared defaults of all others: as a plan fills them in, so that both ways give the same model."""
-    return {name: typed(schema["default"], schema) for name, schema in schemas.items()} | dict(params)
+    return {name: coerce(schema["default"], schema) for name, schema in schemas.items()} | dict(params)
 
 
 def recording_losses(progress: Progress, losses: list[float]) -> Progress:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from leptonctl.core.codec import BadRecord, Record, convert
 from leptonctl.core.contract import Checks, ColumnType, Scalar, Words
-from leptonctl.core.dates import DateType
+from leptonctl.core.date_formats import DateType
 from leptonctl.core.manifest import Hashing
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import LearningTask, ProviderError, SourceOptions

@@ -13,7 +13,7 @@ from leptonctl.learning.batches import run_in_batches
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.needs import WIDE
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
-from leptonctl.telemetry import unreported
+from leptonctl.telemetry import without_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def _recent(onnx: bytes) -> ort.InferenceSession:
 
 
 def _open(onnx: bytes) -> ort.InferenceSession:
-    with unreported():
+    with without_telemetry():
         import onnxruntime as ort
 
     options = ort.SessionOptions()

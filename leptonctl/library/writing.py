@@ -91,7 +91,7 @@ class Draft:
 
     def take_back(self) -> None:
         """Undo what the draft has written, and nothing that others have written since."""
-        self.edits.take_back()
+        self.edits.undo()
 
 
 @contextmanager

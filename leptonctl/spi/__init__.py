@@ -1,4 +1,4 @@
-"""Everything that third parties import: the types of providers, the seams of back ends, and the records that both are given.
+"""Everything that third parties import: the types of providers, the seams of back ends, and the records that both receive.
 
 `from leptonctl.spi import Trainer` loads only what that name needs, so that a plan does not pay for what it does not use.
 """
@@ -122,7 +122,7 @@ __all__ = [
     "Workplace",
     "replace",
 ]
-# the modules to search for a name: the first ones load the least
+# the modules to search for a name, those that load the least first
 MODULES = (
     "core.frozen",
     "spi.learning",

@@ -20,9 +20,9 @@ from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
+from leptonctl.testing.declarations import check_identity, check_params
 from leptonctl.testing.packages import pointer_to, put_package
-from leptonctl.testing.providers import check_identity, check_params
-from leptonctl.testing.racing import require
+from leptonctl.testing.requirements import not_met, require
 
 NAME, MODEL = "prod", "line"
 ADDRESS, BINDING = document("environment", NAME), member_of("environment", NAME, MODEL)
@@ -96,8 +96,7 @@ class _Project(Frozen):
             try:
                 yield switch
             except Failure as failure:
-                msg = f"not met: a switch succeeds ({failure})"
-                raise AssertionError(msg) from failure
+                raise not_met(f"a switch succeeds ({failure})") from failure
 
     def check_staged(self, point: str) -> None:
         """Until the head moves, the previous deployment must keep serving."""
@@ -185,7 +184,7 @@ def _check_serves(project: _Project, route: Route) -> None:
 
 
 def _check_repeated_verbs(project: _Project) -> None:
-    """Every verb must be repeatable, since a switch is repeated after a crash."""
+    """Every verb must be repeatable, because a switch is repeated after a crash."""
     state = project.state()
     lineage, site = project.pointers.lineage(state), project.site()
     head = lineage.head(NAME)

@@ -109,7 +109,7 @@ def test_the_column_of_weights_is_no_feature_and_requests_may_leave_it_out():
     contract = Contract(target="y", target_type="string", classes=("no", "yes"), columns=columns)
     made = manifest(model, contract, None, ["weight"])
     assert [column.name for column in made.inputs] == ["c0", "c1", "c2"]
-    assert "weight" in made.passed_over
+    assert "weight" in made.unused_columns
 
 
 def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):

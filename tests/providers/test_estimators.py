@@ -14,7 +14,7 @@ from leptonctl.providers.estimators import refused
 from leptonctl.providers.estimators.listed import ALIASES, STEP_ALIASES, STEPS, TRAINERS
 from leptonctl.providers.estimators.shipped import FILE
 from leptonctl.testing import check_trainer
-from leptonctl.testing.providers import check_params
+from leptonctl.testing.declarations import check_params
 from tests import projects
 from tests.sweep.__main__ import PAGE
 from tests.sweep.cases import EXPORTED, REFUSED, Case, outcome

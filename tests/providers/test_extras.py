@@ -15,7 +15,7 @@ from leptonctl.providers.trainers import lightgbm_graph, xgboost_graph
 from leptonctl.providers.trainers.boosted_graph import trees_to_onnx
 from leptonctl.providers.trainers.early_stopping import hold_out
 from leptonctl.spi import Conversion, ProviderError
-from leptonctl.testing.providers import GARBAGE, check_identity, check_params
+from leptonctl.testing.declarations import GARBAGE, check_identity, check_params
 
 CATALOG = load_catalog()
 KEYS = [(task, name) for task, names in EXTRAS.items() for name in names]

@@ -55,7 +55,7 @@ def rebind(
         not_undone = edits.take_back()
         raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *not_undone], failure.exit_code) from failure
     except BaseException:
-        edits.take_back()
+        edits.undo()
         raise
     # other bindings of the environment that are held were held before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)

@@ -9,7 +9,7 @@ from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json, Node
 from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
 from leptonctl.kinds.model.recipes import recipe_keys

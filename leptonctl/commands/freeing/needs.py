@@ -60,7 +60,7 @@ def needs_of(session: Session) -> list[Need]:
         of_lineage = references.needs_of_lineage(session.objects, lineage, deployments=most)
         needs.append(Need(reason=DEPLOYMENTS if is_own else PROJECTS, needs=of_lineage))
         builds += [
-            Need(reason=BUILDS, needs=Needs(keys=keys), until=until) for keys, until in references.referred(session.objects, lineage)
+            Need(reason=BUILDS, needs=Needs(keys=keys), until=until) for keys, until in references.live_references(session.objects, lineage)
         ]
     return [*needs, *builds]
 

@@ -14,7 +14,8 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_e
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import Settled
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.preflight import placement_problems
 from leptonctl.kinds import rules
@@ -138,7 +139,7 @@ def _purged_versions(session: Session, state: State, versions: Iterable[str]) ->
             seen |= keys
             read = (result.provenance.get("read") for result in session.store.newest(keys).values())
             keys = {str(key) for one in read if isinstance(one, dict) for key in one.values()} - seen
-        if session.store.removed(seen):
+        if session.store.tombstones_by_key(seen):
             found.add(version)
     return frozenset(found)
 

@@ -16,11 +16,11 @@ from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import (
     Observed,
     Settled,
+    addresses_to_rebuild,
+    deciding_keys,
     make_plan,
     only,
     sister_keys,
-    unmet,
-    wanted_keys,
     with_forecasts,
     with_steps,
     without_work,
@@ -148,13 +148,13 @@ def settle(session: Session, state: State | None, lost: frozenset[str] | None = 
         sound = state.without(lost) if state and lost else state
         settled = _settle_once(session, sound, results)
         changes = diff(settled.nodes, recorded, settled.keys, lost)
-        missing = wanted_keys(settled, changes) - requested
+        missing = deciding_keys(settled, changes) - requested
         if missing:
             requested |= missing
             results.update(session.store.results(missing))
             continue
         changes = with_steps(settled, changes)
-        unbuilt = unmet(settled, changes)
+        unbuilt = addresses_to_rebuild(settled, changes)
         if not unbuilt:
             return settled, _forecast(session, settled, changes)
         lost |= unbuilt

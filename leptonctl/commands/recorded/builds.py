@@ -8,8 +8,8 @@ from leptonctl.commands.recorded.search_story import winner
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.codec import BadRecord, convert
+from leptonctl.core.job import Job
 from leptonctl.core.result import Result
-from leptonctl.core.state import Job
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.table import OPS

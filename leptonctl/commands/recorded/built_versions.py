@@ -11,7 +11,8 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.package import package_name
 from leptonctl.kinds.model.recipes import evaluation_keys, is_of_version, recipe_keys

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, version_of
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.warm import key_before, name_before
 from leptonctl.kinds.model.written_back import digest_of

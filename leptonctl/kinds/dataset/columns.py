@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias, cast
 
-from leptonctl.core.dates import DATE_TYPES, PARTS, TIME_PARTS, BadFormat, DateType, missing_parts, part_name, pattern
+from leptonctl.core.date_formats import DATE_TYPES, BadFormat, DateType, pattern
+from leptonctl.core.dates import PARTS, TIME_PARTS, missing_parts, part_name
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset.column_checks import check_problems, privacy_problems

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
-from leptonctl.core.dates import DATE_TYPES
+from leptonctl.core.date_formats import DATE_TYPES
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.rules import NAMES, BadRule, Kind, Term, check_types, parse

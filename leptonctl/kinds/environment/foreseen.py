@@ -17,9 +17,9 @@ from leptonctl.core.row_list import (
     UNRECORDED,
     RowList,
     common_columns,
-    one_file,
-    other_question,
-    untold,
+    overlap_problem,
+    question_differences,
+    same_file,
     writing_of,
 )
 from leptonctl.core.values import Json
@@ -59,14 +59,14 @@ def _rows(prepare: Result | None) -> Rows | None:
 
 def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
     # whether the bound version has another task is in its manifest, which the comparison reads
-    yield from other_question(theirs.contract, ours.contract, task, task)
+    yield from question_differences(theirs.contract, ours.contract, task, task)
     evaluation = ours.row_lists.get("test")
     for owner, rows in ((BOUND, theirs), (CANDIDATE, ours)):
         training = rows.row_lists.get("train")
         if evaluation is None or training is None:
             yield UNRECORDED
         elif not common_columns(evaluation, ours.contract, training, rows.contract):
-            yield untold(evaluation, training, OWNERS[owner])
+            yield overlap_problem(evaluation, training, OWNERS[owner])
 
 
 def _declared(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: Rows) -> Iterator[str]:
@@ -81,8 +81,8 @@ def _declared(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: 
     names = _columns(known) if separate or header is None else header
     expected, own = (_expected(inputs, source, names) for source in ("test_source" if separate else "source", "source"))
     for owner, training in ((BOUND, known), (CANDIDATE, own)):
-        if expected.left_out == training.left_out or not one_file(expected, training):
-            yield untold(expected, training, OWNERS[owner])
+        if expected.left_out == training.left_out or not same_file(expected, training):
+            yield overlap_problem(expected, training, OWNERS[owner])
 
 
 def _columns(rows: RowList) -> tuple[str, ...]:

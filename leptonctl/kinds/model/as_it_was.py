@@ -7,7 +7,7 @@ from leptonctl.core.address import parse, version_of
 from leptonctl.core.change import Because
 from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json, Node, Span
 from leptonctl.kinds.model.decision import DECIDES
 from leptonctl.kinds.model.recipes import recipe_keys

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
 from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
@@ -138,7 +138,7 @@ def _space_problems(request: SearchRequest, written: Mapping[str, Json]) -> Iter
 def _list_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
     seen: list[Json] = []
     for place, item in enumerate(cast("list[Json]", of)):
-        value = typed(item, schema)
+        value = coerce(item, schema)
         if any(value == other and type(value) is type(other) for other in seen):
             yield request.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
         seen.append(value)
@@ -200,7 +200,7 @@ def _spec(request: SearchRequest, written: Mapping[str, Json], metric: str, eval
 def _typed(of: Json, schema: Mapping[str, Any]) -> Json:
     """A list with the types that the parameter has; a range with whole numbers or floats, as its form says."""
     if isinstance(of, list):
-        return [typed(item, schema) for item in of]
+        return [coerce(item, schema) for item in of]
     kinds = cast("dict[str, list[float]]", of)
     return {kind: [int(end) if kind == "int" else float(end) for end in ends] for kind, ends in kinds.items()}
 
@@ -233,7 +233,7 @@ def _trials(request: SearchRequest, spec: Mapping[str, Json]) -> tuple[tuple[Map
 def _trial(request: SearchRequest, chosen: Mapping[str, Json]) -> tuple[Mapping[str, Json], str]:
     """A trial, and why the algorithm does not take this combination; "" when it does."""
     schemas = request.trainer.params
-    typed_values = {name: typed(value, schemas[name]) for name, value in chosen.items()}
+    typed_values = {name: coerce(value, schemas[name]) for name, value in chosen.items()}
     params: Params = {**request.params, **typed_values}
     reasons = (ask(params) for ask in (request.trainer.conflict, request.trainer.refuse) if ask is not None)
     trial: dict[str, Json] = {"chosen": dict(typed_values), "params": without_defaults(params, schemas)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.model.command import written_command
 from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, written_import

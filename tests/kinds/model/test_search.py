@@ -7,7 +7,7 @@ import pytest
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node
 from leptonctl.kinds.model.candidates import draws, grid, size
 from leptonctl.kinds.model.implied import as_null, left_out
