@@ -132,4 +132,4 @@ def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command
         return plan_text(terminal, plan)
     removed = [change.place for change in plan.changes if change.action == "remove"]
     environments = sum(address.kind == "environment" and address.member is None for address in removed)
-    return closing(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)
+    return closing_line(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)

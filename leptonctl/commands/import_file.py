@@ -86,7 +86,7 @@ def _write(session: Session, edit: _Edit, name: str) -> tuple[Session, Model]:
         session = session.reopen()
         return session, models(session.declarations)[name]
     except BaseException:
-        edits.take_back()
+        edits.undo()
         raise
 
 

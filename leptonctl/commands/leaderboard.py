@@ -75,7 +75,7 @@ def _rows(
     """The rows of the board, in the order of these versions with their figures."""
     versions = [version for version, _ in entries]
     steps = [(v, name) for v in versions for name in ("train", package_name(v.keys))]
-    freed = session.store.gone(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
+    freed = session.store.lost_keys(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
     bound, ours = _bound(state, parse(versions[0].address).name), ownership(session, state)
     for version, figures in entries:
         yield {

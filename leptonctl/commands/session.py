@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 from leptonctl.core.diagnostic import Diagnostic, Failure, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Author, Recipe, State
+from leptonctl.core.state import Author, State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Ops
 from leptonctl.deploying.sites import Sites
 from leptonctl.kinds.table import OPS

@@ -187,7 +187,7 @@ class Model:
                 rest = max(0.0, deadline - time.monotonic())
                 deployment = deploy(to_bind, name, forward=forward, reason=why, wait=rest, progress=progress)
                 if deployment.skipped is not None:  # the version that stays keeps its gates and its address
-                    draft.take_back()
+                    draft.undo()
         self._environment = name
         return deployment
 

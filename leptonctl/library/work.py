@@ -49,7 +49,7 @@ class Work(Report):
 
     def to_json(self) -> dict[str, Any]:
         """The last line that the command prints with `--json`; {} if nothing was started."""
-        from leptonctl.views.events import event_to_json
+        from leptonctl.views.event_json import event_to_json
 
         return event_to_json(self.finished) if self.finished else {}
 

@@ -89,7 +89,7 @@ class Draft:
         """Failure (exit 3) when the project is not valid."""
         refuse(self.session.declared[1])
 
-    def take_back(self) -> None:
+    def undo(self) -> None:
         """Undo what the draft has written, and nothing that others have written since."""
         self.edits.undo()
 
@@ -105,7 +105,7 @@ def editing(root: Path, command: str) -> Iterator[Draft]:
             yield draft
             draft.check()
         except BaseException:
-            draft.take_back()
+            draft.undo()
             raise
 
 
@@ -115,7 +115,7 @@ def kept_if_done(draft: Draft) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        draft.take_back()
+        draft.undo()
         raise
 
 

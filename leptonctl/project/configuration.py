@@ -21,7 +21,7 @@ from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import PROJECT, Project, resolve
 from leptonctl.language.template import render
-from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.catalog import LazyMapping, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
 from leptonctl.project.files import MARKER, Files, find_root, odd_file, read_project
@@ -99,7 +99,7 @@ class Configuration:
     @cached_property
     def schemas(self) -> Mapping[str, dict[str, Any]]:
         """Kind -> its schema, which explains mistakes."""
-        return Loaded({name: partial(load_schema, name, kind.schema) for name, kind in self.kinds.items()})
+        return LazyMapping({name: partial(load_schema, name, kind.schema) for name, kind in self.kinds.items()})
 
     @cached_property
     def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:

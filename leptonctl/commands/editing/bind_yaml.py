@@ -52,7 +52,7 @@ def rebind(
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
         problems = [without_edit(d, before, session.reopen().sources) for d in failure.diagnostics]
-        not_undone = edits.take_back()
+        not_undone = edits.undo()
         raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *not_undone], failure.exit_code) from failure
     except BaseException:
         edits.undo()
@@ -61,7 +61,7 @@ def rebind(
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
-        for problem in edits.take_back():
+        for problem in edits.undo():
             say(f"{problem.summary}: {problem.detail}")
         _edited_session(session.reopen(), rebinding, moved, edits)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""

@@ -81,7 +81,7 @@ def is_busy(session: Session) -> bool:
 
 def _purged(session: Session) -> set[str]:
     """The bare digests of purged artifacts that may be removed again."""
-    tombstones = session.store.buried(session.store.tombstones())
+    tombstones = session.store.tombstones_of(session.store.tombstones())
     # a running build may be writing equal bytes that it is allowed to write: its tombstone goes last
     busy = bool(tombstones) and is_busy(session)
     return {digest for digest, tombstone in tombstones.items() if tombstone.refused or not busy}

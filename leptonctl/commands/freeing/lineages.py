@@ -5,7 +5,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import Failure, fail
-from leptonctl.core.state import LineageName
+from leptonctl.core.store_records import LineageName
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
 from leptonctl.storage import references

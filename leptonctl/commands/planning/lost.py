@@ -59,7 +59,9 @@ def lost_addresses(session: Session, state: State | None, bound: BoundFiles = NO
     needed = {address: digests | bound.by_address.get(address, frozenset()) for address, digests in artifacts.items()}
     present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
     pointers = state.current if state else {}
-    removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
+    removed = (
+        session.store.tombstones_by_key({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
+    )
     purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
     incomplete = without_results(session, state, [*bound.suspects])
     return frozenset(purged | incomplete | {address for address, digests in needed.items() if not digests <= present})

@@ -21,7 +21,8 @@ def new_id() -> str:
 def refer(session: Session, planned: Planned, id: str, command: str, keys: Keys | None = None) -> None:  # noqa: A002
     """Record that everything declared is referred to for `keep.builds`, with these keys (default: those of the plan)."""
     by_place = (keys or planned.settled.keys).by_place
-    references.refer(session.objects, _lineage(session, planned), id, by_place, session.settings.keep_builds_s, command, now())
+    lineage = _lineage(session, planned)
+    references.refer(session.objects, lineage, by_place, id=id, keep_s=session.settings.keep_builds_s, command=command, at=now())
 
 
 def earlier_keys(session: Session, planned: Planned) -> dict[StepPlace, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from leptonctl.core.address import document, member_of, version_of
 from leptonctl.core.deployment import Deployment, Head, Route
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Tombstone
-from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, State
+from leptonctl.core.store_records import LineageName, OwnerRecord, StoreIdentity
 from leptonctl.core.values import Json
 from leptonctl.storage.audit import ARTIFACT, Damage
 
@@ -91,7 +92,7 @@ def _lineage_folders(view: StoreView) -> set[str]:
 def _lineages(view: StoreView) -> Iterator[Problem]:
     """The owner, the roots and the name of each lineage."""
     own = {layout.segment(view.state.lineage)} if view.state and view.state.serial else set()
-    for lineage in map(layout.word, sorted(_lineage_folders(view) | own)):
+    for lineage in map(layout.name_from, sorted(_lineage_folders(view) | own)):
         owner = view.audit.records.get(layout.owner(lineage))
         if isinstance(owner, OwnerRecord):
             yield from _lineage(view, lineage, owner)
@@ -141,7 +142,7 @@ def _history(view: StoreView) -> Iterator[Problem]:
     records, state = view.audit.records, view.state
     for path, record in list(records.items()):
         if isinstance(record, HistoryRecord) and record.previous is not None:
-            lineage = layout.word(path.split("/")[1])
+            lineage = layout.name_from(path.split("/")[1])
             before = layout.history_record(lineage, record.previous.serial, record.previous.id)
             if before not in records:
                 yield _missing(view, before, "history", f"#{record.serial} follows it: what it recorded is no longer known")
@@ -169,10 +170,10 @@ def _numbers(view: StoreView) -> Mapping[tuple[str, str], set[int]]:
     for path, record in view.audit.records.items():
         match = DEPLOYMENTS.fullmatch(path)
         if match is not None:
-            place = (layout.word(match[1]), layout.word(match[2]))
+            place = (layout.name_from(match[1]), layout.name_from(match[2]))
             numbers[place] |= {record.deployment, record.staged} if isinstance(record, Head) else {int(match[3]), _previous(record)}
         elif isinstance(record, HistoryRecord) and record.environment and record.deployment:
-            lineage = layout.word(path.split("/")[1]) if path.startswith(f"{layout.PROJECTS}/") else ""
+            lineage = layout.name_from(path.split("/")[1]) if path.startswith(f"{layout.PROJECTS}/") else ""
             numbers[lineage, record.environment].add(record.deployment)
     return numbers
 

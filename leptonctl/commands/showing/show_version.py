@@ -177,7 +177,7 @@ def _warnings(session: Session, version: BuiltVersion) -> Json:
 
 def _steps(session: Session, version: BuiltVersion) -> Iterator[Json]:
     """The steps that built the version, or would."""
-    freed = session.store.gone(key for name, key in version.keys.items() if name not in version.results)
+    freed = session.store.lost_keys(key for name, key in version.keys.items() if name not in version.results)
     for name in BUILDS:
         if name in version.keys:
             yield _step(name, version, freed)
