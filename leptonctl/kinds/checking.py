@@ -6,7 +6,7 @@ from typing import Any
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Document
 from leptonctl.kinds.kind import Kind
-from leptonctl.kinds.unbuilt import unbuilt
+from leptonctl.kinds.not_yet import unbuilt
 from leptonctl.language.validate import NO_CHECKS, Check, validate
 
 

@@ -9,7 +9,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Node
-from leptonctl.kinds.unbuilt import NotYet
+from leptonctl.kinds.not_yet import NotYet
 from leptonctl.language.resolve import Project
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
+from leptonctl.kinds.defaults import with_defaults
 from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.not_yet import not_yet
 from leptonctl.kinds.project_schema import PROJECT
-from leptonctl.kinds.settings import with_defaults
-from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Declared, whole
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -46,7 +46,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
         problems.append(error("unknown-executor", "Project names an executor that is not installed", detail, span=span, hint=hint))
     elif executor_settings:
         schemas = declarations.catalog.executors[name].settings
-        values, errors = with_defaults(executor_settings, schemas, declared, ("executor",), f"executor {name}")
+        values, errors = with_defaults(executor_settings, schemas, declared, ("executor",), what=f"executor {name}")
         executor_settings = {key: values.get(key) for key in executor_settings}
         problems += errors
     keep = declared.fields.get("keep")

@@ -11,7 +11,7 @@ from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Node, Span
 from leptonctl.kinds.environment.binding import Binding, matching_withdrawals
 from leptonctl.kinds.environment.kind import Environment
-from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.recipe_edits import edits_since, keep_lines
 
 
 def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:

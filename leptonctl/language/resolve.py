@@ -15,17 +15,17 @@ PROJECT = "Project"
 RESETS_PARAMS = ("algorithm", "import", "command")
 OF_ALGORITHM = ("params", "search")
 """What a version with another algorithm does not take over from the base block."""
-IMPORTED = ("import", "inputs", "classes", "outputs")
+OF_IMPORT = ("import", "inputs", "classes", "outputs")
 """Keys of a version that is imported."""
-LEARNED = (
+OF_TRAINING = (
     "algorithm", "params", "preprocess", "seed", "revision", "export", "class_weight", "sample_weight", "monotonic", "search", "warm_start",
 )  # fmt: skip
 """Keys of a version that is trained."""
-PROGRAM = ("command", "limits")
+OF_PROGRAM = ("command", "limits")
 """Keys of a version that a program of the user makes."""
-TOLD = ("seed", "revision")
-"""Keys of a training that a program is told."""
-DECIDED = ("threshold", "calibrate")
+PROGRAM_INPUTS = ("seed", "revision")
+"""Keys of a training that a program gets too."""
+OF_DECISION = ("threshold", "calibrate")
 """Keys of what is chosen on folds of the training rows; an imported version has none of the base block's."""
 
 
@@ -161,12 +161,13 @@ def _merged(document: Document, base: dict[str, Json], version: str, override: d
 def _of_origin(base: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
     """The base block without what it says of another origin, or of another algorithm."""
     if override.get("import") is not None:
-        dropped = {*LEARNED, *DECIDED, *PROGRAM, *(IMPORTED if base.get("import") is not None else ())}
+        dropped = {*OF_TRAINING, *OF_DECISION, *OF_PROGRAM, *(OF_IMPORT if base.get("import") is not None else ())}
     elif override.get("command") is not None:
-        made_anew = base.get("command") is None
-        dropped = {*LEARNED, *DECIDED, *(IMPORTED if base.get("import") is not None else ())} - {*TOLD} if made_anew else set()
+        if base.get("command") is not None:
+            return base
+        dropped = {*OF_TRAINING, *OF_DECISION, *(OF_IMPORT if base.get("import") is not None else ())} - {*PROGRAM_INPUTS}
     elif override.get("algorithm") is not None:
-        dropped = {*OF_ALGORITHM, *IMPORTED, *PROGRAM}
+        dropped = {*OF_ALGORITHM, *OF_IMPORT, *OF_PROGRAM}
     else:
         dropped = {*OF_ALGORITHM}
     return {k: v for k, v in base.items() if k not in dropped}

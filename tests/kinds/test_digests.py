@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.kind import Recorded
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from tests.kinds.declared import (
     ALL,
     CATALOG,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.table import KINDS
-from leptonctl.kinds.unbuilt import unbuilt
+from leptonctl.kinds.registry import KINDS
+from leptonctl.kinds.not_yet import unbuilt
 from leptonctl.language.fits import fits
 from leptonctl.language.validate import check_value, validate
 from leptonctl.project.compiled import compiled_checks

@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
-from leptonctl.kinds.environment.foreseen import not_comparable
+from leptonctl.kinds.environment.comparability import not_comparable
 from leptonctl.learning.steps import compare, prepare
 from leptonctl.learning.tables.row_list import Privacy, list_rows
 from leptonctl.spi.running import Bench

@@ -11,10 +11,10 @@ from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json, Node
-from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.override import digest_of, override_of
+from leptonctl.kinds.model.recipe_edits import edits_since, keep_lines
 from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.warm import key_before, name_before
-from leptonctl.kinds.model.written_back import digest_of, override_of
 
 CONTENT = "data.source.digest"
 """Where the recipe of a model has the digest of its files."""

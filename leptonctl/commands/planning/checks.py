@@ -23,7 +23,7 @@ from leptonctl.kinds.environment.binding import matching_withdrawals, package_of
 from leptonctl.kinds.environment.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.environment.kind import bindings, environments
 from leptonctl.kinds.model.kind import models
-from leptonctl.kinds.model.refuted import refuted
+from leptonctl.kinds.model.contract_conflicts import contract_conflicts
 from leptonctl.kinds.needed_files import needed_files, needed_imports
 from leptonctl.storage.artifacts import PURGED_HINT
 
@@ -67,7 +67,7 @@ def problems_of(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *needed_imports(models(session.declarations), changes, session.facts, session.project),
-        *refuted(models(session.declarations), changes, settled.results, session.catalog),
+        *contract_conflicts(models(session.declarations), changes, settled.results, session.catalog),
         *_against_rules(session, draft),
         # in a copy, whatever listens is the original's
         *(() if copied else _placement(session, draft)),

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, version_of
 from leptonctl.core.state import Recipe
+from leptonctl.kinds.model.override import digest_of
 from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.warm import key_before, name_before
-from leptonctl.kinds.model.written_back import digest_of
 
 
 def recipe_of(session: Session, address: str, digest: str) -> Recipe | None:

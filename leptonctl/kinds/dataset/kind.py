@@ -10,7 +10,7 @@ from leptonctl.kinds.dataset.outline import keys_of, recall, recalled_node
 from leptonctl.kinds.dataset.schema import DATASET
 from leptonctl.kinds.dataset.version import Dataset, datasets, node, version_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems
-from leptonctl.kinds.unbuilt import not_yet
+from leptonctl.kinds.not_yet import not_yet
 from leptonctl.language.resolve import Project
 
 

@@ -73,7 +73,7 @@ def _key(path: str, shape: FileShape) -> SourceKey:
     return SourceKey(path, *shape.key[1:])
 
 
-def taken_from(dataset: Dataset) -> str:
+def data_digest(dataset: Dataset) -> str:
     """The digest of everything that a model takes from its dataset version."""
     if dataset.recalled:
         return str(dataset.declared.outline[0].data)
@@ -126,7 +126,7 @@ def outline_of(dataset: Dataset, declarations: Declarations, number: Callable[[D
         contents=tuple(str(one.digest) for one in facts),
         key=node.digest,
         declaration=node.declaration,
-        data=taken_from(dataset),
+        data=data_digest(dataset),
     )
 
 

@@ -14,7 +14,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
-from leptonctl.kinds.environment.foreseen import not_comparable
+from leptonctl.kinds.environment.comparability import not_comparable
 from leptonctl.kinds.environment.gate_rules import assumes, metrics_to_compare, metrics_to_evaluate, needs_comparison
 from leptonctl.kinds.model import warm
 from leptonctl.kinds.model.package import package_key, package_step

@@ -9,6 +9,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error, warning
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
+from leptonctl.kinds.defaults import with_defaults, without_defaults
 from leptonctl.kinds.environment import binding as binding_of
 from leptonctl.kinds.environment.binding import Binding, Readmit
 from leptonctl.kinds.environment.gate_block import gates_for_unknown_models, gates_of
@@ -16,9 +17,8 @@ from leptonctl.kinds.environment.schema import ENVIRONMENT
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.version import Model
+from leptonctl.kinds.not_yet import not_yet
 from leptonctl.kinds.project import is_alone
-from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Placement, placement
@@ -181,7 +181,7 @@ def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str,
         problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
         return {"type": kind}, {"type": kind}, (problem,)
     settings = {key: value for key, value in settings_block.items() if key != "type"}
-    settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), f"platform {kind}")
+    settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), what=f"platform {kind}")
     chosen = without_defaults(settings, provider.keys)
     if "run" in settings:
         # whether it is written or follows from the project makes no difference

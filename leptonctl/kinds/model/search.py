@@ -9,10 +9,10 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.numbers import typed
 from leptonctl.core.values import Json
+from leptonctl.kinds.defaults import without_defaults
 from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
 from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
 from leptonctl.kinds.model.weights import CLASS_WEIGHT
-from leptonctl.kinds.settings import without_defaults
 from leptonctl.language.fits import fits
 from leptonctl.language.resolve import Declared, resets_params
 from leptonctl.language.validate import check_value
@@ -64,7 +64,7 @@ class SearchRequest(Frozen):
         return error("bad-search", summary, detail, span=self.declared.at(SEARCH, *path), hint=hint)
 
 
-def searched(declared: Declared) -> frozenset[str]:
+def search_parameters(declared: Declared) -> frozenset[str]:
     """The parameters that a version searches."""
     search = declared.fields.get(SEARCH)
     parameters = search.get("parameters") if isinstance(search, dict) else None

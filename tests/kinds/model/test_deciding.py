@@ -3,10 +3,10 @@
 import pytest
 
 from leptonctl.core.state import Recipe
+from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.package import package_step
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
 from leptonctl.kinds.model.steps import PACKAGE
-from leptonctl.kinds.model.written_back import digest_of, override_of
 from leptonctl.language.load import load
 from tests.kinds import declared
 

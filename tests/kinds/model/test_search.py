@@ -10,9 +10,9 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Node
 from leptonctl.kinds.model.candidates import draws, grid, size
-from leptonctl.kinds.model.implied import as_null, left_out
+from leptonctl.kinds.model.implied import implied_as_null, without_implied
+from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
-from leptonctl.kinds.model.written_back import digest_of, override_of
 from tests.kinds.declared import CATALOG, DATA, MODEL, declared, digests, nodes_of
 
 SPACE = {"C": {"log": [0.001, 100.0]}, "max_iter": {"int": [50, 200]}, "tol": {"uniform": [0.001, 0.01]}, "solver": ["lbfgs", "saga"]}
@@ -119,8 +119,8 @@ def test_the_positive_class_of_evaluate_is_that_of_the_search() -> None:
 def test_a_default_that_is_written_out_counts_for_nothing(classes: list | None, positive: object, average: object, named: set[str]) -> None:
     needs = {"prepare": Result(key="", op="prepare", outputs={"contract": {"classes": classes}})}
     own = {"positive": positive, "average": average, "folds": 5}
-    assert {name for name, value in as_null(own, needs).items() if value is not None} == named | {"folds"}
-    assert left_out(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
+    assert {name for name, value in implied_as_null(own, needs).items() if value is not None} == named | {"folds"}
+    assert without_implied(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
 
 
 def test_a_halving_narrows_down_and_ends_on_all_rows() -> None:
@@ -260,11 +260,11 @@ def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None
 @pytest.mark.parametrize(
     ("versions", "words"),
     [
-        ("  v1: {algorithm: sgd}\n  v2: {algorithm: sgd, warm_start: v1, search: {parameters: {alpha: [0.1, 0.2]}}}\n", "`search` fits rows anew"),
+        ("  v1: {algorithm: sgd}\n  v2: {algorithm: sgd, warm_start: v1, search: {parameters: {alpha: [0.1, 0.2]}}}\n", "another one cannot have `search` yet"),
         ("  v1: {algorithm: sgd, search: {parameters: {alpha: [0.1, 0.2]}}}\n  v2: {algorithm: sgd, warm_start: v1}\n", "`leptonctl adopt`"),
     ],
 )  # fmt: skip
-def test_a_search_does_not_go_together_with_a_warm_start(versions: str, words: str) -> None:
+def test_a_search_cannot_be_combined_with_a_warm_start(versions: str, words: str) -> None:
     """Neither of the version itself nor (brother) of the one that it goes on from."""
     _, problems = declared(DATA + MODEL.replace("  v1: {}\n---\n", versions))
     errors = [problem for problem in problems if problem.severity == "error"]

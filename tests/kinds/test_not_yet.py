@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.values import Json
+from leptonctl.kinds.not_yet import NOT_YET, NotYet, _offered
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.unbuilt import NOT_YET, NotYet, _offered
 from tests import projects
 from tests.kinds.declared import check
 from tests.language.known import load
