@@ -115,7 +115,7 @@ def _against_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         before: dict[str, Recipe] = {}
         for place, declaration in edited.items():
             before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
-        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited), before)
+        problems += rules.sealed(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=draft.command == "rollback")
@@ -177,5 +177,5 @@ def _holds(session: Session, draft: Draft) -> Iterator[Diagnostic]:
             for w in matching_withdrawals(binding, session.declarations.built, draft.state, draft.settled.results)
         ):
             yield note_of_readmission(change, binding.readmit)
-        if withdraws(change, draft.state, declared.get(binding.environment), draft.command, package):
+        if withdraws(change, draft.state, declared.get(binding.environment), command=draft.command, package=package):
             yield note_of_withdrawal(change)

@@ -8,7 +8,7 @@ from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
+from leptonctl.kinds.notices import as_error, features_by_address, notices, warning_rules
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
@@ -19,7 +19,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     nodes = tuple(moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
-    features = read_features(settled.nodes, {node.address for node in nodes})
+    features = features_by_address(settled.nodes, {node.address for node in nodes})
     for node in nodes:
         read = features.get(node.address)
         noticed = (
@@ -28,7 +28,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
             if key in results
         )
         found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
-    return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
+    return tuple(map(as_error, found)) if session.settings.warnings == "error" else tuple(found)
 
 
 def moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:

@@ -77,7 +77,8 @@ def _threshold_problems(draft: Draft, threshold: Json) -> Iterator[Diagnostic]:
     elif classes is not None and len(classes) != BINARY:
         yield _impossible(declared, THRESHOLD, f"the target has {len(classes)} classes, and a threshold needs two")
     elif isinstance(threshold, dict) and len(threshold) != 1:
-        summary, detail = "These parameters exclude each other", f"a threshold is chosen by one key, not by {', '.join(threshold) or 'none'}"
+        summary, keys = "These parameters exclude each other", ", ".join(threshold) or "none"
+        detail = f"a threshold is chosen by exactly one key, not by {keys}"
         hint = "keep one; a version removes that of the base block with null: `threshold: {metric: null, recall: {min: 0.9}}`"
         yield error("parameter-conflict", summary, detail, span=declared.key_at(THRESHOLD), hint=hint)
     elif isinstance(threshold, dict) and "metric" in threshold:

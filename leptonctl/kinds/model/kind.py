@@ -8,7 +8,7 @@ from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model import command, imported, restore, steps, version, warm
 from leptonctl.kinds.model.schema import MODEL
 from leptonctl.kinds.model.version import Model
-from leptonctl.kinds.not_yet import not_yet
+from leptonctl.kinds.not_yet import entries_of
 from leptonctl.language.resolve import Project
 
 
@@ -46,4 +46,4 @@ def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
     return (parent.dataset.address if shared else parent.address), "prepare"
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=not_yet("Model", MODEL), files=files, declare=declare, built=built)
+KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=entries_of("Model", MODEL), files=files, declare=declare, built=built)
