@@ -163,5 +163,5 @@ def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
 def test_values_that_are_written_over_others_keep_the_comments_beside_them(now: str, present: dict, after: str) -> None:
     text = "kind: Model\nname: m\nversions:\n  {}\n  v3: {{}}  # last\n"
     (document, *_), _ = load({"p.yaml": "kind: Project\nname: p\n", "a.yaml": text.format(now)})
-    edited = set_values(text.format(now), document, ("versions", "v2"), present, {"params": {"C": 0.5}})
+    edited = set_values(text.format(now), document, ("versions", "v2"), before=present, after={"params": {"C": 0.5}})
     assert edited == text.format(after)

@@ -37,5 +37,5 @@ def _with_fields(session: Session, filled: Document, lines: Lines, present: dict
     wanted = lines.override or {}
     kept = {name: value for name, value in present.items() if name in NOT_OF_RECIPE and name not in wanted}
     text, raw = session.sources[filled.file], as_written(session, filled)
-    edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), present, {**wanted, **kept}))
+    edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), before=present, after={**wanted, **kept}))
     return session.reopen()
