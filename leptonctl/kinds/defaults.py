@@ -11,15 +11,15 @@ from leptonctl.language.validate import check_value
 
 
 def with_defaults(
-    written: Mapping[str, Json], schemas: Mapping[str, Any], declared: Declared, at: Path, *, what: str, parameters: bool = False
+    settings: Mapping[str, Json], schemas: Mapping[str, Any], declared: Declared, at: Path, *, what: str, parameters: bool = False
 ) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
     """The settings written at `at` with the defaults of all others, and what is wrong with them.
 
     what: their owner in messages, as in "algorithm mlp". parameters: messages call them parameters, not keys.
     """
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
-    problems = check_value(dict(written), schema, declared, at, what=what, parameters=parameters)
-    values = {name: typed(written[name] if name in written else s.get("default"), s) for name, s in schemas.items()}
+    problems = check_value(dict(settings), schema, declared, at, what=what, parameters=parameters)
+    values = {name: typed(settings[name] if name in settings else s.get("default"), s) for name, s in schemas.items()}
     return values, problems
 
 

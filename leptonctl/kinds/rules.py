@@ -93,30 +93,30 @@ def readmissions(
             continue
         record = state.environments.get(binding.environment) if state else None
         withdrawals = record.withdrawals if record else ()
-        named = next((w for w in withdrawals if w.id == binding.readmit.withdrawal), None)
+        withdrawal = next((w for w in withdrawals if w.id == binding.readmit.withdrawal), None)
         moves = not (isinstance(change, Keep) or change.is_return)
         matching = matching_withdrawals(binding, built, state, results) if moves else ()
         active = [w for w in matching if w.readmitted is None]
-        if named not in matching if moves else named is None:
+        if withdrawal not in matching if moves else withdrawal is None:
             if moves or not way_back:
-                yield _unknown_withdrawal(binding, named, active or [w for w in withdrawals if w.readmitted is None])
-        elif named is not None and named.readmitted is not None and active:
-            yield error(
-                "used-withdrawal",
-                "This withdrawal was readmitted before",
-                f"{named.id} was readmitted on {named.readmitted.at[:10]}; {binding.version} was withdrawn again as {active[-1].id}",
-                span=_at_withdrawal(binding),
-                hint=f"write `withdrawal: {active[-1].id}` with the reason why it comes back this time",
-            )
+                yield _unknown_withdrawal(binding, withdrawal, active or [w for w in withdrawals if w.readmitted is None])
+        elif withdrawal is not None and withdrawal.readmitted is not None and active:
+            yield _used_withdrawal(binding, withdrawal.id, withdrawal.readmitted.at, active[-1].id)
 
 
-def _unknown_withdrawal(binding: Binding, named: Withdrawal | None, active: Sequence[Withdrawal]) -> Diagnostic:
+def _used_withdrawal(binding: Binding, used: str, readmitted_at: str, latest: str) -> Diagnostic:
+    detail = f"{used} was readmitted on {readmitted_at[:10]}; {binding.version} was withdrawn again as {latest}"
+    hint = f"write `withdrawal: {latest}` with the reason why it comes back this time"
+    return error("used-withdrawal", "This withdrawal was readmitted before", detail, span=_at_withdrawal(binding), hint=hint)
+
+
+def _unknown_withdrawal(binding: Binding, withdrawal: Withdrawal | None, active: Sequence[Withdrawal]) -> Diagnostic:
     model = binding.model.declared.name
     own = [w for w in active if w.model == model]
     known = ", ".join(f"{w.id} ({w.version})" for w in own)
     place = f"{binding.environment}/{model}"
-    if named is not None:
-        detail = f"{named.id} withdrew {named.model} {named.version}, not what {binding.version} is"
+    if withdrawal is not None:
+        detail = f"{withdrawal.id} withdrew {withdrawal.model} {withdrawal.version}, not what {binding.version} is"
     else:
         detail = f"{binding.environment} has no withdrawal {binding.readmit.withdrawal if binding.readmit else ''}"
     detail += f"; withdrawn from {place}: {known}" if known else f"; nothing is withdrawn from {place}"

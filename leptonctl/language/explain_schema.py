@@ -90,11 +90,11 @@ def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bo
 
 
 def _missing_keys(problem: SchemaError, path: Path, what: str) -> Iterator[Mistake]:
-    needed = problem.validator_value
+    required = problem.validator_value
     if problem.validator == "dependencies":
-        needed = [key for present, keys in needed.items() if present in problem.instance and isinstance(keys, list) for key in keys]
+        required = [key for present, keys in required.items() if present in problem.instance and isinstance(keys, list) for key in keys]
     owner = name_of(path) if path else what
-    for key in needed:
+    for key in required:
         if key not in problem.instance:
             detail = f"{owner} needs `{key}`"
             properties = problem.schema.get("properties", {}).get(key, {})

@@ -64,8 +64,8 @@ def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
 def first_duplicate(items: list[Json]) -> int | None:
     """The index of the first item that repeats an earlier one, None when there is none."""
     if all(isinstance(item, str) for item in items):
-        seen: set[str] = set()
-        return next((i for i, item in enumerate(items) if item in seen or seen.add(str(item))), None)  # type: ignore[func-returns-value]
+        visited: set[str] = set()
+        return next((i for i, item in enumerate(items) if item in visited or visited.add(str(item))), None)  # type: ignore[func-returns-value]
     return next((i for i, item in enumerate(items) if any(same(item, before) for before in items[:i])), None)
 
 

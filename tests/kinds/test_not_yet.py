@@ -52,14 +52,14 @@ def test_each_use_is_refused_as_not_available_and_as_nothing_else(entry: NotYet)
 
 
 @pytest.mark.parametrize("entry", [e for e in pending() if e.kind == "Model"], ids=lambda e: e.path)
-def test_brother_in_a_version(entry: NotYet) -> None:
+def test_a_use_in_a_version_is_refused_too(entry: NotYet) -> None:
     text = f"kind: Model\nname: m\nversions:\n  v1: {json.dumps(use(entry))}\n"
     documents, _ = load({"leptonctl.yaml": HEAD["Project"], "x.yaml": text})
     assert [p.id for p in check([documents[-1]]) if p.id == "not-available"] == ["not-available"]
 
 
-def test_nothing_that_is_built_is_listed_as_not_built() -> None:
-    """What a schema knows is struck from the list and from the page, also where the list lacks it."""
+def test_nothing_that_is_implemented_is_listed() -> None:
+    """What a schema allows must be neither in the list nor on the page."""
     assert [f"{e.kind}.{e.path}" for e in NOT_YET if _allows(BASE[e.kind], e)] == []
     rows = re.findall(r"^\| (\w+) \| (`.+?) \|", PAGE, re.MULTILINE)
     built = [

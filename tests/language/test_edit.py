@@ -132,7 +132,7 @@ def test_inserted_then_set(value: object, key: str, path: tuple[str, ...]) -> No
     assert encode(here["new" + key]) == encode(value)  # type: ignore[arg-type]
 
 
-def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
+def test_remove_deletes_an_entry_with_its_line_and_nothing_else() -> None:
     dataset, environment = documents(TEXT)
     assert remove_key(TEXT, environment, ("models",), "spam") == TEXT.replace("  spam: v1    # bound\n", "")
     assert remove_key(TEXT, environment, ("models",), "other") == TEXT.replace("  other: {version: v1, shadow: v2}\n", "")

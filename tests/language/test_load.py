@@ -268,7 +268,7 @@ def test_the_pure_parser_reads_the_same() -> None:
         ("params: {C: 1.0 max_iter: 5}", 13, 'add `,` before `max_iter:`; or, if it is a string, quote it: "1.0 max_iter: 5"'),
     ],
 )
-def test_a_colon_within_a_text_is_told_from_a_key(line: str, column: int, hint: str) -> None:
+def test_a_colon_within_a_string_is_distinguished_from_a_key(line: str, column: int, hint: str) -> None:
     _, (problem,) = load({"leptonctl.yaml": PROJECT, "m.yaml": f"kind: Model\nname: m\n{line}\n"})
     assert problem.span is not None
     assert (problem.id, problem.span.line, problem.span.column, problem.hint) == ("yaml-syntax", 3, column, hint)

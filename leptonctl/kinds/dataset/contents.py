@@ -61,44 +61,44 @@ def content_of(
     declared: Declared, at: Path, versions: Mapping[str, Declared], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[Content | None, list[Diagnostic]]:
     """The content of the block at `at`, and what is wrong with it. Pinned content is returned even if its files are gone."""
-    found = [*entries(declared, at, versions)]
-    problems = [entry for entry in found if isinstance(entry, Diagnostic)]
+    listed = [*entries(declared, at, versions)]
+    problems = [entry for entry in listed if isinstance(entry, Diagnostic)]
     if problems:
         return None, problems
-    named = [entry for entry in found if isinstance(entry, Entry)]
+    sources = [entry for entry in listed if isinstance(entry, Entry)]
     block = _block(declared, at)
-    if not named:
+    if not sources:
         detail, span = "`source` is missing: the file to read the rows from", declared.lacking("source")
         return None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
-    observed = {entry.path: facts.get(source_key(entry.reader, entry.path), SourceFacts()) for entry in named}
+    observed = {entry.path: facts.get(source_key(entry.reader, entry.path), SourceFacts()) for entry in sources}
     is_pinned = isinstance(block.get("digest"), str)
-    if not any(_is_foreign(entry.path, observed[entry.path], catalog) for entry in named):
-        problems = [problem for entry in named for problem in _unusable(entry, observed[entry.path], is_pinned=is_pinned)]
-    provider, problems = (None, problems) if problems else _provider(named, observed, catalog)
+    if not any(_is_foreign(entry.path, observed[entry.path], catalog) for entry in sources):
+        problems = [problem for entry in sources for problem in _unusable(entry, observed[entry.path], is_pinned=is_pinned)]
+    provider, problems = (None, problems) if problems else _provider(sources, observed, catalog)
     if provider is None:
         return None, problems
-    first = observed[named[0].path]
-    if isinstance(block.get("source"), str) and len(named) == 1 and not first.files:
+    first = observed[sources[0].path]
+    if isinstance(block.get("source"), str) and len(sources) == 1 and not first.files:
         return Content(
-            path=named[0].path, provider=provider, digest=first.digest, columns=first.columns, outside=first.outside
+            path=sources[0].path, provider=provider, digest=first.digest, columns=first.columns, outside=first.outside
         ), []  # fmt: skip
-    return _joined(named, observed, provider)
+    return _joined(sources, observed, provider)
 
 
-def _joined(named: list[Entry], observed: Mapping[str, SourceFacts], provider: Source) -> tuple[Content, list[Diagnostic]]:
+def _joined(sources: list[Entry], observed: Mapping[str, SourceFacts], provider: Source) -> tuple[Content, list[Diagnostic]]:
     """The content of several files, or of a folder or glob."""
     # sorted by path, as in the digest: their order in the YAML changes no row
-    parts = tuple(sorted((part for entry in named for part in _parts(entry, observed[entry.path])), key=lambda part: part.path))
+    parts = tuple(sorted((part for entry in sources for part in _parts(entry, observed[entry.path])), key=lambda part: part.path))
     is_complete = all(facts.digest is not None for facts in observed.values())
     content = Content(
-        path=_shown([entry.path for entry in named]),
+        path=_shown([entry.path for entry in sources]),
         provider=provider,
         digest=files_digest((part.path, part.digest) for part in parts) if is_complete else None,
-        columns=observed[named[0].path].columns,
+        columns=observed[sources[0].path].columns,
         outside=any(facts.outside for facts in observed.values()),
         parts=parts,
     )
-    return content, [*_repeated(named, parts)]
+    return content, [*_repeated(sources, parts)]
 
 
 def _block(declared: Declared, at: Path) -> Mapping[str, Json]:
@@ -155,10 +155,10 @@ def _is_foreign(path: str, facts: SourceFacts, catalog: Catalog) -> bool:
     return absent and "." in path.rpartition("/")[2] and catalog.source_for(path) is None
 
 
-def _provider(named: list[Entry], observed: Mapping[str, SourceFacts], catalog: Catalog) -> tuple[Source | None, list[Diagnostic]]:
+def _provider(sources: list[Entry], observed: Mapping[str, SourceFacts], catalog: Catalog) -> tuple[Source | None, list[Diagnostic]]:
     """The format of all the files."""
     providers: dict[str, tuple[Source, str]] = {}
-    for entry in named:
+    for entry in sources:
         for path in [name for name, _ in observed[entry.path].files] or [entry.path]:
             provider = catalog.source_for(path)
             if provider is None:
@@ -179,12 +179,12 @@ def _parts(entry: Entry, facts: SourceFacts) -> Iterator[Part]:
         yield Part(path=path, digest=content, reader=entry.reader)
 
 
-def _repeated(named: list[Entry], parts: tuple[Part, ...]) -> Iterator[Diagnostic]:
+def _repeated(sources: list[Entry], parts: tuple[Part, ...]) -> Iterator[Diagnostic]:
     # the parts are sorted by path
     repeated = next((part.path for part, following in pairwise(parts) if part.path == following.path), None)
     if repeated is not None:
         detail, hint = f"{repeated} is named more than once, so its rows would count twice", "name each file once"
-        yield error("repeated-file", "A version reads a file twice", detail, span=named[-1].span, hint=hint)
+        yield error("repeated-file", "A version reads a file twice", detail, span=sources[-1].span, hint=hint)
 
 
 def _shown(paths: list[str]) -> str:

@@ -33,7 +33,7 @@ class DataShape(Frozen, array_like=True):
     """What many versions have in common: how their files are read, and the small fields of the dataset.
 
     contract: the declared columns; requests are checked by it, so a plan compares it for what is bound. stratify: which of the two
-    possible nodes the outline has, the one that the models of the data need. noted: the node has notes.
+    possible nodes the outline has, the one that the models of the data need. has_notes: the node has notes.
     """
 
     files: tuple[FileShape, ...]
@@ -42,7 +42,7 @@ class DataShape(Frozen, array_like=True):
     contract: Json
     pinned: bool
     stratify: bool
-    noted: bool
+    has_notes: bool
 
 
 class DataOutline(Frozen, array_like=True, gc=False):
@@ -66,8 +66,8 @@ def keys_of(declared: Declared, versions: Mapping[str, Declared]) -> Iterator[So
     if declared.outline is not None:
         outline, shape = declared.outline
         return map(_key, outline.paths, shape.files)
-    named = (entry for at in BLOCKS for entry in entries(declared, at, versions) if isinstance(entry, Entry))
-    return (source_key(entry.reader, entry.path) for entry in named)
+    sources = (entry for at in BLOCKS for entry in entries(declared, at, versions) if isinstance(entry, Entry))
+    return (source_key(entry.reader, entry.path) for entry in sources)
 
 
 def _key(path: str, shape: FileShape) -> SourceKey:
@@ -117,7 +117,7 @@ def outline_of(dataset: Dataset, declarations: Declarations, number: Callable[[D
             FileShape(key=key._replace(path=""), columns=one.columns, outside=one.outside) for key, one in zip(keys, facts, strict=True)
         ),
         columns=dataset.columns, target=dataset.target, contract=dataset.inputs["columns"], pinned=dataset.pinned,
-        stratify=is_stratified, noted=bool(node.notes),
+        stratify=is_stratified, has_notes=bool(node.notes),
     )  # fmt: skip
     return DataOutline(
         version=declared.version,
@@ -162,7 +162,7 @@ def recalled_node(dataset: Dataset, *, stratify: bool) -> Node | None:
     return Node(
         address=dataset.address, digest=outline.key, declaration=outline.declaration, recipe=step.fields,
         origins=Deferred(recipe_origins, declared), span=declared.span, steps=(step,),
-        notes=Deferred(notes_of, dataset) if shape.noted else {},
+        notes=Deferred(notes_of, dataset) if shape.has_notes else {},
     )  # fmt: skip
 
 

@@ -86,8 +86,8 @@ def date_limits(fields: Mapping[str, Json]) -> list[tuple[Path, Json]]:
 
 def rule_place(fields: Mapping[str, Json], place: int) -> Path:
     """The path of a rule in the YAML, by its index among the rules and date limits."""
-    written = len(cast("list[Json]", fields.get("checks") or []))
-    return ("checks", place, "rule") if place < written else date_limits(fields)[place - written][0]
+    count = len(cast("list[Json]", fields.get("checks") or []))
+    return ("checks", place, "rule") if place < count else date_limits(fields)[place - count][0]
 
 
 def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _of_rule(problem: BadRule, span: Span) -> Diagnostic:
 
 
 def _within(span: Span, text: str, problem: BadRule) -> Span:
-    """The part of the scalar that the problem is about; all of it where it is written with escapes or on several lines."""
+    """The part of the scalar that the problem is about; all of it where it has escapes or several lines."""
     quotes = span.end_column - span.column - len(text)
     if quotes not in (0, 2):
         return span

@@ -25,12 +25,12 @@ PLATFORM = "server"
 
 
 class Environment(Frozen):
-    """One resolved environment. `platform` has its provider's defaults filled in; `chosen` holds the settings that differ from them."""
+    """One resolved environment. platform: its settings with all defaults. overrides: the settings that differ from their defaults."""
 
     name: str
     declared: Declared
     platform: dict[str, Json]
-    chosen: dict[str, Json]
+    overrides: dict[str, Json]
     protected: bool
     require_commit: bool
     requests: str
@@ -67,7 +67,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
     project = declarations.project
     for document in project.of("Environment").values():
         declared = whole(document)
-        platform, chosen, errors = _platform(declared, declarations)
+        platform, overrides, errors = _platform(declared, declarations)
         problems += errors
         problems += gates_for_unknown_models(declared, project.of("Model"))
         entries = [*_bindings(declared, declarations)]
@@ -77,7 +77,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
             name=declared.name,
             declared=declared,
             platform=platform,
-            chosen=chosen,
+            overrides=overrides,
             protected=bool(fields.get("protected", False)),
             require_commit=bool(fields.get("require_commit", False)),
             requests=str(fields.get("requests", "lenient")),
@@ -105,7 +105,7 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
 
 def node(environment: Environment) -> Node:
     """The environment itself as a node. Bindings, gates, and settings that a later release adds do not change it."""
-    recipe: dict[str, Json] = {"platform": environment.chosen, "requests": environment.requests, "protected": environment.protected}
+    recipe: dict[str, Json] = {"platform": environment.overrides, "requests": environment.requests, "protected": environment.protected}
     return Node(
         address=environment.address,
         digest=digest({"kind": "environment", **recipe}),
@@ -170,17 +170,19 @@ def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str,
         return {"type": kind}, {"type": kind}, (problem,)
     settings = {key: value for key, value in settings_block.items() if key != "type"}
     settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), what=f"platform {kind}")
-    chosen = without_defaults(settings, provider.keys)
+    overrides = without_defaults(settings, provider.keys)
     if "run" in settings:
         # a default that follows from the project counts as if it were written
         settings["run"] = settings["run"] or ("here" if is_alone(declarations) else "elsewhere")
-        chosen = {**chosen, "run": "elsewhere"} if settings["run"] == "elsewhere" else {k: v for k, v in chosen.items() if k != "run"}
+        overrides = {name: value for name, value in overrides.items() if name != "run"}
+        if settings["run"] == "elsewhere":
+            overrides["run"] = "elsewhere"
     if not problems:
         problems = tuple(
             warning(w.id, w.summary, w.detail, span=declared.at("platform", w.setting or "type"), hint=w.hint)
             for w in provider.warnings(settings)
         )
-    return {"type": kind, **settings}, {"type": kind, **chosen}, problems
+    return {"type": kind, **settings}, {"type": kind, **overrides}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:

@@ -65,8 +65,8 @@ def _trainer_conflicts(declared: Declared, at: Path, provider: Preprocessor, tra
 def _params(draft: Draft, at: Path, provider: Preprocessor, block: Json) -> dict[str, Json] | None:
     """The parameters of a step with all defaults; None where they are not valid."""
     what = f"preprocess step {provider.name}"
-    written = block if isinstance(block, dict) else {}
-    params, problems = with_defaults(written, provider.params, draft.declared, (*at, "params"), what=what, parameters=True)
+    settings = block if isinstance(block, dict) else {}
+    params, problems = with_defaults(settings, provider.params, draft.declared, (*at, "params"), what=what, parameters=True)
     draft.report(*problems)
     if problems:
         return None

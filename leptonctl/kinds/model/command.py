@@ -37,19 +37,19 @@ def files(project: Project) -> Iterator[SourceKey]:
 def command_of(draft: Draft) -> dict[str, Json] | None:
     """The program with each file and its digest; None when it cannot run."""
     declared, count = draft.declared, len(draft.problems)
-    written = cast("dict[str, Json]", declared.fields[COMMAND])
+    block = cast("dict[str, Json]", declared.fields[COMMAND])
     if not _is_pinned(declared):
         draft.report(*not_allowed(declared, draft.declarations.project))
-    draft.report(*_conflicts(draft), *_mistakes(declared, written))
+    draft.report(*_conflicts(draft), *_mistakes(declared, block))
     digests = _digests(draft)
-    output = _plain(str(written.get("output") or OUTPUT))
+    output = _plain(str(block.get("output") or OUTPUT))
     if output in digests or (output or "").startswith(f"{PREPARED}/"):
         detail = f"the program writes {output}, which is there before the program runs"
         draft.report(_conflict(declared.at(COMMAND, "output"), detail, "name another file under `output:`"))
     if len(draft.problems) > count:
         return None
-    env = cast("dict[str, Json]", written.get("env") or {})
-    return {"run": written["run"], FILES: dict(sorted(digests.items())), "output": output, "env": env}
+    env = cast("dict[str, Json]", block.get("env") or {})
+    return {"run": block["run"], FILES: dict(sorted(digests.items())), "output": output, "env": env}
 
 
 def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
@@ -230,19 +230,19 @@ def _conflicts(draft: Draft) -> Iterator[Diagnostic]:
         yield _conflict(cast("Span", problem.span), problem.detail, problem.hint) if problem.id == "import-conflict" else problem
 
 
-def _mistakes(declared: Declared, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _mistakes(declared: Declared, block: Mapping[str, Json]) -> Iterator[Diagnostic]:
     for name in ("run", FILES):
-        if not written.get(name):
+        if not block.get(name):
             detail = f"`{name}` is missing under `command`"
             hint = "write `command: {run: [python, train.py], files: [train.py]}`"
             yield error("missing-key", "A required key is missing", detail, span=declared.key_at(COMMAND), hint=hint)
-    run = cast("list[str]", written.get("run") or [])
+    run = cast("list[str]", block.get("run") or [])
     if run and (not run[0].strip() or any("\0" in part for part in run)):
         yield _conflict(declared.at(COMMAND, "run"), "`run` names no program", "write the program first: `run: [python, train.py]`")
-    if _plain(str(written.get("output") or OUTPUT)) is None:
+    if _plain(str(block.get("output") or OUTPUT)) is None:
         detail, hint = "`output` is not a path in the folder of the program", "write a path such as `model.onnx`"
         yield _conflict(declared.at(COMMAND, "output"), detail, hint)
-    for name, value in cast("dict[str, Json]", written.get("env") or {}).items():
+    for name, value in cast("dict[str, Json]", block.get("env") or {}).items():
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in str(value):
             hint = "write letters, digits and `_`"
             yield _conflict(declared.key_at(COMMAND, "env", name), "this is not a name or value of an environment variable", hint)

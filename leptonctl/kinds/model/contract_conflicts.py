@@ -46,8 +46,8 @@ def _classes(model: Model, contract: Contract) -> Iterator[Diagnostic]:
     if contract.classes is None:
         return
     classes = [str(name) for name in contract.classes]
-    named = {("evaluate", "positive"): model.positive, ("search", "positive"): _block(model, "search").get("positive")}
-    for path, value in named.items():
+    positives = {("evaluate", "positive"): model.positive, ("search", "positive"): _block(model, "search").get("positive")}
+    for path, value in positives.items():
         name = str(value).lower() if isinstance(value, bool) else str(value)
         if value is not None and name not in classes:
             detail = f"`{'.'.join(path)}` is {name!r}; the classes of {contract.target} are {_listed(classes)}"
@@ -72,9 +72,9 @@ def _strings(model: Model, contract: Contract, catalog: Catalog) -> Iterator[Dia
     text = [c.name for c in contract.columns if c.type == "string" and (not isinstance(features, list) or c.name in features)]
     for index, step in enumerate(cast("list[dict[str, Json]]", model.train.get("preprocess") or [])):
         provider = catalog.preprocessors.get(str(step["use"]))
-        named = step.get("columns", "all")
-        names = [name for name in text if (name in named if isinstance(named, list) else named != "numeric")]
-        if provider is None or (names and provider.takes == "number" and not isinstance(named, list)):
+        columns = step.get("columns", "all")
+        names = [name for name in text if (name in columns if isinstance(columns, list) else columns != "numeric")]
+        if provider is None or (names and provider.takes == "number" and not isinstance(columns, list)):
             return  # the output of a step of another package is not known, and `all` may contain what an earlier step made of the text
         if names and provider.takes == "number":
             detail = f"{provider.name} takes numbers, and {', '.join(names)} {'has' if len(names) == 1 else 'have'} strings"

@@ -112,8 +112,8 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
     if "import" in recipe:
         # `import` drops the training keys and the threshold of the base block
         optional = optional_fields(recipe, {"evaluate": base.get("evaluate")})
-        kept = ("features", *OPTIONS)
-        options = {name: recipe.get(name) for name in kept if recipe.get(name) is not None or base.get(name) is not None}
+        names = ("features", *OPTIONS)
+        options = {name: recipe.get(name) for name in names if recipe.get(name) is not None or base.get(name) is not None}
         return {**entry, "import": written_import(recipe), **options, **optional}
     if COMMAND in recipe:
         return {**entry, **written_command(recipe, base), **optional_fields(recipe, {"evaluate": base.get("evaluate")})}
@@ -140,5 +140,5 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
 
 
 def _preprocess(steps: Json) -> list[Json]:
-    listed = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    return [{k: v for k, v in step.items() if k != "epoch" and not (k == "params" and not v)} for step in listed]
+    written = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return [{k: v for k, v in step.items() if k != "epoch" and not (k == "params" and not v)} for step in written]

@@ -1,7 +1,7 @@
 """The steps of a search: a step for each trial, one for each rung of a halving, and the choice of the winner. Pure.
 
-A trial is keyed by all that it fits and scores, not by the search that asks for it: another search, or another version, finds it done.
-The trials of a later rung are keyed by the combinations that the rung before has left, which are known when that is done.
+The key of a trial is made of what it fits and scores, not of its search, so another search or version reuses its result.
+The keys of the trials of a later rung contain the survivors of the rung before, which are known when that has finished.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ from leptonctl.kinds.model.search import SEARCH
 
 TRIAL = "trial"
 PARAMS = f"{SEARCH}.outputs.params"
-"""The winner's parameters, in the form in which a version without a search has them in its keys."""
+"""The winner's parameters, as the keys of a version without a search have them."""
 RUNG = "rung"
 
 
 class Searching(Frozen):
-    """What a version searches, as its steps need it. `key_fields`: those of its train step; `search`: as in `Model`."""
+    """The search of a version, as its steps need it. key_fields: of its train step. search: as in `Model`."""
 
     address: str
     prepare_key: str | None
@@ -38,7 +38,7 @@ class Searching(Frozen):
 
 
 def search_steps(searching: Searching) -> Iterator[Step]:
-    """The steps in their order; the last one, `search`, decides the parameters."""
+    """The steps in order. The last one, `search`, decides the parameters."""
     trials = cast("list[dict[str, Json]]", searching.search["trials"])
     rungs = cast("list[int]", searching.search["rungs"])
     steps = [_trial(searching, (1, number), share(searching, len(rungs), 1), trial) for number, trial in enumerate(trials, 1)]
@@ -59,7 +59,7 @@ def share(searching: Searching, rungs: int, rung: int) -> float:
 
 
 def _scoring(searching: Searching, of: float) -> dict[str, Json]:
-    """How a trial is scored. `of`: the share of the rows; all of them is not said."""
+    """How a trial is scored. of: the share of the rows, which is left out when it is 1."""
     spec = searching.spec
     scoring: dict[str, Json] = {"metric": spec["metric"], "folds": spec["cross_validation"]}
     scoring |= {name: spec[name] for name in ("positive", "average") if name in spec}
@@ -72,7 +72,7 @@ def _name(place: tuple[int, int]) -> str:
 
 
 def place_of(name: str) -> tuple[int, int]:
-    """The rung of a trial, and its number there, by the name of its step."""
+    """The rung of a trial and its number there, from the name of its step."""
     *rung, number = map(int, name.removeprefix(f"{TRIAL}_").split("_"))
     return (rung[0] if rung else 1), number
 
@@ -90,7 +90,7 @@ def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mappi
 
 
 def _survivor(searching: Searching, place: tuple[int, int], of: float, before: Step) -> Step:
-    """A trial of a later rung, of the combination at its place among those that are left."""
+    """A trial of a later rung: of the survivor with its number."""
     slot = str(place[1])
     scoring = _scoring(searching, of)
     own = {**_base(searching), "params": None, **scoring}

@@ -163,9 +163,9 @@ def _trainer_of(draft: Draft) -> Trainer | None:
 
 def _params_of(draft: Draft, trainer: Trainer) -> Mapping[str, Json] | None:
     """The parameters of the algorithm with all defaults; None, with the problems reported, where they are not valid."""
-    written, what = draft.fields.get("params"), f"algorithm {trainer.name}"
-    own = written if isinstance(written, dict) else {}
-    params, errors = with_defaults(own, trainer.params, draft.declared, ("params",), what=what, parameters=True)
+    block, what = draft.fields.get("params"), f"algorithm {trainer.name}"
+    settings = block if isinstance(block, dict) else {}
+    params, errors = with_defaults(settings, trainer.params, draft.declared, ("params",), what=what, parameters=True)
     draft.report(*errors)
     return None if errors else params
 
@@ -212,9 +212,9 @@ def _address(declared: Declared) -> str:
 
 
 def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
-    """A warning for parameters of the base block that a version with another algorithm does not take over.
+    """A warning for parameters of the base block that a version with another algorithm does not inherit.
 
-    A version that writes `params:` of its own starts them knowingly: only what its algorithm has too may be missed.
+    A version with `params:` of its own drops them on purpose, except perhaps those that its algorithm has too.
     """
     base = declared.document.value
     override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}

@@ -275,8 +275,8 @@ def _differences(model: Model, parent: Model) -> Iterator[str]:
 
 def _features(model: Model) -> set[str] | None:
     """The names of the columns that a version learns from, if the YAML tells."""
-    listed = model.train.get("features")
-    return {*map(str, listed)} if isinstance(listed, list) else None
+    features = model.train.get("features")
+    return {*map(str, features)} if isinstance(features, list) else None
 
 
 def _text(value: Json) -> str:

@@ -95,8 +95,8 @@ def _not_number(name: str, dataset: Dataset) -> str:
 
 def _is_used(name: str, declared: Declared) -> str:
     """Where a column is read as a feature."""
-    listed = declared.fields.get("features")
-    if isinstance(listed, list) and name in listed:
+    features = declared.fields.get("features")
+    if isinstance(features, list) and name in features:
         return "`features` lists this column: a weight is never a feature"
     for step in _steps(declared):
         columns = step.get("columns")
