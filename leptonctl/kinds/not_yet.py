@@ -124,7 +124,7 @@ def _allows_here(schema: Mapping[str, Any], entry: NotYet) -> bool:
 
 
 def _parts_of(schema: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    """The schemas of what a path names."""
+    """The schemas of the values that a path names."""
     for alternative in (schema, *schema.get("anyOf", ())):
         if not parts:
             yield alternative

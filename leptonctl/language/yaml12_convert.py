@@ -109,7 +109,7 @@ class Conversion:
 
     def collection(self, node: Any, path: Path) -> Json:
         if self.has_anchors and id(node) in self.open:
-            self.report("recursive-alias", "An alias contains itself", "it is inside its own anchor", node, "write the value out")
+            self.report("recursive-alias", "An alias contains itself", "it is inside its own anchor", at=node, hint="write the value out")
             return None
         if len(path) > MAX_DEPTH:
             raise TooDeepError(node.start_mark)
@@ -137,7 +137,7 @@ class Conversion:
             if name in value:
                 first = self.at_keys[here][0]
                 detail = f"`{name}` is already written at line {first}"
-                self.report("duplicate-key", "A mapping contains a key twice", detail, key, "remove one of the two")
+                self.report("duplicate-key", "A mapping contains a key twice", detail, at=key, hint="remove one of the two")
                 continue
             self.at_keys[here] = (start.line + 1, start.column + 1, end.column + 1)
             value[name] = self.convert(item, here)
@@ -149,11 +149,11 @@ class Conversion:
                 hint = 'quote a template: "{{ vars.name }}"'
             else:
                 hint = "write a plain name before the colon"
-            self.report("bad-key", "A key is not a string", "a list or a mapping cannot be a key", node, hint)
+            self.report("bad-key", "A key is not a string", "a list or a mapping cannot be a key", at=node, hint=hint)
             return None
         if node.value == "<<" and not isinstance(node.tag, str) and node.tag[0]:
             hint = "write the keys out; in a Model, `versions` merge over the base block by themselves"
-            self.report("merge-key", "Merge keys are not part of YAML 1.2", "`<<` is not supported", node, hint)
+            self.report("merge-key", "Merge keys are not part of YAML 1.2", "`<<` is not supported", at=node, hint=hint)
             return None
         if type(node.tag) is str and node.tag != CORE + "str":
             self.unknown_tag(node)
@@ -175,16 +175,16 @@ class Conversion:
         if name == "float" and type(value) is int:
             return float(value)
         if {"int": int, "float": float, "bool": bool, "null": type(None)}.get(name) is not type(value):
-            self.report("unknown-tag", "A tag and its value differ", f"this value is not of type !!{name}", node, "remove the tag")
+            self.report("unknown-tag", "A tag and its value differ", f"this value is not of type !!{name}", at=node, hint="remove the tag")
         return value
 
     def unknown_tag(self, node: Node) -> None:
         tag = node.tag.replace(CORE, "!!")
         hint = "remove the tag; values are strings, numbers, true, false, null, lists and mappings"
-        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{tag}` is not supported", node, hint)
+        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{tag}` is not supported", at=node, hint=hint)
 
     def not_a_number(self, node: ScalarNode, problem: ValueError) -> None:
-        self.report("bad-number", "A number cannot be stored", f"`{node.value[:40]}` {problem}", node, "quote it if it is a string")
+        self.report("bad-number", "A number cannot be stored", f"`{node.value[:40]}` {problem}", at=node, hint="quote it if it is a string")
 
-    def report(self, id: str, summary: str, detail: str, node: Node, hint: str) -> None:  # noqa: A002
-        self.problems.append(error(id, summary, detail, span=node_span(self.file, self.lines, node), hint=hint))
+    def report(self, id: str, summary: str, detail: str, *, at: Node, hint: str) -> None:  # noqa: A002
+        self.problems.append(error(id, summary, detail, span=node_span(self.file, self.lines, at), hint=hint))

@@ -9,7 +9,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.result import Result
 from leptonctl.core.values import Path, Span, value_at
-from leptonctl.kinds.notices import notices, features_by_address, warning_rules
+from leptonctl.kinds.notices import features_by_address, notices, warning_rules
 from leptonctl.spi.running import StepError
 
 # id of a step's error -> the field of the YAML that it is about

@@ -14,7 +14,7 @@ from leptonctl.core.values import Document, Json, Node
 from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.recipe_edits import edits_since, keep_lines
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import key_before, name_before
+from leptonctl.kinds.model.warm import parent_name, parent_train_key
 
 CONTENT = "data.source.digest"
 """Where the recipe of a model has the digest of its files."""
@@ -84,7 +84,7 @@ def _instead(session: Session, document: Document, version: str, recipe: Recipe,
     """The lines of a version that is declared otherwise now: its own, where they have changed, and the digest of its data."""
     edits = {because.path for because in becauses(recipe, node)}
     own = {path for path in edits if not path.startswith("data.")}
-    of_data, alone = edits - own <= {CONTENT}, "algorithm" in recipe.recipe and name_before(recipe.recipe) is None
+    of_data, alone = edits - own <= {CONTENT}, "algorithm" in recipe.recipe and parent_name(recipe.recipe) is None
     line = _line(session, document, version, recipe, version)
     if not edits or not of_data or (own and not alone) or (CONTENT in edits and not line.content and "dataset" not in own):
         raise _changed(session, f"{where} with another recipe", recipe, node)
@@ -106,7 +106,7 @@ def _content(data: Json | Mapping[str, Json]) -> str:
 
 def _lines_before(session: Session, record: Deployment, document: Document, recipe: Recipe, where: str, bound: str) -> list[Lines]:
     """The lines of the versions that the recipe goes on from, the first of them first; [] from one on that is declared as it was."""
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     if name is None or train is None:
         return []
     address, where = version_of("model", str(document.name), name), f"{where}, which goes on from {document.name}@{name}"

@@ -22,8 +22,8 @@ from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.environment.binding import matching_withdrawals, package_of
 from leptonctl.kinds.environment.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.environment.kind import bindings, environments
-from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.contract_conflicts import contract_conflicts
+from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.needed_files import needed_files, needed_imports
 from leptonctl.storage.artifacts import PURGED_HINT
 

@@ -7,7 +7,7 @@ from leptonctl.core.address import parse, version_of
 from leptonctl.core.state import Recipe
 from leptonctl.kinds.model.override import digest_of
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import key_before, name_before
+from leptonctl.kinds.model.warm import parent_name, parent_train_key
 
 
 def recipe_of(session: Session, address: str, digest: str) -> Recipe | None:
@@ -33,7 +33,7 @@ def recipe_trained(session: Session, address: str, train: str) -> Recipe | None:
 
 def recipes_before(session: Session, address: str, recipe: Recipe) -> dict[str, Recipe]:
     """The recipes of the versions that a recipe goes on from, by train key, as far as the store has them."""
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     if name is None or train is None:
         return {}
     before = version_of("model", parse(address).name, name)

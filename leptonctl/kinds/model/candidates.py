@@ -42,28 +42,29 @@ def draws(space: Mapping[str, Json], seed: int, trials: int) -> Iterator[dict[st
 
 def size(space: Mapping[str, Json]) -> float:
     """How many combinations there are; infinity with a range of numbers."""
-    return math.prod(_size(of) for of in space.values())
+    return math.prod(_size(choices) for choices in space.values())
 
 
-def is_range(of: Json) -> bool:
+def is_range(choices: Json) -> bool:
     """Whether it is a range to draw from, not a list of values."""
-    return isinstance(of, dict)
+    return isinstance(choices, dict)
 
 
-def _size(of: Json) -> float:
-    if isinstance(of, list):
-        return len(of)
-    ends = cast("dict[str, list[float]]", of)
+def _size(choices: Json) -> float:
+    if isinstance(choices, list):
+        return len(choices)
+    ends = cast("dict[str, list[float]]", choices)
     return ends["int"][1] - ends["int"][0] + 1 if "int" in ends else math.inf
 
 
-def _draw(of: Json, name: str) -> Json:
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - BITS)
-    u = share / (1 << BITS)
-    if isinstance(of, list):
-        return of[int(u * len(of))]
-    ((kind, (low, high)),) = cast("dict[str, list[float]]", of).items()
+def _draw(choices: Json, name: str) -> Json:
+    """The value at a position in [0, 1) among the choices, which is a hash of the name."""
+    bits = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - BITS)
+    position = bits / (1 << BITS)
+    if isinstance(choices, list):
+        return choices[int(position * len(choices))]
+    ((kind, (low, high)),) = cast("dict[str, list[float]]", choices).items()
     if kind == "int":
-        return int(low) + int(u * (int(high) - int(low) + 1))
-    value = low + u * (high - low) if kind == "uniform" else low * (high / low) ** u
+        return int(low) + int(position * (int(high) - int(low) + 1))
+    value = low + position * (high - low) if kind == "uniform" else low * (high / low) ** position
     return min(max(float(f"{value:.{DIGITS}g}"), low), high)

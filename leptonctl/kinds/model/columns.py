@@ -41,7 +41,7 @@ def preprocess_of(draft: Draft, trainer: Trainer | None) -> list[tuple[Json, Jso
 
 
 def _unknown_step(draft: Draft, at: Path, use: str) -> Diagnostic:
-    """The error for a name that is no preprocess step, with the step or class that it probably means."""
+    """The error for a name that is not a preprocess step, with the step or class that it probably means."""
     catalog, span = draft.catalog, draft.declared.at(*at, "use")
     if (refusal := catalog.refusal("step", use)) is not None:
         return error("cannot-export", "This step cannot be exported faithfully", refusal[0], span=span, hint=refusal[1])
@@ -101,7 +101,7 @@ def _column_hint(provider: Preprocessor) -> str:
 
 
 def features_of(draft: Draft) -> Json:
-    """The features as declared; None: all columns that may be. A name that is no feature is a problem."""
+    """The features as declared; None: all columns that may be. A name that is not a feature is reported."""
     features = draft.fields.get("features")
     if not isinstance(features, list):
         return None
@@ -118,7 +118,7 @@ def _with_parts(columns: Json, dataset: Dataset | None) -> Json:
 
 
 def feature_problems(draft: Draft, at: Path, name: str) -> Iterator[Diagnostic]:
-    """The error for a name, written at this path, that is known to be no feature."""
+    """The error for a name, written at this path, that is known not to be a feature."""
     declared, dataset = draft.declared, draft.dataset
     if dataset is None or dataset.columns is None:
         return

@@ -38,7 +38,7 @@ def built(declarations: Declarations) -> Iterator[Node]:
 
 
 def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
-    """The prepare step of the version that this one goes on from; None when it has no parent."""
+    """The prepare step of the parent; None when the version has none."""
     parent = model.warm.parent if model.warm is not None else None
     if parent is None:
         return None

@@ -11,7 +11,7 @@ from leptonctl.core.state import Recipe
 from leptonctl.core.values import Json, Node, Span
 from leptonctl.kinds.model.decision import DECIDES
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import KEY, key_before, name_before, warm_start_of
+from leptonctl.kinds.model.warm import KEY, parent_name, parent_train_key, warm_start_of
 
 AFTER_TRAINING = frozenset(("export", *DECIDES))
 """Fields of a version that do not matter to versions which go on from it."""
@@ -26,7 +26,7 @@ def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: M
     before: the recipes of these, by train key. A version whose recipe is missing there is an edit without a path.
     """
     edits = [edit for because in becauses(recipe, node) if (edit := _as_written(because)) is not None]
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     parent = None if name is None else nodes.get(version_of("model", parse(node.address).name, name))
     if parent is None or train is None or recipe_keys(parent.recipe).train == train:
         return edits

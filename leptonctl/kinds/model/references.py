@@ -21,7 +21,7 @@ def no_algorithm(declared: Declared) -> Diagnostic:
 
 
 def unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
-    """The error for a name that is no algorithm of the task, with the nearest one."""
+    """The error for a name that is not an algorithm of the task, with the most similar one."""
     if (refusal := catalog.refusal("algorithm", algorithm)) is not None:
         return error(
             "cannot-export", "This algorithm cannot be exported faithfully", refusal[0], span=declared.at("algorithm"), hint=refusal[1]

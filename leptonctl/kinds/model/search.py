@@ -106,7 +106,7 @@ def _method_problems(request: SearchRequest, block: Mapping[str, Json]) -> Itera
     if method != "halving" and "factor" in block:
         detail = "only a halving has rungs"
         yield request.problem("`factor` is for halving", detail, "factor", hint="remove `factor`, or write `method: halving`")
-    ranges = [name for name, of in space.items() if is_range(of)]
+    ranges = [name for name, choices in space.items() if is_range(choices)]
     if method == "grid" and ranges:
         detail = f"{ranges[0]} is a range, which has infinitely many values"
         hint = "list its values, or write `method: random`"
@@ -116,15 +116,15 @@ def _method_problems(request: SearchRequest, block: Mapping[str, Json]) -> Itera
 def _space_problems(request: SearchRequest, block: Mapping[str, Json]) -> Iterator[Diagnostic]:
     """What is wrong with the values and ranges, each at its place."""
     space = block.get("parameters")
-    for name, of in space.items() if isinstance(space, dict) else ():
+    for name, choices in space.items() if isinstance(space, dict) else ():
         schema = request.trainer.params.get(name)
         inner: dict[str, Any] = {"type": "array", "items": schema}
-        if is_range(of):
+        if is_range(choices):
             inner = {"type": "object", "additionalProperties": {"type": "array", "items": schema}}
         properties = {name: inner} if schema is not None else dict(request.trainer.params)
         check = {"type": "object", "properties": properties, "additionalProperties": False}
         at = (SEARCH, "parameters")
-        problems = check_value({name: of}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
+        problems = check_value({name: choices}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
         yield from problems
         if problems or schema is None:
             continue
@@ -132,20 +132,20 @@ def _space_problems(request: SearchRequest, block: Mapping[str, Json]) -> Iterat
             detail, hint = "`class_weight` of the model applies to every trial", "remove one of the two"
             yield request.problem("A searched parameter is declared already", detail, "parameters", name, hint=hint)
             continue
-        yield from _range_problems(request, name, of, schema) if is_range(of) else _list_problems(request, name, of, schema)
+        yield from _range_problems(request, name, choices, schema) if is_range(choices) else _list_problems(request, name, choices, schema)
 
 
-def _list_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _list_problems(request: SearchRequest, name: str, choices: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
     earlier: list[Json] = []
-    for place, item in enumerate(cast("list[Json]", of)):
+    for place, item in enumerate(cast("list[Json]", choices)):
         value = typed(item, schema)
         if any(value == other and type(value) is type(other) for other in earlier):
             yield request.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
         earlier.append(value)
 
 
-def _range_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    kinds = cast("dict[str, list[float]]", of)
+def _range_problems(request: SearchRequest, name: str, choices: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    kinds = cast("dict[str, list[float]]", choices)
     if len(kinds) != 1:
         detail = f"{name} has {' and '.join(kinds)}, of the base block and of the version together"
         yield request.problem(
@@ -179,7 +179,7 @@ def _metric(request: SearchRequest, block: Mapping[str, Json]) -> tuple[str, lis
 def _spec(request: SearchRequest, block: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
     """The search with its defaults. What has no effect on it is left out, so that it moves no digest."""
     method = block.get("method", "grid")
-    space = {name: _typed(of, request.trainer.params[name]) for name, of in cast("dict[str, Json]", block["parameters"]).items()}
+    space = {name: _typed(choices, request.trainer.params[name]) for name, choices in cast("dict[str, Json]", block["parameters"]).items()}
     spec: dict[str, Json] = {
         "method": method,
         "parameters": cast("Json", space),
@@ -197,11 +197,11 @@ def _spec(request: SearchRequest, block: Mapping[str, Json], metric: str, evalua
     return spec
 
 
-def _typed(of: Json, schema: Mapping[str, Any]) -> Json:
+def _typed(choices: Json, schema: Mapping[str, Any]) -> Json:
     """A list with the types of the parameter; a range with integers or floats, by its form."""
-    if isinstance(of, list):
-        return [typed(item, schema) for item in of]
-    kinds = cast("dict[str, list[float]]", of)
+    if isinstance(choices, list):
+        return [typed(item, schema) for item in choices]
+    kinds = cast("dict[str, list[float]]", choices)
     return {kind: [int(end) if kind == "int" else float(end) for end in ends] for kind, ends in kinds.items()}
 
 

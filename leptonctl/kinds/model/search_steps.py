@@ -47,8 +47,8 @@ def search_steps(searching: Searching) -> Iterator[Step]:
     for rung in range(1, len(rungs)):
         before = _choice(searching, f"{RUNG}_{rung}", steps, before, keep=rungs[rung], rung=rung)
         yield before
-        of = share(searching, len(rungs), rung + 1)
-        steps = [_survivor(searching, (rung + 1, number), of, before) for number in range(1, rungs[rung] + 1)]
+        fraction = share(searching, len(rungs), rung + 1)
+        steps = [_survivor(searching, (rung + 1, number), fraction, before) for number in range(1, rungs[rung] + 1)]
         yield from steps
     yield _choice(searching, SEARCH, steps, before)
 
@@ -58,12 +58,12 @@ def share(searching: Searching, rungs: int, rung: int) -> float:
     return 1.0 if rung == rungs else 1.0 / int(cast("int", searching.spec["factor"])) ** (rungs - rung)
 
 
-def _scoring(searching: Searching, of: float) -> dict[str, Json]:
-    """How a trial is scored. of: the share of the rows, which is left out when it is 1."""
+def _scoring(searching: Searching, fraction: float) -> dict[str, Json]:
+    """How a trial is scored. fraction: the share of the rows, which is left out when it is 1."""
     spec = searching.spec
     scoring: dict[str, Json] = {"metric": spec["metric"], "folds": spec["cross_validation"]}
     scoring |= {name: spec[name] for name in ("positive", "average") if name in spec}
-    return scoring if of == 1 else {**scoring, "share": of}
+    return scoring if fraction == 1 else {**scoring, "share": fraction}
 
 
 def _name(place: tuple[int, int]) -> str:
@@ -77,8 +77,8 @@ def place_of(name: str) -> tuple[int, int]:
     return (rung[0] if rung else 1), number
 
 
-def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mapping[str, Json]) -> Step:
-    scoring = _scoring(searching, of)
+def _trial(searching: Searching, place: tuple[int, int], fraction: float, trial: Mapping[str, Json]) -> Step:
+    scoring = _scoring(searching, fraction)
     own = {**_base(searching), "params": trial["params"], **scoring}
     fields = {"prepare": searching.prepare_key, **own}
     key = digest({"op": TRIAL, **fields})
@@ -89,10 +89,10 @@ def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mappi
     )  # fmt: skip
 
 
-def _survivor(searching: Searching, place: tuple[int, int], of: float, before: Step) -> Step:
+def _survivor(searching: Searching, place: tuple[int, int], fraction: float, before: Step) -> Step:
     """A trial of a later rung: of the survivor with its number."""
     slot = str(place[1])
-    scoring = _scoring(searching, of)
+    scoring = _scoring(searching, fraction)
     own = {**_base(searching), "params": None, **scoring}
     fields = {"prepare": searching.prepare_key, **own}
     spec = digest({"op": TRIAL, "of": before.spec, "slot": slot, **fields})

@@ -26,7 +26,7 @@ def node(model: Model, dataset_key: str, parent_rows: StepPlace | None = None) -
     """The version as a node. Its digest covers prepare, train, export and decide, not the evaluations.
 
     dataset_key: the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
-    parent_rows: the prepare step of the version that it goes on from.
+    parent_rows: the prepare step of its parent.
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
@@ -94,7 +94,7 @@ def _origins(model: Model) -> dict[Path, Span]:
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], place: StepPlace, export: Step) -> Step:
-    """The evaluation of what `export` made, with these metrics: keyed by package and rows, listed at `place`."""
+    """The evaluation of the package that `export` made, with these metrics. place: the address and name of the step."""
     fields: dict[str, Json] = {**model.scoring, "metrics": [*sorted(metrics)]}
     return Step(
         name=place[1],
@@ -181,7 +181,7 @@ def _export_step(model: Model, train: Step, needs: Mapping[str, StepPlace]) -> S
 
 
 def _import_step(model: Model, imported: Mapping[str, Json], rows: StepPlace) -> Step:
-    """The step named `export` that makes the package of what is imported."""
+    """The step named `export` that makes the package of an imported model."""
     fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
     key, privacy = digest({"op": "import", **fields}), model.dataset.inputs["privacy"]
     inputs: dict[str, Json] = {"task": model.task, "target": model.dataset.target, **imported, "privacy": privacy}

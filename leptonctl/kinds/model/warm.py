@@ -29,7 +29,7 @@ def train_key(model: Model) -> str:
 
 
 def needs(model: Model, rows: StepPlace | None) -> dict[str, StepPlace]:
-    """What the training reads of the version before: its training and its rows. `rows`: the step that prepares them."""
+    """What the training reads of the parent: its training and its rows. rows: the step that prepares those."""
     if model.warm is None:
         return {}
     parent = model.warm.parent.address
@@ -42,34 +42,34 @@ def training(model: Model) -> dict[str, StepPlace]:
 
 
 def reads(model: Model) -> tuple[str, ...]:
-    """What completes the key of an evaluation besides package and rows."""
+    """The parts of results in the key of an evaluation, besides package and rows."""
     return () if model.warm is None else (LEARNED,)
 
 
 def reads_of_bound(train: Result | None) -> tuple[str, ...]:
-    """The same for the version bound now. `train`: the result of its training, None while it is not known."""
+    """The same for the version bound now. train: the result of its training, None while it is not known."""
     return (f"bound_{LEARNED}",) if train is not None and "learned" in train.outputs else ()
 
 
 def read_before(needs: Mapping[str, Result]) -> tuple[str, ...]:
-    """The same for both versions of an earlier comparison. `needs`: the results that it read, by role."""
+    """The same for both versions of an earlier comparison. needs: the results that it read, by role."""
     own = (LEARNED,) if "learned" in (needs["train"].outputs if "train" in needs else {}) else ()
     return (*own, *reads_of_bound(needs.get("bound_train")))
 
 
 def addresses(model: Model) -> tuple[str, ...]:
-    """The versions that have to be in place before this one."""
+    """The versions that must be built before this one."""
     return () if model.warm is None else (model.warm.parent.address,)
 
 
 def without_keys(model: Model) -> dict[str, Json]:
-    """The train fields without the key of the version before, whose content is compared instead."""
+    """The train fields without the key of the parent, whose outputs are compared instead."""
     fields = dict(model.train_key_fields)
     return fields if model.warm is None else {**fields, KEY: {"refit": model.warm.refit}}
 
 
 def with_name(model: Model) -> dict[str, Json]:
-    """The train fields with the name of the version before, which is in no key."""
+    """The train fields with the name of the parent, which is in no key."""
     fields = dict(model.train_key_fields)
     if model.warm is not None:
         fields[KEY] = {"version": model.warm.parent.declared.version, **cast("dict[str, Json]", fields[KEY])}
@@ -77,7 +77,7 @@ def with_name(model: Model) -> dict[str, Json]:
 
 
 def without_name(recipe: Mapping[str, Json]) -> dict[str, Json]:
-    """The fields of a recipe as keys have them: without the name of the version before. The inverse of `with_name`."""
+    """The fields of a recipe as keys have them, without the name of the parent. The inverse of `with_name`."""
     warm = recipe.get(KEY)
     nameless = {KEY: {name: value for name, value in warm.items() if name != "version"}} if isinstance(warm, dict) else {}
     return {**recipe, **nameless}
@@ -92,14 +92,14 @@ def warm_start_of(recipe: Mapping[str, Json]) -> Json:
     return {"version": version, "refit": True} if warm.get("refit") else version
 
 
-def name_before(recipe: Mapping[str, Json]) -> str | None:
-    """The name of the version that a recorded recipe goes on from; None when it has no parent."""
+def parent_name(recipe: Mapping[str, Json]) -> str | None:
+    """The name of the parent in a recorded recipe; None when it has none."""
     warm = recipe.get(KEY)
     return str(warm.get("version")) if isinstance(warm, dict) else None
 
 
-def key_before(recipe: Mapping[str, Json]) -> str | None:
-    """The train key of that version."""
+def parent_train_key(recipe: Mapping[str, Json]) -> str | None:
+    """The train key of the parent in a recorded recipe; None when it has none."""
     warm = recipe.get(KEY)
     return str(warm.get("train")) if isinstance(warm, dict) else None
 
@@ -107,8 +107,8 @@ def key_before(recipe: Mapping[str, Json]) -> str | None:
 def with_parents(
     versions: Mapping[str, Model], problems: tuple[Diagnostic, ...], catalog: Catalog
 ) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
-    """The versions, those with `warm_start` joined to the version before; without those whose parent does not fit."""
-    # a file with a warm start has no outline, so a restored version begins without a parent
+    """The versions, those with `warm_start` joined to their parents; without those whose parent does not fit."""
+    # a file with a warm start has no outline, so a restored version has no parent
     waiting = {name: m for name, m in versions.items() if m.restore_node is None and m.declared.fields.get(KEY) is not None}
     lineage = _Lineage(versions=dict(versions), waiting=waiting, problems=[*problems], catalog=catalog)
     for name in [*waiting]:
@@ -242,7 +242,7 @@ def _params(model: Model) -> dict[str, Json]:
 
 
 def _unsupported_fields(model: Model, span: Span) -> Iterator[Diagnostic]:
-    """Fields that cannot be combined with `warm_start` yet: they fit rows in another way than the version before."""
+    """Errors for fields that cannot be combined with `warm_start` yet, since the parent was fitted without them."""
     fields = [name for name in (*WEIGHTS, CALIBRATE) if name in model.train or name in model.decides]
     fields += [SEARCH] if model.search else []
     fields += [THRESHOLD] if isinstance(model.decides.get(THRESHOLD), dict) else []
