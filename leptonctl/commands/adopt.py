@@ -122,7 +122,8 @@ def _write(session: Session, adoption: Adoption, edits: OwnEdits) -> Session:
     else:
         holder = _holder(document, version)
         block = _mapping(value_at(document.value, holder))
-        edited = set_values(text, document, holder, block, _without_search(document, block, adoption, is_version=bool(holder)))
+        after = _without_search(document, block, adoption, is_version=bool(holder))
+        edited = set_values(text, document, holder, before=block, after=after)
     edits.write(document.file, text, edited)
     return session.reopen()
 

@@ -11,8 +11,8 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.environment.kind import environments
+from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.rules import unpinned
-from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT
 from leptonctl.project.schemas import load_schema
 

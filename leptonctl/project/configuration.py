@@ -17,7 +17,7 @@ from leptonctl.kinds.model.outline import KINDS as OUTLINED
 from leptonctl.kinds.model.outline import Outlines, outlines_of, variables_digest
 from leptonctl.kinds.model.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.project import Settings, settings
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import PROJECT, Project, resolve
 from leptonctl.language.template import render

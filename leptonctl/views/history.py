@@ -12,7 +12,7 @@ A job has the fields of `core.job.Job`, or is null.
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.search import combination

@@ -3,7 +3,7 @@
 from typing import Any
 
 from leptonctl.core.address import parse
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from leptonctl.views.records import metrics_text, short
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import GAP, LEAST_CELL, table

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leptonctl.kinds.schema import OF_SKLEARN, build_schemas
-from leptonctl.language.explain_schema import describe
+from leptonctl.language.schema_words import describe
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
 

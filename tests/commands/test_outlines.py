@@ -241,7 +241,7 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
         session = Session.open(root)
         declarations = session.declarations
         models = {
-            name: {f: getattr(model, f) for f in Model.__struct_fields__ if f not in ("recalled", "declared", "dataset")}
+            name: {f: getattr(model, f) for f in Model.__struct_fields__ if f not in ("restore_node", "declared", "dataset")}
             | {f: getattr(model.declared, f) for f in type(model.declared).__struct_fields__ if f not in ("outline", "document")}
             for name, model in declarations.of("Model").items()
         }

@@ -16,8 +16,8 @@ from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.checking import check as check_documents
 from leptonctl.kinds.kind import Declarations, Recorded, declare
+from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render

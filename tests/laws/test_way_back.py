@@ -307,7 +307,7 @@ def test_readmit_in_yaml(make: Make) -> None:
     assert "environment-prod.yaml:4:52" in wrong
     assert "w1 (v2)" in wrong
     bind(root, "{version: v2, readmit: {withdrawal: w1, reason: fixed}}")
-    assert "note[readmits]: A withdrawn version is let back in. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
+    assert "note[readmits]: A withdrawn version is readmitted. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
     lep(root, "apply", "--yes")
     assert served(root)["version"] == "v2"
     acts = [act for entry in history(root) for act in entry["acts"]]

@@ -3,7 +3,7 @@ import re
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.views.event_json import JsonLines
 from leptonctl.views.events import Console
 from tests.views.plans import BINDING, V1, V2, judged, span

@@ -28,7 +28,7 @@ from leptonctl.core.state import Author, Owner, Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.switch import Switch
-from leptonctl.kinds.notices import hardened
+from leptonctl.kinds.notices import as_error
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, Workplace
 from leptonctl.storage.claims import Registration, own
@@ -124,8 +124,8 @@ class Run:
         """Failure when the steps gave warnings and the project takes them as errors. Each is reported at its step; their results stay."""
         if self.session.settings.warnings == "error" and self._noticed:
             for warning, step in self._noticed.items():
-                self.failed([step], Failure([hardened(warning)]), self.started)
-            raise WarningsRefused(map(hardened, self._noticed))
+                self.failed([step], Failure([as_error(warning)]), self.started)
+            raise WarningsRefused(map(as_error, self._noticed))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""

@@ -9,7 +9,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.result import Result
 from leptonctl.core.values import Path, Span, value_at
-from leptonctl.kinds.notices import notices, read_features, warning_rules
+from leptonctl.kinds.notices import features_by_address, notices, warning_rules
 from leptonctl.spi.running import StepError
 
 # id of a step's error -> the field of the YAML that it is about
@@ -52,7 +52,7 @@ class StepNotes:
         """What there is to say about a result, at the version whose step made it."""
         node = self.planned.settled.by_address.get(address)
         if self._features is None:
-            self._features = read_features(self.planned.settled.nodes)
+            self._features = features_by_address(self.planned.settled.nodes)
         (recipe, rules), features = (node.recipe, warning_rules(node)) if node else ({}, None), self._features.get(address)
         return tuple(
             notice

@@ -59,7 +59,8 @@ def _readmitted(
 
 def _withdraws(move: Move, one: Ready, after: Pointer | None) -> bool:
     declared = environments(move.declarations).get(move.name)
-    return withdraws(one.change, move.state, declared, move.author.command, after.package if after else None)
+    package = after.package if after else None
+    return withdraws(one.change, move.state, declared, command=move.author.command, package=package)
 
 
 def _withdrawal(move: Move, one: Ready, after: Pointer | None, *, id: str, at: str) -> Withdrawal:  # noqa: A002

@@ -37,5 +37,5 @@ def _with_fields(session: Session, filled: Document, lines: Lines, present: dict
     override = lines.override or {}
     others = {name: value for name, value in present.items() if name in NOT_IN_RECIPE and name not in override}
     text, raw = session.sources[filled.file], session.as_written(filled)
-    edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), present, {**override, **others}))
+    edits.write(filled.file, text, set_values(text, raw, ("versions", lines.version), before=present, after={**override, **others}))
     return session.reopen()

@@ -59,7 +59,7 @@ def entry_digest(session: Session, document: Document, name: str, entry: dict[st
     others = cast("dict[str, Json]", document.value.get("versions") or {}) if entry.get(KEY) is not None else {}
     alone = replace(document, value={**document.value, "versions": {**others, name: entry}}, outline=None)
     changed = replace(project, documents={**project.documents, "Model": {document.name: alone}}, merged={})
-    versions, _ = with_parents(*versions_of(changed, datasets(session.declarations), session.catalog), session.catalog)
+    versions, _ = with_parents(*versions_of(replace(session.declarations, project=changed, facts={})), session.catalog)
     model = versions.get(f"{document.name}@{name}")
     return node(model, "").digest if model is not None else None
 

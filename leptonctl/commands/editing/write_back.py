@@ -11,10 +11,10 @@ from leptonctl.core.diff import becauses
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json, Node
-from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.override import digest_of, override_of
+from leptonctl.kinds.model.recipe_edits import edits_since, keep_lines
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import key_before, name_before
-from leptonctl.kinds.model.written_back import digest_of, override_of
+from leptonctl.kinds.model.warm import parent_name, parent_train_key
 
 CONTENT = "data.source.digest"
 """Where the recipe of a model has the digest of its files."""
@@ -85,7 +85,7 @@ def _replacing(session: Session, document: Document, recipe: Recipe, node: Node,
     edits = {because.path for because in becauses(recipe, node)}
     own = {path for path in edits if not path.startswith("data.")}
     only_bytes = edits - own <= {CONTENT}
-    is_independent = "algorithm" in recipe.recipe and name_before(recipe.recipe) is None
+    is_independent = "algorithm" in recipe.recipe and parent_name(recipe.recipe) is None
     version = parse(node.address).version or ""
     line = _line(session, document, version, recipe, bound=version)
     if not edits or not only_bytes or (own and not is_independent) or (CONTENT in edits and not line.content and "dataset" not in own):
@@ -108,7 +108,7 @@ def _content(data: Json | Mapping[str, Json]) -> str:
 
 def _lines_before(session: Session, record: Deployment, document: Document, recipe: Recipe, *, where: str, bound: str) -> list[Lines]:
     """The lines of the versions whose training the recipe continues, oldest first, down to one that is still declared as it was."""
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     if name is None or train is None:
         return []
     address, where = version_of("model", str(document.name), name), f"{where}, which continues the training of {document.name}@{name}"

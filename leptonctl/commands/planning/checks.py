@@ -23,8 +23,8 @@ from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.environment.binding import matching_withdrawals, package_of
 from leptonctl.kinds.environment.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.environment.kind import bindings, environments
+from leptonctl.kinds.model.contract_conflicts import contract_conflicts
 from leptonctl.kinds.model.kind import models
-from leptonctl.kinds.model.refuted import refuted
 from leptonctl.kinds.needed_files import needed_files, needed_imports
 from leptonctl.storage.artifacts import PURGED_HINT
 
@@ -68,7 +68,7 @@ def problems_of(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *needed_imports(models(session.declarations), changes, session.facts, session.project),
-        *refuted(models(session.declarations), changes, settled.results, session.catalog),
+        *contract_conflicts(models(session.declarations), changes, settled.results, session.catalog),
         *_against_rules(session, draft),
         # in a copy, whatever listens is the original's
         *(() if copied else _placement(session, draft)),
@@ -116,7 +116,7 @@ def _against_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         before: dict[str, Recipe] = {}
         for place, declaration in edited.items():
             before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
-        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited), before)
+        problems += rules.sealed(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=draft.command == "rollback")
@@ -178,5 +178,5 @@ def _holds(session: Session, draft: Draft) -> Iterator[Diagnostic]:
             for w in matching_withdrawals(binding, session.declarations.built, draft.state, draft.settled.results)
         ):
             yield note_of_readmission(change, binding.readmit)
-        if withdraws(change, draft.state, declared.get(binding.environment), draft.command, package):
+        if withdraws(change, draft.state, declared.get(binding.environment), command=draft.command, package=package):
             yield note_of_withdrawal(change)

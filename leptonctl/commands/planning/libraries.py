@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import Diagnostic, Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node, Step
-from leptonctl.kinds.notices import hardened
+from leptonctl.kinds.notices import as_error
 from leptonctl.project.catalog import is_installed
 from leptonctl.project.model_files import binary_library
 from leptonctl.spi.catalog import Catalog
@@ -45,7 +45,7 @@ def refuse_without_library(session: Session, plan: Plan, settled: Settled, comma
 
     The last hint is the command for everything else, if anything remains: `command`, with each address after `option`.
     """
-    missing = [hardened(problem) for problem in plan.diagnostics if problem.id == ID]
+    missing = [as_error(problem) for problem in plan.diagnostics if problem.id == ID]
     if missing and session.settings.executor == HERE:
         rest = _without_library(session, plan, settled)
         if rest:

@@ -36,7 +36,7 @@ from leptonctl.kinds.environment.drift import drift, interrupted
 from leptonctl.kinds.environment.judging import Basis, judge_changes
 from leptonctl.kinds.environment.kind import Environment, environments
 from leptonctl.kinds.kind import Recorded
-from leptonctl.kinds.needed_files import prepared
+from leptonctl.kinds.needed_files import prepared_datasets
 from leptonctl.project import observe
 from leptonctl.release import __version__
 from leptonctl.spi.platforms import Site
@@ -233,7 +233,7 @@ def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
 
 def _find_drift(session: Session, actual: Actual, changes: Sequence[Change], addresses: Sequence[str]) -> tuple[Drift, ...]:
     """Where what is live differs from the state, for these addresses (none: all)."""
-    differences = drift(actual.state, actual.live, datasets(session.declarations), prepared(changes))
+    differences = drift(actual.state, actual.live, datasets(session.declarations), prepared_datasets(changes))
     lines = [*(interrupted(actual.recorded, actual.live) if actual.recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))
 

@@ -18,7 +18,7 @@ from leptonctl.core.state import State
 from leptonctl.core.values import Json, Step
 from leptonctl.kinds.dataset.row_rules import rule_place
 from leptonctl.kinds.dataset.version import Dataset, datasets
-from leptonctl.kinds.notices import hardened
+from leptonctl.kinds.notices import as_error
 
 PASSED_FILE = "checks.json"
 """In the cache: which checks rows have passed. The declaration of an unchanged dataset is not recorded again, and so every plan would run
@@ -46,7 +46,7 @@ def recheck(session: Session, settled: Settled, state: State | None, moving: Col
         if key in results:
             broken = [*_violations(session, dataset, results[key]), *_broken_rules(session, dataset, results[key])]
             fresh |= set() if broken else {mark}
-            yield from map(hardened, broken) if session.settings.warnings == "error" else broken
+            yield from map(as_error, broken) if session.settings.warnings == "error" else broken
     if fresh:
         _write_passed(file, passed | fresh)
 

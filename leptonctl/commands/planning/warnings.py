@@ -8,7 +8,7 @@ from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
+from leptonctl.kinds.notices import as_error, features_by_address, notices, warning_rules
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
@@ -19,14 +19,14 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     nodes = tuple(moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
-    features = read_features(settled.nodes, {node.address for node in nodes})
+    features = features_by_address(settled.nodes, {node.address for node in nodes})
     for node in nodes:
         used, rules = features.get(node.address), warning_rules(node)
         for key in _keys(settled, node):
             if key in results:
                 about_result = notices(results[key], node.address, node.span, recipe=node.recipe, features=used, rules=rules)
                 collected.update(dict.fromkeys(about_result))
-    return tuple(map(hardened, collected)) if session.settings.warnings == "error" else tuple(collected)
+    return tuple(map(as_error, collected)) if session.settings.warnings == "error" else tuple(collected)
 
 
 def moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:

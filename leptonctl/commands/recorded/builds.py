@@ -12,7 +12,7 @@ from leptonctl.core.job import Job
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.search import SEARCH
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.storage.records import BadRecordAt
 
 MINUTE = len("2026-01-01T00:00")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, version_of
 from leptonctl.core.store_records import Recipe
+from leptonctl.kinds.model.override import digest_of
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import key_before, name_before
-from leptonctl.kinds.model.written_back import digest_of
+from leptonctl.kinds.model.warm import parent_name, parent_train_key
 
 
 def recipe_of(session: Session, address: str, digest: str) -> Recipe | None:
@@ -36,7 +36,7 @@ def _preferred(session: Session, recipes: Sequence[Recipe]) -> Recipe | None:
 
 def recipes_before(session: Session, address: str, recipe: Recipe) -> dict[str, Recipe]:
     """The recipes of the versions whose training a recipe continues, by train key, as far as the store has them."""
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     if name is None or train is None:
         return {}
     parent = version_of("model", parse(address).name, name)

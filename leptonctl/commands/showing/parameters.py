@@ -33,7 +33,7 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
     else:
         values |= {**{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
-    values |= {KEY: warm.written(warm.with_name(model))} if model.warm is not None else {}
+    values |= {KEY: warm.warm_start_of(warm.with_name(model))} if model.warm is not None else {}
     search = {SEARCH: model.search["spec"]} if model.search else {}
     listed = [_parameter(declared, written, path, value) for path, value in _leaves({**values, **search})]
     return _with_chosen(listed, chosen, lambda name: _parameter(declared, written, (SEARCH, "parameters", name), None))
@@ -42,7 +42,7 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
 def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has chosen."""
     values = {name: recipe.get(name) for name in ("dataset", *FIELDS, *OF_FILES, *OPTIONS, "export", *OPTIONAL, SEARCH)}
-    values |= {KEY: warm.written(recipe)}
+    values |= {KEY: warm.warm_start_of(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
     listed = [{"path": _dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
     return _with_chosen(listed, chosen, lambda _name: nowhere)

@@ -100,7 +100,7 @@ def test_a_metric_that_only_the_gate_needs_comes_from_the_bindings_own_evaluatio
 # --- the changes of a plan
 
 
-def test_a_planned_binding_says_what_its_gates_know_and_what_they_wait_for() -> None:
+def test_a_planned_binding_shows_judged_gates_and_those_that_wait_for_evidence() -> None:
     declarations, state = sound(TWO), bound()
     results = without(results_of(TWO, state), "compare")
     found = settled(nodes_of(TWO, state=state, results=results), state.current, results)

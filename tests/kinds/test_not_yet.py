@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.values import Json
+from leptonctl.kinds.not_yet import NOT_YET, NotYet, _allows
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.unbuilt import NOT_YET, NotYet, _offered
 from tests import projects
 from tests.kinds.declared import check
 from tests.language.known import load
@@ -32,7 +32,7 @@ def use(entry: NotYet) -> dict[str, Json]:
 
 
 def pending() -> list[NotYet]:
-    return [entry for entry in NOT_YET if not _offered(BASE[entry.kind], entry)]
+    return [entry for entry in NOT_YET if not _allows(BASE[entry.kind], entry)]
 
 
 @pytest.mark.parametrize("entry", pending(), ids=lambda e: f"{e.kind}.{e.path}")
@@ -52,15 +52,15 @@ def test_each_use_is_refused_as_not_available_and_as_nothing_else(entry: NotYet)
 
 
 @pytest.mark.parametrize("entry", [e for e in pending() if e.kind == "Model"], ids=lambda e: e.path)
-def test_brother_in_a_version(entry: NotYet) -> None:
+def test_a_use_in_a_version_is_refused_too(entry: NotYet) -> None:
     text = f"kind: Model\nname: m\nversions:\n  v1: {json.dumps(use(entry))}\n"
     documents, _ = load({"leptonctl.yaml": HEAD["Project"], "x.yaml": text})
     assert [p.id for p in check([documents[-1]]) if p.id == "not-available"] == ["not-available"]
 
 
-def test_nothing_that_is_built_is_listed_as_not_built() -> None:
-    """What a schema knows is struck from the list and from the page, also where the list lacks it."""
-    assert [f"{e.kind}.{e.path}" for e in NOT_YET if _offered(BASE[e.kind], e)] == []
+def test_nothing_that_is_implemented_is_listed() -> None:
+    """What a schema allows must be neither in the list nor on the page."""
+    assert [f"{e.kind}.{e.path}" for e in NOT_YET if _allows(BASE[e.kind], e)] == []
     rows = re.findall(r"^\| (\w+) \| (`.+?) \|", PAGE, re.MULTILINE)
     built = [
         f"{kind}.{path}"
@@ -68,7 +68,7 @@ def test_nothing_that_is_built_is_listed_as_not_built() -> None:
         if kind in BASE
         for path, value in re.findall(r"`([\w.*]+)(?:: (\w+))?`(?! as)", cell)
         if not any(e.kind == kind and e.path == path and e.shape for e in NOT_YET)
-        if _offered(BASE[kind], NotYet(kind=kind, path=path, detail="", hint="", values=(value,) if value else ()))
+        if _allows(BASE[kind], NotYet(kind=kind, path=path, detail="", hint="", values=(value,) if value else ()))
     ]
     assert built == []
 
@@ -90,10 +90,10 @@ def test_schemas_and_reference_do_not_offer_it() -> None:
 
 def test_an_entry_is_silent_as_soon_as_the_schema_knows_its_key_value_or_shape() -> None:
     known = NotYet(kind="Model", path="params", detail="", hint="")
-    assert _offered(BASE["Model"], known)
-    assert _offered(BASE["Model"], NotYet(kind="Model", path="task", detail="", hint="", values=("regression",)))
-    assert not _offered(BASE["Model"], NotYet(kind="Model", path="algorithm", detail="", hint="", values=("torch_mlp",)))
-    assert _offered(BASE["Dataset"], NotYet(kind="Dataset", path="columns.*.min", detail="", hint=""))
+    assert _allows(BASE["Model"], known)
+    assert _allows(BASE["Model"], NotYet(kind="Model", path="task", detail="", hint="", values=("regression",)))
+    assert not _allows(BASE["Model"], NotYet(kind="Model", path="algorithm", detail="", hint="", values=("torch_mlp",)))
+    assert _allows(BASE["Dataset"], NotYet(kind="Dataset", path="columns.*.min", detail="", hint=""))
 
 
 @pytest.mark.parametrize(

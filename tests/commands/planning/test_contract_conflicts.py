@@ -1,4 +1,4 @@
-"""What prepared rows refute is an error of the plan, at the line that says it; before they are prepared a plan says nothing."""
+"""A plan reports, at its line, a declaration that prepared rows rule out; before the rows are prepared it reports nothing."""
 
 from pathlib import Path
 

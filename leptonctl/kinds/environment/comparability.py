@@ -1,7 +1,7 @@
-"""Which comparisons with the bound version cannot be made, as far as that is known before they run (protocols 12). Pure.
+"""Why a comparison with the bound version is not possible, as far as that is known before it runs (protocols 12). Pure.
 
-Where the candidate's rows are prepared the answer is that of the comparison itself. Before, it follows from what is declared and from the
-header of the file: then a reason is named only if no rows could disprove it.
+Once the candidate's rows are prepared, the answer is that of the comparison itself. Before, it follows from the declaration and the header
+of the file, and a reason is given only if no rows could disprove it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,18 +26,18 @@ from leptonctl.core.values import Json
 
 
 class Rows(Record):
-    """What the outputs of `prepare` say of a version's rows; `row_lists` by side."""
+    """The outputs of `prepare` about a version's rows. row_lists: by `train` and `test`."""
 
     contract: Contract
     row_lists: Mapping[str, RowList] = {}
 
 
 def not_comparable(
-    task: str, inputs: Mapping[str, Json], header: Sequence[str] | None, bound: Result | None, own: Result | None
+    task: str, inputs: Mapping[str, Json], header: Sequence[str] | None, *, bound: Result | None, own: Result | None
 ) -> tuple[str, ...]:
     """Why the candidate cannot be compared with the bound version; () when it can, or when only the comparison will tell.
 
-    task, inputs: of the candidate and of its `prepare`. header: the columns of its file, None where they are not known.
+    task: of the candidate. inputs: of its `prepare`. header: the columns of its file, None where they are not known.
     bound, own: the results of `prepare` of the version bound now and of the candidate; None for one that is not known.
     """
     theirs, ours = _rows(bound), _rows(own)
@@ -53,12 +53,12 @@ def _rows(prepare: Result | None) -> Rows | None:
     try:
         return convert(dict(prepare.outputs), Rows)
     except BadRecord:
-        # whoever needs the outputs reports that they cannot be read
+        # the step that needs the outputs reports that they cannot be read
         return None
 
 
 def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
-    # whether the bound version has another task is in its manifest, which the comparison reads
+    # the task of the bound version is in its manifest, which only the comparison reads
     yield from question_differences(theirs.contract, ours.contract, task, task)
     evaluation = ours.row_lists.get("test")
     for owner, rows in ((BOUND, theirs), (CANDIDATE, ours)):
@@ -72,15 +72,15 @@ def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
 def _declared(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: Rows) -> Iterator[str]:
     if inputs["target"] != theirs.contract.target:
         yield f"the bound version predicts {theirs.contract.target}, the candidate {inputs['target']}"
-    known = theirs.row_lists.get("train")
-    if known is None:
+    bound = theirs.row_lists.get("train")
+    if bound is None:
         yield UNRECORDED
         return
-    separate = inputs.get("test_source") is not None
+    has_test_file = inputs.get("test_source") is not None
     # the header of a test file is not read before it is prepared
-    names = _columns(known) if separate or header is None else header
-    expected, own = (_expected(inputs, source, names) for source in ("test_source" if separate else "source", "source"))
-    for owner, training in ((BOUND, known), (CANDIDATE, own)):
+    names = _columns(bound) if has_test_file or header is None else header
+    expected, own = (_expected(inputs, source, names) for source in ("test_source" if has_test_file else "source", "source"))
+    for owner, training in ((BOUND, bound), (CANDIDATE, own)):
         if expected.left_out == training.left_out or not same_file(expected, training):
             yield overlap_problem(expected, training, OWNERS[owner])
 
@@ -90,7 +90,7 @@ def _columns(rows: RowList) -> tuple[str, ...]:
 
 
 def _expected(inputs: Mapping[str, Json], source: str, header: Iterable[str]) -> RowList:
-    """The list that `prepare` will make for a file with this header. What kind of cells it has is not known yet."""
+    """The list that `prepare` will make for a file with this header. The types of its cells are not known yet."""
     privacy = cast("dict[str, Json]", inputs.get("privacy") or {})
     key = cast("str | None", privacy.get("key_id"))
     keyed = bool(privacy.get("hash") or key)

@@ -1,6 +1,6 @@
-"""What will be written in YAML but is not implemented yet: each use is an error that says so. Schemas and reference do not offer it.
+"""Keys and values of YAML that are not implemented yet: using one is an error that says so. Schemas and reference do not offer them.
 
-An entry has no effect once the schema of its kind knows the key or value. It is then removed here and from docs/not-yet.md; a test says so.
+An entry has no effect once the schema of its kind allows the key or value. A test then asks for its removal here and in docs/not-yet.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ BINDING = "bind one version: `MODEL: VERSION`"
 
 
 class NotYet(Frozen):
-    """A key of a kind, as a dotted path with `*` for any key or item; or only some values of it, or only values of a shape."""
+    """A key of a kind, as a dotted path with `*` for any key or item. values, shape: only these values of it are not available."""
 
     kind: str
     path: str
@@ -50,23 +50,23 @@ NOT_YET: tuple[NotYet, ...] = (
     _remove("Environment", "gates.latency_p99_ms", "latency cannot be gated yet"),
     _remove("Environment", "gates.size_mb", "size cannot be gated yet"),
     _remove(
-        "Environment", "gates.*.confidence", "a gate has no interval yet", "write the limit alone: it is compared with the figure itself"
+        "Environment", "gates.*.confidence", "a gate has no interval yet", "write only the limit: the metric itself is compared with it"
     ),
     _remove("Environment", "gates.*.slice", "a gate cannot be limited to some rows yet", "write the limit for all rows"),
 )
 
 
-def not_yet(kind: str, schema: Schema) -> tuple[NotYet, ...]:
-    """What the schema of a kind does not know of what is to come."""
-    return tuple(entry for entry in NOT_YET if entry.kind == kind and not _offered(schema, entry))
+def entries_of(kind: str, schema: Schema) -> tuple[NotYet, ...]:
+    """The entries of a kind that its schema does not allow yet."""
+    return tuple(entry for entry in NOT_YET if entry.kind == kind and not _allows(schema, entry))
 
 
-def unbuilt(document: Document, entries: Iterable[NotYet]) -> Iterator[Diagnostic]:
+def uses_of(document: Document, entries: Iterable[NotYet]) -> Iterator[Diagnostic]:
     """An error for each use of one of the entries."""
-    written = _keys(document)
+    keys = _keys(document)
     for entry in entries:
         parts = entry.parts
-        if parts[0] not in written:
+        if parts[0] not in keys:
             continue
         prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
         for prefix in prefixes:
@@ -109,12 +109,12 @@ def _matches(value: Json, parts: tuple[str, ...], at: Path) -> Iterator[tuple[Pa
         yield from _matches(item, rest, (*at, key))
 
 
-def _offered(schema: Mapping[str, Any], entry: NotYet) -> bool:
-    """Whether the schema of the kind has come to know it."""
-    return any(_allows(part, entry) for part in _parts_of(schema, entry.parts))
-
-
 def _allows(schema: Mapping[str, Any], entry: NotYet) -> bool:
+    """Whether the schema of the kind allows what the entry is about."""
+    return any(_allows_here(part, entry) for part in _parts_of(schema, entry.parts))
+
+
+def _allows_here(schema: Mapping[str, Any], entry: NotYet) -> bool:
     if entry.values:
         return any(value in schema.get("enum", ()) for value in entry.values)
     if entry.shape is not None:
@@ -124,7 +124,7 @@ def _allows(schema: Mapping[str, Any], entry: NotYet) -> bool:
 
 
 def _parts_of(schema: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    """The schemas of what a path names."""
+    """The schemas of the values that a path names."""
     for alternative in (schema, *schema.get("anyOf", ())):
         if not parts:
             yield alternative

@@ -1,4 +1,4 @@
-"""The lines that declare a version as it was recorded, also those of the versions that it goes on from. Pure."""
+"""What was edited in a version since its recipe was recorded, and the lines that undo it. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json, Node, Span
 from leptonctl.kinds.model.decision import DECIDES
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import KEY, key_before, name_before, written
+from leptonctl.kinds.model.warm import KEY, parent_name, parent_train_key, warm_start_of
 
 AFTER_TRAINING = frozenset(("export", *DECIDES))
-"""Fields of a version that no version which goes on from it depends on."""
+"""Fields of a version that do not matter to versions which go on from it."""
 
 OF_DATASET = {"data.source.options.": "", "data.source.": "", "data.test_source.": "test.", "data.": ""}
-"""How fields of a dataset version begin in the recipe of a model, and how the dataset's document has them."""
+"""Prefix of a field of the dataset in the recipe of a model -> its prefix in the dataset's document."""
 
 
 def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: Mapping[str, Recipe]) -> list[Because]:
-    """What is written otherwise than the recipe has it, in the version or in those that it goes on from.
+    """The differences of a version from its recipe, also in the versions that it goes on from.
 
-    `before`: the recipes of these, by train key. A version whose recipe is missing there is an edit without a path.
+    before: the recipes of these, by train key. A version whose recipe is missing there is an edit without a path.
     """
     edits = [edit for because in becauses(recipe, node) if (edit := _as_written(because)) is not None]
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     parent = None if name is None else nodes.get(version_of("model", parse(node.address).name, name))
     if parent is None or train is None or recipe_keys(parent.recipe).train == train:
         return edits
@@ -36,17 +36,17 @@ def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: M
 
 
 def keep_lines(edits: Sequence[Because]) -> str:
-    """The lines that declare a version as it was."""
+    """The lines that declare the version as recorded."""
     return "; ".join(dict.fromkeys(f"{_where(b.span)}{_line(b)}" for b in edits))
 
 
 def _as_written(edit: Because) -> Because | None:
-    """The edit of a recipe as one of the YAML, which has no key of the version before; None where that alone has changed.
+    """The edit of a recipe as an edit of the YAML. None for the train key of the version before, which the YAML does not have.
 
-    What the recipe has below `data` is written in the dataset, at the place of the edit, and its reading options stand there by themselves.
+    What a recipe has below `data` is written in the dataset; reading options have no prefix there.
     """
     if edit.path == KEY:
-        return replace(edit, before=written({KEY: edit.before}), after=written({KEY: edit.after}))
+        return replace(edit, before=warm_start_of({KEY: edit.before}), after=warm_start_of({KEY: edit.after}))
     start = next((start for start in OF_DATASET if edit.path.startswith(start)), "")
     return None if edit.path == f"{KEY}.train" else replace(edit, path=OF_DATASET.get(start, "") + edit.path.removeprefix(start))
 

@@ -1,4 +1,4 @@
-"""What a version declares and its prepared rows refute: known from their contract, so a plan says it before anything is trained. Pure."""
+"""What a version declares and the contract of its prepared rows rules out: a plan reports it before anything is trained. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
@@ -17,12 +17,12 @@ LISTED = 12
 """How many classes a message lists."""
 
 
-def refuted(
+def contract_conflicts(
     models: Mapping[str, Model], changes: Sequence[Change], results: Mapping[str, Result], catalog: Catalog
 ) -> Iterator[Diagnostic]:
-    """An error for each version that would be trained or evaluated, at what its rows refute. `results`: those of `prepare`, by key.
+    """The errors of versions that would be trained or evaluated. results: those of `prepare`, by key.
 
-    Of rows that are not prepared yet, and of graphs that are trained elsewhere, nothing is known.
+    Nothing is known of rows that are not prepared yet, or of graphs that were trained elsewhere.
     """
     steps = {step.address for change in changes for step in change.steps if not step.cached and step.op != "prepare"}
     for model in models.values():
@@ -38,7 +38,7 @@ def _contract(prepare: Result | None) -> Contract | None:
     try:
         return convert(prepare.outputs["contract"], Contract)
     except (BadRecord, KeyError):
-        # whoever needs the outputs reports that they cannot be read
+        # the step that needs the outputs reports that they cannot be read
         return None
 
 
@@ -46,8 +46,8 @@ def _classes(model: Model, contract: Contract) -> Iterator[Diagnostic]:
     if contract.classes is None:
         return
     classes = [str(name) for name in contract.classes]
-    named = {("evaluate", "positive"): model.positive, ("search", "positive"): _block(model, "search").get("positive")}
-    for path, value in named.items():
+    positives = {("evaluate", "positive"): model.positive, ("search", "positive"): _block(model, "search").get("positive")}
+    for path, value in positives.items():
         name = str(value).lower() if isinstance(value, bool) else str(value)
         if value is not None and name not in classes:
             detail = f"`{'.'.join(path)}` is {name!r}; the classes of {contract.target} are {_listed(classes)}"
@@ -61,21 +61,21 @@ def _classes(model: Model, contract: Contract) -> Iterator[Diagnostic]:
 
 
 def _similar(name: str, classes: Collection[str]) -> str:
-    """The class that differs in case alone, else the one that is most like it."""
+    """The class that differs only in case, else the most similar one."""
     same = next((known for known in classes if known.casefold() == name.casefold()), None)
     return f"write {same}" if same is not None else did_you_mean(name, classes)
 
 
 def _strings(model: Model, contract: Contract, catalog: Catalog) -> Iterator[Diagnostic]:
-    """The columns of text that no step turns into numbers, and the first step of numbers that names one of them."""
+    """Errors for columns of text that no step turns into numbers, or for the first numeric step that names one of them."""
     features = model.train.get("features")
     text = [c.name for c in contract.columns if c.type == "string" and (not isinstance(features, list) or c.name in features)]
     for index, step in enumerate(cast("list[dict[str, Json]]", model.train.get("preprocess") or [])):
         provider = catalog.preprocessors.get(str(step["use"]))
-        named = step.get("columns", "all")
-        names = [name for name in text if (name in named if isinstance(named, list) else named != "numeric")]
-        if provider is None or (names and provider.takes == "number" and not isinstance(named, list)):
-            return  # what a step from elsewhere does is not known; `all` may hold what a step before made of the text
+        columns = step.get("columns", "all")
+        names = [name for name in text if (name in columns if isinstance(columns, list) else columns != "numeric")]
+        if provider is None or (names and provider.takes == "number" and not isinstance(columns, list)):
+            return  # the output of a step of another package is not known, and `all` may contain what an earlier step made of the text
         if names and provider.takes == "number":
             detail = f"{provider.name} takes numbers, and {', '.join(names)} {'has' if len(names) == 1 else 'have'} strings"
             hint = "write `columns: numeric`, or turn them into numbers first: `- {columns: categorical, use: one_hot}`"
