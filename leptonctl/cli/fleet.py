@@ -30,7 +30,7 @@ def server_list(ctx: typer.Context) -> int:
     from leptonctl.views.servers import list_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(servers(terminal.session()), list_text, width=terminal.room, now=time())
+    return terminal.show(servers(terminal.session()), list_text, width=terminal.table_width, now=time())
 
 
 def server_forget(

@@ -39,7 +39,7 @@ def show(
     session = terminal.session()
     report = command(session, item, trials=trials)
     code = ERROR if session.left_out else OK
-    return terminal.show(report, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time(), trials=trials)
+    return terminal.show(report, render_text, code, width=terminal.table_width, verbose=terminal.verbose, now=time(), trials=trials)
 
 
 def _show_plan(terminal: Terminal, file: Path) -> int:
@@ -73,7 +73,7 @@ def show_status(
 
     report = command(terminal.session(), strict=check)
     code = check_command(report) if check else OK
-    return terminal.show(report, render_text, code, width=terminal.room, now=time())
+    return terminal.show(report, render_text, code, width=terminal.table_width, now=time())
 
 
 status = as_command("status", show_status, optional={"watch": WATCH_S})
@@ -93,7 +93,7 @@ def _watch(terminal: Terminal, seconds: float) -> int:
             if terminal.json:
                 terminal.say(json_text(now, indent=None))
                 continue
-            text = render_text(now, color=terminal.color, width=terminal.room, now=time())
+            text = render_text(now, color=terminal.color, width=terminal.table_width, now=time())
             terminal.say(CLEAR + text if screen else text + "\n\n")
     return OK
 
@@ -119,7 +119,7 @@ def diff(
     from leptonctl.views.diff import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.room)
+    return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.table_width)
 
 
 def leaderboard(
@@ -136,7 +136,7 @@ def leaderboard(
     from leptonctl.views.leaderboard import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), model, by, yaml), render_text, width=terminal.room)
+    return terminal.show(command(terminal.session(), model, by, yaml), render_text, width=terminal.table_width)
 
 
 def explain(
@@ -147,4 +147,4 @@ def explain(
     from leptonctl.views.explain import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), address), render_text, width=terminal.room, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, width=terminal.table_width, now=time())

@@ -24,7 +24,7 @@ def state_list(ctx: typer.Context) -> int:
     from leptonctl.views.state import list_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(list_pointers(terminal.session()), list_text, width=terminal.room)
+    return terminal.show(list_pointers(terminal.session()), list_text, width=terminal.table_width)
 
 
 def state_show(

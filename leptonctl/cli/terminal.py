@@ -69,7 +69,7 @@ class Terminal:
         return shutil.get_terminal_size((PIPED_WIDTH, 24)).columns if sys.stdout.isatty() else PIPED_WIDTH
 
     @property
-    def room(self) -> int:
+    def table_width(self) -> int:
         """The columns that tables may fill: those of the terminal, or of COLUMNS; without limit with -v and in a pipe or a file."""
         columns = os.environ.get("COLUMNS", "")
         if self.verbose:
@@ -119,7 +119,7 @@ class Terminal:
             return text
         from leptonctl.views.fit import fit
 
-        return fit(text, self.room)
+        return fit(text, self.table_width)
 
     def remark(self, text: str) -> None:
         """Print a line about the work for a person: on standard error, and not with JSON."""
@@ -135,7 +135,7 @@ class Terminal:
             return
         from leptonctl.views.diagnostics import render
 
-        width = self.room if sys.stdout.isatty() else UNLIMITED
+        width = self.table_width if sys.stdout.isatty() else UNLIMITED
         text = render(problems, self.sources, color=self._colors(sys.stderr), width=width)
         write(sys.stderr, self.fitted(text).rstrip("\n") + "\n")
 
@@ -148,8 +148,9 @@ class Terminal:
         gc.enable()
         if self.json:
             return JsonLines(_to_stdout)
-        tty = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        console = Console(_to_stdout, color=self.color, tty=tty, width=self.width, room=self.room if tty else UNLIMITED, clock=monotonic)
+        tty = self.is_screen
+        room = self.table_width if tty else UNLIMITED
+        console = Console(_to_stdout, color=self.color, tty=tty, width=self.width, room=room, clock=monotonic)
         if tty:
             Thread(target=self._tick, args=(console.refresh,), daemon=True).start()
         return console

@@ -85,7 +85,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
 
 
 def _destroy_one(session: Session, switch: "Switch", state: State, name: str) -> Failure | None:
-    """Destroy an environment. The failure, if it is not."""
+    """Destroy an environment. The failure if that fails, else None."""
     try:
         here = is_here(state.environments.get(name), session.root)
         with switch.locked(name, here=here) as locked:

@@ -9,9 +9,9 @@ from tests import projects
 def test_init_takes_its_table_from_there(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "t.csv").write_text(projects.points(), encoding="utf-8")
-    done = projects.run("-C", "new", "init", "--from", "t.csv", "--target", "side", "--json", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["files"] == ["leptonctl.yaml"], "it lies in the project already"
+    result = projects.run("-C", "new", "init", "--from", "t.csv", "--target", "side", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout)["files"] == ["leptonctl.yaml"], "it lies in the project already"
     missing = projects.run("init", "-C", "other", "--from", "new/t.csv", cwd=tmp_path)
     assert missing.returncode == 1
     assert "error[missing-file]" in missing.stderr

@@ -115,9 +115,9 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
 def test_a_reader_that_closes_the_pipe_is_not_an_error(words: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "leptonctl", *words], stdout=write, stderr=subprocess.PIPE, check=False)
+    result = subprocess.run([sys.executable, "-m", "leptonctl", *words], stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
@@ -134,28 +134,28 @@ def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&-"])
 def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
     for command, code in (("version", 0), ("nonsense", 1)):
-        done = subprocess.run(
+        result = subprocess.run(
             ["sh", "-c", f'"$0" -m leptonctl {command} {closed}', sys.executable], capture_output=True, text=True, check=False
         )
-        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+        assert (result.returncode, "Traceback" in result.stderr) == (code, False)
 
 
 def test_steps_run_where_a_stream_is_closed(tmp_path: Path) -> None:
     """Brother: workers get the streams of the command."""
     root = projects.tiny_project(tmp_path, models={"line": {"v1": "{}"}}, environments={})
     command = ["sh", "-c", '"$0" -m leptonctl build 2>&-', sys.executable]
-    done = subprocess.run(command, cwd=root, env=projects.environment(), capture_output=True, text=True, check=False)
-    assert (done.returncode, "1 trained" in done.stdout) == (0, True), done.stdout
+    result = subprocess.run(command, cwd=root, env=projects.environment(), capture_output=True, text=True, check=False)
+    assert (result.returncode, "1 trained" in result.stdout) == (0, True), result.stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
 @pytest.mark.parametrize("command", ["version", "--json version", "plan --help"])
 def test_an_output_that_cannot_be_written_is_said(command: str) -> None:
     """A full disk; the diagnostic is on standard error with --json, too."""
-    done = subprocess.run(
+    result = subprocess.run(
         ["sh", "-c", f'"$0" -m leptonctl {command} > /dev/full', sys.executable], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr.splitlines()[0]) == (1, "error[output-lost]: The output could not be written")
+    assert (result.returncode, result.stderr.splitlines()[0]) == (1, "error[output-lost]: The output could not be written")
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_short_command_ends_its_process_once_all_is_written(before: str, ends:
         f"import atexit, sys; atexit.register(print, 'at exit'); {before}\nsys.argv[1:] = ['nonsense']; from leptonctl.__main__ import main; "
         "code = main(); sys.setprofile(None); print('after'); sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (1, ends)
-    assert "error[unknown-command]" in done.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.strip()) == (1, ends)
+    assert "error[unknown-command]" in result.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -181,8 +181,8 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from leptonctl.cli.main import main; main(['--help']); "
         "print([m for m in ('rich', 'numpy', 'yaml', 'jinja2', 'jsonschema', 'leptonctl.commands') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(

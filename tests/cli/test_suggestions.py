@@ -131,9 +131,9 @@ def test_every_equivalent_exists() -> None:
 )  # fmt: skip
 def test_a_key_of_another_tool(tmp_path: Path, line: str, key: str, equivalent: str) -> None:
     root = projects.tiny_project(tmp_path, models={"line": {"v1": line}}, environments={})
-    done = projects.run("validate", "--json", cwd=root)
-    assert done.returncode == 3
-    (problem,) = json.loads(done.stdout)["diagnostics"]
+    result = projects.run("validate", "--json", cwd=root)
+    assert result.returncode == 3
+    (problem,) = json.loads(result.stdout)["diagnostics"]
     assert problem["id"] in {"unknown-parameter", "unknown-key"}
     assert f"`{key}`" in problem["detail"]
     assert equivalent in problem["hint"]

@@ -39,26 +39,26 @@ versions: {v1: {}}
 def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **environment: str) -> tuple[int, str]:
     """Run the command line in a pseudo-terminal, type when it asks, and return its exit code and screen text."""
     leader, follower = pty.openpty()
-    kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
+    variables = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
     command = [sys.executable, "-m", "leptonctl", *arguments]
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=kept | {"TERM": "xterm", "PYTHONUTF8": "1"} | environment,
+        env=variables | {"TERM": "xterm", "PYTHONUTF8": "1"} | environment,
         # a session of its own with this terminal, so that Ctrl-C is a signal
         preexec_fn=lambda: os.login_tty(follower),  # noqa: PLW1509 - one thread here
     ) as running:
         os.close(follower)
-        out, asked, deadline = b"", False, time.monotonic() + 60
+        out, is_answered, deadline = b"", False, time.monotonic() + 60
         while time.monotonic() < deadline:
             if select.select([leader], [], [], 1)[0]:
                 try:
                     out += os.read(leader, 65536)
                 except OSError:
                     break  # the other side is closed
-                if typed and b"Continue?" in out and not asked:
-                    asked = bool(os.write(leader, typed))
-            elif asked and typed == INTERRUPT:
+                if typed and b"Continue?" in out and not is_answered:
+                    is_answered = bool(os.write(leader, typed))
+            elif is_answered and typed == INTERRUPT:
                 # an interrupt between the question and the read does not end the read
                 os.write(leader, typed)
         else:

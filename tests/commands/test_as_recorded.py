@@ -23,15 +23,15 @@ def test_what_serves_is_seen_and_stopped_while_the_files_are_invalid(serving: Pa
     (serving / "two.yaml").write_text(dev.replace("name: dev", "name: two"), encoding="utf-8")
     assert refused(serving, "plan", code=3)["id"] == "port-taken"
     for words in (["status"], ["history"], ["server", "list"], ["log", "dev"]):
-        done = run(serving, *words)
-        assert "dev" in done.stdout or words[0] == "log"
-        assert words[0] == "log" or "warning[port-taken]" in done.stderr
+        result = run(serving, *words)
+        assert "dev" in result.stdout or words[0] == "log"
+        assert words[0] == "log" or "warning[port-taken]" in result.stderr
     assert refused(serving, "status", "--check", code=3)["id"] == "port-taken", "what is declared cannot be compared"
     assert "Stopped the server of dev" in run(serving, "server", "stop", "dev").stdout
     # a file that cannot be read at all
     (serving / "two.yaml").write_text("kind: [\n", encoding="utf-8")
-    done = run(serving, "destroy", "--yes")
-    assert ("Destroyed" in done.stdout, "warning[yaml-syntax]" in done.stderr, "two.yaml:1:8" in done.stderr) == (True, True, True)
+    result = run(serving, "destroy", "--yes")
+    assert ("Destroyed" in result.stdout, "warning[yaml-syntax]" in result.stderr, "two.yaml:1:8" in result.stderr) == (True, True, True)
     assert projects.environment_of(serving, "dev").destroyed
     last = run(serving, "destroy", "--yes", "--json").stdout
     assert last == "" or json.loads(last.splitlines()[-1])

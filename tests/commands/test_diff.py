@@ -19,15 +19,15 @@ models: {line: v3}
 
 
 def diff(root: Path, a: str, b: str) -> dict:
-    done = projects.run("diff", a, b, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    result = projects.run("diff", a, b, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)
 
 
 def explained(root: Path, name: str) -> dict:
-    done = projects.run("explain", name, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {field["path"]: field for field in json.loads(done.stdout)["fields"]}
+    result = projects.run("explain", name, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return {field["path"]: field for field in json.loads(result.stdout)["fields"]}
 
 
 def test_bindings_are_compared_as_the_versions_that_they_bind(looking_copy: Callable[[], Path]) -> None:
@@ -128,8 +128,8 @@ def test_the_digest_that_the_leaderboard_prints_is_a_name(looking_copy: Callable
     # a declared one too, and for `verify`
     now = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]["digest"].removeprefix("sha256:")[:12]
     for name in (now, f"line@{now}"):
-        done = projects.run("verify", name, "--json", cwd=root)
-        assert json.loads(done.stdout)["address"] == "model/line@v1", done.stdout + done.stderr
+        result = projects.run("verify", name, "--json", cwd=root)
+        assert json.loads(result.stdout)["address"] == "model/line@v1", result.stdout + result.stderr
     bare = projects.run("diff", "v1", "v2", cwd=root)
     assert "hint: write line@v1: a version is named with its model" in bare.stderr
 
@@ -142,9 +142,9 @@ def test_environments_differ_in_their_gates_too(tmp_path: Path) -> None:
         {"line": {"v1": "{}"}},
         environments={"dev": gated, "prod": gated.replace("0.5", "0.9").replace(", flips: {max: 0.1}", "")},
     )
-    done = projects.run("diff", "dev", "prod", "--json", cwd=root)
-    assert done.returncode == 0, done.stderr
-    found = {field["path"]: (field["a"], field["b"]) for field in json.loads(done.stdout)["fields"] if "gates" in field["path"]}
+    result = projects.run("diff", "dev", "prod", "--json", cwd=root)
+    assert result.returncode == 0, result.stderr
+    found = {field["path"]: (field["a"], field["b"]) for field in json.loads(result.stdout)["fields"] if "gates" in field["path"]}
     assert found == {"gates.line.accuracy.min": (0.5, 0.9), "gates.line.flips.max": (0.1, None)}
 
 

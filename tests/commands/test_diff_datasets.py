@@ -87,9 +87,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_fine(*words: str, root: Path) -> str:
-    done = projects.run(*words, cwd=root, KEY="k3y", COLUMNS="80")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    result = projects.run(*words, cwd=root, KEY="k3y", COLUMNS="80")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def difference(root: Path, a: str, b: str) -> dict:

@@ -95,14 +95,14 @@ def test_what_can_be_returned_to_is_kept_when_it_is_no_longer_declared(root: Pat
     projects.edit(root / "model-line.yaml", "  v1: {}\n", "")
     apply(root)
     age(root)
-    kept = artifacts_of(root, "model/line@v1")
+    declared = artifacts_of(root, "model/line@v1")
     collect(root)
-    assert kept <= artifacts(root)
+    assert declared <= artifacts(root)
     # unless it is not among the deployments that are to be kept
     projects.edit(root / "leptonctl.yaml", "name: tiny", "name: tiny\nkeep: {deployments: 1}")
-    gone = own_artifacts(root, "model/line@v1")
-    assert collect(root)["freed"] == len(gone) > 0
-    assert not gone & artifacts(root)
+    freed = own_artifacts(root, "model/line@v1")
+    assert collect(root)["freed"] == len(freed) > 0
+    assert not freed & artifacts(root)
     assert artifacts_of(root, "model/line@v2") <= artifacts(root)
     assert is_in_place(root)
 
@@ -161,8 +161,8 @@ def test_while_something_is_built_nothing_is_freed_at_once(root: Path) -> None:
     store = open_store(".leptonctl/store", root, {"": STORE})
     before = artifacts(root)
     with store.step_lease("sha256:" + "1" * 64, current_owner("leptonctl build", None)) or pytest.fail("not free"):
-        done = collect(root)
-    assert (done["freed"], done["condemned"] > 0, done["done"]) == (0, True, False)
+        result = collect(root)
+    assert (result["freed"], result["condemned"] > 0, result["done"]) == (0, True, False)
     assert artifacts(root) == before
     assert collect(root)["freed"] > 0
 
@@ -223,9 +223,9 @@ def shared(root: Path, tmp_path: Path) -> tuple[Path, Path]:
 def test_a_shared_store_frees_a_day_later_and_only_what_no_project_needs(shared: tuple[Path, Path]) -> None:
     first, other = shared
     before, unneeded = artifacts(first), own_artifacts(first, "model/line@v3")
-    done = collect(other)
-    assert (done["shared"], done["freed"], done["condemned"], done["done"]) == (True, 0, len(unneeded), False)
-    assert {item["project"] for item in done["items"]} == {"tiny"}
+    result = collect(other)
+    assert (result["shared"], result["freed"], result["condemned"], result["done"]) == (True, 0, len(unneeded), False)
+    assert {item["project"] for item in result["items"]} == {"tiny"}
     assert artifacts(first) == before
     # less than a day later
     age(first, 0.9)
@@ -247,8 +247,8 @@ def test_a_shared_store_frees_a_day_later_and_only_what_no_project_needs(shared:
     preview = projects.run("gc", cwd=other).stdout
     assert f"`gc --yes` deletes {len(unneeded)} (" in preview
     assert "condemns" not in preview
-    done = collect(other)
-    assert (done["freed"], done["done"]) == (len(unneeded), True)
+    result = collect(other)
+    assert (result["freed"], result["done"]) == (len(unneeded), True)
     assert before - artifacts(first) == unneeded
     assert is_in_place(first)
     run(first, "rollback", "dev", "--yes")
@@ -262,8 +262,8 @@ def test_a_lineage_that_nobody_uses_is_ended(shared: tuple[Path, Path]) -> None:
     assert refused(first, "gc", "--forget-lineage", lineage, "--yes")["id"] == "lineage-in-use"
     assert refused(other, "gc", "--forget-lineage", lineage, "--yes")["id"] == "lineage-in-use"
     run(first, "destroy", "--yes")
-    done = collect(other, "--forget-lineage", lineage)
-    assert (done["lineage"], done["project"], done["done"]) == (lineage, "tiny", True)
+    result = collect(other, "--forget-lineage", lineage)
+    assert (result["lineage"], result["project"], result["done"]) == (lineage, "tiny", True)
     collect(other)
     age(first)
     assert collect(other)["freed"] > 0
@@ -313,10 +313,10 @@ def test_strays_are_passed_over_and_a_damaged_record_frees_nothing_that_it_may_n
 
 def test_a_sweep_that_was_cut_off_is_finished(root: Path) -> None:
     store = root / ".leptonctl" / "store"
-    gone = min(own_artifacts(root, "model/line@v3"))
+    freed = min(own_artifacts(root, "model/line@v3"))
     (store / "condemned").mkdir(exist_ok=True)
-    (store / layout.condemned(gone)).write_bytes(encode(Condemned(phase="sweeping", nonce="1")))
+    (store / layout.condemned(freed)).write_bytes(encode(Condemned(phase="sweeping", nonce="1")))
     collect(root)
-    assert gone not in artifacts(root)
+    assert freed not in artifacts(root)
     assert not any((store / "condemned").iterdir())
     assert json.loads(run(root, "gc", "--yes", "--json").stdout)["artifacts"] == 0

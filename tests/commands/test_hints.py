@@ -43,9 +43,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def refused(root: Path, *words: str, code: int) -> str:
-    done = projects.run(*words, cwd=root)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    result = projects.run(*words, cwd=root)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("columns", ["categorical", "[town]"])

@@ -24,9 +24,9 @@ def cells(form: str) -> pl.Series:
 
 def inferred(root: Path, text: str) -> dict:
     (root / "t.csv").write_text(text, encoding="utf-8")
-    done = projects.run("init", "--from", "t.csv", "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(done.stdout)
+    result = projects.run("init", "--from", "t.csv", "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads(result.stdout)
     assert problems("init", report) == []
     return report["inferred"]
 

@@ -53,8 +53,8 @@ def read(folder: Path, table: Rows, habit: Habit) -> list[np.ndarray]:
     shelf = Shelf()
     bench = Bench(project=folder, artifacts=shelf, progress=lambda **_: None, check_key=lambda *_: True)
     inputs = one.prepare(stratify=found.task == "classification").inputs
-    made = prepare.run(json.loads(json.dumps(inputs)), {}, bench)
-    rows = pl.read_parquet(io.BytesIO(shelf.bytes[made.artifacts["train.parquet"]]))
+    prepared = prepare.run(json.loads(json.dumps(inputs)), {}, bench)
+    rows = pl.read_parquet(io.BytesIO(shelf.bytes[prepared.artifacts["train.parquet"]]))
     texts = len([name for name in rows.columns if rows[name].dtype == pl.String])
     assert texts <= 2, "the target, and the texts of the date"
     return [cells.cast(pl.Float64).to_numpy() for cells in rows.get_columns() if cells.dtype != pl.String]

@@ -299,8 +299,8 @@ def test_what_parquet_holds_is_judged_by_its_values(tmp_path: Path) -> None:
         }
     )
     table.write_parquet(tmp_path / "t.parquet")
-    said = projects.run("init", "--from", "t.parquet", "--json", cwd=tmp_path)
-    inferred = json.loads(said.stdout)["inferred"]
+    output = projects.run("init", "--from", "t.parquet", "--json", cwd=tmp_path)
+    inferred = json.loads(output.stdout)["inferred"]
     assert (inferred["id"], inferred["left_out"], inferred["missing"]) == ("user_id", ["h", "s", "inf"], {})
     built = projects.run("build", cwd=tmp_path)
     assert built.returncode == 0, built.stdout + built.stderr
@@ -321,9 +321,9 @@ def test_the_commands(tmp_path: Path) -> None:
     table = rows(";alter;eintritt;aktiv;y", lambda i: i, lambda i: f"{i % 9},5", lambda i: f"{i % 28 + 1:02}.03.2024",
                  lambda i: ("Ja", "Nein")[i % 3 == 0], lambda i: f"{i * 37 % 101},25", delimiter=";")  # fmt: skip
     (folder / "t.csv").write_bytes(table.replace("alter", "größe").encode("cp1252"))
-    made = projects.run("-C", "new", "init", "--from", "t.csv", "--json", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    report = json.loads(made.stdout)
+    output = projects.run("-C", "new", "init", "--from", "t.csv", "--json", cwd=tmp_path)
+    assert output.returncode == 0, output.stderr
+    report = json.loads(output.stdout)
     assert problems("init", report) == []
     assert report["inferred"]["reading"]["encoding"] == "cp1252"
     assert report["inferred"]["booleans"] == ["aktiv"]
@@ -340,9 +340,9 @@ def test_the_commands(tmp_path: Path) -> None:
 
 def test_it_says_why_in_a_line_each(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(rows(",x,y", lambda i: i, lambda i: "?" if i % 9 == 0 else number(i), label))
-    said = projects.run("init", "--from", "t.csv", cwd=tmp_path).stdout
-    assert "  target: y: the last column; `--target COL` picks another\n" in said
-    assert "  index: left out: an index: it only counts or names the rows\n" in said
-    assert "  missing_values: ? in x\n" in said
+    output = projects.run("init", "--from", "t.csv", cwd=tmp_path).stdout
+    assert "  target: y: the last column; `--target COL` picks another\n" in output
+    assert "  index: left out: an index: it only counts or names the rows\n" in output
+    assert "  missing_values: ? in x\n" in output
     refused = projects.run("-C", str(tmp_path / "b"), "init", "--encoding", "latin-1", cwd=tmp_path)
     assert (refused.returncode, "add --from FILE" in refused.stderr) == (1, True)

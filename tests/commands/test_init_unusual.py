@@ -49,9 +49,9 @@ def yaml_keys(lines: list[str]) -> set[str]:
 def test_a_total_with_a_target_is_said(tmp_path: Path) -> None:
     """Brother: the word stands in another column and the target is a number, which no option leaves out."""
     lines = [f"{'abc'[i % 3]},{number(i)},{i * 13 % 47}.5" for i in range(60)]
-    for last, said in (("Total,,1400.5", True), ("Total,,", False), ("c,,1400.5", False)):
+    for last, is_total in (("Total,,1400.5", True), ("Total,,", False), ("c,,1400.5", False)):
         findings = found(tmp_path, "\n".join(["town,x,y", *lines, last]) + "\n")
-        assert any("seems to be a total" in reason.detail for reason in findings.reasons) is said, last
+        assert any("seems to be a total" in reason.detail for reason in findings.reasons) is is_total, last
 
 
 @pytest.mark.parametrize("last", ["Summe,128384.05,", ",128384.05,", "r0,1.5,"])
@@ -127,9 +127,11 @@ def test_a_header_inside_the_table_is_refused(tmp_path: Path, texts: bool) -> No
     """Also (brother) where all columns are words, so that the header might look like a row."""
     lines = [f"{'abc'[i % 3] if texts else number(i)},{'pq'[i % 2]},{label(i)}" for i in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["k,x,label", *lines[:30], "k,x,label", *lines[30:]]) + "\n", encoding="utf-8")
-    done = projects.run("init", "--from", "t.csv", cwd=tmp_path)
-    assert (done.returncode, "error[repeated-header]" in done.stderr, "Line 32 of t.csv" in done.stderr) == (1, True, True), done.stderr
-    assert "pass `--no-header`" in done.stderr
+    result = projects.run("init", "--from", "t.csv", cwd=tmp_path)
+    assert (result.returncode, "error[repeated-header]" in result.stderr, "Line 32 of t.csv" in result.stderr) == (1, True, True), (
+        result.stderr
+    )
+    assert "pass `--no-header`" in result.stderr
 
 
 @pytest.mark.parametrize(

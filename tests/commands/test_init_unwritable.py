@@ -21,13 +21,13 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("table", [(), ("--from", "points.csv", "--target", "side")], ids=["empty", "from a table"])
 def test_init_reports_that_it_cannot_write(folder: Path, table: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text(projects.points(), encoding="utf-8")
-    done = projects.run("-C", str(folder), "init", *table, cwd=tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "error[cannot-write]" in done.stdout + done.stderr
+    result = projects.run("-C", str(folder), "init", *table, cwd=tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "error[cannot-write]" in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "status"])
 def test_such_a_folder_is_not_a_project(folder: Path, command: str, tmp_path: Path) -> None:
-    done = projects.run("-C", str(folder), command, cwd=tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "error[no-folder]" in done.stdout + done.stderr
+    result = projects.run("-C", str(folder), command, cwd=tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "error[no-folder]" in result.stdout + result.stderr

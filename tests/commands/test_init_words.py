@@ -75,8 +75,8 @@ def test_a_word_that_makes_numbers_text_is_said_with_what_to_declare(tmp_path: P
     """Where most cells are that word; and (brothers) where it is no usual marker, and among dates."""
     findings = found(tmp_path, rows("k,x,label", lambda i: "?" if i % 20 == 0 else number(i), cell, label))
     word = kind.partition(", ")[0][-1]
-    said = next(reason.detail for reason in findings.reasons if reason.about == "x")
-    assert kind in said and f'`missing_values: ["?", "{word}"]`' in said
+    detail = next(reason.detail for reason in findings.reasons if reason.about == "x")
+    assert kind in detail and f'`missing_values: ["?", "{word}"]`' in detail
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,8 @@ def switched(state: State, version: str, command: str) -> tuple[State, bool]:
         return state, False
     number = state.environments["prod"].deployment + 1
     withdrawals, acts = withdrawals_after(move, decision.ready, {BINDING: after}, AT)
-    wanted = replace(state.environments["prod"], withdrawals=withdrawals)
-    environment = environment_after(state.environments["prod"], wanted, number=number, url=None)
+    record = replace(state.environments["prod"], withdrawals=withdrawals)
+    environment = environment_after(state.environments["prod"], record, number=number, url=None)
     pending = Pending(deployment=number, claim="c", token=1, pointers={BINDING: after}, environment=environment, acts=acts)
     # all of it is in the pending switch, so whoever completes it loses nothing
     served = {"line": {str(after.package): Served(version=version, digest=after.digest, deployment=number)}}

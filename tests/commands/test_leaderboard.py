@@ -13,15 +13,15 @@ from tests import projects
 
 
 def board(root: Path, *arguments: str) -> dict:
-    done = projects.run("leaderboard", *arguments, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    result = projects.run("leaderboard", *arguments, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)
 
 
 def digest(root: Path, address: str) -> str:
-    done = projects.run("explain", address, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)["digest"]
+    result = projects.run("explain", address, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)["digest"]
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "log_loss", "cv_f1_mean"])
@@ -96,10 +96,10 @@ def test_a_recipe_whose_data_are_not_declared_any_more_is_refused(looking_copy: 
     root = looking_copy()
     old = digest(root, "line@v1").removeprefix("sha256:")[:12]
     projects.edit(root / "leptonctl.yaml", "target: side\n", "target: side\nsplit: {test: 0.4}\n")
-    done = projects.run("leaderboard", "line", "--yaml", old, cwd=root)
-    assert done.returncode == 1
-    assert "error[cannot-write-back]" in done.stderr
-    assert "points@first" in done.stderr
+    result = projects.run("leaderboard", "line", "--yaml", old, cwd=root)
+    assert result.returncode == 1
+    assert "error[cannot-write-back]" in result.stderr
+    assert "points@first" in result.stderr
 
 
 def test_names_that_do_not_exist(looking: Path) -> None:
@@ -108,8 +108,8 @@ def test_names_that_do_not_exist(looking: Path) -> None:
         (["line", "--by", "confusion_matrix"], "unknown-metric"),
         (["line", "--yaml", "v9"], "unknown-address"),
     ):
-        done = projects.run("leaderboard", *arguments, cwd=looking)
-        assert (done.returncode, f"error[{problem}]" in done.stderr) == (1, True), done.stderr
+        result = projects.run("leaderboard", *arguments, cwd=looking)
+        assert (result.returncode, f"error[{problem}]" in result.stderr) == (1, True), result.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 120])

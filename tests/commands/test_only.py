@@ -17,9 +17,9 @@ Tiny = Callable[..., Path]
 
 
 def applied(root: Path, *more: str) -> dict:
-    done = projects.run("apply", "--yes", "--json", *more, cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return projects.finished(done)
+    result = projects.run("apply", "--yes", "--json", *more, cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return projects.finished(result)
 
 
 def pending(root: Path, *more: str) -> dict[str, str]:
@@ -46,18 +46,18 @@ def test_a_binding_of_an_undeclared_environment_is_removed_alone(tiny: Tiny) -> 
 def test_a_model_selects_its_data_and_no_other_model(tiny: Tiny) -> None:
     root = tiny(models=TWO, environments={})
     assert pending(root, "--only", "line@v1") == {"dataset/points@first": "create", "model/line@v1": "create"}
-    done = applied(root, "--only", "line")
-    assert (done["prepared"], done["trained"]) == (1, 1)
+    result = applied(root, "--only", "line")
+    assert (result["prepared"], result["trained"]) == (1, 1)
     assert pending(root) == {"model/curve@v1": "create"}
 
 
 def test_an_ambiguous_name_is_refused(tiny: Tiny) -> None:
     root = tiny(models=TWO, environments={"line": "models: {line: v1}"})
-    asked = projects.run("plan", "--only", "line", cwd=root)
-    assert asked.returncode == 1
-    assert "error[ambiguous-address]" in asked.stderr
-    assert "line can mean environment/line or model/line" in asked.stderr
-    assert "write environment/line" in asked.stderr
+    plan = projects.run("plan", "--only", "line", cwd=root)
+    assert plan.returncode == 1
+    assert "error[ambiguous-address]" in plan.stderr
+    assert "line can mean environment/line or model/line" in plan.stderr
+    assert "write environment/line" in plan.stderr
     unknown = projects.run("plan", "--only", "lime@v1", cwd=root)
     assert unknown.returncode == 1
     assert "error[unknown-address]" in unknown.stderr
@@ -74,12 +74,12 @@ def test_lost_artifacts_are_built_again(tiny: Tiny) -> None:
     assert pending(root) == {}
     projects.edit(root / "model-line.yaml", "versions:", "evaluate: {metrics: [f1]}\nversions:")
     assert pending(root) == {"dataset/points@first": "update", "model/line@v1": "update"}
-    done = applied(root)
-    assert (done["prepared"], done["trained"], done["evaluated"]) == (1, 0, 1)
+    result = applied(root)
+    assert (result["prepared"], result["trained"], result["evaluated"]) == (1, 0, 1)
     for folder in (layout.ARTIFACTS, layout.RESULTS, layout.RECIPES):
         shutil.rmtree(projects.stored(root, folder))
-    done = applied(root)
-    assert (done["prepared"], done["trained"], done["exported"], done["evaluated"]) == (1, 1, 1, 1)
+    result = applied(root)
+    assert (result["prepared"], result["trained"], result["exported"], result["evaluated"]) == (1, 1, 1, 1)
     assert pending(root) == {}
 
 
@@ -89,10 +89,10 @@ def test_a_missing_store_is_not_created_again(tiny: Tiny) -> None:
     applied(root)
     shutil.rmtree(projects.stored(root, ""))
     for command in (["plan"], ["apply", "--yes"], ["build"], ["show"], ["history"], ["gc", "--yes"]):
-        done = projects.run(*command, cwd=root)
-        assert done.returncode == 1, (command, done.stdout, done.stderr)
-        assert "error[wrong-store]" in done.stderr
-        assert "mount" in done.stderr
+        result = projects.run(*command, cwd=root)
+        assert result.returncode == 1, (command, result.stdout, result.stderr)
+        assert "error[wrong-store]" in result.stderr
+        assert "mount" in result.stderr
     assert not projects.stored(root, "").exists()
 
 
@@ -109,8 +109,8 @@ def both_tasks(tiny: Tiny) -> Path:
 
 
 def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> None:
-    done = applied(both_tasks)
-    assert (done["prepared"], done["trained"]) == (2, 2)
+    result = applied(both_tasks)
+    assert (result["prepared"], result["trained"]) == (2, 2)
     assert pending(both_tasks) == {}
     results = [decode(file.read_bytes(), Result) for file in projects.stored(both_tasks, layout.RESULTS).iterdir()]
     rows = {r.address: r.outputs["rows_digest"]["test"] for r in results if r.op == "prepare"}
@@ -118,8 +118,8 @@ def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> N
     assert len(set(rows.values())) == 2
     # and later steps still find its rows
     projects.edit(both_tasks / "model-slope.yaml", "versions:", "evaluate: {metrics: [r2]}\nversions:")
-    done = applied(both_tasks)
-    assert (done["prepared"], done["trained"], done["evaluated"]) == (0, 0, 1)
+    result = applied(both_tasks)
+    assert (result["prepared"], result["trained"], result["evaluated"]) == (0, 0, 1)
     verified = projects.run("verify", "slope@v1", cwd=both_tasks)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
@@ -129,10 +129,10 @@ def test_of_what_was_not_asked_for_nothing_is_said(tiny: Tiny) -> None:
     applied(root)
     projects.edit(root / "model-curve.yaml", "C: 0.5", "C: 0.25")
     for words in (("plan",), ("apply", "--yes")):
-        done = projects.run(*words, "--only", "model/line@v1", cwd=root)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "Nothing to do for model/line@v1." in done.stdout
-        assert "everything" not in done.stdout
+        result = projects.run(*words, "--only", "model/line@v1", cwd=root)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "Nothing to do for model/line@v1." in result.stdout
+        assert "everything" not in result.stdout
     again = projects.run("promote", "line", "dev", "dev", "--yes", cwd=root)
     assert (again.returncode, "Nothing to do for environment/dev/line." in again.stdout) == (0, True), again.stdout + again.stderr
     assert pending(root) == {"model/curve@v1": "update"}

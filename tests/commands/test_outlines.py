@@ -201,9 +201,9 @@ def without_cache(root: Path, answer: Callable[[Path], Any]) -> Any:
     """The answer without outlines; those that are there stay."""
     if not cache_of(root).exists():
         return answer(root)
-    kept = cache_of(root).replace(root / "kept")  # written anew, it would not be believed
+    cached = cache_of(root).replace(root / "kept")  # written anew, it would not be believed
     found = answer(root)
-    kept.replace(cache_of(root))
+    cached.replace(cache_of(root))
     return found
 
 
@@ -339,9 +339,9 @@ def test_shapes_do_not_grow_with_the_edits(root: Path) -> None:
     for number in range(12):
         projects.edit(root / "leptonctl.yaml", f"{{seed: {number + 1}}}", f"{{seed: {number + 2}}}")
         answers(root)
-    kept = outlines.read_outlines(cache_of(root))
-    used = {one.shape for file in kept.files.values() for document in file.documents for one in document.versions}
-    assert len(kept.shapes) <= 2 * len(used)
+    cached = outlines.read_outlines(cache_of(root))
+    used = {one.shape for file in cached.files.values() for document in file.documents for one in document.versions}
+    assert len(cached.shapes) <= 2 * len(used)
 
 
 def test_commands_side_by_side_leave_a_whole_cache(root: Path) -> None:
@@ -357,16 +357,16 @@ def test_commands_side_by_side_leave_a_whole_cache(root: Path) -> None:
 
 def test_a_writer_that_is_killed_leaves_a_whole_cache_and_no_litter(root: Path) -> None:
     expected = answers(root)
-    kept = outlines.read_outlines(cache_of(root))
-    other = replace(kept, files={})
+    cached = outlines.read_outlines(cache_of(root))
+    other = replace(cached, files={})
     for _ in range(10):
-        began, told = os.pipe()
+        began, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.write(told, b".")
+            os.write(writer, b".")
             while True:
                 outlines.write_outlines(cache_of(root), other)
-                outlines.write_outlines(cache_of(root), kept)
+                outlines.write_outlines(cache_of(root), cached)
         os.read(began, 1)
         written = cache_of(root).stat().st_ino
         while cache_of(root).stat().st_ino == written:
@@ -374,8 +374,8 @@ def test_a_writer_that_is_killed_leaves_a_whole_cache_and_no_litter(root: Path) 
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(began)
-        os.close(told)
-        assert outlines.read_outlines(cache_of(root)) in (kept, other)
+        os.close(writer)
+        assert outlines.read_outlines(cache_of(root)) in (cached, other)
     assert answers(root) == expected
     # what the killed ones left is removed once nobody can be writing it any more
     litter = cache_of(root).with_name(".outlines.1")
@@ -408,16 +408,16 @@ def test_a_project_that_may_only_be_read_is_planned_with_and_without_its_cache(r
 
 def as_anyone(answer: Callable[[], Any]) -> Any:
     """The answer in a process that may do no more than the modes of files allow, also where the tests run as root."""
-    out, told = os.pipe()
+    out, writer = os.pipe()
     child = os.fork()
     if child == 0:
         header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
         if os.geteuid() == 0 and ctypes.CDLL(None).capset(header, none) != 0:
             os._exit(1)
-        with os.fdopen(told, "wb") as file:
+        with os.fdopen(writer, "wb") as file:
             pickle.dump(answer(), file)
         os._exit(0)
-    os.close(told)
+    os.close(writer)
     with os.fdopen(out, "rb") as file:
         data = file.read()
     assert os.waitpid(child, 0)[1] == 0

@@ -144,10 +144,10 @@ def test_beginning_again_after_a_lost_store_keeps_the_state_and_what_serves(root
         assert ("remove" in hint, "set `state:` and `store:` both to new places and run `leptonctl plan`" in hint) == (False, True)
         if lost != store:
             shutil.move(tmp_path / "lost", lost)
-    kept = projects.state_file(root).read_bytes()
+    before = projects.state_file(root).read_bytes()
     projects.edit(root / "leptonctl.yaml", "name: tiny", "name: tiny\nstate: .leptonctl/state-2\nstore: .leptonctl/store-2")
     assert "to create" in run(root, "plan").stdout
     assert [m.version for m in projects.status_record(url).models.values()] == ["v2"]
     apply(root)
     assert projects.served(root, "dev")["healthy"]
-    assert projects.state_file(root).read_bytes() == kept
+    assert projects.state_file(root).read_bytes() == before

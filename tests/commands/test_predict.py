@@ -22,9 +22,9 @@ def rows_file(folder: Path, rows: int = 7, bad: int | None = None) -> Path:
 
 
 def predict(root: Path, file: Path, *arguments: str, target: str = "line@v3") -> dict:
-    done = projects.run("predict", target, "--input", str(file), *arguments, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    result = projects.run("predict", target, "--input", str(file), *arguments, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)
 
 
 def test_json_has_a_record_for_each_row(looking: Path, tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_the_ending_says_the_form(looking: Path, tmp_path: Path, name: str) -> N
 
 def test_an_ending_that_says_nothing(looking: Path, tmp_path: Path) -> None:
     file = rows_file(tmp_path)
-    done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(tmp_path / "out.xls"), cwd=looking)
-    assert (done.returncode, "error[unknown-format]" in done.stderr) == (1, True)
+    result = projects.run("predict", "line@v3", "--input", str(file), "--output", str(tmp_path / "out.xls"), cwd=looking)
+    assert (result.returncode, "error[unknown-format]" in result.stderr) == (1, True)
     assert predict(looking, file, "--output", str(tmp_path / "out.xls"), "--format", "csv")["format"] == "csv"
-    done = projects.run("predict", "line@v3", "--input", str(file), "--format", "parquet", cwd=looking)
-    assert (done.returncode, "error[usage]" in done.stderr) == (1, True)
+    result = projects.run("predict", "line@v3", "--input", str(file), "--format", "parquet", cwd=looking)
+    assert (result.returncode, "error[usage]" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
@@ -75,9 +75,9 @@ def test_a_failure_in_the_last_part_leaves_the_old_file(looking: Path, tmp_path:
     target = tmp_path / "results" / name
     target.parent.mkdir()
     target.write_text("what was there before", encoding="utf-8")
-    done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(target), cwd=looking)
-    assert done.returncode == 1
-    assert f"line {ROWS_AT_ONCE + 7}" in done.stderr or f":{ROWS_AT_ONCE + 7}" in done.stderr
+    result = projects.run("predict", "line@v3", "--input", str(file), "--output", str(target), cwd=looking)
+    assert result.returncode == 1
+    assert f"line {ROWS_AT_ONCE + 7}" in result.stderr or f":{ROWS_AT_ONCE + 7}" in result.stderr
     assert target.read_text(encoding="utf-8") == "what was there before"
     assert os.listdir(target.parent) == [name]
     printed = projects.run("predict", "line@v3", "--input", str(file), cwd=looking)
@@ -97,8 +97,8 @@ def test_paths_are_relative_to_the_folder_of_minus_c(looking: Path, tmp_path: Pa
     """E13: as git and make do; also where -C comes after the command."""
     file = rows_file(looking.parent)
     for arguments in (["-C", "project", "predict", "line@v3"], ["predict", "-C", "project", "line@v3"]):
-        done = projects.run(*arguments, "--input", "../rows.csv", "--output", f"../out{len(arguments[0])}.csv", cwd=looking.parent)
-        assert done.returncode == 0, done.stderr
+        result = projects.run(*arguments, "--input", "../rows.csv", "--output", f"../out{len(arguments[0])}.csv", cwd=looking.parent)
+        assert result.returncode == 0, result.stderr
         assert (looking.parent / f"out{len(arguments[0])}.csv").exists()
     absolute = projects.run("-C", str(looking), "predict", "line@v3", "--input", str(file), cwd=tmp_path)
     assert absolute.returncode == 0
@@ -174,8 +174,8 @@ def test_consent_is_asked_for_as_it_can_be_given(looking: Path) -> None:
     """A saved plan is a consent for `apply` alone."""
     assert "plan --out" in projects.run("apply", cwd=looking).stderr
     adopted = projects.run("state", "adopt", "--copy", cwd=looking)
-    for done in (projects.run("purge", "points@first", cwd=looking), adopted):
-        assert "plan --out" not in done.stderr
+    for result in (projects.run("purge", "points@first", cwd=looking), adopted):
+        assert "plan --out" not in result.stderr
 
 
 def test_the_id_leads_every_form_of_the_output(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_the_id_leads_every_form_of_the_output(tmp_path: Path) -> None:
     assert [next(iter(record.items())) for record in answer["predictions"]] == [("id", i) for i in ("ann", "bob", None, "007")]
     assert answer["outside"] == {"x": 2}
     assert problems("predict", answer) == []
-    done = projects.run("predict", "line@v1", "--input", str(file), cwd=root)
-    assert done.stdout.splitlines()[0] == "person,label,probability_above,probability_below"
-    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == ["ann", "bob", "", "007"]
-    assert "2 of 4 rows are outside the declared range of x" in done.stderr
+    result = projects.run("predict", "line@v1", "--input", str(file), cwd=root)
+    assert result.stdout.splitlines()[0] == "person,label,probability_above,probability_below"
+    assert [line.split(",")[0] for line in result.stdout.splitlines()[1:]] == ["ann", "bob", "", "007"]
+    assert "2 of 4 rows are outside the declared range of x" in result.stderr
     for name in ("out.parquet", "out.jsonl"):
         predict(root, file, "--output", str(tmp_path / name), target="line@v1")
     frame = pl.read_parquet(tmp_path / "out.parquet")
@@ -222,12 +222,12 @@ def test_the_output_is_never_what_is_read(looking: Path, tmp_path: Path) -> None
     artifact = next(path for path in (looking / ".leptonctl").rglob("*") if path.is_file())
     before = {path: path.read_bytes() for path in (file, data, config, artifact)}
     for output in (file, link, hard, data, looking / "config.csv", looking / ".leptonctl" / "new.csv", artifact, config):
-        done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(output), "--format", "csv", "--json", cwd=looking)
-        assert done.returncode == 1, output
-        assert json.loads(done.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
+        result = projects.run("predict", "line@v3", "--input", str(file), "--output", str(output), "--format", "csv", "--json", cwd=looking)
+        assert result.returncode == 1, output
+        assert json.loads(result.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
     for output in (data, config):
-        done = projects.run("plan", "--out", str(output), "--json", cwd=looking)
-        assert json.loads(done.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
+        result = projects.run("plan", "--out", str(output), "--json", cwd=looking)
+        assert json.loads(result.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
     assert {path: path.read_bytes() for path in before} == before
     (looking / "config.csv").unlink()
     (tmp_path / "out.csv").write_text("old", encoding="utf-8")

@@ -19,8 +19,8 @@ def test_what_has_not_served_is_not_promoted(tmp_path: Path, file: str, old: str
     for name, models in ENVIRONMENTS.items():
         text = f"kind: Environment\nname: {name}\nplatform: {{type: server, run: elsewhere}}\n{models}\n"
         (root / f"environment-{name}.yaml").write_text(text, encoding="utf-8")
-    done = projects.run("apply", "--yes", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("apply", "--yes", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     projects.edit(root / file, old, new)
     before = {path.name: path.read_bytes() for path in root.glob("*.yaml")}
     refused = projects.run("promote", "line", "dev", "prod", "--yes", cwd=root)

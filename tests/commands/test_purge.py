@@ -53,8 +53,8 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\nsplit: {test: 0.25, seed: 1}\n")
     for name in ("near", "plain"):
         projects.edit(root / f"model-{name}.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
-    done = projects.run("apply", "--yes", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("apply", "--yes", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     return root
 
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_told_or_found_is_said(root: Path) -> None:
     assert (nobody["holders"], nobody["done"]) == ([], False)
     assert nobody["unreachable"]
     for words in (("purge",), ("purge", "points@first", "--id", "x")):
-        done = projects.run(*words, cwd=root)
-        assert (done.returncode, "usage" in done.stderr) == (1, True), done.stderr
+        result = projects.run(*words, cwd=root)
+        assert (result.returncode, "usage" in result.stderr) == (1, True), result.stderr
     assert "unknown-address" in projects.run("purge", "points@nothing", cwd=root).stderr
     assert "unknown-dataset" in projects.run("purge", "--id", "x", "--dataset", "poinst", cwd=root).stderr
 
@@ -101,17 +101,17 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     row, mark = f"person-{GONE}", id_mark(f"person-{GONE}", None)
     assert holds(root, mark, "Zwergenhausen")
     assert {path.partition("/")[0] for path, data in store(root).items() if EXTREME.encode() in data} == {"artifacts", "results"}
-    asked = projects.run("purge", "--id", row, "--json", cwd=root)
-    assert asked.returncode == 1, "consent is needed"
+    answer = projects.run("purge", "--id", row, "--json", cwd=root)
+    assert answer.returncode == 1, "consent is needed"
     assert holds(root, mark, "Zwergenhausen")
-    kept = root / ".leptonctl" / "checkpoints" / ("ab" * 32)
-    kept.parent.mkdir()
-    kept.write_bytes(b"what a killed step has learned of the row")
+    checkpoint = root / ".leptonctl" / "checkpoints" / ("ab" * 32)
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"what a killed step has learned of the row")
 
-    done = projects.run("purge", "--id", row, "--yes", "--json", "--reason", "erasure request 5", cwd=root)
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["done"]) == (0, True), done.stderr
-    assert not kept.exists()
+    result = projects.run("purge", "--id", row, "--yes", "--json", "--reason", "erasure request 5", cwd=root)
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["done"]) == (0, True), result.stderr
+    assert not checkpoint.exists()
     assert problems("purge", report) == []
     assert report["rows"] == {"dataset/points@first": 1}
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}
@@ -124,7 +124,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     assert ("model/plain@v1", "golden.json") not in found, "golden rows are evaluation rows"
     assert report["learned"] == ["model/plain@v1"]
     assert report["sources"] == ["data/points.csv"]
-    assert row not in done.stdout
+    assert row not in result.stdout
     assert "Zwergenhausen" in (root / "data" / "points.csv").read_text(encoding="utf-8"), "data files are never edited"
 
     # read back: nothing in the store holds the row
@@ -201,9 +201,9 @@ def test_the_rows_of_a_version_go_from_every_version_that_has_them_too(tmp_path:
     unknown = json.loads(projects.run("purge", "points@never", "--json", cwd=root).stdout)
     assert (unknown["holders"], unknown["cannot_tell"]) == ([], ["dataset/elsewhere@both", "dataset/points@first", "dataset/points@more"])
 
-    done = projects.run("purge", "points@first", "--yes", "--json", cwd=root)
-    report = json.loads(done.stdout)
-    assert (done.returncode, problems("purge", report)) == (0, []), done.stderr
+    result = projects.run("purge", "points@first", "--yes", "--json", cwd=root)
+    report = json.loads(result.stdout)
+    assert (result.returncode, problems("purge", report)) == (0, []), result.stderr
     assert report["rows"] == {"dataset/points@more": 50, "dataset/elsewhere@both": 50}
     found = {(holder["address"], holder["artifact"]) for holder in report["holders"]}
     assert {("model/near@v1", "model.onnx"), ("model/near@v2", "model.onnx"), ("dataset/points@more", "train.parquet")} <= found
@@ -234,11 +234,11 @@ def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> No
     projects.edit(root / "data.yaml", "target: side\n", f"target: side\nid: person\n{privacy}")
     built = projects.run("apply", "--yes", "--only", "points@first", cwd=root, PURGE_KEY="secret")
     assert built.returncode == 0, built.stdout + built.stderr
-    asked = ("purge", "--id", f"person-{GONE}", "--dataset", "points", "--yes", "--json")
-    assert "missing-secret" in projects.run(*asked, cwd=root).stdout
-    other = projects.run(*asked, cwd=root, PURGE_KEY="another")
+    answer = ("purge", "--id", f"person-{GONE}", "--dataset", "points", "--yes", "--json")
+    assert "missing-secret" in projects.run(*answer, cwd=root).stdout
+    other = projects.run(*answer, cwd=root, PURGE_KEY="another")
     assert (other.returncode, "wrong-key" in other.stdout) == (1, True), "with another key, nothing is known"
-    report = json.loads(projects.run(*asked, cwd=root, PURGE_KEY="secret").stdout)
+    report = json.loads(projects.run(*answer, cwd=root, PURGE_KEY="secret").stdout)
     assert {(h["address"], h["op"]) for h in report["holders"]} == {("dataset/points@first", "prepare")}
     held = {h["artifact"].partition(".")[0] for h in report["holders"]}
     assert held in ({"train", "profile"}, {"test"}), "a row is on one side"
@@ -370,8 +370,8 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
     assert built.returncode == 0, built.stdout + built.stderr
     learned, tested = person_of(root, "train"), person_of(root, "test")
     for person, bound in ((tested, {"golden.json"}), (learned, {"model.onnx", "model.skops"})):
-        asked = projects.run("purge", "--id", person, "--json", "--yes", cwd=root)
-        holders = json.loads(asked.stdout)["holders"]
+        answer = projects.run("purge", "--id", person, "--json", "--yes", cwd=root)
+        holders = json.loads(answer.stdout)["holders"]
         assert {h["artifact"] for h in holders if h["bound"]} <= bound
         planned = projects.run("plan", "--json", cwd=root)
         assert planned.returncode == 1, "with the row in the file, nothing is in place"
@@ -384,12 +384,12 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
         assert applied.returncode == 0, applied.stdout + applied.stderr
     assert {h["artifact"] for h in holders if h["bound"]} == {"model.onnx", "model.skops"}
 
-    said = projects.run("purge", "--id", person_of(root, "train"), "--yes", cwd=root).stdout
-    assert "Bound to what was removed: environment/dev/near" in said
-    assert "do not restart it" in said
-    assert "`leptonctl rollback dev`" in said
-    assert said.count("Out of reach") == 1
-    assert "would be removed" not in said
+    text = projects.run("purge", "--id", person_of(root, "train"), "--yes", cwd=root).stdout
+    assert "Bound to what was removed: environment/dev/near" in text
+    assert "do not restart it" in text
+    assert "`leptonctl rollback dev`" in text
+    assert text.count("Out of reach") == 1
+    assert "would be removed" not in text
 
 
 def returned(root: Path, before: Mapping[str, bytes]) -> list[str]:
@@ -420,8 +420,8 @@ def test_what_comes_back_from_a_backup_stays_purged(root: Path, way: tuple[str, 
     assert projects.run("verify", "near@v1", cwd=root).returncode != 0
     assert projects.run("predict", "near@v1", "data/points.csv", cwd=root).returncode != 0
     # gone again, and the tombstones stay
-    done = projects.run(*way, cwd=root)
-    assert done.returncode == 0, done.stderr
+    result = projects.run(*way, cwd=root)
+    assert result.returncode == 0, result.stderr
     assert not store(root).keys() & {*paths}
     assert projects.run("verify", "--store", cwd=root).returncode == 0
     assert {d["id"] for d in json.loads(projects.run("plan", "--json", cwd=root).stdout)["diagnostics"]} == {"purged"}
@@ -469,8 +469,8 @@ def test_the_next_step_that_is_printed_works_in_a_protected_environment(tmp_path
     first = projects.run("apply", "--yes", cwd=root)
     assert first.returncode == 0, first.stdout + first.stderr
     person = person_of(root, "train")
-    said = projects.run("purge", "--id", person, "--yes", cwd=root).stdout
-    (step,) = [line for line in said.splitlines() if line.startswith("Remove the rows from the file")]
+    text = projects.run("purge", "--id", person, "--yes", cwd=root).stdout
+    (step,) = [line for line in text.splitlines() if line.startswith("Remove the rows from the file")]
     path = root / "data" / "points.csv"
     rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
     path.write_text("\n".join(rest) + "\n", encoding="utf-8")
@@ -482,8 +482,8 @@ def test_the_next_step_that_is_printed_works_in_a_protected_environment(tmp_path
     for words in commands:
         if words.startswith("apply"):
             committed()
-        done = projects.run(*words.split(), cwd=root)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = projects.run(*words.split(), cwd=root)
+        assert result.returncode == 0, result.stdout + result.stderr
     # the version is sealed again, as it is now: also the one that had learned the row and holds none of it
     assert projects.run("plan", cwd=root).returncode == 0
     for name in ("near", "plain"):

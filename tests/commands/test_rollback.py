@@ -45,9 +45,9 @@ def test_what_is_wrong_with_a_line_that_was_taken_back_shows_that_line(line: int
 
 def refusal(root: Path, *arguments: str) -> str:
     """The message of a rollback that is refused, on one line."""
-    done = projects.run("rollback", *arguments, "--yes", cwd=root)
-    assert done.returncode == 1, done.stdout + done.stderr
-    return " ".join(done.stderr.split())
+    result = projects.run("rollback", *arguments, "--yes", cwd=root)
+    assert result.returncode == 1, result.stdout + result.stderr
+    return " ".join(result.stderr.split())
 
 
 def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
@@ -86,8 +86,8 @@ def test_a_rollback_after_a_restore_goes_to_what_served_last(tiny: Tiny) -> None
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     assert projects.environment_of(root, "dev").deployment == 4
     for expected in ("v3", "v1"):
-        done = projects.run("rollback", "dev/line", "--yes", cwd=root)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = projects.run("rollback", "dev/line", "--yes", cwd=root)
+        assert result.returncode == 0, result.stdout + result.stderr
         assert [m["version"] for m in projects.served(root, "dev")["models"]] == [expected]
 
 
@@ -113,10 +113,10 @@ def test_a_rollback_names_the_bindings_that_share_the_lines_it_writes_and_moves_
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     (root / "data" / "points.csv").write_text(projects.points(60, seed=3), encoding="utf-8")
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    done = projects.run("rollback", "dev/line", "--yes", cwd=root)
-    shown, _, result = done.stdout.partition("Rolled back in")
-    assert "the next `leptonctl apply` will: environment/stage/line\n" in shown, done.stdout + done.stderr
-    assert "The next apply moves environment/stage/line." in result + done.stderr
+    outcome = projects.run("rollback", "dev/line", "--yes", cwd=root)
+    shown, _, result = outcome.stdout.partition("Rolled back in")
+    assert "the next `leptonctl apply` will: environment/stage/line\n" in shown, outcome.stdout + outcome.stderr
+    assert "The next apply moves environment/stage/line." in result + outcome.stderr
     assert moving(root) == {"environment/stage/line"}
     # with both taken back nothing is left to do, and nothing is shared any more
     back = projects.finished(projects.run("rollback", "stage", "--yes", "--json", cwd=root))

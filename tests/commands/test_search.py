@@ -31,9 +31,9 @@ COUNTED = ("prepared", "tried", "searched", "trained", "exported", "decided", "e
 def applied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
     """A project with a search of each kind, applied; and the events of the apply."""
     root = projects.tiny_project(tmp_path_factory.mktemp("search"), models={"line": VERSIONS}, environments={})
-    done = projects.run("apply", "--yes", "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return root, projects.events(done.stdout)
+    result = projects.run("apply", "--yes", "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return root, projects.events(result.stdout)
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def searched(applied: tuple[Path, list[dict]], tmp_path: Path) -> Callable[[], P
 
 
 def shown(root: Path, address: str) -> dict:
-    done = projects.run("show", address, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)["version"]
+    result = projects.run("show", address, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)["version"]
 
 
 def built(root: Path, *arguments: str) -> dict:
-    done = projects.run("build", *arguments, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return projects.finished(done)
+    result = projects.run("build", *arguments, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return projects.finished(result)
 
 
 def count(finished: dict) -> dict:
@@ -143,13 +143,15 @@ def test_an_added_value_runs_its_own_trial_alone(searched: Callable[[], Path]) -
     before = shown(root, "line@v1")
     projects.edit(file, "C: [0.01, 1, 100]", "C: [0.01, 1, 100, 0.00001]")
     projects.edit(file, "trials: 3", "trials: 4")
-    done = projects.run("apply", "--yes", "--json", cwd=root)
-    finished = projects.finished(done)
+    result = projects.run("apply", "--yes", "--json", cwd=root)
+    finished = projects.finished(result)
     assert (finished["ok"], finished["tried"], finished["searched"]) == (True, 2, 2)
     after = shown(root, "line@v1")
     assert after["search"]["chosen"] == before["search"]["chosen"]
     assert after["package"] == before["package"]
-    adopted = [e for e in projects.events(done.stdout) if e["type"] == "step_finished" and e["address"] == "model/line@v1" and e["adopted"]]
+    adopted = [
+        e for e in projects.events(result.stdout) if e["type"] == "step_finished" and e["address"] == "model/line@v1" and e["adopted"]
+    ]
     assert {e["op"] for e in adopted} >= {"train", "export"}
 
 
@@ -178,9 +180,9 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     """In place of the search of the base block of an only version too (brother), with its comments."""
     root = searched()
     before = shown(root, "line@v1")
-    done = projects.run("adopt", "line@v1", "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(done.stdout)
+    result = projects.run("adopt", "line@v1", "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = json.loads(result.stdout)
     assert (report["chosen"], report["in_place"]) == (before["search"]["chosen"], True)
     assert f"  v1: {{params: {{C: {report['chosen']['C']}}}}}\n" in (root / "model-line.yaml").read_text()
     assert pending(root) == {"reuse": 2, "update": 1}, "the plan promises no step that an apply would take over"
@@ -196,9 +198,9 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     assert projects.run("adopt", "line@decided", cwd=root).returncode == 0
     applied = projects.finished(projects.run("apply", "--yes", "--json", cwd=root))
     assert (applied["ok"], count(applied)) == (True, {})
-    for words, id_, said in ((["v1"], "unknown-address", "write MODEL@VERSION"), (["line@v3", "--as", "a b"], "bad-name", "letters")):
+    for words, id_, phrase in ((["v1"], "unknown-address", "write MODEL@VERSION"), (["line@v3", "--as", "a b"], "bad-name", "letters")):
         refused = projects.run("adopt", *words, cwd=root)
-        assert (refused.returncode, f"error[{id_}]" in refused.stderr, said in refused.stderr) == (1, True, True), refused.stderr
+        assert (refused.returncode, f"error[{id_}]" in refused.stderr, phrase in refused.stderr) == (1, True, True), refused.stderr
     again = projects.run("adopt", "line@v1", cwd=root)
     assert (again.returncode, "error[no-search]" in again.stderr) == (1, True)
 
@@ -218,17 +220,17 @@ def test_adopt_keeps_comments_and_can_declare_a_new_version(searched: Callable[[
     assert projects.run("adopt", "base@only", cwd=root).stderr.startswith("error[not-built]")
     projects.edit(root / "base.yaml", "recall", "f1")
     assert count(built(root, "base@only")) == {}
-    done = projects.run("adopt", "base@only", "--as", "fixed", cwd=root)
-    assert done.returncode == 0, done.stderr
+    result = projects.run("adopt", "base@only", "--as", "fixed", cwd=root)
+    assert result.returncode == 0, result.stderr
     chosen = shown(root, "line@v1")["search"]["chosen"]["C"]
     assert f"  fixed: {{search: null, params: {{C: {chosen}}}}}\n" in (root / "base.yaml").read_text()
     assert pending(root, "base@fixed") == {"create": 1, "reuse": 3}, "what the search has trained is what the new version declares"
     assert projects.run("adopt", "base@only", "--as", "fixed", cwd=root).stderr.startswith("error[version-exists]")
     projects.edit(root / "base.yaml", f"  fixed: {{search: null, params: {{C: {chosen}}}}}\n", "")
     assert projects.run("adopt", "base@only", cwd=root).returncode == 0
-    left = (root / "base.yaml").read_text()
-    assert f"params: {{C: {chosen}}}  # was a guess\n# all of them\nversions:\n  only: {{}}  # the one\n" in left
-    assert "search" not in left
+    rest = (root / "base.yaml").read_text()
+    assert f"params: {{C: {chosen}}}  # was a guess\n# all of them\nversions:\n  only: {{}}  # the one\n" in rest
+    assert "search" not in rest
 
 
 def test_a_failing_trial_loses_and_is_named_and_all_failing_is_an_error(searched: Callable[[], Path]) -> None:
@@ -237,18 +239,18 @@ def test_a_failing_trial_loses_and_is_named_and_all_failing_is_an_error(searched
     more = "  v5: {algorithm: knn, search: {parameters: {n_neighbors: [3, 5000]}}}\n"
     more += "  v6: {algorithm: knn, search: {parameters: {n_neighbors: [4000, 5000]}}}\n"
     file.write_text(file.read_text() + more)
-    done = projects.run("build", "line@v5", "line@v6", cwd=root)
-    assert done.returncode == 1
-    assert "warning[trials-failed]" in done.stdout
-    marks = [line.split()[:3] for line in done.stdout.splitlines() if " trial-" in line]
+    result = projects.run("build", "line@v5", "line@v6", cwd=root)
+    assert result.returncode == 1
+    assert "warning[trials-failed]" in result.stdout
+    marks = [line.split()[:3] for line in result.stdout.splitlines() if " trial-" in line]
     assert [mark for mark, _, address in marks if address == "model/line@v5"] == ["✓", "!"]
     assert [mark for mark, _, address in marks if address == "model/line@v6"] == ["!", "!"]
     search = shown(root, "line@v5")["search"]
     assert search["chosen"] == {"n_neighbors": 3}
     assert [one["mean"] is None for one in search["trials"]] == [False, True]
-    assert "error[search-failed]" in done.stdout
-    assert re.search(r"✗ search model/line@v6[^✓]*--> model-line.yaml:\d+:\d+", done.stdout)
-    assert "skipped: search of model/line@v6 failed" in done.stdout
+    assert "error[search-failed]" in result.stdout
+    assert re.search(r"✗ search model/line@v6[^✓]*--> model-line.yaml:\d+:\d+", result.stdout)
+    assert "skipped: search of model/line@v6 failed" in result.stdout
     # what was tried is kept, and says why
     failed = shown(root, "line@v6")["search"]
     assert (failed["failed"], failed["chosen"], [one["chosen"]["n_neighbors"] for one in failed["trials"]]) == (True, None, [4000, 5000])
@@ -275,12 +277,12 @@ def test_the_trials_of_a_search_under_way_are_listed(searched: Callable[[], Path
 
 def test_a_rebuild_gives_the_same_bytes(applied: tuple[Path, list[dict]]) -> None:
     root, _ = applied
-    done = projects.run("verify", "line@v3", "--rebuild", "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    rebuild = json.loads(done.stdout)["rebuild"]
+    result = projects.run("verify", "line@v3", "--rebuild", "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rebuild = json.loads(result.stdout)["rebuild"]
     assert rebuild["verdict"] == "identical"
     assert rebuild["reasons"] == ["the search is used as recorded: its 6 trials were not run again, but its winner was trained again"]
-    assert problems("verify", json.loads(done.stdout)) == []
+    assert problems("verify", json.loads(result.stdout)) == []
 
 
 def test_the_history_says_what_a_search_has_found(applied: tuple[Path, list[dict]]) -> None:

@@ -45,8 +45,8 @@ def test_protected_environments_come_first_in_a_plan(tiny: Tiny) -> None:
     assert digest.returncode == 0, digest.stderr
     with (root / "environment-prod.yaml").open("a", encoding="utf-8") as file:
         file.write("protected: true\n")
-    done = projects.run("plan", cwd=root)
-    addresses = [line.split()[1] for line in done.stdout.split("\n") if line.startswith("+ environment/")]
+    result = projects.run("plan", cwd=root)
+    addresses = [line.split()[1] for line in result.stdout.split("\n") if line.startswith("+ environment/")]
     assert addresses[0] == "environment/prod"
     assert [a for a in addresses if "/m" in a][:2] == ["environment/prod/m00", "environment/prod/m01"]
     listed = [c["address"] for c in json.loads(projects.run("plan", "--json", cwd=root).stdout)["changes"]]

@@ -16,15 +16,15 @@ from tests import projects
 
 
 def show(root: Path, name: str, **variables: str) -> str:
-    done = projects.run("show", name, cwd=root, **variables)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    result = projects.run("show", name, cwd=root, **variables)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def story(root: Path, name: str) -> dict:
-    done = projects.run("show", name, "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    result = projects.run("show", name, "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)
 
 
 def test_metrics_have_their_direction_and_gated_ones_come_first(looking: Path) -> None:
@@ -151,10 +151,10 @@ def test_what_the_steps_found_odd_is_listed(looking: Path) -> None:
 
 def test_an_address_that_is_not_known(looking: Path) -> None:
     for name, hint in (("line@v9", "model/line@v"), ("lines@v1", "line@v1"), ("nothing", "")):
-        done = projects.run("show", name, cwd=looking)
-        assert done.returncode == 1
-        assert "error[unknown-address]" in done.stderr
-        assert hint in done.stderr
+        result = projects.run("show", name, cwd=looking)
+        assert result.returncode == 1
+        assert "error[unknown-address]" in result.stderr
+        assert hint in result.stderr
 
 
 def test_a_recipe_that_is_no_longer_declared(looking_copy: Callable[[], Path]) -> None:

@@ -31,9 +31,9 @@ def root(built: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def run(root: Path, *arguments: str, code: int = 0) -> CompletedProcess[str]:
-    done = projects.run(*arguments, cwd=root)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+    result = projects.run(*arguments, cwd=root)
+    assert result.returncode == code, result.stdout + result.stderr
+    return result
 
 
 def apply(root: Path) -> dict:
@@ -116,9 +116,9 @@ def test_a_restore_goes_back_and_loses_no_history(root: Path) -> None:
     apply(root)
     replaced = projects.state_file(root).read_bytes()
     assert refused(root, "state", "restore", "b.json")["id"] == "consent-missing"
-    done = shown(root, "state", "restore", "b.json", "--yes", schema="state_takeover")
-    assert (done["restored_serial"], done["serial"], done["generation"], done["done"]) == (2, 4, 2, True)
-    assert done["behind"] == [{"environment": "dev", "recorded": 1, "head": 2}]
+    result = shown(root, "state", "restore", "b.json", "--yes", schema="state_takeover")
+    assert (result["restored_serial"], result["serial"], result["generation"], result["done"]) == (2, 4, 2, True)
+    assert result["behind"] == [{"environment": "dev", "recorded": 1, "head": 2}]
     assert projects.head_of(root, "dev").epoch.generation == 2
     # all records, newest first; the one between is marked
     entries = shown(root, "history", schema="history")["entries"]
@@ -265,8 +265,8 @@ def test_an_older_store_that_was_put_back_is_refused_and_adopted(root: Path) -> 
     assert "stays as it is" in run(root, "state", "adopt", "--yes").stdout
     after = projects.recorded(root)
     assert (after.current, after.environments, after.generation) == (before.current, before.environments, before.generation + 1)
-    done = apply(root)
-    assert (done["ok"], done["trained"], done["exported"], done["bound"]) == (True, 0, 1, 1)
+    result = apply(root)
+    assert (result["ok"], result["trained"], result["exported"], result["bound"]) == (True, 0, 1, 1)
     (model,) = projects.served(root, "dev")["models"]
     assert (model["version"], model["live_package"]) == ("v2", model["package"])
     assert is_in_place(root)
@@ -291,8 +291,8 @@ def test_a_lost_state_is_rebuilt_from_the_store_and_trains_nothing(root: Path, c
     assert (adopted["lineage"], adopted["serial"], adopted["generation"]) == (lineage, 4, 2)
     bound = shown(root, "state", "show", "environment/dev/line")
     assert (bound["version"], bound["deployment"]) == ("v2", 2)
-    done = apply(root)
-    assert (done["trained"], done["exported"], done["evaluated"], done["prepared"]) == (0, 0, 0, 0)
+    result = apply(root)
+    assert (result["trained"], result["exported"], result["evaluated"], result["prepared"]) == (0, 0, 0, 0)
     assert is_in_place(root)
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v2"]
     assert serials(root)[-4:] == [4, 3, 2, 1]
@@ -309,8 +309,8 @@ def test_a_damaged_state_is_kept_aside_and_replaced(root: Path, damage: str) -> 
         file.unlink()
     refused(root, "plan")
     command = ["state", "adopt"] if damage == "cut" else ["state", "restore", "b.json"]
-    done = shown(root, *command, "--yes", schema="state_takeover")
-    assert all(Path(kept).exists() for kept in done["set_aside"].split(" and "))
+    result = shown(root, *command, "--yes", schema="state_takeover")
+    assert all(Path(path).exists() for path in result["set_aside"].split(" and "))
     assert is_in_place(root)
 
 
@@ -345,8 +345,8 @@ def test_a_store_without_this_project_has_nothing_to_adopt(built: Path, tmp_path
 
 
 def test_a_forgotten_pointer_is_found_again_without_training(root: Path) -> None:
-    done = shown(root, "state", "forget", "line@v2", "--yes", schema="state_edit")
-    assert (done["address"], done["done"]) == ("model/line@v2", True)
+    result = shown(root, "state", "forget", "line@v2", "--yes", schema="state_edit")
+    assert (result["address"], result["done"]) == ("model/line@v2", True)
     assert [c["address"] for c in shown(root, "plan")["changes"]] == ["model/line@v2"]
     assert apply(root)["trained"] == 0
     for address in ("dev/line", "dev"):

@@ -48,8 +48,8 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_it_writes_what_a_person_would_and_plans_it(root: Path) -> None:
-    done = projects.run("update", "line", "--data", "data/new.csv", "--dataset-version", "2024-09", "--warm-start", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("update", "line", "--data", "data/new.csv", "--dataset-version", "2024-09", "--warm-start", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     text = (root / "data.yaml").read_text(encoding="utf-8")
     assert text.startswith(DATA)
     added = text.removeprefix(DATA)
@@ -57,19 +57,19 @@ def test_it_writes_what_a_person_would_and_plans_it(root: Path) -> None:
     assert (root / "model.yaml").read_text(encoding="utf-8") == (
         MODEL + "  v3: {warm_start: v2, params: {alpha: 0.01}, dataset: points@2024-09}\n"
     )
-    assert "+  v3: {warm_start: v2, params: {alpha: 0.01}, dataset: points@2024-09}" in done.stdout
-    assert "Written: points@2024-09 (30 rows to train on, 10 to test on) and line@v3." in done.stdout
-    assert "+ model/line@v3  new" in done.stdout
-    assert "model/line@v1" not in done.stdout
+    assert "+  v3: {warm_start: v2, params: {alpha: 0.01}, dataset: points@2024-09}" in result.stdout
+    assert "Written: points@2024-09 (30 rows to train on, 10 to test on) and line@v3." in result.stdout
+    assert "+ model/line@v3  new" in result.stdout
+    assert "model/line@v1" not in result.stdout
     assert projects.run("validate", cwd=root).returncode == 0
 
 
 def refused(root: Path, *more: str, code: int = 3) -> str:
     before = files(root)
-    done = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root)
-    assert done.returncode == code
+    result = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root)
+    assert result.returncode == code
     assert files(root) == before
-    return done.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_second_call_writes_no_twin(root: Path, options: tuple[str, ...]) -> N
     before = files(root)
     copy = root / "data" / "copy.csv"
     copy.write_bytes((root / "data" / "new.csv").read_bytes())
-    done = projects.run(
+    result = projects.run(
         "update", "line", "--data", "data/new.csv" if "--append" in options else "data/copy.csv", *options, "--json", cwd=root
     )
-    again = json.loads(done.stdout)
+    again = json.loads(result.stdout)
     assert problems("update", again) == []
     assert again["known"] == [f"dataset/points@{first['dataset_version']}", f"model/line@{first['version']}"]
     assert (again["version"], again["rows"], again["diff"], again["files"]) == (first["version"], first["rows"], "", [])
@@ -102,8 +102,8 @@ def test_a_second_call_writes_no_twin(root: Path, options: tuple[str, ...]) -> N
 def test_other_settings_learn_from_the_rows_that_are_declared(root: Path) -> None:
     options = ("--data", "data/new.csv", "--dataset-version", "more", "--like")
     projects.run("update", "line", *options, "v1", cwd=root)
-    done = projects.run("update", "line", *options, "v2", cwd=root)
-    assert "Written: line@v4, which learns from points@more (30 rows to train on" in done.stdout, done.stdout + done.stderr
+    result = projects.run("update", "line", *options, "v2", cwd=root)
+    assert "Written: line@v4, which learns from points@more (30 rows to train on" in result.stdout, result.stdout + result.stderr
     assert (root / "data.yaml").read_text(encoding="utf-8").count("data/new.csv") == 1
     assert "declared already: nothing was written" in projects.run("update", "line", *options, "v2", cwd=root).stdout
     (root / "data" / "new.csv").write_text(projects.points(41, 2), encoding="utf-8")
@@ -145,15 +145,15 @@ def test_new_rows_of_another_format_cannot_be_appended(root: Path) -> None:
     """It was read as text of the other format: `A byte in line 1 of new.parquet cannot be read as utf-8`."""
     lines = [json.dumps({"x": 1.0, "y": 2.0, "side": "left"}), json.dumps({"x": 2.0, "y": 1.0, "side": "right"})]
     (root / "data" / "new.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = projects.run("update", "line", "--data", "data/new.jsonl", "--append", cwd=root)
-    assert done.returncode == 3
-    assert "error[mixed-formats]" in done.stderr
-    assert "data/points.csv is csv and data/new.jsonl is jsonl" in done.stderr
+    result = projects.run("update", "line", "--data", "data/new.jsonl", "--append", cwd=root)
+    assert result.returncode == 3
+    assert "error[mixed-formats]" in result.stderr
+    assert "data/points.csv is csv and data/new.jsonl is jsonl" in result.stderr
 
 
 def test_the_new_rows_may_follow_those_before(root: Path) -> None:
-    done = projects.run("update", "line", "--data", "data/new.csv", "--append", "--like", "v1", "--version", "next", "--json", cwd=root)
-    written = json.loads(done.stdout)
+    result = projects.run("update", "line", "--data", "data/new.csv", "--append", "--like", "v1", "--version", "next", "--json", cwd=root)
+    written = json.loads(result.stdout)
     assert not list(problems("update", written))
     assert not list(problems("plan", written["plan"]))
     assert written["rows"] == {"train": 90, "test": 30}
@@ -175,10 +175,10 @@ def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cel
     before = files(root)
     with (root / "data" / "new.csv").open("a", encoding="utf-8") as file:
         file.write(cells + "\n")
-    done = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
-    assert done.returncode == 1
-    assert id in done.stderr
-    assert message in done.stderr or message.replace(":42", " line 42") in done.stderr or "line 42" in done.stderr, done.stderr
+    result = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
+    assert result.returncode == 1
+    assert id in result.stderr
+    assert message in result.stderr or message.replace(":42", " line 42") in result.stderr or "line 42" in result.stderr, result.stderr
     assert files(root) == before
 
 
@@ -187,18 +187,18 @@ def test_the_place_of_a_cell_is_said_once(root: Path) -> None:
     with (root / "data" / "new.csv").open("a", encoding="utf-8") as file:
         file.write("much,2.0,above\n")
     for more in ((), ("--append",)):
-        said = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root).stderr
-        assert ("error[data-contract]" in said, said.count("42")) == (True, 1), said
+        stderr = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root).stderr
+        assert ("error[data-contract]" in stderr, stderr.count("42")) == (True, 1), stderr
 
 
 def test_a_column_that_the_version_before_reads_has_to_be_there(root: Path) -> None:
     before = files(root)
     lines = (root / "data" / "new.csv").read_text(encoding="utf-8").splitlines()
     (root / "data" / "new.csv").write_text("\n".join(line.replace("y", "other", 1) if not n else line for n, line in enumerate(lines)))
-    done = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
-    assert done.returncode == 1
-    assert "error[data-contract]" in done.stderr
-    assert "the column y, which the version before learned, is not in the data" in done.stderr
+    result = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
+    assert result.returncode == 1
+    assert "error[data-contract]" in result.stderr
+    assert "the column y, which the version before learned, is not in the data" in result.stderr
     assert files(root) == before
 
 
@@ -206,9 +206,9 @@ def test_what_cannot_go_on_is_refused_before_anything_is_written(root: Path) -> 
     projects.edit(root / "model.yaml", "algorithm: sgd", "algorithm: knn")
     projects.edit(root / "model.yaml", "alpha: 0.01", "n_neighbors: 3")
     before = files(root)
-    done = projects.run("update", "line", "--data", "data/new.csv", "--warm-start", cwd=root)
-    assert done.returncode == 3
-    assert "error[cannot-continue]" in done.stderr
+    result = projects.run("update", "line", "--data", "data/new.csv", "--warm-start", cwd=root)
+    assert result.returncode == 3
+    assert "error[cannot-continue]" in result.stderr
     assert files(root) == before
 
 
@@ -229,8 +229,8 @@ def test_wrong_usage_is_told_in_one_line(root: Path, arguments: list[str], id: s
     (root.parent / "outside.csv").write_text("x,y,side\n", encoding="utf-8")
     (root / "data" / "new.xlsx").write_text("x,y,side\n", encoding="utf-8")
     before = files(root)
-    done = projects.run("update", *arguments, "--json", cwd=root)
-    assert [one["id"] for one in json.loads(done.stdout)["diagnostics"]] == [id]
+    result = projects.run("update", *arguments, "--json", cwd=root)
+    assert [one["id"] for one in json.loads(result.stdout)["diagnostics"]] == [id]
     assert files(root) == before
 
 
@@ -277,8 +277,8 @@ def test_a_file_in_another_writing_is_read_as_the_hints_say(root: Path) -> None:
         assert (refused.returncode, files(root)) == (1, before), refused.stderr
         assert option in refused.stderr.replace('"', "").replace("'", ""), refused.stderr
         words += option.split()
-    done = projects.run(*words, cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run(*words, cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     assert '{encoding: cp1252, decimal: ",", source: data/new.csv, digest:' in (root / "data.yaml").read_text(encoding="utf-8")
     # the brother: rows that are appended are read as those before them
     assert "leave out `--append`" in projects.run(*words, "--append", cwd=root).stderr

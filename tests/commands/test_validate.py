@@ -15,9 +15,9 @@ PROD = "protected: true\nmodels: {line: v1}"
 
 
 def problems(root: Path) -> list[tuple[str, str, int]]:
-    done = projects.run("validate", "--json", cwd=root)
-    found = json.loads(done.stdout)["diagnostics"]
-    assert done.returncode == (3 if any(p["severity"] == "error" for p in found) else 0)
+    result = projects.run("validate", "--json", cwd=root)
+    found = json.loads(result.stdout)["diagnostics"]
+    assert result.returncode == (3 if any(p["severity"] == "error" for p in found) else 0)
     return sorted((p["id"], p["file"], p["line"]) for p in found)
 
 

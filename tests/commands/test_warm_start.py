@@ -50,8 +50,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data" / "points.csv").write_text(rows(0, 120, 1), encoding="utf-8")
     (root / "data" / "new.csv").write_text(rows(120, 60, 2), encoding="utf-8")
     (root / "model-line.yaml").write_text(MODEL, encoding="utf-8")
-    done = projects.run("apply", "--yes", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("apply", "--yes", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     return root
 
 
@@ -102,9 +102,9 @@ def test_a_gate_compares_on_rows_that_nobody_before_learned(root: Path) -> None:
     try:
         assert projects.run("apply", "--yes", cwd=root).returncode == 0
         projects.edit(root / "environment.yaml", f"line: {first}", f"line: {second}")
-        done = projects.run("apply", "--yes", "--json", cwd=root)
-        assert done.returncode == 0, done.stdout + done.stderr
-        (key,) = {one["key"] for one in projects.events(done.stdout) if one["type"] == "step_finished" and one["op"] == "compare"}
+        outcome = projects.run("apply", "--yes", "--json", cwd=root)
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        (key,) = {one["key"] for one in projects.events(outcome.stdout) if one["type"] == "step_finished" and one["op"] == "compare"}
         comparison = projects.result_of(root, key)
         learned = 45 - result(root, "v2", "evaluate")["rows"]
         assert comparison.outputs["rows"] == 45 - learned
@@ -123,10 +123,10 @@ def test_a_rebuild_gives_the_same_bytes_and_says_which_row_has_changed(root: Pat
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     proof = projects.run("verify", "line@v3", "--rebuild", "--json", cwd=root)
     assert proof.returncode == 1
-    told = json.loads(proof.stdout)
-    assert told["rebuild"]["verdict"] == "identical"
-    assert told["rebuild"]["reasons"][1:] == ["model/line@v2, whose training it continues, is used as recorded"]
-    details = {check["what"]: check["detail"] for check in told["checks"] if not check["ok"]}
+    report = json.loads(proof.stdout)
+    assert report["rebuild"]["verdict"] == "identical"
+    assert report["rebuild"]["reasons"][1:] == ["model/line@v2, whose training it continues, is used as recorded"]
+    details = {check["what"]: check["detail"] for check in report["checks"] if not check["ok"]}
     assert details == {"data": "data/new.csv:21: rows that it was not built from: 1, rows that are gone: 1"}
 
 
@@ -202,9 +202,9 @@ def test_a_rollback_writes_back_the_versions_that_one_goes_on_from(retired: Path
         projects.edit(root / "model-line.yaml", "versions:\n", "versions:\n" + "\n".join(lines) + "\n")
     offered = json.loads(projects.run("history", "--json", cwd=root).stdout)["way_back"]
     assert (offered["binding"], offered["version"]) == ("dev/line", "v3")
-    done = projects.run("rollback", "dev", "--yes", "--json", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (projects.finished(done)["trained"], projects.served(root, "dev")["models"][0]["version"]) == (0, "v3")
+    result = projects.run("rollback", "dev", "--yes", "--json", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (projects.finished(result)["trained"], projects.served(root, "dev")["models"][0]["version"]) == (0, "v3")
     written = re.findall(r"^  (v\d): (.*)$", (root / "model-line.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     assert {version for version, _ in written} == {"v1", "v2", "v3"}
     assert not json.loads(projects.run("plan", "--json", cwd=root).stdout)["summary"]["update"]
@@ -226,8 +226,8 @@ def test_the_lines_that_keep_a_version_are_those_of_the_versions_before_too(reti
     projects.edit(root / "environment.yaml", "line: fresh", "line: v3")
     projects.edit(root / "environment.yaml", "name: dev", "name: dev\nprotected: true")
     for words in (("pin",), ("apply", "--yes")):
-        done = projects.run(*words, cwd=root)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = projects.run(*words, cwd=root)
+        assert result.returncode == 0, result.stdout + result.stderr
     edits = {
         "  v1: {}": ("  v1: {params: {alpha: 0.01}}", "model-line.yaml:9: remove `params.alpha` (now 0.01)"),
         # the brother: the key of the version before stands in no line of the version itself either
@@ -260,8 +260,8 @@ def test_columns_that_differ_are_told_before_the_training(root: Path) -> None:
     (root / "data" / "words.csv").write_text("\n".join([header, *words]) + "\n", encoding="utf-8")
     projects.edit(root / "data.yaml", "  old: {source", "  words: {source: data/words.csv}\n  old: {source")
     (root / "model-line.yaml").write_text(MODEL + "  v4: {warm_start: v1, dataset: points@words}\n", encoding="utf-8")
-    done = projects.run("build", "model/line@v4", cwd=root)
-    assert done.returncode == 1
-    assert "error[warm-start-mismatch]" in done.stdout + done.stderr
-    assert "the column x is number for the version before, string here" in done.stdout + done.stderr
-    assert "--> model-line.yaml:14" in done.stdout + done.stderr
+    result = projects.run("build", "model/line@v4", cwd=root)
+    assert result.returncode == 1
+    assert "error[warm-start-mismatch]" in result.stdout + result.stderr
+    assert "the column x is number for the version before, string here" in result.stdout + result.stderr
+    assert "--> model-line.yaml:14" in result.stdout + result.stderr

@@ -27,9 +27,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def way_back(root: Path, *address: str) -> dict | None:
-    done = projects.run("history", *address, "--json", cwd=root)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["way_back"]
+    result = projects.run("history", *address, "--json", cwd=root)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)["way_back"]
 
 
 def free(root: Path) -> None:
@@ -74,6 +74,6 @@ def test_a_version_whose_lines_alone_have_gone_is_offered_and_comes_back(now: st
     projects.edit(root / "model-line.yaml", "  v1: {dataset: points@second}\n", now)
     way = way_back(root)
     assert way is not None
-    done = projects.run("rollback", way["binding"], cwd=root)
-    assert "consent-missing" in done.stderr, done.stdout + done.stderr
-    assert "v2 → v1" in done.stdout
+    result = projects.run("rollback", way["binding"], cwd=root)
+    assert "consent-missing" in result.stderr, result.stdout + result.stderr
+    assert "v2 → v1" in result.stdout

@@ -21,10 +21,10 @@ def texts(root: Path) -> dict[str, str]:
 def test_a_model_is_imported_as_the_command_imports_it(copy: Path, tmp_path: Path) -> None:
     forest(copy)
     other = projects.copy_of(copy, tmp_path / "other")
-    said = Project.load(copy).import_model(copy / "vendor" / "forest.onnx", "line", "v3")
-    assert (said.address, said.created, said.classes, said.inputs[0].columns) == ("model/line@v3", False, ("above", "below"), 2)
-    assert problems("import", said.to_json()) == []
-    assert projects.run("import", "vendor/forest.onnx", "--model", "line", "--version", "v3", cwd=other).stdout == f"{said}\n"
+    report = Project.load(copy).import_model(copy / "vendor" / "forest.onnx", "line", "v3")
+    assert (report.address, report.created, report.classes, report.inputs[0].columns) == ("model/line@v3", False, ("above", "below"), 2)
+    assert problems("import", report.to_json()) == []
+    assert projects.run("import", "vendor/forest.onnx", "--model", "line", "--version", "v3", cwd=other).stdout == f"{report}\n"
     assert texts(copy) == texts(other)
 
 

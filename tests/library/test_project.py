@@ -118,9 +118,9 @@ def test_nothing_is_printed_and_nothing_of_the_process_is_changed(copy: Path) ->
     """In a process of its own, since pytest changes much of it itself."""
     code = f"import sys; sys.path.append({str(copy)!r}){CALLS}"
     variables = {name: value for name, value in projects.environment().items() if name != "ORT_DISABLE_TELEMETRY"}
-    done = subprocess.run([sys.executable, "-c", code], env=variables, cwd=copy.parent, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [True] * 10
+    result = subprocess.run([sys.executable, "-c", code], env=variables, cwd=copy.parent, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == [True] * 10
     entry = Project.load(copy).history("dev").entries[0]
     assert (entry.command, entry.reason) == ("apply", "a script")
 

@@ -75,8 +75,8 @@ def test_create_update_publish_and_roll_back_and_all_of_it_again(copy: Path) -> 
         update_version("v2", "line", "Weaker regularisation", project=project)
         published = publish_version("v2", "line", project=project, reason="try it")
         assert project.status().environment("dev").models[0].version == "v2"
-        left = rollback_version("v2", "line", project=project, reason="it was a test")
-        return [work.done["trained"] for work in (published, left)]
+        leaving = rollback_version("v2", "line", project=project, reason="it was a test")
+        return [work.done["trained"] for work in (published, leaving)]
 
     assert script() == [0, 0], "the store has the results of this recipe"
     after = texts(copy)
@@ -395,8 +395,8 @@ def test_words_that_people_know(copy: Path) -> None:
         {"columns": "numeric", "use": "min_max_scaler"},
         {"columns": "numeric", "use": "pca", "params": {"n_components": 2}},
     ]
-    said = {"Normalize": "min_max_scaler", "Normalizer": "Normalizer", "SimpleImputer": "imputer", "normalizer": "normalizer"}
-    for word, ours in {**said, "CountVectorizer": "CountVectorizer", "LabelEncoder": "LabelEncoder"}.items():
+    names = {"Normalize": "min_max_scaler", "Normalizer": "Normalizer", "SimpleImputer": "imputer", "normalizer": "normalizer"}
+    for word, ours in {**names, "CountVectorizer": "CountVectorizer", "LabelEncoder": "LabelEncoder"}.items():
         assert DataPreprocessor().add_transformer(word).steps[0]["use"] == ours, "another transformation is never taken unasked"
     with pytest.raises(Failure, match="cannot be joined"):
         steps.add_transformer("pca", input=["a", "b"])

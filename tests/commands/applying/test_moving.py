@@ -27,8 +27,8 @@ Apply = Callable[..., tuple[int, list[Event]]]
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = projects.tiny_project(tmp_path_factory.mktemp("built"), MODELS, {})
-    done = projects.run("build", cwd=project)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("build", cwd=project)
+    assert result.returncode == 0, result.stdout + result.stderr
     return project / ".leptonctl" / "store"
 
 

@@ -36,8 +36,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{('Ulm', 'Bonn')[n % 2]},{n * 7 % 11},{('benign', 'malignant')[n % 3 == 0]}" for n in range(60)]
     (root / "d.csv").write_text("town,x,y\n" + "\n".join(lines) + "\n", encoding="utf-8")
     (root / "leptonctl.yaml").write_text(YAML, encoding="utf-8")
-    done = projects.run("build", "d@one", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = projects.run("build", "d@one", cwd=root)
+    assert result.returncode == 0, result.stdout + result.stderr
     return root
 
 
@@ -60,9 +60,9 @@ def test_what_prepared_rows_refute_is_said_by_the_plan(prepared: Path, tmp_path:
     lines, id_, column, words = WRONG[wrong]
     root = projects.copy_of(prepared, tmp_path / "project")
     projects.edit(root / "leptonctl.yaml", "  v1: {}", f"  v1: {lines}")
-    done = projects.run("plan", cwd=root)
-    text = " ".join((done.stdout + done.stderr).split())
-    assert (done.returncode, f"error[{id_}]" in text, f"leptonctl.yaml:19:{column}" in text) == (1, True, True), text
+    result = projects.run("plan", cwd=root)
+    text = " ".join((result.stdout + result.stderr).split())
+    assert (result.returncode, f"error[{id_}]" in text, f"leptonctl.yaml:19:{column}" in text) == (1, True, True), text
     assert [word for word in words if word not in text] == []
     # the brother: nobody knows it of a file that was not read
     (root / "d.csv").write_text((root / "d.csv").read_text(encoding="utf-8") + "Ulm,3,benign\n", encoding="utf-8")
@@ -75,5 +75,5 @@ def test_what_prepared_rows_refute_is_said_by_the_plan(prepared: Path, tmp_path:
 def test_what_they_do_not_refute_is_planned(prepared: Path, tmp_path: Path, right: str) -> None:
     root = projects.copy_of(prepared, tmp_path / "project")
     projects.edit(root / "leptonctl.yaml", "  v1: {}", f"  v1: {right}")
-    done = projects.run("plan", cwd=root)
-    assert (done.returncode, "error[" in done.stdout) == (0, False), done.stdout + done.stderr
+    result = projects.run("plan", cwd=root)
+    assert (result.returncode, "error[" in result.stdout) == (0, False), result.stdout + result.stderr

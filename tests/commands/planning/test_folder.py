@@ -58,8 +58,8 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
         file = copy / "environment-dev.yaml"
         port = shown(root, "status")["environments"][0]["url"].rpartition(":")[2]
         file.write_text(file.read_text(encoding="utf-8").replace(f"port: {port}", f"port: {edit(port)}"), encoding="utf-8")
-        done = json.loads(run(copy, "apply", "--yes", "--json", code=1).stdout)["diagnostics"]
-        assert "copied-folder" in {problem["id"] for problem in done}
+        result = json.loads(run(copy, "apply", "--yes", "--json", code=1).stdout)["diagnostics"]
+        assert "copied-folder" in {problem["id"] for problem in result}
         assert "copied-folder" in {problem["id"] for problem in json.loads(run(copy, "plan", "--json", code=1).stdout)["diagnostics"]}
     assert pid_of(root) == pid
     assert projects.state_file(root).read_bytes() == before
@@ -88,8 +88,8 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
         "model/line@v2",
         "model/line@v3",
     }
-    done = apply(copy)
-    assert (done["trained"], done["bound"]) == (0, 1)
+    result = apply(copy)
+    assert (result["trained"], result["bound"]) == (0, 1)
     run(copy, "destroy", "--yes")
     assert pid_of(root) == pid
     assert is_in_place(root)

@@ -52,25 +52,25 @@ def test_a_plan_lists_their_steps_and_can_be_applied_elsewhere(root: Path) -> No
     ],
 )
 def test_nothing_is_begun_without_it(root: Path, command: tuple[str, ...], rest: str) -> None:
-    done = projects.run(*command, cwd=root)
-    assert done.returncode == 1
-    assert f"or everything else: {rest}\n" in done.stderr + done.stdout
-    assert "error[missing-library]" in done.stderr + done.stdout
-    assert "pip install 'leptonctl[xgboost]'" in done.stderr + done.stdout
+    result = projects.run(*command, cwd=root)
+    assert result.returncode == 1
+    assert f"or everything else: {rest}\n" in result.stderr + result.stdout
+    assert "error[missing-library]" in result.stderr + result.stdout
+    assert "pip install 'leptonctl[xgboost]'" in result.stderr + result.stdout
     assert not [*(root / ".leptonctl").rglob("results/*/*")]
 
 
 def test_other_addresses_are_not_held_up(root: Path) -> None:
     assert diagnostics(root, "plan")
-    done = projects.run("plan", "--json", "--only", "model/line", cwd=root)
-    assert json.loads(done.stdout)["diagnostics"] == []
+    result = projects.run("plan", "--json", "--only", "model/line", cwd=root)
+    assert json.loads(result.stdout)["diagnostics"] == []
 
 
 def test_a_binding_of_what_cannot_be_built_here_is_no_part_of_the_rest(tmp_path: Path) -> None:
     models = {"line": {"v1": "{}"}, "other": {"v1": "{algorithm: lightgbm}", "v2": "{}"}}
     root = projects.tiny_project(tmp_path, models=models, environments={"dev": "models: {line: v1, other: v1}"})
-    done = projects.run("apply", "--yes", cwd=root)
-    assert "or everything else: leptonctl apply --only model/other@v2 --only environment/dev/line\n" in done.stderr
+    result = projects.run("apply", "--yes", cwd=root)
+    assert "or everything else: leptonctl apply --only model/other@v2 --only environment/dev/line\n" in result.stderr
 
 
 def test_trials_and_warm_starts_need_it_too(tmp_path: Path) -> None:

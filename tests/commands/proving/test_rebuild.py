@@ -56,8 +56,8 @@ def built(tmp_path_factory):
     }  # fmt: skip
     shelf, needs = Shelf(), {}
     for op, step in (("prepare", prepare), ("train", train), ("export", export)):
-        made = step.run(inputs[op], needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs, provenance=provenance(), seconds=0.1)
+        output = step.run(inputs[op], needs, bench(shelf, project))
+        needs[op] = Result(key=op, op=op, artifacts=output.artifacts, outputs=output.outputs, provenance=provenance(), seconds=0.1)
     return project, shelf, {op: (inputs[op], needs[op]) for op in inputs}
 
 
@@ -93,13 +93,13 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
 def test_a_rebuild_in_a_fresh_process_gives_the_same_bytes(built):
     project, shelf, build = built
     deciding = {"train": build["train"][0], "threshold": {"metric": "f1"}, "calibrate": {"method": "isotonic", "cross_validation": 2}}
-    made = decide.run(deciding, {op: result for op, (_, result) in build.items()}, bench(shelf, project))
-    decided = Result(key="decide", op="decide", artifacts=made.artifacts, outputs=made.outputs, provenance=provenance())
+    output = decide.run(deciding, {op: result for op, (_, result) in build.items()}, bench(shelf, project))
+    decided = Result(key="decide", op="decide", artifacts=output.artifacts, outputs=output.outputs, provenance=provenance())
     before = dict(shelf)
     verdict = rebuild({**build, "decide": (deciding, decided)}, shelf, project)
     assert verdict.verdict == "identical"
     assert verdict.ok
-    assert verdict.outputs["decide"]["decision"] == made.outputs["decision"]
+    assert verdict.outputs["decide"]["decision"] == output.outputs["decision"]
     assert verdict.reasons == ()
     assert set(verdict.artifacts) == {
         "prepare train.parquet", "prepare test.parquet", "prepare train.rows", "prepare test.rows", "prepare profile.json", "train model.skops",
@@ -141,9 +141,9 @@ def test_other_bytes_are_a_mismatch_or_not_comparable(built, tmp_path):
 
 def test_a_rebuild_that_cannot_be_done_says_why(built, tmp_path):
     _, shelf, build = built
-    gone = {**build["train"][0], "features": ["a", "zz"]}
+    other_inputs = {**build["train"][0], "features": ["a", "zz"]}
     with pytest.raises(Failure) as failed:
-        rebuild({**build, "train": (gone, build["train"][1])}, shelf, tmp_path)
+        rebuild({**build, "train": (other_inputs, build["train"][1])}, shelf, tmp_path)
     [diagnostic] = failed.value.diagnostics
     assert diagnostic.id == "rebuild-failed"
     assert "zz" in diagnostic.detail
@@ -177,11 +177,11 @@ def test_the_fresh_process_ends_with_its_parent(built, tmp_path):
     deadline = time.monotonic() + 10
     while not ended(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    left = not ended(pid)
-    if left:
+    is_running = not ended(pid)
+    if is_running:
         os.kill(pid, signal.SIGKILL)
     assert working
-    assert not left
+    assert not is_running
 
 
 def ended(pid):
