@@ -132,7 +132,7 @@ def bound_packages(lineage: LineageStore, state: State, name: str, model: str) -
 
 def withdrawals(environment: Environment, routes: Mapping[str, Route]) -> list[Withdrawal]:
     """The withdrawals in force that cover one of these routes."""
-    found = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
+    found = (w for m, r in routes.items() for w in environment.withdrawals_of(m, digest=r.digest, package=r.package, artifact=r.artifact))
     return [w for w in found if w.readmitted is None]
 
 
