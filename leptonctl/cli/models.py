@@ -59,7 +59,9 @@ def _verify_store(terminal: "Terminal") -> int:
     from leptonctl.commands.verify_store import verify_store as command
     from leptonctl.views.verify_store import progress_text, render_text
 
-    report = command(terminal.session(), lambda p: terminal.aside(progress_text(p.done, p.artifacts, p.read, p.bytes)))
+    report = command(
+        terminal.session(), lambda p: terminal.aside(progress_text(done=p.done, artifacts=p.artifacts, read=p.read, size=p.bytes))
+    )
     return terminal.show(report, render_text, OK if report["ok"] else ERROR, verbose=terminal.verbose)
 
 

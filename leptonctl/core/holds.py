@@ -34,7 +34,7 @@ class Withdrawal(Record):
     deployment: int = 0
     readmitted: Readmission | None = None
 
-    def covers(self, digest: str | None, package: str | None, artifact: str | None) -> bool:
+    def covers(self, *, digest: str | None, package: str | None, artifact: str | None) -> bool:
         """Whether this is what was withdrawn: the same recipe, package or graph, under whatever name of a version or a model."""
         pairs = ((self.digest, digest), (self.package, package), (self.artifact, artifact))
         return any(mine and mine == other for mine, other in pairs)

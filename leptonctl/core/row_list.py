@@ -93,7 +93,7 @@ def writing_of(decimal: str, thousands: str | None) -> str:
     return "" if (decimal, thousands) == (".", None) else f"{decimal} {thousands or 'none'}"
 
 
-def question_differences(bound: Contract, candidate: Contract, task: str, bound_task: str) -> tuple[str, ...]:
+def question_differences(bound: Contract, candidate: Contract, *, bound_task: str, task: str) -> tuple[str, ...]:
     """Why the two versions answer different questions: their task, target or classes."""
     if task != bound_task:
         return (f"the bound version is a {bound_task}, the candidate a {task}",)

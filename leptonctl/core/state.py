@@ -116,14 +116,16 @@ class Environment(Record):
     destroyed: bool = False
     withdrawals: tuple[Withdrawal, ...] = ()
 
-    def withdrawals_of(self, model: str, digest: str | None, package: str | None, artifact: str | None) -> tuple[Withdrawal, ...]:
+    def withdrawals_of(self, model: str, *, digest: str | None, package: str | None, artifact: str | None) -> tuple[Withdrawal, ...]:
         """The withdrawals of a recipe, package or graph that concern a model, also those that were readmitted.
 
         What was withdrawn from one model is withdrawn from others too, so that renaming a model does not let it in; except from a model
         that has served the same package here itself.
         """
         served = package in self.served.get(model, {})
-        return tuple(w for w in self.withdrawals if w.covers(digest, package, artifact) and (w.model == model or not served))
+        return tuple(
+            w for w in self.withdrawals if w.covers(digest=digest, package=package, artifact=artifact) and (w.model == model or not served)
+        )
 
 
 class Seal(Record):

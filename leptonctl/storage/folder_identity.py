@@ -26,7 +26,7 @@ class FolderRecord(Record, tag_field="format_version", tag="1"):
     path: str
 
 
-class Standing(Frozen):
+class FolderStanding(Frozen):
     """How a folder relates to its record. `record`: what is written in it, None when nothing is.
 
     ours: the record is of this folder. unmarked: there is no record. copied: it is of another folder that still exists.
@@ -37,16 +37,16 @@ class Standing(Frozen):
     record: FolderRecord | None = None
 
 
-def standing(root: Path) -> Standing:
+def standing(root: Path) -> FolderStanding:
     """How the folder of a project relates to its record. Only reads."""
     record = _read(root)
     if record is None:
-        return Standing(place="unmarked")
+        return FolderStanding(place="unmarked")
     here = path_of(root)
     if record.inode == root.stat().st_ino or (record.machine, record.path) == (machine_id(), here):
-        return Standing(place="ours", record=record)
+        return FolderStanding(place="ours", record=record)
     other = _read(Path(record.path)) if record.machine == machine_id() else None
-    return Standing(place="copied" if other is not None and other.id == record.id else "moved", record=record)
+    return FolderStanding(place="copied" if other is not None and other.id == record.id else "moved", record=record)
 
 
 def mark(root: Path, *, new_id: bool = False) -> FolderRecord:

@@ -35,6 +35,6 @@ def render_text(report: Mapping[str, Any], *, color: bool = False, verbose: bool
     return "\n".join(lines)
 
 
-def progress_text(done: int, artifacts: int, read: int, size: int) -> str:
+def progress_text(*, done: int, artifacts: int, read: int, size: int) -> str:
     """One line of progress."""
     return f"Checked {done} of {artifacts} artifacts, {size_text(read)} of {size_text(size)}"

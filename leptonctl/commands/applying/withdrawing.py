@@ -53,7 +53,7 @@ def _readmitted(
     named = withdrawals.get(binding.readmit.withdrawal)
     if named is None or named.readmitted is not None:
         return
-    if named.covers(pointer.digest, pointer.package, pointer.artifact):
+    if named.covers(digest=pointer.digest, package=pointer.package, artifact=pointer.artifact):
         yield readmitted_by(named, at, move.author.by, binding.readmit.reason)
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from leptonctl.core.date_formats import DATE_TYPES
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
-from leptonctl.core.rules import NAMES, BadRule, Kind, Term, check_types, parse
+from leptonctl.core.row_rules import NAMES, BadRule, Kind, Term, check_types, parse
 from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.dataset.columns import parts_of
 from leptonctl.language.resolve import Declared

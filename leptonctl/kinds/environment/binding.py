@@ -150,7 +150,7 @@ def matching_withdrawals(
         return ()
     export = results.get(package_step(node).key or "")
     artifact = export.artifacts.get(GRAPH_FILE) if export else None
-    return record.withdrawals_of(binding.model.declared.name, node.digest, package, artifact)
+    return record.withdrawals_of(binding.model.declared.name, digest=node.digest, package=package, artifact=artifact)
 
 
 def span_of(binding: Binding) -> Span:

@@ -44,7 +44,7 @@ def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOut
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
     unknown = [IMPORTED.format(OWNERS[owner]) for owner in foreign]
-    reasons = (*question_differences(*contracts, request.task, bound.manifest.task), *unknown, *fair.reasons)
+    reasons = (*question_differences(*contracts, bound_task=bound.manifest.task, task=request.task), *unknown, *fair.reasons)
     if request.task != bound.manifest.task:
         return without_figures(fair, reasons)
     if not fair.keep.any():

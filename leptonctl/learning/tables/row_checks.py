@@ -12,7 +12,7 @@ import polars as pl
 from leptonctl.core.date_formats import pattern
 from leptonctl.core.dates import DateColumn, order, read_moment
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.rules import BadRule, Kind, Term, check_types, iso_moment, parse
+from leptonctl.core.row_rules import BadRule, Kind, Term, check_types, iso_moment, parse
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.tables.cells import SHOWN_LINES
 from leptonctl.spi.learning import ProviderError

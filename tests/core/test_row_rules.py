@@ -2,7 +2,7 @@
 
 import pytest
 
-from leptonctl.core.rules import BadRule, Kind, check_types, parse
+from leptonctl.core.row_rules import BadRule, Kind, check_types, parse
 
 COLUMNS: dict[str, Kind] = {"a": "number", "b": "number", "t": "text", "ok": "boolean", "day": "date", "end": "date", "a b": "number"}
 
