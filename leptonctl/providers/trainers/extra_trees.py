@@ -1,7 +1,7 @@
 """A forest of trees with random thresholds, for classification."""
 
 from leptonctl.providers.trainers import random_forest
-from leptonctl.providers.trainers.tree_params import forest
+from leptonctl.providers.trainers.tree_params import forest_params
 from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params
 
@@ -16,7 +16,7 @@ EXTRA_TREES = replace(
     random_forest.CLASSIFIER,
     name="extra_trees",
     description="The average of many trees with randomly drawn thresholds.",
-    params={**random_forest.CLASSIFIER.params, **forest(bootstrap=False)},
+    params={**random_forest.CLASSIFIER.params, **forest_params(bootstrap=False)},
     build=build,
 )
 TRAINERS = (EXTRA_TREES,)

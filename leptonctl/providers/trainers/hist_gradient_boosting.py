@@ -101,8 +101,10 @@ def _bin_data(estimator: Estimator, mapper: Any, features: "np.ndarray", *_: Any
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
-    """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, let labels follow the sign of the
-    score, and add the exponential to models that predict a logarithm.
+    """Correct thresholds, labels and losses with a logarithm.
+
+    Thresholds are rounded down to float32, so that `x <= threshold` has the same answer for every float32 x. Labels follow the sign of the
+    score. Models that predict a logarithm get the exponential.
     """
     import numpy as np
     from onnx import helper

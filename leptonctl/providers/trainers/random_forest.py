@@ -7,7 +7,7 @@ from leptonctl.providers.trainers.tree_params import (
     CLASS_CRITERION,
     FOREST_CLASS_WEIGHT,
     VALUE_CRITERION,
-    forest,
+    forest_params,
     max_features,
 )
 from leptonctl.spi import replace
@@ -31,7 +31,7 @@ CLASSIFIER = Trainer(
     task="classification",
     description="The average of many trees on random samples of rows and features.",
     params={
-        **forest(bootstrap=True),
+        **forest_params(bootstrap=True),
         "criterion": CLASS_CRITERION,
         "max_features": max_features("sqrt"),
         "class_weight": FOREST_CLASS_WEIGHT,
@@ -48,7 +48,7 @@ CLASSIFIER = Trainer(
 REGRESSOR = replace(
     CLASSIFIER,
     task="regression",
-    params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
+    params={**forest_params(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
     build=build_regressor,
     resume_refuse=None,
     scores=None,

@@ -112,7 +112,7 @@ def _end_of(parent: Estimator) -> sgd_steps.Start:
 
 
 def _descend(estimator: Estimator, training: Training, loss: sgd_steps.Loss, start: sgd_steps.Start | None) -> sgd_steps.Descent:
-    """Descend with the estimator's parameters, and note on it how far. The target is [rows, outputs]."""
+    """Descend with the estimator's parameters, and set its counters. The target is [rows, outputs]."""
     from sklearn.exceptions import ConvergenceWarning
 
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}

@@ -1,4 +1,4 @@
-"""The fit of a network of PyTorch, which can go on after a kill.
+"""Fits a network of PyTorch, and goes on after a kill.
 
 A regression learns the target in standard deviations from its mean, which the last layer undoes, so that the learning rate does not
 depend on the target's unit.
@@ -48,7 +48,7 @@ def resume_network(parent: TorchMLP, fresh: TorchMLP, training: Training) -> Tor
 
 
 def _rescale(layers: "Layers", scale: float, shift: float) -> "Layers":
-    """The layers of a network that answers `scale` times what these answer, and `shift` more."""
+    """The layers of a network whose answers are `scale` times the answers of these layers, plus `shift`."""
     import numpy as np
 
     *hidden, (weights, bias) = layers
@@ -110,7 +110,7 @@ class _Fit:
         self.losses, self.best, self.best_layers, self.stalled = list[float](), float("inf"), self.layers, 0
 
     def run_epoch(self) -> float:
-        """Pass over the rows once. The mean loss of its steps, or that of the held-out rows."""
+        """Take the steps of one epoch. Returns the mean loss of the steps, or the loss of the held-out rows if there are any."""
         import numpy as np
         import torch
 
@@ -133,7 +133,7 @@ class _Fit:
             self.best, self.best_layers, self.stalled = loss, _copy(self.layers), 0
 
     def dump(self) -> bytes:
-        """How far it is, after an epoch."""
+        """How far the fit is, after an epoch."""
         import torch
 
         draw: Any = self.draw.get_state(legacy=False)
@@ -146,7 +146,7 @@ class _Fit:
         return fit_state.dump({"losses": self.losses, "best": self.best, "waited": self.stalled, "draw": place}, arrays)
 
     def restore(self, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> None:
-        """Be as far as when `dump` was called."""
+        """Set the fit to how far it was when `dump` was called."""
         import torch
 
         self.losses, self.best, self.stalled = numbers["losses"], numbers["best"], numbers["waited"]
@@ -194,7 +194,7 @@ def _copy(layers: "Sequence[tuple[Tensor, Tensor]]") -> "list[tuple[Tensor, Tens
 
 
 def _loss(name: str | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss [N] of scores [N, outputs]; name None: of class numbers."""
+    """The function of scores [N, outputs] and targets [N] to losses [N]; name None: the targets are class numbers."""
     from torch.nn import functional
 
     if name is None:

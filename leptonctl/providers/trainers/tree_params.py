@@ -77,7 +77,7 @@ def max_features(default: Any) -> Schema:
     }
 
 
-def forest(*, bootstrap: bool) -> dict[str, Schema]:
+def forest_params(*, bootstrap: bool) -> dict[str, Schema]:
     """The parameters of a forest."""
     return {
         "n_estimators": {"type": "integer", "minimum": 1, "default": 100, "description": "Number of trees."},
