@@ -83,7 +83,8 @@ def _matching(session: Session, state: State, record: Environment, version: tupl
     place = version_of("model", *version)
     node, pointer = session.declarations.built.get(place), state.current.get(place)
     digest, artifact = node.digest if node else None, pointer.artifact if pointer else None
-    same = [*record.withdrawals_of(model, digest, pointer.package if pointer else None, artifact)]
+    package = pointer.package if pointer else None
+    same = [*record.withdrawals_of(model, digest=digest, package=package, artifact=artifact)]
     return same or [w for w in record.withdrawals if (w.model, w.version) == version]
 
 

@@ -44,7 +44,9 @@ def _later(session: Session, state: State | None, version: Version, environment:
     bound = served.get(pointer.package or "")
     for package, one in served.items():
         if one.digest == node.digest and bound is not None and one.deployment < bound.deployment:
-            is_withdrawn = any(w.readmitted is None for w in record.withdrawals_of(version.model, node.digest, package, None))
+            is_withdrawn = any(
+                w.readmitted is None for w in record.withdrawals_of(version.model, digest=node.digest, package=package, artifact=None)
+            )
             return None if is_withdrawn else pointer.version
     return None
 

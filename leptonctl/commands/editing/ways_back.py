@@ -132,7 +132,9 @@ def _bound_packages(lineage: LineageStore, state: State, name: str, model: str) 
 
 def _withdrawals(environment: Environment, routes: Mapping[str, Route]) -> list[Withdrawal]:
     """The withdrawals in force that cover one of these routes."""
-    covering = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
+    covering = (
+        w for m, r in routes.items() for w in environment.withdrawals_of(m, digest=r.digest, package=r.package, artifact=r.artifact)
+    )
     return [w for w in covering if w.readmitted is None]
 
 

@@ -59,7 +59,7 @@ def _rows(prepare: Result | None) -> Rows | None:
 
 def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
     # the task of the bound version is in its manifest, which only the comparison reads
-    yield from question_differences(theirs.contract, ours.contract, task, task)
+    yield from question_differences(theirs.contract, ours.contract, bound_task=task, task=task)
     evaluation = ours.row_lists.get("test")
     for owner, rows in ((BOUND, theirs), (CANDIDATE, ours)):
         training = rows.row_lists.get("train")
