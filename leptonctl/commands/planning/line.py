@@ -76,9 +76,7 @@ def plan_project(
         addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
         if lost := _lost_here(session, actual.state, addresses, bound):
             settled, changes = settle(session, actual.state, lost)
-        besides = without_work(changes, settled.by_address, also)
-        changes, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
-        prerequisites |= besides
+        changes, prerequisites = _limit(settled, changes, addresses, also)
     basis = Basis(declarations=session.declarations, settled=settled, state=actual.state)
     changes = judge_changes(changes, basis, command=command)
     changes = _protected_first(_explain(session, settled, actual.state, changes), environments(session.declarations))
@@ -188,6 +186,15 @@ def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> 
     sisters = sister_keys(settled, changes)
     keys = {key for sister in sisters.values() for key in sister}
     return with_forecasts(changes, sisters, {**settled.results, **session.results(keys - settled.results.keys())})
+
+
+def _limit(
+    settled: Settled, changes: Sequence[Change], addresses: Sequence[str], also: Sequence[str]
+) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The changes at these addresses, at their prerequisites, and at those of `also` that move without work; and the latter two."""
+    besides = without_work(changes, settled.by_address, also)
+    limited, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
+    return limited, prerequisites | besides
 
 
 # --- explain ---------------------------------------------------------------------------------------------------------
