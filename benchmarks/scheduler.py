@@ -120,9 +120,9 @@ def run(nodes: tuple[Node, ...], store: Store, current: Mapping[str, Pointer], a
     changes = with_steps(settled, diff(nodes, current, keys))
     events: list[Event] = []
     work = Work(
-        ops=OPS, keys=keys.by_place, current=current, known={}, owner=Owner(user="me"), parallelism=4, locate=lambda *_: None
+        ops=OPS, keys=keys.by_place, current=current, known={}, owner=Owner(user="me"), parallelism=4
     )  # fmt: skip
-    scheduler = Scheduler(store=store, executor=lambda: InstantExecutor(artifacts=artifacts), reporter=events.append, work=work)
+    scheduler = Scheduler(store=store, open_executor=lambda: InstantExecutor(artifacts=artifacts), reporter=events.append, work=work)
     started = time.process_time()
     built = scheduler.run(changes)
     return time.process_time() - started, built

@@ -154,10 +154,10 @@ import sys
 from pathlib import Path
 from lepton_toy.report_kind import KIND, OP
 from leptonctl.cli.main import main
-from leptonctl.kinds import table
+from leptonctl.kinds import registry
 # what a fork of leptonctl writes as one line of each table
-table.KINDS[KIND.name] = KIND
-table.OPS[OP.name] = OP
+registry.KINDS[KIND.name] = KIND
+registry.OPS[OP.name] = OP
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -63,5 +63,5 @@ class KnownResults:
         pointer = self.work.current.get(ready.planned.address)
         key = pointer.key(ready.planned.name) if pointer else None
         if self._earlier is None:
-            self._earlier = self.work.earlier()
+            self._earlier = self.work.advice.earlier_keys()
         return (*((key,) if key else ()), *self._earlier.get(ready.planned.step.place, ()))

@@ -49,7 +49,7 @@ class Patience:
         The shortest of at least two counts, because the first of a kind may contain imports.
         """
         durations = self._durations.get(task.op, ())
-        return len(durations) > 1 and min(durations) * (waiting + task.behind) / 2 > GAIN * self._start_s
+        return len(durations) > 1 and min(durations) * (waiting + task.queued) / 2 > GAIN * self._start_s
 
     def record_first(self, seconds: float) -> None:
         """Take the duration of a worker's first task as the measure."""

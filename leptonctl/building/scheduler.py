@@ -35,7 +35,7 @@ class Scheduler:
     """One run over the steps of some changes."""
 
     store: Store
-    executor: Callable[[], Executor]
+    open_executor: Callable[[], Executor]
     reporter: Reporter
     work: Work
     built: Built = field(default_factory=Built)
@@ -48,7 +48,7 @@ class Scheduler:
     _running: dict[str, Ready] = field(init=False, default_factory=dict)
     _twins: dict[str, list[Ready]] = field(init=False, default_factory=dict)
     _leases: StepLeases = field(init=False)
-    _open: Executor | None = field(init=False, default=None)
+    _executor: Executor | None = field(init=False, default=None)
     _last_look: float = field(init=False, default=0.0)
     _ended: list[StepPlace] = field(init=False, default_factory=list)
 
@@ -63,12 +63,12 @@ class Scheduler:
             try:
                 self._carry_out(steps)
             except BaseException:
-                if self._open is not None:
-                    self._open.cancel()
+                if self._executor is not None:
+                    self._executor.cancel()
                 raise
             finally:
-                if self._open is not None:
-                    self._open.close()
+                if self._executor is not None:
+                    self._executor.close()
         return self.built
 
     def _carry_out(self, steps: Mapping[StepPlace, PlannedStep]) -> None:
@@ -78,7 +78,7 @@ class Scheduler:
             new = order.get_ready()
             self._sort_ready([steps[place] for place in new])
             self._start()
-            order.done(*self._take_ended(wait=not new))
+            order.done(*self._collect_ended(wait=not new))
 
     # --- steps that are ready --------------------------------------------------------------------------------------
 
@@ -165,12 +165,12 @@ class Scheduler:
         self._running[task], self._twins[ready.key] = ready, []
         forecast = ready.planned.forecast_s
         self.reporter(StepStarted(op=step.op, address=step.address, name=step.name, key=ready.key, forecast_s=forecast))
-        if self._open is None:
-            self._open = self.executor()
+        if self._executor is None:
+            self._executor = self.open_executor()
         run = self.work.ops[step.op].run
         assert run is not None, "an op without a step function has effects only"
-        inputs, behind = dict(step.inputs), len(self._queue)
-        self._open.submit(Task(id=task, op=step.op, run=run, inputs=inputs, needs=ready.needs, key=ready.key, behind=behind))
+        inputs, queued = dict(step.inputs), len(self._queue)
+        self._executor.submit(Task(id=task, op=step.op, run=run, inputs=inputs, needs=ready.needs, key=ready.key, queued=queued))
 
     def _report_wait(self, ready: Ready) -> None:
         """Report once for each key which other process builds it."""
@@ -193,16 +193,16 @@ class Scheduler:
             heapq.heappush(self._queue, ready)
         self._elsewhere.clear()
 
-    def _take_ended(self, *, wait: bool) -> list[StepPlace]:
+    def _collect_ended(self, *, wait: bool) -> list[StepPlace]:
         """The places that have ended since the last call. `wait`: there is nothing else to do, so wait a moment for an outcome."""
         if not self._ended and wait:
-            if self._open is not None and self._running:
-                for outcome in self._open.poll(POLL_S):
+            if self._executor is not None and self._running:
+                for outcome in self._executor.poll(POLL_S):
                     self._process(outcome)
             elif self._elsewhere:
                 time.sleep(POLL_S)
-        elif self._open is not None and self._running:
-            for outcome in self._open.poll(0):
+        elif self._executor is not None and self._running:
+            for outcome in self._executor.poll(0):
                 self._process(outcome)
         ended, self._ended = self._ended, []
         return ended
@@ -243,18 +243,18 @@ class Scheduler:
     def _finish(self, ready: Ready, result: Result, seconds: float, *, adopted: bool) -> None:
         step = ready.planned.step
         self._known.add(result)
-        refusal = self.work.refusal(step, result) if adopted else None
+        refusal = self.work.advice.refusal(step, result) if adopted else None
         if refusal is not None:
             self._end_failed(ready.planned, ready.key, refusal, seconds)
             return
         self.built.results[step.place] = result
         self._ended.append(step.place)
-        remark = self.work.remark(step, result)
+        remark = self.work.advice.remark(step, result)
         if ready.planned.cached:
             return
         if not adopted:
             self.built.done.append(step.op)
-        notices = self.work.notices(step.address, result)
+        notices = self.work.advice.notices(step.address, result)
         self.built.warnings.extend(notices)
         metrics = result.outputs.get("metrics")
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
@@ -267,7 +267,7 @@ class Scheduler:
     def _fail(self, ready: Ready, outcome: Failed | Lost) -> None:
         step = ready.planned.step
         problem = outcome.error if isinstance(outcome, Failed) else None
-        diagnostic = step_diagnostic(outcome, self.work.locate(step.address, problem))
+        diagnostic = step_diagnostic(outcome, self.work.advice.locate(step.address, problem))
         seconds = outcome.seconds if isinstance(outcome, Failed) else 0.0
         self._end_failed(ready.planned, ready.key, diagnostic, seconds)
 
@@ -277,7 +277,7 @@ class Scheduler:
             "missing-result",
             "A result that this step reads is not in the store",
             f"{planned.name} of {planned.address}",
-            span=self.work.locate(planned.address, None),
+            span=self.work.advice.locate(planned.address, None),
             hint="run `leptonctl plan` again",
         )
         self._end_failed(planned, planned.key, problem, 0.0)

@@ -1,11 +1,12 @@
 """The input and the outcome of a run of steps, and which step waits for which. Values only: the scheduler decides the order."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Pointer
 from leptonctl.core.values import Ops, Span, Step, StepPlace
@@ -19,12 +20,12 @@ class Built:
     `warnings`: the notices of all results that were computed or adopted. `ops`: the op of every step of the run.
     """
 
-    ops: dict[StepPlace, str] = field(default_factory=dict)
-    results: dict[StepPlace, Result] = field(default_factory=dict)
-    failed: dict[StepPlace, Diagnostic] = field(default_factory=dict)
-    skipped: dict[StepPlace, str] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    warnings: list[Diagnostic] = field(default_factory=list)
+    ops: dict[StepPlace, str] = dataclass_field(default_factory=dict)
+    results: dict[StepPlace, Result] = dataclass_field(default_factory=dict)
+    failed: dict[StepPlace, Diagnostic] = dataclass_field(default_factory=dict)
+    skipped: dict[StepPlace, str] = dataclass_field(default_factory=dict)
+    done: list[str] = dataclass_field(default_factory=list)
+    warnings: list[Diagnostic] = dataclass_field(default_factory=list)
 
     def complete(self, change: Change) -> bool:
         """Whether all steps of a change have results."""
@@ -46,13 +47,37 @@ class Built:
         return op if [self.ops[other] for other in self.ops if other[0] == address].count(op) == 1 else name
 
 
+class Advice:
+    """The questions of a scheduler to the side that knows what steps mean. These answers are for steps that mean nothing.
+
+    Asked from one thread. A result is stored before anything is asked about it.
+    """
+
+    def locate(self, address: str, problem: StepError | None) -> Span | None:  # noqa: ARG002
+        """The place in the YAML at which the error of a step is reported. `problem`: None where the step did not fail by itself."""
+        return None
+
+    def notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:  # noqa: ARG002
+        """The warnings in a result. Asked once for each step that is computed or adopted, not for what the plan knew as cached."""
+        return ()
+
+    def refusal(self, step: Step, result: Result) -> Diagnostic | None:  # noqa: ARG002
+        """Why a step may not adopt a result that was computed for another one; None where it may."""
+        return None
+
+    def remark(self, step: Step, result: Result) -> str:  # noqa: ARG002
+        """A result in one line, "" for nothing to say. Asked in the order in which steps end, cached ones too."""
+        return ""
+
+    def earlier_keys(self) -> Mapping[StepPlace, tuple[str, ...]]:
+        """The keys that steps had in builds that no pointer knows, newest first. Costly: asked at most once, when a step has no result."""
+        return {}
+
+
 class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
-    `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
-    that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not adopt a result that
-    was computed for another one, if it may not. `remark` describes a result in one line; it is called in the order in which steps end,
-    for cached ones too. `earlier`: the keys that steps had in builds that no pointer knows, newest first; called at most once.
+    `project` is the one that builds, and `lineage` its lineage if it has been applied, for the provenance.
     """
 
     ops: Ops
@@ -61,13 +86,9 @@ class Work(Frozen):
     known: Mapping[str, Result]
     owner: Owner
     parallelism: int
-    locate: Callable[[str, StepError | None], Span | None]
     project: str = ""
     lineage: str | None = None
-    notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
-    refusal: Callable[[Step, Result], Diagnostic | None] = lambda _step, _result: None
-    remark: Callable[[Step, Result], str] = lambda _step, _result: ""
-    earlier: Callable[[], Mapping[StepPlace, tuple[str, ...]]] = dict
+    advice: Advice = field(default_factory=Advice)
 
 
 @dataclass(slots=True, kw_only=True)

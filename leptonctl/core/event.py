@@ -1,4 +1,9 @@
-"""The events of an apply: a closed set of frozen types, passed to a Reporter."""
+"""The events of an apply: a closed set of frozen types, passed to a Reporter.
+
+Their order: ApplyStarted is the first, ApplyFinished the last. A step that starts ends once, with StepFinished or StepFailed, unless the
+run is interrupted; its StepProgress is in between, except that it waits for another builder. A step that adopts a result only finishes.
+A cached step has no event. StepSkipped comes after the failure that caused it.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, Protocol, TypeAlias

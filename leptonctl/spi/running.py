@@ -60,7 +60,7 @@ class Task(Frozen):
     """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function".
 
     `key` is the step's key, under which a checkpoint may be kept; "" for none.
-    behind: how many more tasks are ready and will be submitted when there is room; their durations are not known.
+    queued: how many more tasks are ready and will be submitted when there is room; their durations are not known.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Task(Frozen):
     inputs: Mapping[str, Json]
     needs: Mapping[str, Result] = field(default_factory=dict)
     key: str = ""
-    behind: int = 0
+    queued: int = 0
 
 
 class Progressed(Frozen):

@@ -230,7 +230,7 @@ def test_a_second_worker_is_started_at_once_for_much_work_of_a_known_kind(projec
     def workers_of(behind: int) -> int:
         with open_executor(project, parallelism=2) as executor:
             for number in range(4):
-                executor.submit(replace(task(f"{number} before {behind}", "progress", seconds=0.05, rest=0.05), behind=behind))
+                executor.submit(replace(task(f"{number} before {behind}", "progress", seconds=0.05, rest=0.05), queued=behind))
             outcomes(executor, 4)
             return len(executor._slots)
 

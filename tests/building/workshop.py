@@ -8,15 +8,15 @@ from pathlib import Path
 
 from leptonctl.building.local import LocalExecutor
 from leptonctl.building.scheduler import Scheduler
-from leptonctl.building.work import Built, Work
+from leptonctl.building.work import Advice, Built, Work
 from leptonctl.core.change import Change
 from leptonctl.core.diff import diff
-from leptonctl.core.event import Event
-from leptonctl.core.plan import with_steps
+from leptonctl.core.event import Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.core.plan import Settled, with_steps
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Pointer
-from leptonctl.core.values import Node
-from leptonctl.spi.running import Executor, Task, Workplace
+from leptonctl.core.values import Node, Span
+from leptonctl.spi.running import Executor, StepError, Task, Workplace
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
 from leptonctl.storage.store import Store
@@ -89,14 +89,48 @@ class Workshop:
     def carry_out(self, changes, keys, found, parallelism: int = 2) -> Built:
         self.events.clear()
         work = Work(
-            ops=OPS, keys=keys, current=found.current, known=found.results, owner=OWNER, parallelism=parallelism,
-            locate=lambda address, _: found.by_address[address].span if address in found.by_address else None,
+            ops=OPS, keys=keys, current=found.current, known=found.results, owner=OWNER, parallelism=parallelism, advice=Spans(found),
         )  # fmt: skip
         try:
-            return Scheduler(store=self.store, executor=self.executor, reporter=self.record, work=work).run(changes)
+            built = Scheduler(store=self.store, open_executor=self.executor, reporter=self.record, work=work).run(changes)
+            check_order(self.events)
+            return built
         finally:
             assert not self.store.leases(), "no lease is left"
             assert all(executor.closed for executor in self.executors), "no executor is left open"
+
+
+def check_order(events: Sequence[Event]) -> None:
+    """The order that `leptonctl/core/event.py` promises of a run that is not interrupted."""
+    running: set[tuple[str, str]] = set()
+    ended: list[str] = []
+    for event in events:
+        match event:
+            case StepStarted():
+                assert (event.address, event.name) not in running, "a step starts once"
+                running.add((event.address, event.name))
+            case StepFinished() | StepFailed():
+                assert isinstance(event, StepFailed) or event.adopted or (event.address, event.name) in running, (
+                    "only adopting needs no start"
+                )
+                running.discard((event.address, event.name))
+                ended.append(event.address)
+            case StepProgress():
+                assert event.message.startswith("waits for ") or (event.address, event.name) in running, "progress is between start and end"
+            case StepSkipped():
+                assert event.because.partition(" of ")[2] in ended, "the cause of a skip comes before it"
+                ended.append(event.address)
+    assert not running, "each step that starts ends"
+
+
+class Spans(Advice):
+    """Errors of steps are reported at their nodes."""
+
+    def __init__(self, found: Settled) -> None:
+        self._found = found
+
+    def locate(self, address: str, problem: StepError | None) -> Span | None:
+        return self._found.by_address[address].span if address in self._found.by_address else None
 
 
 def changes_of(nodes: Sequence[Node]) -> tuple[Change, ...]:

@@ -4,16 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
-from leptonctl.commands.applying.best_so_far import BestSoFar
-from leptonctl.commands.applying.step_notes import StepNotes
+from leptonctl.commands.applying.step_advice import StepAdvice
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.line import Planned
-from leptonctl.commands.planning.recheck import adopted
-from leptonctl.commands.planning.references import earlier_keys
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of
 from leptonctl.core.address import document
@@ -81,8 +77,10 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
     tally: Tally = field(default_factory=Tally)
-    _noticed: dict[Diagnostic, tuple[str, str]] = field(default_factory=dict)
-    """The warnings of the steps, each with the op and the address of its step."""
+    advice: StepAdvice = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.advice = StepAdvice(session=self.session, planned=self.planned)
 
     def begin(self, *, effects: bool) -> None:
         """Report how many steps there are."""
@@ -93,24 +91,20 @@ class Run:
 
     def build(self) -> None:
         """Do the steps and count failures. KeyboardInterrupt is raised again."""
-        settled, notes = self.planned.settled, StepNotes(session=self.session, planned=self.planned)
+        state, settled = self.planned.state, self.planned.settled
         work = Work(
             ops=self.session.ops,
             keys=settled.keys.by_place,
-            current=self.planned.state.current if self.planned.state else {},
-            earlier=partial(earlier_keys, self.session, self.planned),
+            current=state.current if state else {},
             known=settled.results,
             owner=self.owner,
             project=self.session.project.name,
-            lineage=self.planned.state.lineage if self.planned.state else None,
+            lineage=state.lineage if state else None,
             parallelism=parallelism(self.session),
-            locate=notes.locate,
-            notices=partial(self._notices, notes),
-            refusal=lambda step, result: adopted(self.session, step, result),
-            remark=BestSoFar(settled.by_address).remark,
+            advice=self.advice,
         )
         executor = self.executor or (lambda: open_executor(self.session))
-        scheduler = Scheduler(store=self.session.store, executor=executor, reporter=self.reporter, work=work, built=self.built)
+        scheduler = Scheduler(store=self.session.store, open_executor=executor, reporter=self.reporter, work=work, built=self.built)
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
             self.tally.codes.append(ERROR)
@@ -122,10 +116,10 @@ class Run:
 
     def refuse_warnings(self) -> None:
         """Failure when the steps gave warnings and the project takes them as errors. Each is reported at its step; their results stay."""
-        if self.session.settings.warnings == "error" and self._noticed:
-            for warning, step in self._noticed.items():
+        if self.session.settings.warnings == "error" and self.advice.warned:
+            for warning, step in self.advice.warned.items():
                 self.failed([step], Failure([as_error(warning)]), self.started)
-            raise WarningsRefused(map(as_error, self._noticed))
+            raise WarningsRefused(map(as_error, self.advice.warned))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
@@ -144,7 +138,7 @@ class Run:
         steps = steps or [("bind", address) for address in (*(c.address for c in plan.moving), *(d.address for d in plan.drift))]
         effects = [(op, address) for op, address in steps if self.session.ops[op].run is None]
         if isinstance(failure, WarningsRefused):
-            because = " ".join(next(iter(self._noticed.values())))
+            because = " ".join(next(iter(self.advice.warned.values())))
             for op, address in effects if self.command != "build" else ():
                 self.tally.skipped += 1
                 self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
@@ -231,11 +225,6 @@ class Run:
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(tally.held), withdrawn=finished.withdrawn)
-
-    def _notices(self, notes: StepNotes, address: str, result: Result) -> tuple[Diagnostic, ...]:
-        found = notes.notices(address, result)
-        self._noticed.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
-        return found
 
 
 def parallelism(session: Session) -> int:

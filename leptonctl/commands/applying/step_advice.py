@@ -1,14 +1,17 @@
-"""What the results and errors of steps say of the YAML: notices about a result, and the place of an error."""
+"""What the steps of a plan mean to its project: notices about results, refusals, remarks, and the place of an error in the YAML."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from leptonctl.building.work import Advice
+from leptonctl.commands.applying.best_so_far import BestSoFar
 from leptonctl.commands.planning.line import Planned
-from leptonctl.commands.planning.recheck import adopted_notices
+from leptonctl.commands.planning.recheck import adopted, adopted_notices
+from leptonctl.commands.planning.references import earlier_keys
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.result import Result
-from leptonctl.core.values import Path, Span, value_at
+from leptonctl.core.values import Path, Span, Step, StepPlace, value_at
 from leptonctl.kinds.notices import features_by_address, notices, warning_rules
 from leptonctl.spi.running import StepError
 
@@ -40,25 +43,40 @@ FIELDS: Mapping[str, Path] = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class StepNotes:
-    """Relates the steps of one plan to its YAML."""
+@dataclass(kw_only=True)
+class StepAdvice(Advice):
+    """Answers what a scheduler asks about the steps of one plan.
+
+    `warned`: the warnings so far, each with the op and the address of its step.
+    """
 
     session: Session
     planned: Planned
-    _features: dict[str, frozenset[str]] | None = None
+    warned: dict[Diagnostic, tuple[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._features: dict[str, frozenset[str]] | None = None
+        self._best = BestSoFar(self.planned.settled.by_address)
 
     def notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:
-        """What there is to say about a result, at the version whose step made it."""
         node = self.planned.settled.by_address.get(address)
         if self._features is None:
             self._features = features_by_address(self.planned.settled.nodes)
         (recipe, rules), features = (node.recipe, warning_rules(node)) if node else ({}, None), self._features.get(address)
-        return tuple(
-            notice
-            for one in (result, *adopted_notices(self.session, address, result))
-            for notice in notices(one, address, node.span if node else None, recipe=recipe, features=features, rules=rules)
-        )
+        span = node.span if node else None
+        each = (result, *adopted_notices(self.session, address, result))
+        found = tuple(n for one in each for n in notices(one, address, span, recipe=recipe, features=features, rules=rules))
+        self.warned.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
+        return found
+
+    def refusal(self, step: Step, result: Result) -> Diagnostic | None:
+        return adopted(self.session, step, result)
+
+    def remark(self, step: Step, result: Result) -> str:
+        return self._best.remark(step, result)
+
+    def earlier_keys(self) -> Mapping[StepPlace, tuple[str, ...]]:
+        return earlier_keys(self.session, self.planned)
 
     def locate(self, address: str, problem: StepError | None) -> Span | None:
         """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""
