@@ -144,13 +144,13 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
         "digest": (data.get("source") or {}).get("digest"),
         "target": version.recipe.get("target"),
         "classes": contract.get("classes"),
-        "features": len(_features(version, contract["columns"])) if contract.get("columns") else None,
+        "features": len(learned_from(version, contract["columns"])) if contract.get("columns") else None,
         "rows": prepare.outputs.get("rows") if prepare else None,
         "evaluated": evaluated.outputs.get("rows") if evaluated else None,
     }
 
 
-def _features(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
+def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
     """The columns that the version learned from: those that it lists, or all, without the weights of the rows."""
     listed, weights = version.recipe.get("features"), version.recipe.get("sample_weight")
     names = [cast("dict[str, Json]", column)["name"] for column in columns]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.package import package_step
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
