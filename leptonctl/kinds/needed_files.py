@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.kinds.dataset.version import Dataset, unreadable
+from leptonctl.kinds.dataset.version import Dataset, broken_pins
 from leptonctl.kinds.model.command import COMMAND, needed_program, not_allowed
 from leptonctl.kinds.model.imported import needed_import
 from leptonctl.kinds.model.version import Model
@@ -23,15 +23,14 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
     for dataset in datasets.values():
         if dataset.address not in addresses or dataset.address in but:
             continue
-        for at, path, pin, digest in unreadable(dataset):
-            hint = "restore the file, or declare a new version for the new data and run `leptonctl pin`"
-            if digest is None:
-                detail, hint = f"{path} is gone, and its rows have to be prepared from it", "restore the file"
-            else:
-                detail = f"{path} has {digest[:19]}…, not {pin[:19]}…, and its rows have to be prepared"
-            yield error(
-                "source-changed", "A pinned file does not have its bytes", detail, span=dataset.declared.at(*at, "digest"), hint=hint
-            )
+        for broken in broken_pins(dataset):
+            detail = f"{broken.path} is gone, and its rows have to be prepared"
+            hint = "restore the file"
+            if broken.digest is not None:
+                detail = f"{broken.path} has {broken.digest[:19]}…, not {broken.pin[:19]}…, and its rows have to be prepared"
+                hint = "restore the file, or declare a new version for the new data and run `leptonctl pin`"
+            span = dataset.declared.at(*broken.at, "digest")
+            yield error("source-changed", "A pinned file does not have its bytes", detail, span=span, hint=hint)
 
 
 def needed_imports(

@@ -157,7 +157,7 @@ def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, 
     return did_you_mean(word, names)
 
 
-def misspelled(word: str, known: Collection[str], foreign: Mapping[str, tuple[str, ...]], hint: str) -> str:
+def class_misspelling_hint(word: str, known: Collection[str], foreign: Mapping[str, tuple[str, ...]], hint: str) -> str:
     """The hint, or a better one where the word is closer to a class of another tool than to the name in the hint."""
     folded, here = _spellings(word)[0], hint.partition('"')[2].rpartition('"')[0]
     classes = {f"{name}{ending}": own for name, names in foreign.items() for ending in _CLASSES if (own := _first(names, known))}

@@ -55,7 +55,7 @@ class Declared(Frozen):
         """The span of the key of the field at `path`."""
         return self.keys.get(path) or self.at(*path)
 
-    def lacking(self, key: str) -> Span:
+    def span_without(self, key: str) -> Span:
         """Where to report a missing key: at the document's name when no version has it, else at this version."""
         overrides = self.document.value.get("versions")
         others = overrides.values() if isinstance(overrides, dict) else ()

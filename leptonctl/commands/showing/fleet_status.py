@@ -8,7 +8,7 @@ from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment.drift import unhealthy, unserved
+from leptonctl.kinds.environment.drift import health_problem, why_unserved
 
 
 def answering(live: Live, deployment: int) -> ServerRecord | None:
@@ -28,7 +28,7 @@ def is_healthy(live: Live, record: Environment, entries: Mapping[str, Pointer]) 
     """Whether there is a living server, and each serves what is bound. None if nothing is bound, or nothing could be observed."""
     if not entries or (live.placement == "here" and not live.here and not live.servers):
         return None
-    if not live.here and any(unhealthy(server, live, record.deployment) for server in living_servers(live)):
+    if not live.here and any(health_problem(server, live, record.deployment) for server in living_servers(live)):
         return False
     answers = answering(live, record.deployment)
     return answers is not None and all(_differs(answers, parse(address).member or "", p) is None for address, p in entries.items())
@@ -38,9 +38,9 @@ def reason_of(name: str, live: Live, deployment: int) -> str:
     """Why an environment is not healthy, according to its servers."""
     if live.here:
         answers = live.answering
-        return live.reason or (unhealthy(answers, live, deployment) if answers else "the server does not answer")
-    reasons = [reason for server in living_servers(live) or live.servers if (reason := unhealthy(server, live, deployment))]
-    return "; ".join(reasons) or (unserved(name, live) if not live.servers else "")
+        return live.reason or (health_problem(answers, live, deployment) if answers else "the server does not answer")
+    reasons = [reason for server in living_servers(live) or live.servers if (reason := health_problem(server, live, deployment))]
+    return "; ".join(reasons) or (why_unserved(name, live) if not live.servers else "")
 
 
 def drift_of(name: str, model: str, pointer: Pointer, *, live: Live, deployment: int) -> str | None:
@@ -67,7 +67,7 @@ def server_json(server: ServerRecord, live: Live, deployment: int) -> dict[str, 
         "since": since,
         "seen": _moment(live.seen.get(server.id, server.heartbeat)),
         "heartbeat": server.heartbeat,
-        "reason": "" if server.stopped else unhealthy(server, live, deployment, naming=False),
+        "reason": "" if server.stopped else health_problem(server, live, deployment, naming=False),
     }
 
 

@@ -48,11 +48,11 @@ def column_problems(declared: Declared, inputs: Mapping[str, Json]) -> Iterator[
     yield from privacy_problems(declared, str(inputs["target"]), cast("dict[str, Json]", privacy))
     for name, spec in cast("dict[str, dict[str, Json]]", inputs["columns"]).items():
         if spec.get("ignore"):
-            yield from _ignored(declared, name, uses)
+            yield from _ignored_problems(declared, name, uses)
         elif spec.get("type") in DATE_TYPES:
-            yield from _dates(declared, name, spec, uses, privacy)
+            yield from _date_problems(declared, name, spec, uses, privacy)
         else:
-            yield from _others(declared, name, spec)
+            yield from _other_problems(declared, name, spec)
             if name not in privacy.get("drop", ()):
                 yield from check_problems(declared, name, spec, hashed=name in privacy.get("hash", ()))
 
@@ -61,7 +61,7 @@ def _word(word: Json) -> str:
     return str(word).lower() if isinstance(word, bool) else str(word)
 
 
-def _ignored(declared: Declared, name: str, uses: Mapping[str, str]) -> Iterator[Diagnostic]:
+def _ignored_problems(declared: Declared, name: str, uses: Mapping[str, str]) -> Iterator[Diagnostic]:
     if name in uses:
         detail = f"{name}: this column is ignored, but {uses[name]}"
         span, hint = declared.at("columns", name, "ignore"), "remove `ignore`"
@@ -82,32 +82,32 @@ def _own_use(declared: Declared, name: str) -> Path | None:
     return next(((key,) for key in ("id", "target") if own.get(key) == name), ("split", keys[0]) if keys else None)
 
 
-def _dates(
+def _date_problems(
     declared: Declared, name: str, spec: Spec, uses: Mapping[str, str], privacy: Mapping[str, Collection[str]]
 ) -> Iterator[Diagnostic]:
     at: Path = ("columns", name)
     kind = cast("DateType", spec["type"])
     if uses.get(name) == TARGET:
         hint = "predict a number, for example the days between two dates, or a class"
-        yield _misused(declared, name, "a date cannot be predicted", hint)
+        yield _misused_date(declared, name, "a date cannot be predicted", hint)
         return
     if name in privacy.get("hash", ()):
         hint = "list the column under `privacy.drop`, or remove it from `privacy.hash`"
-        yield _misused(declared, name, "a hashed date has no parts", hint)
+        yield _misused_date(declared, name, "a hashed date has no parts", hint)
     if name in privacy.get("drop", ()):
         return
     check = next((key for key in ("min", "max", "values") if key in spec), None)
     if check is not None:
-        yield _unfitting(declared, (*at, check), "is for numbers and words, and this is a column of dates", f"remove `{check}`")
+        yield _unfit_field(declared, (*at, check), "is for numbers and words, and this is a column of dates", f"remove `{check}`")
     parts = [str(part) for part in cast("list[Json]", spec.get("parts") or [])]
     if not parts and name not in uses:
         detail = f"{name}: a model learns from numbers: name the parts of the date that are features"
         hint = f"add `parts: [{OFFERED[kind]}]`, or `ignore: true`"
         yield error("date-without-parts", "A column of dates has no parts", detail, span=declared.at(*at, "type"), hint=hint)
-    yield from _format(declared, name, spec.get("format"), kind, parts)
+    yield from _format_problems(declared, name, spec.get("format"), kind, parts)
 
 
-def _format(declared: Declared, name: str, form: Json, kind: DateType, parts: list[str]) -> Iterator[Diagnostic]:
+def _format_problems(declared: Declared, name: str, form: Json, kind: DateType, parts: list[str]) -> Iterator[Diagnostic]:
     at: Path = ("columns", name)
     try:
         compiled = pattern(form if isinstance(form, str) else None, kind)
@@ -128,22 +128,22 @@ def _format(declared: Declared, name: str, form: Json, kind: DateType, parts: li
         yield error("date-part", "A date does not have this part", f"{name}: {detail}", span=span, hint=hint)
 
 
-def _others(declared: Declared, name: str, spec: Spec) -> Iterator[Diagnostic]:
+def _other_problems(declared: Declared, name: str, spec: Spec) -> Iterator[Diagnostic]:
     at: Path = ("columns", name)
     kind = f"the type is {spec['type']}" if "type" in spec else "the column has no `type`"
     for key in ("parts", "format"):
         if key in spec:
             hint = f"write `type: datetime` or `type: date`, or remove `{key}`"
-            yield _unfitting(declared, (*at, key), f"is for dates, but {kind}", hint)
+            yield _unfit_field(declared, (*at, key), f"is for dates, but {kind}", hint)
             return
     if "when_false" in spec and "when_true" not in spec:
-        yield _unfitting(declared, (*at, "when_false"), "needs `when_true` beside it", "write `when_true: [WORD]`")
+        yield _unfit_field(declared, (*at, "when_false"), "needs `when_true` beside it", "write `when_true: [WORD]`")
     if "when_true" not in spec:
         return
     if "when_false" not in spec:
-        yield _unfitting(declared, (*at, "when_true"), "needs `when_false` beside it", "write `when_false: [WORD]`")
+        yield _unfit_field(declared, (*at, "when_true"), "needs `when_false` beside it", "write `when_false: [WORD]`")
     if spec.get("type") != "boolean":
-        yield _unfitting(declared, (*at, "when_true"), f"is for booleans, but {kind}", "write `type: boolean`")
+        yield _unfit_field(declared, (*at, "when_true"), f"is for booleans, but {kind}", "write `type: boolean`")
     false = {word.casefold() for word in cast("list[str]", spec.get("when_false") or [])}
     for index, word in enumerate(cast("list[str]", spec["when_true"])):
         if word.casefold() in false:
@@ -152,11 +152,11 @@ def _others(declared: Declared, name: str, spec: Spec) -> Iterator[Diagnostic]:
             yield error("ambiguous-word", "A word has two meanings", detail, span=span, hint="remove it from one of the two")
 
 
-def _misused(declared: Declared, name: str, detail: str, hint: str) -> Diagnostic:
+def _misused_date(declared: Declared, name: str, detail: str, hint: str) -> Diagnostic:
     span = declared.at("columns", name, "type")
     return error("date-use", "A date cannot be used like this", f"{name}: {detail}", span=span, hint=hint)
 
 
-def _unfitting(declared: Declared, at: Path, detail: str, hint: str) -> Diagnostic:
+def _unfit_field(declared: Declared, at: Path, detail: str, hint: str) -> Diagnostic:
     summary = "A field does not fit the type of its column"
     return error("column-field", summary, f"{at[1]}: `{at[2]}` {detail}", span=declared.at(*at), hint=hint)

@@ -52,9 +52,9 @@ class Content(Frozen):
 
 def entries(declared: Declared, at: Path, versions: Mapping[str, Declared]) -> Iterator[Entry | Diagnostic]:
     """The paths that the block at `at` names, with those of what it appends; an error in place of a version that cannot be appended."""
-    yield from _own(declared, at)
+    yield from _own_entries(declared, at)
     if not at:
-        yield from _appended(declared, versions, (declared.version,))
+        yield from _appended_entries(declared, versions, (declared.version,))
 
 
 def content_of(
@@ -68,12 +68,12 @@ def content_of(
     sources = [entry for entry in listed if isinstance(entry, Entry)]
     block = _block(declared, at)
     if not sources:
-        detail, span = "`source` is missing: the file to read the rows from", declared.lacking("source")
+        detail, span = "`source` is missing: the file to read the rows from", declared.span_without("source")
         return None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
     observed = {entry.path: facts.get(source_key(entry.reader, entry.path), SourceFacts()) for entry in sources}
     is_pinned = isinstance(block.get("digest"), str)
     if not any(_is_foreign(entry.path, observed[entry.path], catalog) for entry in sources):
-        problems = [problem for entry in sources for problem in _unusable(entry, observed[entry.path], is_pinned=is_pinned)]
+        problems = [problem for entry in sources for problem in _path_problems(entry, observed[entry.path], is_pinned=is_pinned)]
     provider, problems = (None, problems) if problems else _provider(sources, observed, catalog)
     if provider is None:
         return None, problems
@@ -82,23 +82,23 @@ def content_of(
         return Content(
             path=sources[0].path, provider=provider, digest=first.digest, columns=first.columns, outside=first.outside
         ), []  # fmt: skip
-    return _joined(sources, observed, provider)
+    return _several_files(sources, observed, provider)
 
 
-def _joined(sources: list[Entry], observed: Mapping[str, SourceFacts], provider: Source) -> tuple[Content, list[Diagnostic]]:
+def _several_files(sources: list[Entry], observed: Mapping[str, SourceFacts], provider: Source) -> tuple[Content, list[Diagnostic]]:
     """The content of several files, or of a folder or glob."""
     # sorted by path, as in the digest: their order in the YAML changes no row
     parts = tuple(sorted((part for entry in sources for part in _parts(entry, observed[entry.path])), key=lambda part: part.path))
     is_complete = all(facts.digest is not None for facts in observed.values())
     content = Content(
-        path=_shown([entry.path for entry in sources]),
+        path=_short_list([entry.path for entry in sources]),
         provider=provider,
         digest=files_digest((part.path, part.digest) for part in parts) if is_complete else None,
         columns=observed[sources[0].path].columns,
         outside=any(facts.outside for facts in observed.values()),
         parts=parts,
     )
-    return content, [*_repeated(sources, parts)]
+    return content, [*_repeated_file(sources, parts)]
 
 
 def _block(declared: Declared, at: Path) -> Mapping[str, Json]:
@@ -106,7 +106,7 @@ def _block(declared: Declared, at: Path) -> Mapping[str, Json]:
     return block if isinstance(block, Mapping) else {}
 
 
-def _own(declared: Declared, at: Path) -> Iterator[Entry]:
+def _own_entries(declared: Declared, at: Path) -> Iterator[Entry]:
     source = _block(declared, at).get("source")
     if isinstance(source, str):
         yield Entry(path=source, reader=declared, declared=declared, at=(*at, "source"))
@@ -114,7 +114,7 @@ def _own(declared: Declared, at: Path) -> Iterator[Entry]:
         yield Entry(path=str(path), reader=declared, declared=declared, at=(*at, "source", place))
 
 
-def _appended(declared: Declared, versions: Mapping[str, Declared], path: tuple[str, ...]) -> Iterator[Entry | Diagnostic]:
+def _appended_entries(declared: Declared, versions: Mapping[str, Declared], path: tuple[str, ...]) -> Iterator[Entry | Diagnostic]:
     """What a version appends, and what that appends in turn. path: the names of the versions from the first one to this."""
     for place, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("append") or [])):
         if "file" in item:
@@ -131,14 +131,14 @@ def _appended(declared: Declared, versions: Mapping[str, Declared], path: tuple[
             detail, hint = f"{name} appends itself" + (f", by way of {declared.version}" if path[1:] else ""), "remove it from `append`"
             yield error("append-circle", "A version appends itself", detail, span=span, hint=hint)
         else:
-            own, digest = [*_own(other, ())], other.fields.get("digest")
+            own, digest = [*_own_entries(other, ())], other.fields.get("digest")
             pin = digest if isinstance(digest, str) and len(own) == 1 and "append" not in other.fields else None
             here: Path = ("append", place)
             yield from (Entry(path=entry.path, reader=other, declared=declared, at=here, pin=pin) for entry in own)
-            yield from _appended(other, versions, (*path, name))
+            yield from _appended_entries(other, versions, (*path, name))
 
 
-def _unusable(entry: Entry, facts: SourceFacts, *, is_pinned: bool) -> Iterator[Diagnostic]:
+def _path_problems(entry: Entry, facts: SourceFacts, *, is_pinned: bool) -> Iterator[Diagnostic]:
     """Why a path cannot be used. A pinned one may be gone, since its results may exist."""
     if facts.problem is not None and (not is_pinned or facts.problem[0] in ("outside-project", "too-many-files")):
         name, summary, detail, hint = facts.problem
@@ -179,7 +179,7 @@ def _parts(entry: Entry, facts: SourceFacts) -> Iterator[Part]:
         yield Part(path=path, digest=content, reader=entry.reader)
 
 
-def _repeated(sources: list[Entry], parts: tuple[Part, ...]) -> Iterator[Diagnostic]:
+def _repeated_file(sources: list[Entry], parts: tuple[Part, ...]) -> Iterator[Diagnostic]:
     # the parts are sorted by path
     repeated = next((part.path for part, following in pairwise(parts) if part.path == following.path), None)
     if repeated is not None:
@@ -187,6 +187,6 @@ def _repeated(sources: list[Entry], parts: tuple[Part, ...]) -> Iterator[Diagnos
         yield error("repeated-file", "A version reads a file twice", detail, span=sources[-1].span, hint=hint)
 
 
-def _shown(paths: list[str]) -> str:
+def _short_list(paths: list[str]) -> str:
     more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
     return ", ".join(paths[:MOST_NAMED]) + more

@@ -16,7 +16,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document, Json, Node, Step
 from leptonctl.kinds.dataset.contents import Entry, entries
 from leptonctl.kinds.dataset.reading import source_key
-from leptonctl.kinds.dataset.version import BLOCKS, Dataset, notes_of, recipe_origins, unreadable, version_of
+from leptonctl.kinds.dataset.version import BLOCKS, Dataset, broken_pins, notes_of, recipe_origins, version_of
 from leptonctl.kinds.kind import Declarations
 from leptonctl.language.resolve import Declared
 
@@ -91,7 +91,7 @@ def is_plain(document: Document, declarations: Declarations) -> bool:
         dataset = known[f"{document.name}@{version}"]
         if not dataset.recalled:
             facts = [declarations.facts.get(key, SourceFacts()) for key in keys_of(declared, versions)]
-            if any(one.digest is None or one.files for one in facts) or any(unreadable(dataset)):
+            if any(one.digest is None or one.files for one in facts) or any(broken_pins(dataset)):
                 return False
     return True
 

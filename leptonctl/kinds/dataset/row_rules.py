@@ -42,9 +42,9 @@ def rule_problems(
             check_types(rule, kinds)
         except BadRule as problem:
             span = declared.at(*at)
-            yield _of_rule(problem, _within(span, text, problem) if at[0] == "checks" else span)
+            yield _rule_error(problem, _part_of(span, text, problem) if at[0] == "checks" else span)
     for name, spec in specs.items():
-        yield from _of_column(declared, name, spec, str(inputs["target"]))
+        yield from _column_problems(declared, name, spec, str(inputs["target"]))
         check_key = next((key for key in NEED_CELLS if key in spec), None)
         if check_key is not None and name in kept_out and kept_out[name] != PRIVATE:
             span = declared.at("columns", name, check_key)
@@ -105,14 +105,14 @@ def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
     return reasons | {name: PRIVATE for part in ("drop", "hash") for name in privacy.get(part, ())}
 
 
-def _of_rule(problem: BadRule, span: Span) -> Diagnostic:
+def _rule_error(problem: BadRule, span: Span) -> Diagnostic:
     if problem.name:
         summary = "Dataset names a column that the data does not have"
         return error("unknown-column", summary, str(problem), span=span, hint=problem.hint or "write a name of the file's header")
     return error("bad-rule", "A rule cannot be read", str(problem), span=span, hint=problem.hint or "correct the rule")
 
 
-def _within(span: Span, text: str, problem: BadRule) -> Span:
+def _part_of(span: Span, text: str, problem: BadRule) -> Span:
     """The part of the scalar that the problem is about; all of it where it has escapes or several lines."""
     quotes = span.end_column - span.column - len(text)
     if quotes not in (0, 2):
@@ -121,7 +121,7 @@ def _within(span: Span, text: str, problem: BadRule) -> Span:
     return replace(span, column=start, end_column=start + problem.end - problem.start)
 
 
-def _of_column(declared: Declared, name: str, spec: Mapping[str, Json], target: str) -> Iterator[Diagnostic]:
+def _column_problems(declared: Declared, name: str, spec: Mapping[str, Json], target: str) -> Iterator[Diagnostic]:
     at: Path = ("columns", name)
     if "pattern" in spec:
         reason = _pattern_problem(str(spec["pattern"]))

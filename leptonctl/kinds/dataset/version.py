@@ -41,6 +41,15 @@ DERIVED: Mapping[Path, Path] = {
 """Fields of a recipe -> the field of the YAML that they follow from."""
 
 
+class BrokenPin(Frozen):
+    """A pinned file without the bytes of its pin. at: path of its block in the YAML. digest: of the file now; None if it is gone."""
+
+    at: Path
+    path: str
+    pin: str
+    digest: str | None
+
+
 class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, the columns if the file's header could be read, and the content of its blocks.
 
@@ -134,7 +143,7 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
 def missing_target(dataset: Dataset) -> Diagnostic:
     """The error for a dataset without a target that a model needs."""
     detail, hint = "`target` is missing: the column to predict", "add `target: COLUMN`"
-    return error("missing-target", "Dataset names no target column", detail, span=dataset.declared.lacking("target"), hint=hint)
+    return error("missing-target", "Dataset names no target column", detail, span=dataset.declared.span_without("target"), hint=hint)
 
 
 def _id_is_target(declared: Declared) -> Diagnostic:
@@ -170,15 +179,15 @@ def notes_of(dataset: Dataset) -> dict[str, Json]:
     return notes | ({"rules": dataset.rules} if dataset.rules else {})
 
 
-def unreadable(dataset: Dataset) -> Iterator[tuple[Path, str, str, str | None]]:
-    """The pinned files of a version that have other bytes: path of the block, file, pin, digest of the file (None: it is gone)."""
+def broken_pins(dataset: Dataset) -> Iterator[BrokenPin]:
+    """The pinned files of a version that are gone or have other bytes."""
     if dataset.recalled:
         return  # its pins were met, and the files have not changed
     for at, content in dataset.contents.items():
         block = dataset.declared.fields.get(str(at[0])) if at else dataset.declared.fields
         pin = block.get("digest") if isinstance(block, Mapping) else None
         if isinstance(pin, str) and content.digest != pin:
-            yield at, content.path, pin, content.digest
+            yield BrokenPin(at=at, path=content.path, pin=pin, digest=content.digest)
 
 
 def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:

@@ -7,7 +7,7 @@ from leptonctl.core.change import Drift, DriftClass
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live
 from leptonctl.core.state import State
-from leptonctl.kinds.dataset.version import Dataset, unreadable
+from leptonctl.kinds.dataset.version import Dataset, broken_pins
 
 
 def drift(
@@ -19,8 +19,8 @@ def drift(
     """One Drift for every difference. prepared: dataset versions whose files a step reads, so that a bad one is an error instead."""
     if state is not None:
         for name in sorted(live.keys() & state.environments.keys()):
-            yield from _environment(name, live[name], state)
-    yield from _overwritten(datasets, prepared)
+            yield from _environment_drift(name, live[name], state)
+    yield from _changed_files(datasets, prepared)
 
 
 def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
@@ -32,7 +32,7 @@ def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
             yield Drift(address=document("environment", name), drift_class="heal", reason=reason, live=pending.deployment)
 
 
-def _environment(name: str, live: Live, state: State) -> Iterator[Drift]:
+def _environment_drift(name: str, live: Live, state: State) -> Iterator[Drift]:
     address = document("environment", name)
     recorded = state.environments[name].deployment
     if not state.entries(address + "/"):
@@ -44,17 +44,17 @@ def _environment(name: str, live: Live, state: State) -> Iterator[Drift]:
         reason = "the head in the store is missing: it is written again"
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded)
     elif live.here:
-        yield from _here(address, live, recorded, is_pending=name in state.pending)
+        yield from _own_server(address, live, recorded, is_pending=name in state.pending)
     elif not live.servers:
         drift_class: DriftClass = "note" if live.placement == "elsewhere" else "unobserved"
-        yield Drift(address=address, drift_class=drift_class, reason=unserved(name, live), recorded=recorded)
+        yield Drift(address=address, drift_class=drift_class, reason=why_unserved(name, live), recorded=recorded)
     elif name not in state.pending:
-        yield from _elsewhere(address, live, recorded)
+        yield from _other_servers(address, live, recorded)
     if live.here:
-        yield from _silent(address, live)
+        yield from _silent_servers(address, live)
 
 
-def _here(address: str, live: Live, recorded: int, *, is_pending: bool) -> Iterator[Drift]:
+def _own_server(address: str, live: Live, recorded: int, *, is_pending: bool) -> Iterator[Drift]:
     """What is wrong with this host's server."""
     if live.answering is None:
         reason = "the server of this environment does not answer" if live.running else "the server of this environment is not running"
@@ -66,7 +66,7 @@ def _here(address: str, live: Live, recorded: int, *, is_pending: bool) -> Itera
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded, live=live.answering.deployment)
 
 
-def _silent(address: str, live: Live) -> Iterator[Drift]:
+def _silent_servers(address: str, live: Live) -> Iterator[Drift]:
     """Other servers that show no sign of life, while this host's server answers."""
     for server in live.servers:
         # a server that answers is alive even without a heartbeat: it may use another copy of the store
@@ -75,17 +75,17 @@ def _silent(address: str, live: Live) -> Iterator[Drift]:
             yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life; {_forget_hint(server)}")
 
 
-def unserved(name: str, live: Live) -> str:
+def why_unserved(name: str, live: Live) -> str:
     """Why nothing is known to serve an environment that this host does not run and no server is registered for."""
     if live.placement == "elsewhere":
         return f"served by nobody{'' if live.was_served else ' yet'}: run `leptonctl serve {name}` where it belongs"
     return "no server of this environment can be seen from here"
 
 
-def _elsewhere(address: str, live: Live, recorded: int) -> Iterator[Drift]:
+def _other_servers(address: str, live: Live, recorded: int) -> Iterator[Drift]:
     """The servers of other hosts that are unhealthy, from their records. Only those hosts can repair them."""
     for server in live.servers:
-        reason = unhealthy(server, live, recorded)
+        reason = health_problem(server, live, recorded)
         if reason:
             # a silent server of a host that heals it by an apply of its own is not known to be dead
             silent = live.placement == "here" and server.id not in live.alive
@@ -100,7 +100,7 @@ def _forget_hint(server: ServerRecord) -> str:
     return f"`leptonctl server forget {server.id}` removes its record"
 
 
-def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool = True) -> str:
+def health_problem(server: ServerRecord, live: Live, recorded: int, *, naming: bool = True) -> str:
     """Why a server is not healthy, from its record; "" if it is. naming: begin with the server's id."""
     answers = live.answering is not None and live.answering.id == server.id
     why = server.note or "; ".join(f"deployment {number}: {reason}" for number, reason in server.failed.items())
@@ -114,12 +114,12 @@ def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool =
     return f"server {server.id} {what}" if what and naming else what
 
 
-def _overwritten(datasets: Mapping[str, Dataset], prepared: Collection[str]) -> Iterator[Drift]:
+def _changed_files(datasets: Mapping[str, Dataset], prepared: Collection[str]) -> Iterator[Drift]:
     """A note for every pinned file that is gone or has other bytes and that no step reads: its results remain."""
     for dataset in datasets.values():
         if dataset.address in prepared:
             continue  # an error says so
-        for at, _, pin, digest in unreadable(dataset):
-            which = "test file" if at else "source file"
-            reason = f"its pinned {which} was overwritten" if digest else f"its pinned {which} is gone"
-            yield Drift(address=dataset.address, drift_class="note", reason=reason, recorded=pin, live=digest)
+        for broken in broken_pins(dataset):
+            which = "test file" if broken.at else "source file"
+            reason = f"its pinned {which} was overwritten" if broken.digest else f"its pinned {which} is gone"
+            yield Drift(address=dataset.address, drift_class="note", reason=reason, recorded=broken.pin, live=broken.digest)

@@ -52,7 +52,7 @@ def command_of(draft: Draft) -> dict[str, Json] | None:
     return {"run": block["run"], FILES: dict(sorted(digests.items())), "output": output, "env": env}
 
 
-def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def source_leaks(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
     """A warning for each file of the program that is a source of its dataset; an error where that has private columns."""
     contents = dataset.contents.values()
     sources = {content.path for content in contents} | {part.path for content in contents for part in content.parts}
@@ -105,7 +105,7 @@ def recipe_keys_of(recipe: Mapping[str, Json], prepare: str, but: Sequence[str])
     return train, digest({"op": "import", "train": train, **options})
 
 
-def written_command(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
+def command_override(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
     """The override of its base block with which a version is made by this program again: with the digest of each file."""
     fields: dict[str, Json] = {COMMAND: override_for(recipe[COMMAND], base.get(COMMAND))}
     for name, default in (("seed", 0), ("revision", 1), ("features", None)):

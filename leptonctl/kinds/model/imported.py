@@ -120,7 +120,7 @@ def recipe_fields(imported: Mapping[str, Json]) -> dict[str, Json]:
     return {"import": {"file": file["path"], "digest": file["digest"]}, **{name: v for name, v in imported.items() if name != "file"}}
 
 
-def written_import(recipe: Mapping[str, Json]) -> dict[str, Json]:
+def import_override(recipe: Mapping[str, Json]) -> dict[str, Json]:
     """The `import` of a recipe as YAML: with its digest, so that the version stays the same whatever file is at the path."""
     file = cast("dict[str, Json]", recipe["import"])
     return {"file": file["file"], "digest": file["digest"]}

@@ -6,8 +6,8 @@ from typing import cast
 from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.defaults import without_defaults
-from leptonctl.kinds.model.command import written_command
-from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, written_import
+from leptonctl.kinds.model.command import command_override
+from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, import_override
 from leptonctl.kinds.model.optional_fields import optional_fields
 from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.version import OPSET
@@ -62,7 +62,7 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
 def _command(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
     """The override of a version that a program makes."""
     task = {} if base.get("task") == fields["task"] else {"task": fields["task"]}
-    return {**task, **written_command(fields, base), **optional_fields(fields, {"evaluate": base.get("evaluate")})}
+    return {**task, **command_override(fields, base), **optional_fields(fields, {"evaluate": base.get("evaluate")})}
 
 
 def _import(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
@@ -73,7 +73,7 @@ def _import(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, J
     features = {"features": fields.get("features")} if base.get("features") != fields.get("features") else {}
     return {
         **override,
-        "import": written_import(fields),
+        "import": import_override(fields),
         **options,
         **features,
         **optional_fields(fields, {"evaluate": base.get("evaluate")}),

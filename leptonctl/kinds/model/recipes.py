@@ -7,9 +7,9 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.model.command import COMMAND, recipe_keys_of, written_command
+from leptonctl.kinds.model.command import COMMAND, command_override, recipe_keys_of
 from leptonctl.kinds.model.decision import DECIDES, decide_key
-from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, key_fields, written_import
+from leptonctl.kinds.model.imported import OF_FILES, OPTIONS, import_override, key_fields
 from leptonctl.kinds.model.optional_fields import OPTIONAL, optional_fields
 from leptonctl.kinds.model.package import DECIDE, package_name
 from leptonctl.kinds.model.steps import PACKAGE, version_digest
@@ -114,9 +114,9 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
         optional = optional_fields(recipe, {"evaluate": base.get("evaluate")})
         names = ("features", *OPTIONS)
         options = {name: recipe.get(name) for name in names if recipe.get(name) is not None or base.get(name) is not None}
-        return {**entry, "import": written_import(recipe), **options, **optional}
+        return {**entry, "import": import_override(recipe), **options, **optional}
     if COMMAND in recipe:
-        return {**entry, **written_command(recipe, base), **optional_fields(recipe, {"evaluate": base.get("evaluate")})}
+        return {**entry, **command_override(recipe, base), **optional_fields(recipe, {"evaluate": base.get("evaluate")})}
     entry["algorithm"] = recipe.get("algorithm")
     params = dict(cast("dict[str, Json]", recipe.get("params") or {}))
     if base.get("algorithm") == recipe.get("algorithm"):

@@ -9,15 +9,15 @@ from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.command import COMMAND
 from leptonctl.kinds.model.draft import Draft
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, misspelled, name_hint
+from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, class_misspelling_hint, name_hint
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
 
 def no_algorithm(declared: Declared) -> Diagnostic:
     """The error for a version that is to be trained and names no algorithm."""
-    detail = "`algorithm` is missing: how the model learns"
-    return error("missing-algorithm", "Model names no algorithm", detail, span=declared.lacking("algorithm"), hint="add `algorithm: NAME`")
+    span, detail = declared.span_without("algorithm"), "`algorithm` is missing: how the model learns"
+    return error("missing-algorithm", "Model names no algorithm", detail, span=span, hint="add `algorithm: NAME`")
 
 
 def unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
@@ -38,7 +38,7 @@ def unknown_algorithm(declared: Declared, algorithm: str, task: str | None, cata
     scikit = class_hint(algorithm, similar)
     # another library's name is not a misspelling, but where scikit-learn has a class of that name, that one comes first
     is_foreign = own.startswith('write "') and (algorithm.islower() or not scikit.startswith("write"))
-    hint = own if is_foreign else misspelled(algorithm, known, ALGORITHMS, scikit or own or did_you_mean(algorithm, similar))
+    hint = own if is_foreign else class_misspelling_hint(algorithm, known, ALGORITHMS, scikit or own or did_you_mean(algorithm, similar))
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 
@@ -63,7 +63,7 @@ def task_of(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) ->
     else:
         detail = f"{algorithm} is for {' and '.join(fitting)}"
         hint = " or ".join(f"`task: {t}`" for t in fitting)
-        problems.append(error("missing-task", "Model names no task", detail, span=declared.lacking("task"), hint=f"add {hint}"))
+        problems.append(error("missing-task", "Model names no task", detail, span=declared.span_without("task"), hint=f"add {hint}"))
     return None
 
 
@@ -72,7 +72,7 @@ def dataset_of(declared: Declared, declarations: Declarations, problems: list[Di
     reference = declared.fields.get("dataset")
     if not isinstance(reference, str):
         detail, hint = "`dataset` is missing: what the model learns from", "add `dataset: NAME@VERSION`"
-        problems.append(error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint=hint))
+        problems.append(error("missing-dataset", "Model names no dataset", detail, span=declared.span_without("dataset"), hint=hint))
         return None
     name, _, version = reference.partition("@")
     document = declarations.project.of("Dataset").get(name)

@@ -11,7 +11,7 @@ from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.defaults import with_defaults
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.columns import features_of, preprocess_of
-from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, read_sources, unused_limits
+from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, source_leaks, unused_limits
 from leptonctl.kinds.model.decision import decision_of
 from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
@@ -127,7 +127,7 @@ def _trained(draft: Draft) -> Model | None:
     preprocess, features = preprocess_of(draft, trainer), features_of(draft)
     if trainer is None:
         return None
-    params = _params_of(draft, trainer)
+    params = _declared_params(draft, trainer)
     decides, weights = decision_of(draft), weights_of(draft, trainer)
     if dataset is None or preprocess is None or params is None:
         return None
@@ -161,7 +161,7 @@ def _trainer_of(draft: Draft) -> Trainer | None:
     return trainer
 
 
-def _params_of(draft: Draft, trainer: Trainer) -> Mapping[str, Json] | None:
+def _declared_params(draft: Draft, trainer: Trainer) -> Mapping[str, Json] | None:
     """The parameters of the algorithm with all defaults; None, with the problems reported, where they are not valid."""
     block, what = draft.fields.get("params"), f"algorithm {trainer.name}"
     settings = block if isinstance(block, dict) else {}
@@ -193,7 +193,7 @@ def _of_program(draft: Draft) -> Model | None:
     features, command, decides = features_of(draft), command_of(draft), decision_of(draft)
     if dataset is None or command is None:
         return None
-    leaks = tuple(read_sources(declared, dataset, command))
+    leaks = tuple(source_leaks(declared, dataset, command))
     draft.report(*(leak for leak in leaks if leak.severity == "error"))
     inputs: dict[str, Json] = {
         "task": draft.task, "target": dataset.target, "features": features, COMMAND: command,
