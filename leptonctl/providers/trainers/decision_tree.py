@@ -3,6 +3,7 @@
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.sklearn_fits import constrain
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 SPLITTER: Schema = {
@@ -24,31 +25,26 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return DecisionTreeRegressor(**params, random_state=seed)
 
 
-TRAINERS = (
-    Trainer(
-        name="decision_tree",
-        task="classification",
-        description="A single tree of yes-or-no questions about the features.",
-        params={
-            "criterion": CLASS_CRITERION,
-            "splitter": SPLITTER,
-            **TREE,
-            "max_features": max_features(None),
-            "class_weight": CLASS_WEIGHT,
-        },
-        build=build_classifier,
-        weighs=True,
-        monotonic=constrain,
-        splits=True,
-    ),
-    Trainer(
-        name="decision_tree",
-        task="regression",
-        description="A single tree of yes-or-no questions about the features.",
-        params={"criterion": VALUE_CRITERION, "splitter": SPLITTER, **TREE, "max_features": max_features(None)},
-        build=build_regressor,
-        weighs=True,
-        monotonic=constrain,
-        splits=True,
-    ),
+CLASSIFIER = Trainer(
+    name="decision_tree",
+    task="classification",
+    description="A single tree of yes-or-no questions about the features.",
+    params={
+        "criterion": CLASS_CRITERION,
+        "splitter": SPLITTER,
+        **TREE,
+        "max_features": max_features(None),
+        "class_weight": CLASS_WEIGHT,
+    },
+    build=build_classifier,
+    weighs=True,
+    monotonic=constrain,
+    splits=True,
 )
+REGRESSOR = replace(
+    CLASSIFIER,
+    task="regression",
+    params={"criterion": VALUE_CRITERION, "splitter": SPLITTER, **TREE, "max_features": max_features(None)},
+    build=build_regressor,
+)
+TRAINERS = (CLASSIFIER, REGRESSOR)

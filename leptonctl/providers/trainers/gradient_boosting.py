@@ -97,56 +97,47 @@ def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     return compare_scores_with_zero(model)
 
 
-# a stage is weighted when it is used, not when it is fitted
-KEEPS = ("loss", "learning_rate", "init")
-
-TRAINERS = (
-    Trainer(
-        name="gradient_boosting",
-        task="classification",
-        description="Small trees added one by one, each correcting the errors of the sum of those before.",
-        params={
-            "loss": {
-                "enum": ["log_loss", "exponential"],
-                "default": "log_loss",
-                "description": "The loss to minimise; exponential is for two classes only.",
-            },
-            **BOOSTING,
+CLASSIFIER = Trainer(
+    name="gradient_boosting",
+    task="classification",
+    description="Small trees added one by one, each correcting the errors of the sum of those before.",
+    params={
+        "loss": {
+            "enum": ["log_loss", "exponential"],
+            "default": "log_loss",
+            "description": "The loss to minimise; exponential is for two classes only.",
         },
-        build=build_classifier,
-        weighs=True,
-        fit_from=fit,
-        resume=resume,
-        resume_keeps=KEEPS,
-        repair=repair,
-        scores="decision_function",
-        splits=True,
-    ),
-    Trainer(
-        name="gradient_boosting",
-        task="regression",
-        description="Small trees added one by one, each correcting the errors of the sum of those before.",
-        params={
-            "loss": {
-                "enum": ["squared_error", "absolute_error", "huber", "quantile"],
-                "default": "squared_error",
-                "description": "The loss to minimise.",
-            },
-            "alpha": {
-                "type": "number",
-                "exclusiveMinimum": 0,
-                "exclusiveMaximum": 1,
-                "default": 0.9,
-                "description": "Quantile of the losses huber and quantile.",
-            },
-            **BOOSTING,
-        },
-        build=build_regressor,
-        weighs=True,
-        fit_from=fit,
-        resume=resume,
-        resume_keeps=KEEPS,
-        repair=repair,
-        splits=True,
-    ),
+        **BOOSTING,
+    },
+    build=build_classifier,
+    weighs=True,
+    fit_from=fit,
+    resume=resume,
+    # a stage is weighted when it is used, not when it is fitted, so the learning rate must stay
+    resume_keeps=("loss", "learning_rate", "init"),
+    repair=repair,
+    scores="decision_function",
+    splits=True,
 )
+REGRESSOR = replace(
+    CLASSIFIER,
+    task="regression",
+    params={
+        "loss": {
+            "enum": ["squared_error", "absolute_error", "huber", "quantile"],
+            "default": "squared_error",
+            "description": "The loss to minimise.",
+        },
+        "alpha": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "exclusiveMaximum": 1,
+            "default": 0.9,
+            "description": "Quantile of the losses huber and quantile.",
+        },
+        **BOOSTING,
+    },
+    build=build_regressor,
+    scores=None,
+)
+TRAINERS = (CLASSIFIER, REGRESSOR)

@@ -9,6 +9,7 @@ from leptonctl.providers.trainers.hist_checkpoint import fit_trees, replay_trees
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.sklearn_fits import constrain
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero, float32_below
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 if TYPE_CHECKING:
@@ -133,50 +134,42 @@ def _thresholds(estimator: Estimator) -> list[float]:
     ]
 
 
-TRAINERS = (
-    Trainer(
-        name="hist_gradient_boosting",
-        task="classification",
-        description="Fast gradient boosting on binned features; handles missing values.",
-        params={**BOOSTING, "class_weight": CLASS_WEIGHT},
-        build=build_classifier,
-        weighs=True,
-        fit_from=fit_trees,
-        monotonic=constrain,
-        repair=repair,
-        resume=resume,
-        resume_keeps=("max_bins",),
-        scores="_raw_predict",
-        splits=True,
-        takes_missing=True,
-    ),
-    Trainer(
-        name="hist_gradient_boosting",
-        task="regression",
-        description="Fast gradient boosting on binned features; handles missing values.",
-        params={
-            "loss": {
-                "enum": ["squared_error", "absolute_error", "gamma", "poisson", "quantile"],
-                "default": "squared_error",
-                "description": "The loss to minimise.",
-            },
-            "quantile": {
-                "type": ["number", "null"],
-                "minimum": 0,
-                "maximum": 1,
-                "default": None,
-                "description": "The quantile to estimate; required by the loss quantile.",
-            },
-            **BOOSTING,
-        },
-        build=build_regressor,
-        weighs=True,
-        fit_from=fit_trees,
-        monotonic=constrain,
-        repair=repair,
-        resume=resume,
-        resume_keeps=("max_bins", "loss", "quantile"),
-        splits=True,
-        takes_missing=True,
-    ),
+CLASSIFIER = Trainer(
+    name="hist_gradient_boosting",
+    task="classification",
+    description="Fast gradient boosting on binned features; handles missing values.",
+    params={**BOOSTING, "class_weight": CLASS_WEIGHT},
+    build=build_classifier,
+    weighs=True,
+    fit_from=fit_trees,
+    monotonic=constrain,
+    repair=repair,
+    resume=resume,
+    resume_keeps=("max_bins",),
+    scores="_raw_predict",
+    splits=True,
+    takes_missing=True,
 )
+REGRESSOR = replace(
+    CLASSIFIER,
+    task="regression",
+    params={
+        "loss": {
+            "enum": ["squared_error", "absolute_error", "gamma", "poisson", "quantile"],
+            "default": "squared_error",
+            "description": "The loss to minimise.",
+        },
+        "quantile": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": 1,
+            "default": None,
+            "description": "The quantile to estimate; required by the loss quantile.",
+        },
+        **BOOSTING,
+    },
+    build=build_regressor,
+    resume_keeps=("max_bins", "loss", "quantile"),
+    scores=None,
+)
+TRAINERS = (CLASSIFIER, REGRESSOR)

@@ -47,7 +47,7 @@ BOOSTING: dict[str, Schema] = {
     "skip_drop": chance(0.5, "Probability that a round of dart leaves out none."),
     **EARLY_STOPPING,
 }
-CLASSIFIER: dict[str, Schema] = {
+CLASS_PARAMS: dict[str, Schema] = {
     "objective": {
         "enum": ["auto", "binary", "multiclass"],
         "default": "auto",
@@ -56,7 +56,7 @@ CLASSIFIER: dict[str, Schema] = {
     **BOOSTING,
     "scale_pos_weight": SCALE_POS_WEIGHT,
 }
-REGRESSOR: dict[str, Schema] = {
+VALUE_PARAMS: dict[str, Schema] = {
     "objective": {
         "enum": [
             "regression", "regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "cross_entropy",
@@ -128,11 +128,11 @@ def resume_refuse(params: Params) -> str | None:
     return None if booster == "gbdt" else f"more rounds of {booster} change what the trees before count for"
 
 
-CLASSIFICATION = Trainer(
+CLASSIFIER = Trainer(
     name="lightgbm",
     task="classification",
     description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
-    params=CLASSIFIER,
+    params=CLASS_PARAMS,
     build=build,
     fit_from=fit_boosted,
     to_onnx=to_onnx,
@@ -147,5 +147,5 @@ CLASSIFICATION = Trainer(
     takes_missing=True,
     library=LIGHTGBM,
 )
-REGRESSION = replace(CLASSIFICATION, task="regression", params=REGRESSOR, resume_keeps=("objective", "boosting_type", "reg_sqrt"))
-TRAINERS = (CLASSIFICATION, REGRESSION)
+REGRESSOR = replace(CLASSIFIER, task="regression", params=VALUE_PARAMS, resume_keeps=("objective", "boosting_type", "reg_sqrt"))
+TRAINERS = (CLASSIFIER, REGRESSOR)

@@ -1,6 +1,7 @@
 """A small neural network, for classification and regression. Reports its loss after every epoch."""
 
 from leptonctl.providers.trainers.mlp_checkpoint import fit_network
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 PARAMS: dict[str, Schema] = {
@@ -126,32 +127,18 @@ def resume_regressor(parent: Estimator, fresh: Estimator, training: Training) ->
         fresh.warm_start = False
 
 
-KEEPS = ("hidden_layer_sizes", "activation")
-
-TRAINERS = (
-    Trainer(
-        name="mlp",
-        task="classification",
-        description="A neural network of fully connected layers.",
-        params=PARAMS,
-        build=build_classifier,
-        weighs=True,
-        fit_from=fit_network,
-        resume=resume_classifier,
-        resume_keeps=KEEPS,
-        scores="_forward_pass_fast",
-        tolerance=5e-4,
-    ),
-    Trainer(
-        name="mlp",
-        task="regression",
-        description="A neural network of fully connected layers.",
-        params=PARAMS,
-        build=build_regressor,
-        weighs=True,
-        fit_from=fit_network,
-        resume=resume_regressor,
-        resume_keeps=KEEPS,
-        tolerance=5e-4,
-    ),
+CLASSIFIER = Trainer(
+    name="mlp",
+    task="classification",
+    description="A neural network of fully connected layers.",
+    params=PARAMS,
+    build=build_classifier,
+    weighs=True,
+    fit_from=fit_network,
+    resume=resume_classifier,
+    resume_keeps=("hidden_layer_sizes", "activation"),
+    scores="_forward_pass_fast",
+    tolerance=5e-4,
 )
+REGRESSOR = replace(CLASSIFIER, task="regression", build=build_regressor, resume=resume_regressor, scores=None)
+TRAINERS = (CLASSIFIER, REGRESSOR)

@@ -58,7 +58,7 @@ BOOSTING: dict[str, Schema] = {
     "skip_drop": chance(0.0, "Probability that a round of dart leaves out none."),
     **EARLY_STOPPING,
 }
-CLASSIFIER: dict[str, Schema] = {
+CLASS_PARAMS: dict[str, Schema] = {
     "objective": {
         "enum": ["auto", "binary:logistic", "multi:softprob"],
         "default": "auto",
@@ -67,7 +67,7 @@ CLASSIFIER: dict[str, Schema] = {
     **BOOSTING,
     "scale_pos_weight": SCALE_POS_WEIGHT,
 }
-REGRESSOR: dict[str, Schema] = {
+VALUE_PARAMS: dict[str, Schema] = {
     "objective": {
         "enum": [
             "reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror", "reg:logistic",
@@ -126,11 +126,11 @@ def resume_refuse(params: Params) -> str | None:
     return None if booster == "gbtree" else f"more rounds of {booster} change what the trees before count for"
 
 
-CLASSIFICATION = Trainer(
+CLASSIFIER = Trainer(
     name="xgboost",
     task="classification",
     description="Gradient boosting by XGBoost; handles missing values. Needs the extra `xgboost`.",
-    params=CLASSIFIER,
+    params=CLASS_PARAMS,
     build=build,
     fit_from=fit_boosted,
     to_onnx=to_onnx,
@@ -145,4 +145,4 @@ CLASSIFICATION = Trainer(
     takes_missing=True,
     library=XGBOOST,
 )
-TRAINERS = (CLASSIFICATION, replace(CLASSIFICATION, task="regression", params=REGRESSOR))
+TRAINERS = (CLASSIFIER, replace(CLASSIFIER, task="regression", params=VALUE_PARAMS))
