@@ -18,7 +18,7 @@ FILES = tuple(
     f"leptonctl/{package}/{name}.py"
     for package, names in {
         "deploying": "switch fence heal desired written",
-        "storage": "claims leases folder_lease durable store artifacts folder pointers standing",
+        "storage": "claims leases folder_lease durable store artifacts folder plain_file pointers standing",
         "kinds": "environment/gates environment/gate_rules rules environment/judging environment/binding",
         "commands": "apply gc applying/moving applying/healing",
     }.items()
