@@ -95,7 +95,6 @@ def main() -> None:
     if (received := wait_for_order(control)) is None:
         return
     order, files = received
-    os.setsid()
     install_files(files, order["numbers"])
     install_variables(order)
     set_command_line(order["command"])

@@ -13,6 +13,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 for variable in ("GITHUB_ACTIONS", "GITLAB_CI"):
     os.environ.pop(variable, None)
 
+import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -29,6 +30,11 @@ settings.load_profile("patient")
 # the long forms of `LEPTONCTL_SOAK=1` run for an hour and more in one test
 if os.environ.get("LEPTONCTL_SOAK"):
     os.environ.setdefault("PYTEST_TIMEOUT", "7200")
+
+# a store syncs after every write: projects of tests lie in memory where there is room, unless it is said where
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 measured: dict[str, float] = {}
 

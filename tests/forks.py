@@ -6,7 +6,6 @@ Tests of the interpreter's own start (imports, signals, PYTHON variables) start 
 """
 
 import importlib
-import os
 import socket
 import subprocess
 import sys
@@ -54,7 +53,7 @@ class Forks:
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             stdin.write(text.encode())
             stdin.seek(0)
-            child = Child(self._for(arguments).control, order, [stdin.fileno(), out.fileno(), err.fileno()])
+            child = self.child(order, [stdin.fileno(), out.fileno(), err.fileno()])
             try:
                 code = child.wait(timeout)
             except BaseException as early:
@@ -64,6 +63,10 @@ class Forks:
                     raise subprocess.TimeoutExpired(list(arguments), timeout) from None
                 raise
             return subprocess.CompletedProcess(["leptonctl", *arguments], code, _text(out), _text(err))
+
+    def child(self, order: Mapping, files: Sequence[int]) -> Child:
+        """The process of a command. `files`: its standard streams."""
+        return Child(self._for(order["arguments"]).control, order, files)
 
     def _for(self, arguments: Sequence[str]) -> Zygote:
         """The process that has loaded what this command needs; started when it is first needed."""
@@ -119,8 +122,7 @@ def preload(*, learning: bool = False) -> None:
 
 
 def begin(order: Mapping) -> None:
-    """Give a child what a new interpreter starts with: process group, folder, variables, arguments and streams."""
-    os.setpgid(0, 0)
+    """Give a child what a new interpreter starts with: folder, variables, arguments and streams."""
     install_variables(order)
     import leptonctl
 

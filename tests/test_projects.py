@@ -2,16 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from leptonctl.deploying import processes
-from tests import projects
+from tests import children, projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -101,3 +103,27 @@ def test_a_forked_server_is_known_as_a_started_one_and_has_its_own_files(tmp_pat
         assert projects.processes(root) == {}
     finally:
         projects.stop_servers(root)
+
+
+def test_forked_processes_do_not_draw_the_same_numbers() -> None:
+    """A step that forgets its seed would otherwise give the same rows in every worker, and no test would notice."""
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        numbers = set()
+        for _ in range(2):
+            np.random.seed(1)  # noqa: NPY002
+            children.draw_anew()
+            numbers.add(np.random.random())  # noqa: NPY002
+        assert len(numbers) == 2
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def test_a_forked_process_can_be_ended_as_soon_as_its_pid_is_known(tmp_path: Path) -> None:
+    """As an executor ends a worker that is no longer needed: with its process group, and then it waits."""
+    order = {"arguments": ["plan"], "cwd": str(tmp_path), "environment": projects.environment()}
+    with open(os.devnull, "r+b") as nothing:
+        for _ in range(20):
+            child = projects.forks().child(order, [nothing.fileno()] * 3)
+            os.killpg(child.pid, signal.SIGKILL)
+            assert child.wait(10) == -signal.SIGKILL

@@ -128,6 +128,9 @@ def wait_for_order(control: socket.socket) -> tuple[dict, list[int]] | None:
                 answer = socket.socket(fileno=files.pop())
                 pid = os.fork()
                 if pid == 0:
+                    os.setsid()
+                    # not before: who knows the pid may end its process group
+                    _send(answer, os.getpid())
                     answer.close()
                     for handle, (_, other) in running.items():
                         os.close(handle)
@@ -138,7 +141,6 @@ def wait_for_order(control: socket.socket) -> tuple[dict, list[int]] | None:
                 handle = os.pidfd_open(pid)
                 running[handle] = pid, answer
                 selector.register(handle, selectors.EVENT_READ)
-                _send(answer, pid)
 
 
 def _report_end(handle: int, pid: int, answer: socket.socket) -> None:
