@@ -135,9 +135,9 @@ def test_an_apply_that_may_wait_goes_on_when_the_other_has_ended(tiny: Callable[
     root = tiny({"line": {"v1": SLOW}})
     first = start("apply", "--yes", "--json", cwd=root)
     wait_for(lambda: begun(root))
-    refused = run("apply", "--yes", "--lock-timeout", "0.2", cwd=root)
+    refused = run("apply", "--yes", "--lock-timeout", "1", cwd=root)
     assert (refused.returncode, "lock-held" in refused.stderr) == (4, True), refused.stdout + refused.stderr
-    assert re.search(rf"Waiting up to 0.2 s: .* is held by \S+@\S+ pid {first.pid}: leptonctl apply", refused.stdout), refused.stdout
+    assert re.search(rf"Waiting up to 1 s: .* is held by \S+@\S+ pid {first.pid}: leptonctl apply", refused.stdout), refused.stdout
     patient = run("apply", "--yes", "--json", "--lock-timeout", "60", cwd=root)
     assert first.wait(timeout=60) == 0, first.communicate()
     assert patient.returncode == 0, patient.stdout + patient.stderr

@@ -54,6 +54,7 @@ def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
         stop_servers(root)
 
 
+@pytest.mark.long
 def test_killed_applies_lose_nothing_and_repeat_nothing(folders: Iterator[Path]) -> None:
     draw = random.Random(os.environ.get("LEPTONCTL_SEED", "7"))
     root = next(folders)
