@@ -52,7 +52,7 @@ class KnownResults:
 
     def needed_keys(self, step: Step) -> Iterable[str]:
         """The keys of the results that a step reads and that are not from this run."""
-        for role in (*step.needs, *step.given):
+        for role in (*step.needs, *step.needed_keys):
             if step.needs.get(role) not in self.built.results:
                 key = needed_key(step, role, self.work.keys, self.work.current)
                 if key is not None:

@@ -119,7 +119,7 @@ class Scheduler:
         if planned.key is not None and planned.key in self._known:
             return Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
-        for role in (*step.needs, *step.given):
+        for role in (*step.needs, *step.needed_keys):
             result = self._known.needed(step, role)
             if result is None:
                 self._fail_missing(planned)

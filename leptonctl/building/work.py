@@ -114,6 +114,6 @@ def predecessors(steps: Mapping[StepPlace, PlannedStep]) -> dict[StepPlace, tupl
 
     def read_by(step: Step) -> Iterable[StepPlace]:
         yield from (place for place in step.needs.values() if place in steps)
-        yield from (place for key in step.given.values() if (place := by_key.get(key)) is not None and place != step.place)
+        yield from (place for key in step.needed_keys.values() if (place := by_key.get(key)) is not None and place != step.place)
 
     return {place: tuple(dict.fromkeys(read_by(planned.step))) for place, planned in steps.items()}

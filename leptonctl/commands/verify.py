@@ -164,7 +164,7 @@ def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[tupl
             if step.op not in {"evaluate", "compare"} or not (is_own or any(place[0] == node.address for place in step.needs.values())):
                 continue
             key = settled.keys.of(*step.place)
-            keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given)}
+            keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.needed_keys)}
             results = session.store.results(filter(None, [key, *keys.values()]))
             title = ("metrics" if step.name == step.op else step.name) if is_own else f"{step.name} of {owner.address}"
             if key in results and all(key in results for key in keys.values()):

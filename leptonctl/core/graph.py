@@ -76,7 +76,7 @@ def complete_key(
     step: Step, keys: Mapping[StepPlace, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]
 ) -> str | None:
     """The key of a step that reads parts of results; None when a part is not known."""
-    needed = {role: needed_key(step, role, keys, current) for role in (*step.needs, *step.given)}
+    needed = {role: needed_key(step, role, keys, current) for role in (*step.needs, *step.needed_keys)}
     return key_from(step, {role: results[key] for role, key in needed.items() if key is not None and key in results})
 
 
@@ -128,8 +128,8 @@ def identity(result: Result, op: Op) -> str:
 
 def needed_key(step: Step, role: str, keys: Mapping[StepPlace, str | None], current: Mapping[str, Pointer]) -> str | None:
     """The key of the result that a step reads in a role."""
-    if role in step.given:
-        return step.given[role]
+    if role in step.needed_keys:
+        return step.needed_keys[role]
     place = step.needs[role]
     if place in keys:
         return keys[place]

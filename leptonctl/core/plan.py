@@ -37,7 +37,7 @@ def deciding_keys(settled: Settled, changes: Iterable[Change]) -> set[str]:
             continue
         for step in node.steps:
             keys.add(settled.keys.of(*step.place))
-            keys.update(needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given))
+            keys.update(needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.needed_keys))
         for address in node.needs:
             needed = settled.by_address.get(address)
             keys.update(settled.keys.of(*step.place) for step in (needed.steps if needed else ()))
@@ -79,7 +79,7 @@ def addresses_to_rebuild(settled: Settled, changes: Sequence[Change]) -> frozens
         return frozenset()
     listed = {planned.step.place for change in changes for planned in change.steps}
     addresses: set[str] = set()
-    missing = {key for step in steps for key in step.given.values() if key not in settled.results}
+    missing = {key for step in steps for key in step.needed_keys.values() if key not in settled.results}
     for step in steps:
         addresses.update(
             place[0] for place in step.needs.values() if place not in listed and settled.keys.of(*place) not in settled.results

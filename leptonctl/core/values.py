@@ -94,7 +94,7 @@ class Step(Frozen):
     declaration; it is always known, so a plan can name the step before it is built. `own` are the fields without the
     keys of other steps: the step may be adopted when the contents it reads are those of an earlier build (early cutoff); None: its
     key is by content already. `inputs` is the JSON payload for the worker. `needs`: role -> place of a step whose result it
-    reads; `given`: role -> key of a result that exists already.
+    reads; `needed_keys`: role -> key of a result that exists already.
     `fills`: dotted field of `own` -> the part of a needed result, as in `reads`, whose value takes its place; by content the step then
     equals one that declares this value. `decides` names the output that is shown as soon as it is known.
     `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
@@ -113,7 +113,7 @@ class Step(Frozen):
     decides: str = ""
     inputs: Mapping[str, Json] = field(default_factory=dict)
     needs: Mapping[str, StepPlace] = field(default_factory=dict)
-    given: Mapping[str, str] = field(default_factory=dict)
+    needed_keys: Mapping[str, str] = field(default_factory=dict)
     kin: str = ""
     effect: bool = False
     makes: str | None = None

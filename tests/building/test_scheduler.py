@@ -283,7 +283,7 @@ def test_a_missing_need_is_reported_and_not_waited_for(shop: Workshop) -> None:
 def test_a_result_given_by_key_that_is_built_again_is_waited_for(shop: Workshop) -> None:
     """A comparison with what serves now reads it by its key. When the store has lost that result, the plan builds it again."""
     bound, node = toy("toy/bound", "b"), toy("toy/one", "1")
-    step = replace(toys.measure("toy/one", node.digest, "letters"), name="compare", given={"bound": bound.digest})
+    step = replace(toys.measure("toy/one", node.digest, "letters"), name="compare", needed_keys={"bound": bound.digest})
     compared = toys.with_step(node, step)
     current = pointers([bound], toys.build([bound]))
     # the comparison's own needs are met long before
@@ -293,7 +293,7 @@ def test_a_result_given_by_key_that_is_built_again_is_waited_for(shop: Workshop)
     assert shop.runs == ["1", "b", "letters"]
 
     failing = toy("toy/bound", "c", do="fail")
-    compared = toys.with_step(node, replace(step, given={"bound": failing.digest}, fields={"how": "else"}))
+    compared = toys.with_step(node, replace(step, needed_keys={"bound": failing.digest}, fields={"how": "else"}))
     built = shop.build([failing, compared])
     assert built.skipped == {("toy/one", "compare"): "write of toy/bound"}
 

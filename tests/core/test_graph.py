@@ -123,7 +123,9 @@ def test_a_step_missing_in_the_state_is_completed_from_results() -> None:
 
 
 def test_the_key_of_what_a_step_reads() -> None:
-    step = Step(name="compare", op="measure", address="toy/a", key=None, spec="s", needs={"own": ("toy/b", "write")}, given={"bound": "k1"})
+    step = Step(
+        name="compare", op="measure", address="toy/a", key=None, spec="s", needs={"own": ("toy/b", "write")}, needed_keys={"bound": "k1"}
+    )
     current = {"toy/b": Pointer(digest="d", steps={"write": StepPointer(op="write", key="k2")})}
     assert needed_key(step, "bound", {}, {}) == "k1"
     assert needed_key(step, "own", {}, current) == "k2"
@@ -133,7 +135,7 @@ def test_the_key_of_what_a_step_reads() -> None:
 
 def test_only_the_given_result_itself_completes_a_key() -> None:
     """What an environment serves now is read by its key: the state does not record it, so the result must exist."""
-    step = Step(name="x", op="measure", address="toy/a", key=None, spec="s", reads=("bound.artifacts.text",), given={"bound": "k1"})
+    step = Step(name="x", op="measure", address="toy/a", key=None, spec="s", reads=("bound.artifacts.text",), needed_keys={"bound": "k1"})
     bound = Result(key="k1", op="write", artifacts={"text": "sha256:t"})
     assert complete_key(step, {}, {}, {}) is None
     assert complete_key(step, {}, {}, {"k1": bound}) == key_from(step, {"bound": bound})

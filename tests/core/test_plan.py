@@ -160,7 +160,7 @@ def test_a_lost_result_that_only_cached_steps_read_is_not_built() -> None:
 
 def compared(node: Node, bound: Node) -> Node:
     """The node with a step that reads what another one wrote by its key."""
-    step = replace(toys.measure(node.address, node.digest, "compare"), key="compared", given={"bound": bound.digest})
+    step = replace(toys.measure(node.address, node.digest, "compare"), key="compared", needed_keys={"bound": bound.digest})
     return toys.with_step(node, step)
 
 

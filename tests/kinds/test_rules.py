@@ -234,7 +234,7 @@ def test_a_comparison_reads_the_bound_version_by_its_keys() -> None:
     step = nodes_of(TO_V2, state=state)[BINDING].step("compare")
     bound = state.current[BINDING]
     keys = {f"bound_{name}": bound.key(name) for name in ("prepare", "export", "train")}
-    assert step.given == keys
+    assert step.needed_keys == keys
     assert step.needs == {"prepare": ("dataset/points@first", "prepare"), "export": ("model/line@v2", "export")}
 
 

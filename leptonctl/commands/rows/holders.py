@@ -96,7 +96,7 @@ def read_graph(session: Session) -> Graph:
             key = keys.get(step.place)
             if key is not None:
                 needed = (keys.get(place) for place in step.needs.values())
-                parents[key] = frozenset([*filter(None, needed), *step.given.values()])
+                parents[key] = frozenset([*filter(None, needed), *step.needed_keys.values()])
                 inputs[key], at[key] = step.inputs, step.address
     results: dict[str, Result] = {}
     for stored in session.store.all_results():

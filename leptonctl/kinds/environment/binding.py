@@ -177,7 +177,7 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None, results: Ma
         compare_step(binding.address, fields, before),
         spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
         needs={"prepare": export.needs["prepare"], "export": export.place, **warm.training(model)},
-        given={"bound_prepare": prepare, "bound_export": package, **({"bound_train": bound_train} if bound_train else {})},
+        needed_keys={"bound_prepare": prepare, "bound_export": package, **({"bound_train": bound_train} if bound_train else {})},
     )
 
 

@@ -30,7 +30,7 @@ class StepShape(Frozen, array_like=True):
     address: str
     reads: tuple[str, ...]
     needs: tuple[tuple[str, StepPlace], ...]
-    given: tuple[tuple[str, str], ...]
+    needed_keys: tuple[tuple[str, str], ...]
     kin: str
     effect: bool
     makes: str | None
@@ -247,6 +247,6 @@ def _step(step: Step, node: Node) -> StepShape:
     return StepShape(
         name=step.name, op=step.op, address="" if step.address == own else step.address, reads=step.reads,
         needs=tuple((role, ("" if address == own else address, name)) for role, (address, name) in step.needs.items()),
-        given=tuple(step.given.items()), kin=step.kin, effect=step.effect, makes=step.makes, owns=step.own is not None,
+        needed_keys=tuple(step.needed_keys.items()), kin=step.kin, effect=step.effect, makes=step.makes, owns=step.own is not None,
         fills=tuple(step.fills.items()), decides=step.decides,
     )  # fmt: skip
