@@ -5,29 +5,26 @@ load and only forks; each command runs in a child with a pid, streams, folder an
 Tests of the interpreter's own start (imports, signals, PYTHON variables) start a new one.
 """
 
+import gc
 import importlib
+import json
+import os
+import selectors
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-if __name__ == "__main__":
-    # run by its path
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from leptonctl.building.slot import worker_environment
-from tests import children
-from tests.zygote import Child, Zygote, import_quietly, install_files, install_variables, modules_of, wait_for_order
-
 # what commands load; nothing that starts threads (numpy, polars, onnxruntime), which a fork would lose
-PACKAGES = ("core", "spi", "language", "kinds", "storage", "project", "views", "commands", "cli", "providers", "building", "deploying")
+PACKAGES = ("core", "spi", "language", "kinds", "storage", "project", "views", "commands", "cli")
 LIBRARIES = ("yaml", "jsonschema", "jinja2", "subprocess", "socket", "urllib.request", "tempfile", "uuid")
 AT_START = ("PYTHON", "LC_", "LANG")
-LEARNING = "learning"
-LEARNING_COMMANDS = ("verify", "diff")
-"""They import scikit-learn into the process of the command."""
+LARGEST = 1 << 20
 KILLED_S = 10.0
 
 
@@ -36,10 +33,12 @@ class Forks:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = at_start(environment)
-        variables = {children.WORKER: {**worker_environment(), **at_start(environment)}, children.SERVER: environment}
-        self._zygotes = {module: children.start(module, variables[module]) for module in children.OPTIONS}
-        self._variables = environment
-        self._commands: dict[str, Zygote] = {}
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).resolve()), str(theirs.fileno())],
+                cwd="/", env=dict(environment), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
 
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Whether an interpreter that is started with these variables would be the same."""
@@ -49,43 +48,49 @@ class Forks:
         self, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout: float, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """`leptonctl ARGUMENTS` as `subprocess.run` runs it, with its output captured and `text` as its input."""
-        order = {"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}
+        order = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}).encode()
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             stdin.write(text.encode())
             stdin.seek(0)
-            child = self.child(order, [stdin.fileno(), out.fileno(), err.fileno()])
-            try:
-                code = child.wait(timeout)
-            except BaseException as early:
-                child.kill()
-                child.wait(KILLED_S)
-                if isinstance(early, subprocess.TimeoutExpired):
-                    raise subprocess.TimeoutExpired(list(arguments), timeout) from None
-                raise
+            answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with answer:
+                with theirs:
+                    streams = [stdin.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
+                    socket.send_fds(self._control, [order], streams)
+                code = _exit_code(answer, arguments, timeout)
             return subprocess.CompletedProcess(["leptonctl", *arguments], code, _text(out), _text(err))
 
-    def child(self, order: Mapping, files: Sequence[int]) -> Child:
-        """The process of a command. `files`: its standard streams."""
-        return Child(self._for(order["arguments"]).control, order, files)
-
-    def _for(self, arguments: Sequence[str]) -> Zygote:
-        """The process that has loaded what this command needs; started when it is first needed."""
-        load = LEARNING if arguments and arguments[0] in LEARNING_COMMANDS else ""
-        if load not in self._commands:
-            handles = [zygote.handle for zygote in self._zygotes.values()]
-            words = [sys.executable, str(Path(__file__).resolve()), load, *map(str, handles)]
-            self._commands[load] = Zygote(words, self._variables, handles)
-        return self._commands[load]
-
     def close(self) -> None:
-        """End the processes that fork. Children that still run are not stopped."""
-        for zygote in (*self._commands.values(), *self._zygotes.values()):
-            zygote.close()
+        """End the process that forks. Children that still run are not stopped."""
+        self._control.close()
+        self._process.wait(KILLED_S)
 
 
 def at_start(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that an interpreter reads when it starts."""
     return {name: value for name, value in environment.items() if name.startswith(AT_START)}
+
+
+def _exit_code(answer: socket.socket, arguments: Sequence[str], timeout: float) -> int:
+    """A child's exit code, once it has ended. It is killed when it takes too long or the test is interrupted."""
+    pid = _receive(answer)
+    try:
+        answer.settimeout(timeout)
+        return _receive(answer)
+    except BaseException as early:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        answer.settimeout(KILLED_S)
+        _receive(answer)
+        if isinstance(early, TimeoutError):
+            raise subprocess.TimeoutExpired(list(arguments), timeout) from None
+        raise
+
+
+def _receive(answer: socket.socket) -> int:
+    message = answer.recv(LARGEST)
+    assert message, "the process that forks has died: see its messages in the output of the tests"
+    return json.loads(message)
 
 
 def _text(stream) -> str:
@@ -99,31 +104,85 @@ def _text(stream) -> str:
 
 def main() -> int:
     """Fork for each order that comes; in a child, carry it out."""
-    handles = [int(handle) for handle in sys.argv[2:]]
-    control = handles.pop()
     sys.path[0] = ""
-    preload(learning=sys.argv[1] == LEARNING)
-    if (received := wait_for_order(socket.socket(fileno=control))) is None:
+    preload()
+    order = wait_for_order(socket.socket(fileno=int(sys.argv[1])))
+    if order is None:
         return 0
-    order, files = received
-    install_files(files, [0, 1, 2], handles)
     begin(order)
-    children.draw_anew()
-    children.connect(dict(zip(children.OPTIONS, handles, strict=True)))
     from leptonctl.__main__ import main as run
 
     return run()
 
 
-def preload(*, learning: bool = False) -> None:
-    import_quietly([*LIBRARIES, *modules_of(*PACKAGES)])
-    if learning:
-        import_quietly([*children.NEEDED[children.WORKER][1], *modules_of("learning")], children.THREADED)
+def preload() -> None:
+    import leptonctl
+
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for package in PACKAGES:
+        for file in sorted((Path(leptonctl.__file__).parent / package).glob("[a-z]*.py")):
+            importlib.import_module(f"leptonctl.{package}.{file.stem}")
+    assert len(os.listdir("/proc/self/task")) == 1, "a module started a thread while it was imported: a fork would lose it"
+    gc.freeze()
+
+
+def wait_for_order(control: socket.socket) -> dict | None:
+    """Returns in every child with its order, and in the process itself with None when the tests have ended."""
+    running: dict[int, tuple[int, socket.socket]] = {}
+    selector = selectors.DefaultSelector()
+    selector.register(control, selectors.EVENT_READ)
+    with control, selector:
+        while True:
+            for key, _ in selector.select():
+                if key.fd in running:
+                    selector.unregister(key.fd)
+                    _report_end(key.fd, *running.pop(key.fd))
+                    continue
+                message, streams, _, _ = socket.recv_fds(control, LARGEST, 4, socket.MSG_CMSG_CLOEXEC)
+                if not message:
+                    return None
+                pid = os.fork()
+                if pid == 0:
+                    _install_streams(streams, running)
+                    return json.loads(message)
+                handle, answer = os.pidfd_open(pid), socket.socket(fileno=streams.pop())
+                running[handle] = pid, answer
+                selector.register(handle, selectors.EVENT_READ)
+                for stream in streams:
+                    os.close(stream)
+                _send(answer, pid)
+
+
+def _install_streams(streams: Sequence[int], running: Mapping[int, tuple[int, socket.socket]]) -> None:
+    """Install the order's streams in a child, and close what belongs to its parent."""
+    for number, stream in enumerate(streams[:3]):
+        os.dup2(stream, number)
+    for stream in streams:
+        os.close(stream)
+    for handle, (_, answer) in running.items():
+        os.close(handle)
+        answer.close()
+
+
+def _report_end(handle: int, pid: int, answer: socket.socket) -> None:
+    os.close(handle)
+    with answer:
+        _send(answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _send(answer: socket.socket, number: int) -> None:
+    with suppress(OSError):  # the caller may have ended
+        answer.send(json.dumps(number).encode())
 
 
 def begin(order: Mapping) -> None:
-    """Give a child what a new interpreter starts with: folder, variables, arguments and streams."""
-    install_variables(order)
+    """Give a child what a new interpreter starts with: process group, folder, variables, arguments and streams."""
+    os.setpgid(0, 0)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    time.tzset()
     import leptonctl
 
     sys.argv = [str(Path(leptonctl.__file__).parent / "__main__.py"), *order["arguments"]]

@@ -87,16 +87,16 @@ def command(
     arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout: float = 120, input: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """`leptonctl ARGUMENTS` with exactly these variables: forked, or in a new interpreter if these variables would change it."""
-    if forks().serves(variables):
-        return forks().run(arguments, cwd=cwd, environment=variables, timeout=timeout, text=input)
+    forks = _forks()
+    if forks.serves(variables):
+        return forks.run(arguments, cwd=cwd, environment=variables, timeout=timeout, text=input)
     return subprocess.run(
         [*COMMAND, *arguments], cwd=cwd, env=variables, timeout=timeout, input=input, capture_output=True, text=True, check=False
     )
 
 
 @cache
-def forks() -> Forks:
-    """What runs the commands of this process of tests."""
+def _forks() -> Forks:
     forks = Forks(environment())
     atexit.register(forks.close)
     return forks

@@ -1,19 +1,16 @@
-"""The helpers of the tests: forked commands, workers and servers behave like started ones, and ports are not shared."""
+"""The helpers of the tests: forked commands behave like started ones, and ports are not shared."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from leptonctl.deploying import processes
-from tests import children, projects
+from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -68,62 +65,3 @@ def test_no_two_processes_get_the_same_port() -> None:
     finally:
         for other in others:
             other.communicate("\n", timeout=10)
-
-
-def artifacts(root: Path) -> dict[str, bytes]:
-    folder = projects.stored(root, "artifacts")
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def test_a_forked_worker_writes_the_bytes_of_a_started_one(tmp_path: Path) -> None:
-    models = {"line": {"v1": "{}"}, "wood": {"v1": "{algorithm: random_forest, params: {n_estimators: 3}}"}}
-    forked, started = (projects.tiny_project(tmp_path / name, models, {}) for name in ("forked", "started"))
-    assert projects.run("build", cwd=forked).returncode == 0
-    process = projects.start("build", cwd=started)
-    assert process.wait(120) == 0, process.communicate()
-    process.communicate()
-    assert artifacts(forked) == artifacts(started)
-    assert len(artifacts(forked)) > 5
-
-
-def test_a_forked_server_is_known_as_a_started_one_and_has_its_own_files(tmp_path: Path) -> None:
-    root = projects.tiny_project(tmp_path, {"line": {"v1": "{}"}})
-    try:
-        assert projects.run("apply", "--yes", cwd=root).returncode == 0
-        server = processes.server_record(root, "dev")
-        assert server is not None
-        words = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")
-        assert words[:4] == [os.fsencode(sys.executable), b"-P", b"-m", b"leptonctl.deploying.serve"]
-        assert (words[-1], os.fsencode(root) in words) == (b"", True)
-        assert os.getsid(server.pid) == os.getpgid(server.pid) == server.pid
-        log = str(root / ".leptonctl" / "servers" / "dev" / "server.log")
-        assert [os.readlink(f"/proc/{server.pid}/fd/{number}") for number in range(3)] == ["/dev/null", log, log]
-        assert Path(f"/proc/{server.pid}/cwd").samefile(root)
-        assert projects.run("server", "stop", "dev", cwd=root).returncode == 0
-        assert projects.processes(root) == {}
-    finally:
-        projects.stop_servers(root)
-
-
-def test_forked_processes_do_not_draw_the_same_numbers() -> None:
-    """A step that forgets its seed would otherwise give the same rows in every worker, and no test would notice."""
-    before = np.random.get_state()  # noqa: NPY002
-    try:
-        numbers = set()
-        for _ in range(2):
-            np.random.seed(1)  # noqa: NPY002
-            children.draw_anew()
-            numbers.add(np.random.random())  # noqa: NPY002
-        assert len(numbers) == 2
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
-
-
-def test_a_forked_process_can_be_ended_as_soon_as_its_pid_is_known(tmp_path: Path) -> None:
-    """As an executor ends a worker that is no longer needed: with its process group, and then it waits."""
-    order = {"arguments": ["plan"], "cwd": str(tmp_path), "environment": projects.environment()}
-    with open(os.devnull, "r+b") as nothing:
-        for _ in range(20):
-            child = projects.forks().child(order, [nothing.fileno()] * 3)
-            os.killpg(child.pid, signal.SIGKILL)
-            assert child.wait(10) == -signal.SIGKILL

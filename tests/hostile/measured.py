@@ -68,7 +68,6 @@ def _measure(cwd: Path, words: list[str], limit_s: float) -> dict[str, object]:
 def _carry_out(cwd: Path, words: list[str], out: int) -> None:
     """In a child: the command line, with its output in one file. Does not return."""
     code = 1
-    os.setpgid(0, 0)
     try:
         with open(os.devnull, "rb") as nothing:
             os.dup2(nothing.fileno(), 0)

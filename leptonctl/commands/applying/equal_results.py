@@ -38,9 +38,8 @@ def _needs(session: Session, settled: Settled, step: Step, own_results: Mapping[
     own = {role: place[1] for role, place in step.needs.items() if place[0] == step.address}
     if not own_results.keys() >= set(own.values()):
         return None
-    keys = {
-        role: needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.needed_keys) if role not in own
-    }
+    roles = [role for role in (*step.needs, *step.needed_keys) if role not in own]
+    keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in roles}
     results = session.store.results([key for key in keys.values() if key is not None])
     if any(key not in results for key in keys.values()):
         return None
