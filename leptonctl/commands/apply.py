@@ -23,7 +23,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.holding import note_of_next_apply
 from leptonctl.spi.running import Executor
-from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, without_dead
+from leptonctl.storage.claims import PointerMoved, claimed, drop_dead, enter_binding
 from leptonctl.storage.durable import ensure_dot_folder
 
 RETRIES = 5
@@ -172,7 +172,7 @@ def recover(session: Session) -> None:
     state = session.pointers.read()
     if state is None:
         return
-    alive = without_dead(state, session.liveness)
+    alive = drop_dead(state, session.liveness)
     dead = [name for name, pending in state.pending.items() if pending.claim not in alive.applies]
     if dead:
         owner = owner_of(session)
@@ -180,4 +180,4 @@ def recover(session: Session) -> None:
             switch = session.switch(claim, author_of(owner, "recover"))
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name), session.root))
-    session.pointers.move(lambda now: without_dead(now, session.liveness))
+    session.pointers.move(lambda now: drop_dead(now, session.liveness))

@@ -48,7 +48,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
         # under the lock, so that a switch that has already checked for holds is over
         session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
     ):
-        session.pointers.note(note, lambda state: _with(locked.mine(state), name, value))
+        locked.note(note, lambda state: _with(state, name, value))
     return {"environment": name, "frozen": plain(value) if value else None, "changed": True, "before": plain(before) if before else None}
 
 

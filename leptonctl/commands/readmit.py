@@ -41,7 +41,7 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
             withdrawn = _withdrawal(session, locked.state, name, (model, version), id_=withdrawal)
             readmitted = readmitted_by(withdrawn, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))
-            session.pointers.note(note, lambda current: _with(locked.mine(current), name, readmitted))
+            locked.note(note, lambda current: _with(current, name, readmitted))
     return {"environment": name, "model": model, "version": version, "withdrawal": withdrawal_to_json(readmitted)}
 
 

@@ -15,7 +15,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
 from leptonctl.deploying.desired import completed, dropped, witnessed
 from leptonctl.spi.platforms import Say
-from leptonctl.storage.claims import Registration, holding, lock_environment, own, taken_over, unlocked
+from leptonctl.storage.claims import Registration, check_claim, check_lock, lock_environment, taken_over, unlock_environment
 from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Note, Pointers
@@ -50,18 +50,34 @@ class Locked(Frozen):
 
     def move(self, change: Callable[[State], State], note: Note | None = None) -> "Locked":
         """Move the state. Failure `taken-over` (exit 5) when another apply holds the environment by now."""
-        return replace(self, state=self.pointers.move(lambda state: change(self.mine(state)), note))
+        return replace(self, state=self.pointers.move(self._checked(change), note))
+
+    def note(self, note: Note, change: Callable[[State], State]) -> State:
+        """Record a note in the history with a change of the state that moves no pointer. Failure as of `move`."""
+        return self.pointers.note(note, self._checked(change))
 
     def newest(self) -> "Locked":
         """Read state and head again. Failure `taken-over` when another apply holds the environment."""
         state, head = self.pointers.read(), self.lineage.head(self.name)
         if state is None or head is None or head.head.epoch != self.epoch:
             raise _moved_on(self.name, head)
-        return replace(self, state=self.mine(state), head=head)
+        self.check(state)
+        return replace(self, state=state, head=head)
 
-    def mine(self, state: State) -> State:
-        """The state unchanged. Failure `taken-over` (exit 5) unless claim and token are still in it."""
-        return mine(self.pointers, state, self.name, self.claim, self.token)
+    def check(self, state: State) -> None:
+        """Failure `taken-over` (exit 5) unless the claim is in the state and holds the environment under the token."""
+        try:
+            check_claim(state, self.claim)
+            check_lock(state, self.name, self.claim, self.token)
+        except Failure as failure:
+            raise _with_successor(self.pointers, self.name, self.claim, failure, state.epoch(self.token)) from failure
+
+    def _checked(self, change: Callable[[State], State]) -> Callable[[State], State]:
+        def checked(state: State) -> State:
+            self.check(state)
+            return change(state)
+
+        return checked
 
     def point(self, *, deployment: int, serial: int, staged: int) -> "Locked":
         """Replace the head that this holder wrote last. Failure `taken-over` when another holder has written since."""
@@ -167,15 +183,7 @@ def switched(name: str, pending: Pending, recovered_by: str | None = None) -> No
 
 def release(locked: Locked) -> State:
     """Unlock the environment. Failure `taken-over` (exit 5) when another apply holds it, which may change the bindings."""
-    return locked.move(lambda state: unlocked(state, locked.name, locked.claim)).state
-
-
-def mine(pointers: Pointers, state: State, name: str, claim: Registration, token: int) -> State:
-    """The state unchanged. Failure `taken-over` (exit 5) unless the claim is in it and holds the environment under this token."""
-    try:
-        return holding(own(state, claim), name, claim, token)
-    except Failure as failure:
-        raise _with_successor(pointers, name, claim, failure, state.epoch(token)) from failure
+    return locked.move(lambda state: unlock_environment(state, locked.name, locked.claim)).state
 
 
 def bound(environment: Environment | None) -> int:

@@ -20,7 +20,7 @@ from leptonctl.deploying.sites import Sites, verb
 from leptonctl.deploying.written import last_number, serial_after, writes
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Platform, Say, Site
-from leptonctl.storage.claims import Registration, unlocked
+from leptonctl.storage.claims import Registration, unlock_environment
 from leptonctl.storage.pointers import Note, Pointers
 
 POINTS = ("lock", "epoch", "settle", "pending", "record", "staged", "ready", "head", "activate", "bind", "clear")
@@ -74,7 +74,7 @@ class Switch(Frozen):
             yield locked
         except BaseException:
             with suppress(Failure):
-                self.pointers.move(lambda s: unlocked(s, name, self.claim))
+                self.pointers.move(lambda s: unlock_environment(s, name, self.claim))
             raise
         self.checkpoint("clear")
         fence.release(locked)
@@ -88,7 +88,7 @@ class Switch(Frozen):
             return self.carry_out(locked, desired, here=here)
         if desired.held:
             note = Note(author=self.author, environment=locked.name, evidence=desired.evidence, held=desired.held, acts=desired.acts)
-            self.pointers.note(note, lambda state: locked.mine(state).holding(desired.holds))
+            locked.note(note, lambda state: state.holding(desired.holds))
         return _unmoved(locked)
 
     def carry_out(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:

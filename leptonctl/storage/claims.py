@@ -58,6 +58,7 @@ def claimed(
     claim = Registration(
         id=secrets.token_hex(6), owner=owner, addresses=frozenset(addresses), returns=frozenset(returns), liveness=liveness or Liveness()
     )
+    # checked and registered in one swap: between two, another apply could move a pointer
     pointers.move(lambda state: _register(state, claim, expected or {}))
     stop = threading.Event()
     thread = threading.Thread(target=_renew, args=(pointers, claim.id, stop), daemon=True)
@@ -75,6 +76,7 @@ def claimed(
 
 
 def _end(thread: threading.Thread, stop: threading.Event) -> None:
+    # joined before the release, so that nothing of ours writes the state once the claim has ended
     stop.set()
     thread.join()
 
@@ -95,20 +97,19 @@ def conflicting_claim(state: State, claim: Registration) -> tuple[str, Claim] | 
 
 def enter_binding(pointers: Pointers, claim: Registration) -> None:
     """Record that this apply has finished building and now moves its pointers. Failure `taken-over` when its claim is gone."""
-    pointers.move(lambda state: _begin_binding(own(state, claim), claim.id))
+    pointers.move(lambda state: _begin_binding(state, claim))
 
 
-def own(state: State, claim: Registration) -> State:
-    """The state unchanged. Failure `taken-over` (exit 5) when the claim is no longer in it, because another apply took it over."""
+def check_claim(state: State, claim: Registration) -> None:
+    """Failure `taken-over` (exit 5) when the claim is no longer in the state, because another apply took it over."""
     if claim.id not in state.applies:
         others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
         raise taken_over(min(claim.addresses, default="this apply"), _by(others[0] if others else None))
-    return state
 
 
 def lock_environment(state: State, environment: str, claim: Registration) -> State:
     """The state with the environment locked by this claim under a new token. Failure `lock-held` when another holds it."""
-    own(state, claim)
+    check_claim(state, claim)
     lock = state.locks.get(environment)
     if (
         lock is not None
@@ -124,15 +125,14 @@ def lock_environment(state: State, environment: str, claim: Registration) -> Sta
     )
 
 
-def holding(state: State, environment: str, claim: Registration, token: int) -> State:
-    """The state unchanged. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
+def check_lock(state: State, environment: str, claim: Registration, token: int) -> None:
+    """Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
         raise taken_over(document("environment", environment), _by(lock.owner if lock else None))
-    return state
 
 
-def unlocked(state: State, environment: str, claim: Registration) -> State:
+def unlock_environment(state: State, environment: str, claim: Registration) -> State:
     """The state without this claim's lock on the environment."""
     lock = state.locks.get(environment)
     if lock is None or lock.claim != claim.id:
@@ -140,7 +140,7 @@ def unlocked(state: State, environment: str, claim: Registration) -> State:
     return replace(state, locks={name: other for name, other in state.locks.items() if name != environment})
 
 
-def without_dead(state: State, liveness: Liveness) -> State:
+def drop_dead(state: State, liveness: Liveness) -> State:
     """The state without claims and locks whose holders are dead; the same object when all live."""
     applies = {id_: c for id_, c in state.applies.items() if liveness.alive(f"claim/{id_}", c.owner, c.beat, TERM_S)}
     locks = {env: k for env, k in state.locks.items() if liveness.alive(f"lock/{env}/{k.token}", k.owner, k.beat, TERM_S)}
@@ -185,11 +185,12 @@ def _register(state: State, claim: Registration, expected: Mapping[str, str | No
         if (pointer.digest if pointer else None) != before:
             raise PointerMoved(address)
     record = Claim(owner=claim.owner, addresses=tuple(sorted(claim.addresses)), returns=tuple(sorted(claim.returns)))
-    return replace(state, applies={**without_dead(state, claim.liveness).applies, claim.id: record})
+    return replace(state, applies={**drop_dead(state, claim.liveness).applies, claim.id: record})
 
 
-def _begin_binding(state: State, claim_id: str) -> State:
-    return replace(state, applies={**state.applies, claim_id: replace(state.applies[claim_id], phase="binding")})
+def _begin_binding(state: State, claim: Registration) -> State:
+    check_claim(state, claim)
+    return replace(state, applies={**state.applies, claim.id: replace(state.applies[claim.id], phase="binding")})
 
 
 def _release(state: State, claim_id: str) -> State:

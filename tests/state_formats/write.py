@@ -10,7 +10,7 @@ from pathlib import Path
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Claim, Environment, Owner, Pending, Pointer, Seal, Served, StepPointer, Verdict
-from leptonctl.storage.claims import Registration, lock_environment, unlocked
+from leptonctl.storage.claims import Registration, lock_environment, unlock_environment
 from leptonctl.storage.pointers import Note, Pointers
 from tests.storage.places import Place
 
@@ -73,7 +73,7 @@ def moments(pointers: Pointers) -> Iterator[str]:
     yield "pending"
     done = {"pending": {}, "environments": {"prod": PROD}, "sealed": SEALS, "applies": {}}
     note = Note(author=AUTHOR, environment="prod", deployment=1, evidence=EVIDENCE)
-    pointers.move(lambda s: replace(unlocked(s.moved(BOUND), "prod", CLAIM), **done), note)
+    pointers.move(lambda s: replace(unlock_environment(s.moved(BOUND), "prod", CLAIM), **done), note)
     yield "applied"
 
 

@@ -17,13 +17,13 @@ from leptonctl.storage.claims import (
     TERM_S,
     PointerMoved,
     Registration,
+    check_claim,
+    check_lock,
     claimed,
+    drop_dead,
     enter_binding,
-    holding,
     lock_environment,
-    own,
-    unlocked,
-    without_dead,
+    unlock_environment,
 )
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import current_owner
@@ -117,7 +117,7 @@ def test_a_dead_holder_of_this_machine_is_taken_over_at_once(pointers: Pointers)
     owner = dead()
     put(pointers, other=Claim(owner=owner, addresses=("toy/a",), phase="binding", beat=9))
     pointers.move(lambda s: replace(s, locks={"prod": Lock(claim="other", owner=owner, token=4)}, tokens={"prod": 4}))
-    assert without_dead(now(pointers), Liveness()).applies == without_dead(now(pointers), Liveness()).locks == {}
+    assert drop_dead(now(pointers), Liveness()).applies == drop_dead(now(pointers), Liveness()).locks == {}
     with claimed(pointers, ME, ["toy/a"]) as claim:
         assert list(now(pointers).applies) == [claim.id]
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
@@ -269,9 +269,9 @@ def test_the_lock_of_an_environment(pointers: Pointers) -> None:
         assert failure.diagnostics[0].detail.startswith("environment/prod is held by ")
         pointers.move(lambda state: lock_environment(state, "dev", two))
         state = now(pointers)
-        assert unlocked(state, "prod", two) is state
+        assert unlock_environment(state, "prod", two) is state
         assert {name: lock.claim for name, lock in state.locks.items()} == {"prod": one.id, "dev": two.id}
-        pointers.move(lambda state: unlocked(state, "prod", one))
+        pointers.move(lambda state: unlock_environment(state, "prod", one))
         state = pointers.move(lambda state: lock_environment(state, "prod", two))
         assert (state.locks["prod"].token, state.tokens) == (2, {"prod": 2, "dev": 1})
     assert now(pointers).locks == {}
@@ -284,8 +284,8 @@ def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> 
     with claimed(pointers, ME, ["environment/prod"]) as sleeper:
         state = pointers.move(lambda s: lock_environment(s, "prod", sleeper))
         token = state.locks["prod"].token
-        assert holding(state, "prod", sleeper, token) is state
-        assert own(state, sleeper) is state
+        check_lock(state, "prod", sleeper, token)
+        check_claim(state, sleeper)
         other = Liveness(clock=clock)
         cannot_claim(pointers, "environment/prod", liveness=other)
         other.alive(f"lock/prod/{token}", ME, state.locks["prod"].beat, TERM_S)
@@ -295,9 +295,9 @@ def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> 
             assert state.locks["prod"].token == token + 1
             before = now(pointers)
             for act in (
-                lambda: pointers.move(lambda s: bind("mine")(holding(s, "prod", sleeper, token))),
+                lambda: pointers.move(lambda s: check_lock(s, "prod", sleeper, token) or bind("mine")(s)),
                 lambda: pointers.move(lambda s: lock_environment(s, "prod", sleeper)),
-                lambda: pointers.move(lambda s: bind("mine")(own(s, sleeper))),
+                lambda: pointers.move(lambda s: check_claim(s, sleeper) or bind("mine")(s)),
                 lambda: enter_binding(pointers, sleeper),
             ):
                 failure = refused(act)
@@ -312,15 +312,15 @@ def test_a_lock_taken_again_has_another_token(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["environment/prod"]) as claim:
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
-        assert holding(state, "prod", claim, 2) is state
-        assert ids(refused(lambda: holding(state, "prod", claim, 1))) == ["taken-over"]
+        check_lock(state, "prod", claim, 2)
+        assert ids(refused(lambda: check_lock(state, "prod", claim, 1))) == ["taken-over"]
 
 
 def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["environment/prod"]) as claim:
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         state = pointers.move(lambda s: replace(s, locks={}))
-        failure = refused(lambda: holding(state, "prod", claim, 1))
+        failure = refused(lambda: check_lock(state, "prod", claim, 1))
         assert (ids(failure), failure.exit_code) == (["taken-over"], STALE)
         assert lock_environment(state, "prod", claim).locks["prod"].token == 2
 
@@ -359,7 +359,7 @@ def test_a_token_is_issued_once_and_only_grows(steps: list[tuple[str, int]]) -> 
             issued.append(state.locks["prod"].token)
             held[holder.id] = issued[-1]
         elif what == "unlock":
-            state = unlocked(state, "prod", holder)
+            state = unlock_environment(state, "prod", holder)
         elif what == "end":
             state = claims._release(state, holder.id)
         elif what == "join":
@@ -378,7 +378,7 @@ def test_a_token_is_issued_once_and_only_grows(steps: list[tuple[str, int]]) -> 
 def _can_write(state: State, holders: list[Registration], id_: str, token: int) -> bool:
     holder = next(holder for holder in holders if holder.id == id_)
     try:
-        return holding(state, "prod", holder, token) is state
+        return check_lock(state, "prod", holder, token) is None
     except Failure as failure:
         assert failure.exit_code == STALE
         return False

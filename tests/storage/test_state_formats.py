@@ -14,7 +14,7 @@ from leptonctl.core.codec import encode
 from leptonctl.core.packed import decode_state, encode_roots, encode_state
 from leptonctl.core.state import State
 from leptonctl.core.store_records import OwnerRecord, StoreIdentity
-from leptonctl.storage.claims import TERM_S, without_dead
+from leptonctl.storage.claims import TERM_S, drop_dead
 from leptonctl.storage.liveness import Liveness
 from tests.state_formats import write
 from tests.storage.places import Place
@@ -53,9 +53,9 @@ def test_the_next_apply_continues_from_it(file: Path, tmp_path: Path) -> None:
     # the holders of claims have ended, which is known one term after the first read
     clock = Clock()
     liveness = Liveness(clock=clock)
-    assert without_dead(before, liveness) is before
+    assert drop_dead(before, liveness) is before
     clock.time += TERM_S
-    after = pointers.move(lambda state: without_dead(state, liveness))
+    after = pointers.move(lambda state: drop_dead(state, liveness))
     assert after.applies == after.locks == {}
     assert (after.current, after.pending, after.tokens, after.serial) == (before.current, before.pending, before.tokens, before.serial)
 

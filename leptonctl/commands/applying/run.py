@@ -27,7 +27,7 @@ from leptonctl.deploying.switch import Switch
 from leptonctl.kinds.notices import as_error
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, Workplace
-from leptonctl.storage.claims import Registration, own
+from leptonctl.storage.claims import Registration, check_claim
 from leptonctl.storage.pointers import Note, now
 
 AT_ONCE = 16
@@ -157,7 +157,7 @@ class Run:
 
         def move(state: State) -> State:
             assert self.claim is not None
-            own(state, self.claim)
+            check_claim(state, self.claim)
             current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
             still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
             return state.moved(still) if still else state

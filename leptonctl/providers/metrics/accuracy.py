@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import accuracy_score
 
+    # each pair of class and label once, weighted by its rows: the same figure as over all rows
     true, labels, rows = pairs(y, prediction)
     return float(accuracy_score(true, labels, sample_weight=rows))
 
