@@ -10,10 +10,10 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.library.deployment import Deployment
+from leptonctl.library.model_settings import ModelSettings, Training
 from leptonctl.library.moving import one_line
 from leptonctl.library.names import algorithm_of, name_of, name_or_none, path_of, require, seconds_of
 from leptonctl.library.project import Project
-from leptonctl.library.recipe import Recipe, Training
 from leptonctl.library.tables import Data, DataPreprocessor
 from leptonctl.library.turns import turn
 from leptonctl.library.versions import Version, Where
@@ -48,7 +48,7 @@ class Model:
         self.name = name_of(name, "name")
         self.version: Version | None = None
         """The version that was last trained or uploaded."""
-        self._recipe = Recipe(algorithm=algorithm_of(algorithm), task=task, description=description)
+        self._settings = ModelSettings(algorithm=algorithm_of(algorithm), task=task, description=description)
         self._where = project
         self._environment: str | None = None
 
@@ -78,13 +78,13 @@ class Model:
         require(data, Data, "pass `Data.from_csv(PATH, TARGET)`")
         with editing(self.project.root, "upload_data") as draft:
             dataset = declare_data(draft, data)
-        self._recipe = replace(self._recipe, data=data, dataset=dataset)
+        self._settings = replace(self._settings, data=data, dataset=dataset)
         return self
 
     def upload_preprocessor(self, preprocessor: DataPreprocessor) -> Self:
         """Use these preprocess steps in the next training. Without them, a new model has those that `leptonctl init` would choose."""
         require(preprocessor, DataPreprocessor, 'pass `DataPreprocessor().add_transformer("StandardScaler", input="numeric")`')
-        self._recipe = replace(self._recipe, steps=tuple(dict(step) for step in preprocessor.steps))
+        self._settings = replace(self._settings, steps=tuple(dict(step) for step in preprocessor.steps))
         return self
 
     def upload_model(
@@ -144,7 +144,7 @@ class Model:
 
         version = name_or_none(version, "version")
         with editing(self.project.root, "train") as draft:
-            name = declare_version(draft, self.name, self._recipe, training, version)
+            name = declare_version(draft, self.name, self._settings, training, version)
         trained = Version(project=self.project, model=self.name, name=name)
         # a version that cannot be built would fail every later apply
         with kept_if_done(draft):

@@ -10,7 +10,7 @@ from leptonctl.core.values import Document, Json
 from leptonctl.kinds.model.imported import OPTIONS
 from leptonctl.language.edit import key_lines
 from leptonctl.language.foreign_names import own_name
-from leptonctl.library.recipe import Recipe, Training
+from leptonctl.library.model_settings import ModelSettings, Training
 from leptonctl.library.table_yaml import step_lines
 from leptonctl.library.writing import Draft, next_version, plain_json, required, versions_in
 from leptonctl.spi.catalog import Catalog
@@ -22,11 +22,11 @@ RATES = ("learning_rate_init", "eta0", "learning_rate")
 CANDIDATE = "candidate"
 
 
-def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training, version: str | None) -> str:
+def declare_version(draft: Draft, model: str, settings: ModelSettings, training: Training, version: str | None) -> str:
     """Declare a version, unless one has the same recipe, and return its name. A new model gets a document."""
     document = draft.document("Model", model)
     if document is None:
-        shared = _shared(draft.session.catalog, recipe, training)
+        shared = _shared(draft.session.catalog, settings, training)
         name = "v1" if version is None else version
         own = _params(draft.session.catalog, shared[1], training)
         entry = key_lines(name, own, indent=2)
@@ -34,7 +34,7 @@ def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training
         required(draft, "Model", model)
         return name
     base = {key: value for key, value in document.value.items() if key not in ("kind", "name", "versions")}
-    fields = _fields(draft.session.catalog, base, recipe, training)
+    fields = _fields(draft.session.catalog, base, settings, training)
     entry_fields: dict[str, Json] = {key: value for key, value in fields.items() if base.get(key) != value}
     same = _same(draft, document, entry_fields, version)
     if same is not None:
@@ -44,22 +44,22 @@ def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training
     return name
 
 
-def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, dict[str, Json]]:
+def _shared(catalog: Catalog, settings: ModelSettings, training: Training) -> tuple[str, dict[str, Json]]:
     """The lines of a new document above `versions:`, and its task and algorithm."""
-    if recipe.data is None or recipe.dataset is None:
+    if settings.data is None or settings.dataset is None:
         hint = "call upload_data(Data.from_csv(PATH, TARGET)) first"
         raise fail("usage", "The model has no data", "it is not declared yet", hint=hint)
-    findings = recipe.data.findings()
-    task = _task(catalog, recipe, findings.task)
-    fields: dict[str, Json] = {"description": recipe.description} if recipe.description else {}
-    fields |= {"dataset": recipe.dataset, "task": task}
+    findings = settings.data.findings()
+    task = _task(catalog, settings, findings.task)
+    fields: dict[str, Json] = {"description": settings.description} if settings.description else {}
+    fields |= {"dataset": settings.dataset, "task": task}
     lines = "".join(key_lines(key, value) for key, value in fields.items())
     if training.imports is None:
-        chosen = recipe.algorithm or (findings.algorithm if task == findings.task else None)
+        chosen = settings.algorithm or (findings.algorithm if task == findings.task else None)
         if chosen is None:
             raise fail("usage", "The model has no algorithm", f"the data suggests {findings.task}", hint="pass `algorithm=`")
         fields["algorithm"] = _algorithm(catalog, chosen, task)
-        steps = recipe.steps
+        steps = settings.steps
         lines += "".join(f"{line}\n" for line in preprocess_lines(findings.preprocess)) if steps is None else step_lines(steps)
         lines += key_lines("algorithm", fields["algorithm"])
     if findings.positive is not None and task == "classification":
@@ -67,28 +67,29 @@ def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, 
     return lines, fields
 
 
-def _task(catalog: Catalog, recipe: Recipe, suggested: str) -> str:
+def _task(catalog: Catalog, settings: ModelSettings, suggested: str) -> str:
     """The task that was passed, else the one that the data suggests, unless the algorithm has only another one."""
-    if recipe.task is not None or recipe.algorithm is None:
-        return recipe.task or suggested
-    ours = {task for task in {of for of, _ in catalog.trainers} if (task, _algorithm(catalog, recipe.algorithm, task)) in catalog.trainers}
-    fitting = ours | {*catalog.tasks_of(recipe.algorithm)}
+    if settings.task is not None or settings.algorithm is None:
+        return settings.task or suggested
+    tasks = {task for task, _ in catalog.trainers}
+    ours = {task for task in tasks if (task, _algorithm(catalog, settings.algorithm, task)) in catalog.trainers}
+    fitting = ours | {*catalog.tasks_of(settings.algorithm)}
     return fitting.pop() if len(fitting) == 1 else suggested
 
 
-def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: Training) -> dict[str, Json]:
+def _fields(catalog: Catalog, base: dict[str, Json], settings: ModelSettings, training: Training) -> dict[str, Json]:
     """The fields of the next version: only what was uploaded or passed. The rest is in the document."""
-    fields: dict[str, Json] = {} if recipe.dataset is None else {"dataset": recipe.dataset}
+    fields: dict[str, Json] = {} if settings.dataset is None else {"dataset": settings.dataset}
     imported = training.imported()
     if imported is not None:
         return fields | imported
-    task = recipe.task or str(base.get("task"))
-    if recipe.task is not None:
+    task = settings.task or str(base.get("task"))
+    if settings.task is not None:
         fields["task"] = task
-    if recipe.algorithm is not None:
-        fields["algorithm"] = _algorithm(catalog, recipe.algorithm, task)
-    if recipe.steps is not None:
-        fields["preprocess"] = [*recipe.steps]
+    if settings.algorithm is not None:
+        fields["algorithm"] = _algorithm(catalog, settings.algorithm, task)
+    if settings.steps is not None:
+        fields["preprocess"] = [*settings.steps]
     return {**fields, **_params(catalog, {"task": task, "algorithm": base.get("algorithm"), **fields}, training)}
 
 

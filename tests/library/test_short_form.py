@@ -274,12 +274,12 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
     rows = "".join(f"{n},{'red' if n % 3 else 'blue'},{n * 2.5}\n" for n in range(60))
     (tmp_path / "prices.csv").write_text(f"size,colour,price\n{rows}", encoding="utf-8")
     model = Model(name="price", project=tmp_path).upload_data(Data.from_csv(tmp_path / "prices.csv", "price"))
+    from leptonctl.library.model_settings import Training
     from leptonctl.library.model_yaml import declare_version
-    from leptonctl.library.recipe import Training
     from leptonctl.library.writing import editing
 
     with editing(tmp_path, "train") as draft:
-        assert declare_version(draft, "price", model._recipe, Training(), None) == "v1"
+        assert declare_version(draft, "price", model._settings, Training(), None) == "v1"
     written = (tmp_path / "model-price.yaml").read_text(encoding="utf-8")
     assert "task: regression\n" in written
     assert "use: one_hot" in written
@@ -297,15 +297,15 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
 )
 def test_an_algorithm_of_one_task_says_the_task(algorithm: str, task: str, name: str, tmp_path: Path) -> None:
     """The document alone: nothing is trained."""
+    from leptonctl.library.model_settings import Training
     from leptonctl.library.model_yaml import declare_version
-    from leptonctl.library.recipe import Training
     from leptonctl.library.writing import editing
 
     rows = "".join(f"{n % 7},{n % 5}\n" for n in range(60))
     (tmp_path / "grades.csv").write_text(f"size,grade\n{rows}", encoding="utf-8")
     model = Model(algorithm, "grade", project=tmp_path).upload_data(Data.from_csv(tmp_path / "grades.csv", "grade"))
     with editing(tmp_path, "train") as draft:
-        declare_version(draft, "grade", model._recipe, Training(), None)
+        declare_version(draft, "grade", model._settings, Training(), None)
     written = (tmp_path / "model-grade.yaml").read_text(encoding="utf-8")
     assert f"task: {task}\n" in written
     assert f"algorithm: {name}\n" in written
@@ -376,8 +376,8 @@ def deployed(folder: Path, target: str = "server", name: str = "edge") -> object
 
 
 def test_words_that_people_know(copy: Path) -> None:
+    from leptonctl.library.model_settings import Training
     from leptonctl.library.model_yaml import _params
-    from leptonctl.library.recipe import Training
 
     catalog = Session.open(copy).catalog
     both = Training(iterations=7, learning_rate=0.25, params={"seed": 1})
@@ -407,7 +407,7 @@ def test_a_data_frame_is_a_file_of_the_project(tmp_path: Path) -> None:
     frame = pl.DataFrame({"code": ["007", "008"] * 10, "size": [1.5, None] * 10, "side": ["a", "b"] * 10})
     line = Model(name="line", project=tmp_path)
     for rows in (frame, frame.to_dicts()):
-        assert line.upload_data(Data.from_frame(rows, tmp_path / "data" / "points.jsonl", "side"))._recipe.dataset == "points@v1"
+        assert line.upload_data(Data.from_frame(rows, tmp_path / "data" / "points.jsonl", "side"))._settings.dataset == "points@v1"
     assert (
         (tmp_path / "data" / "points.jsonl")
         .read_text()
@@ -425,9 +425,9 @@ def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
     table.write_text(projects.points(20), encoding="utf-8")
     line = Model(name="line", project=tmp_path)
     for _ in range(2):
-        assert line.upload_data(Data.from_csv(table, "side"))._recipe.dataset == "points@v1"
+        assert line.upload_data(Data.from_csv(table, "side"))._settings.dataset == "points@v1"
     table.write_text(projects.points(21), encoding="utf-8")
-    assert line.upload_data(Data.from_csv(table, "side"))._recipe.dataset == "points@v2"
+    assert line.upload_data(Data.from_csv(table, "side"))._settings.dataset == "points@v2"
     assert (tmp_path / "dataset-points.yaml").read_text().count("sha256:") == 2
     with pytest.raises(Failure, match="project-exists"):
         Project.create(tmp_path)

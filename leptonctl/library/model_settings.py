@@ -7,7 +7,7 @@ from leptonctl.core.values import Json
 from leptonctl.library.tables import Data
 
 
-class Recipe(Frozen):
+class ModelSettings(Frozen):
     """What all versions share. `dataset`: NAME@VERSION of `data`. None: as in the YAML, or what suits the data."""
 
     algorithm: str | None = None
