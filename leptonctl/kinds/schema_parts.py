@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.language.fits import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
 MAJOR: Final = "v1"

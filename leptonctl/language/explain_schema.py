@@ -6,12 +6,10 @@ from typing import Any, Protocol
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
-from leptonctl.language.fits import TYPES, first_duplicate
+from leptonctl.language.fits import NAME_PATTERN, TYPES, first_duplicate
 from leptonctl.language.foreign_keys import foreign_hint, misspelled_hint
 from leptonctl.language.schema_hints import example_of, type_hint
 from leptonctl.language.schema_words import all_types, describe, flow, name_of, show, type_of
-
-NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
 
 
 class SchemaError(Protocol):

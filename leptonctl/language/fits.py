@@ -6,6 +6,8 @@ from typing import Any
 
 from leptonctl.core.values import Json
 
+NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
+"""What every name in YAML matches."""
 SILENT = frozenset({"description", "default", "examples", "title", "$comment", "$id", "$schema"})
 
 

@@ -6,13 +6,15 @@ A compiled check or `fits` accepts what is valid; jsonschema, which is slow, onl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path, Span
-from leptonctl.language.explain_schema import Mistake, explain
 from leptonctl.language.fits import TYPES, first_duplicate, fits, matches, same
 from leptonctl.language.resolve import PROJECT
+
+if TYPE_CHECKING:
+    from leptonctl.language.explain_schema import Mistake
 
 __all__ = ["SpanSource", "check_value", "validate"]
 
@@ -56,19 +58,21 @@ def check_value(
     return tuple(dict.fromkeys(_diagnostic(mistake, document, path) for mistake in mistakes))
 
 
-def _diagnostic(mistake: Mistake, document: SpanSource, prefix: Path) -> Diagnostic:
+def _diagnostic(mistake: "Mistake", document: SpanSource, prefix: Path) -> Diagnostic:
     path = (*prefix, *mistake.path)
     return error(mistake.id, mistake.summary, mistake.detail, span=_span(mistake, document, path), hint=mistake.hint)
 
 
-def _span(mistake: Mistake, document: SpanSource, path: Path) -> Span:
+def _span(mistake: "Mistake", document: SpanSource, path: Path) -> Span:
     if not mistake.on_key:
         return document.at(*path)
     # the document itself has no key: what it lacks is reported at its kind
     return document.key_at(*path) if path else document.at("kind")
 
 
-def _mistakes(value: Json, schema: Mapping[str, Any], what: str, *, parameters: bool = False) -> Iterator[Mistake]:
+def _mistakes(value: Json, schema: Mapping[str, Any], what: str, *, parameters: bool = False) -> "Iterator[Mistake]":
+    from leptonctl.language.explain_schema import explain
+
     for problem in _validator_class()(dict(schema)).iter_errors(value):
         yield from explain(problem, what, parameters=parameters)
 

@@ -3,7 +3,7 @@
 import re
 
 from leptonctl.core.diagnostic import fail
-from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.language.fits import NAME_PATTERN
 
 
 def require_name(name: str, kind: str) -> None:

@@ -2,7 +2,7 @@
 
 from leptonctl.kinds.environment.gate_rules import limits
 from leptonctl.kinds.schema_parts import DESCRIPTION, backend, block, choice, document, flag, kind, name, string, table
-from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.language.fits import NAME_PATTERN
 
 VERSION = string("Version of the model.", pattern=NAME_PATTERN)
 BINDING = {

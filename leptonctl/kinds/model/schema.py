@@ -19,7 +19,7 @@ from leptonctl.kinds.schema_parts import (
     table,
     versioned,
 )
-from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.language.fits import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
 PREPROCESS_STEP = block(
