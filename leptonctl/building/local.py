@@ -9,6 +9,7 @@ from typing import Self
 
 from leptonctl.building.messages import CompletedMessage, FailedMessage, Greeting, Message, ProgressMessage, StartedMessage
 from leptonctl.building.slot import Slot
+from leptonctl.core.frozen import fields
 from leptonctl.spi.running import Completed, ExecutorBackend, Failed, Lost, Outcome, Produced, Progressed, StepError, Task, Workplace
 from leptonctl.storage.durable import make_folder, sweep
 
@@ -16,16 +17,16 @@ GRACE_S = 1.0
 PARALLELISM = 2
 WAIT_FACTOR, LEAST_WAIT_S, MOST_WAIT_S = 3.0, 2.0, 10.0
 """Another worker is started after tasks have waited three times as long as its start takes, within these bounds."""
-IMPORTS = 2.5
-"""How many times as long as its first task the start of a worker takes: the first task reads rows, and later ones import more."""
-GAIN = 1.5
+START_FACTOR = 2.5
+"""The start of a worker takes this many times as long as its first task: that one reads rows, and later ones import more."""
+LEAST_GAIN = 1.5
 """Another worker is started for work of a known amount when it saves this many times its own start."""
 LEAST_POLL_S = 0.01
 LOG_AGE_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
-class Patience:
+class GrowthPolicy:
     """Decides when another worker pays: after tasks have waited longer than a worker takes to import what it needs, or at once when
     many tasks of a kind wait that is known to take long.
 
@@ -49,12 +50,12 @@ class Patience:
         The shortest of at least two counts, because the first of a kind may contain imports.
         """
         durations = self._durations.get(task.op, ())
-        return len(durations) > 1 and min(durations) * (waiting + task.queued) / 2 > GAIN * self._start_s
+        return len(durations) > 1 and min(durations) * (waiting + task.queued) / 2 > LEAST_GAIN * self._start_s
 
     def record_first(self, seconds: float) -> None:
         """Take the duration of a worker's first task as the measure."""
-        self._wait_s = min(max(WAIT_FACTOR * IMPORTS * seconds, LEAST_WAIT_S), MOST_WAIT_S)
-        self._start_s = min(IMPORTS * seconds, LEAST_WAIT_S)
+        self._wait_s = min(max(WAIT_FACTOR * START_FACTOR * seconds, LEAST_WAIT_S), MOST_WAIT_S)
+        self._start_s = min(START_FACTOR * seconds, LEAST_WAIT_S)
 
     def remaining(self, *, waiting: bool) -> float:
         """How many more seconds tasks have to wait before another worker pays; 0 restarts the count. `waiting`: a task waits now."""
@@ -82,7 +83,7 @@ class LocalExecutor:
         self._slots: list[Slot] = []
         self._started = 0
         self._worker_limit = 1
-        self._patience = Patience()
+        self._growth = GrowthPolicy()
         self._ready: list[Outcome] = []
         if place.ahead:
             self._start()
@@ -101,11 +102,11 @@ class LocalExecutor:
         return outcomes
 
     def cancel(self) -> None:
-        self._ready += [Lost(id=task.id, why=CANCELLED, cancelled=True) for task in self._queue]
+        running = [(slot, slot.task) for slot in self._slots if slot.task is not None]
+        tasks = (*self._queue, *(task for _, task in running))
+        self._ready += [Lost(id=task.id, why=CANCELLED, cancelled=True) for task in tasks]
         self._queue.clear()
-        for slot in [slot for slot in self._slots if slot.task]:
-            if slot.task is not None:
-                self._ready.append(Lost(id=slot.task.id, why=CANCELLED, cancelled=True))
+        for slot, _ in running:
             slot.kill()
             self._slots.remove(slot)
 
@@ -136,11 +137,11 @@ class LocalExecutor:
                 slot.give(self._queue.popleft())
             elif self._worker_limit == self._parallelism:
                 break
-            elif not self._patience.is_worth(self._queue[0], len(self._queue)) and (wait_s := self._patience.remaining(waiting=True)) > 0:
+            elif not self._growth.is_worth(self._queue[0], len(self._queue)) and (wait_s := self._growth.remaining(waiting=True)) > 0:
                 return wait_s
             else:
                 self._worker_limit += 1
-        self._patience.remaining(waiting=False)
+        self._growth.remaining(waiting=False)
         return MOST_WAIT_S
 
     def _start(self) -> Slot:
@@ -175,9 +176,9 @@ class LocalExecutor:
             self._ready.append(_progress_of(message))
             return
         if slot.task_count == 0:
-            self._patience.record_first(slot.imports + message.seconds)
+            self._growth.record_first(slot.imports + message.seconds)
         if slot.task is not None:
-            self._patience.record(slot.task.op, message.seconds)
+            self._growth.record(slot.task.op, message.seconds)
         slot.task, slot.task_count = None, slot.task_count + 1
         self._ready.append(_failure_of(message) if isinstance(message, FailedMessage) else _completion_of(message))
 
@@ -210,10 +211,7 @@ def _reason(code: int) -> str:
 
 
 def _progress_of(message: ProgressMessage) -> Progressed:
-    return Progressed(
-        id=message.id, seconds=message.seconds, message=message.message, iteration=message.iteration, of=message.of, loss=message.loss,
-        notice=message.notice,
-    )  # fmt: skip
+    return Progressed(**fields(message))
 
 
 def _completion_of(message: CompletedMessage) -> Completed:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.building import local
-from leptonctl.building.local import LocalExecutor, Patience
+from leptonctl.building.local import GrowthPolicy, LocalExecutor
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
@@ -227,10 +227,10 @@ def test_a_second_worker_is_started_at_once_for_much_work_of_a_known_kind(projec
     """Once two tasks of the kind have ended, and not (brother) for a few more of them."""
     monkeypatch.setattr(local, "LEAST_WAIT_S", 30.0)
 
-    def workers_of(behind: int) -> int:
+    def workers_of(queued: int) -> int:
         with open_executor(project, parallelism=2) as executor:
             for number in range(4):
-                executor.submit(replace(task(f"{number} before {behind}", "progress", seconds=0.05, rest=0.05), queued=behind))
+                executor.submit(replace(task(f"{number} before {queued}", "progress", seconds=0.05, rest=0.05), queued=queued))
             outcomes(executor, 4)
             return len(executor._slots)
 
@@ -285,7 +285,7 @@ def test_imports_before_the_first_task_count_as_a_part_of_it(project: Path) -> N
     with open_executor(project, ahead=("eager",)) as executor:
         executor.submit(task("one", "echo", text="x"))
         ended(executor)
-        assert executor._patience._start_s >= local.IMPORTS * 0.3
+        assert executor._growth._start_s >= local.START_FACTOR * 0.3
 
 
 def test_a_worker_without_a_task_is_not_waited_for(project: Path) -> None:
@@ -542,10 +542,10 @@ def test_old_logs_are_removed_and_other_files_are_kept(project: Path) -> None:
 
 def test_another_worker_has_to_save_more_than_its_imports_after_the_first_task_too():
     """The first task reads rows; what the worker imports for those after it takes longer than that."""
-    patience, task = Patience(), Task(id="1", op="train", run="", inputs={})
-    patience.record_first(0.4)
+    policy, task = GrowthPolicy(), Task(id="1", op="train", run="", inputs={})
+    policy.record_first(0.4)
     for seconds in (1.0, 0.1):
-        patience.record("train", seconds)
-    assert not patience.is_worth(task, 25)
-    assert patience.is_worth(task, 40)
-    assert patience.remaining(waiting=True) > 3 * 0.4
+        policy.record("train", seconds)
+    assert not policy.is_worth(task, 25)
+    assert policy.is_worth(task, 40)
+    assert policy.remaining(waiting=True) > 3 * 0.4

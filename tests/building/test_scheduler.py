@@ -597,7 +597,7 @@ def test_a_key_that_another_process_builds_is_waited_for(shop: Workshop, how: st
         shop.on_event = let_go
         built = shop.build([node, toy("toy/two", "2")], parallelism=1)
     assert text_of(shop, built.results["toy/one", "write"]) == text
-    # said once, and before its own start
+    # reported once, and before its own start
     (waiting,) = [event for event in shop.events if isinstance(event, StepProgress) and event.address == "toy/one"]
     assert waiting.message.startswith("waits for they@")
     assert shop.runs == (["2"] if how == "record" else ["2", "1"])
@@ -623,7 +623,7 @@ def test_an_interrupt_is_passed_on_after_everything_was_stopped(shop: Workshop) 
 
 
 def test_an_error_of_the_store_stops_everything(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No lease and no worker is left behind by a failure of the medium."""
+    """A failure of the medium leaves no lease and no worker."""
     node = toy("toy/one", "1")
 
     def fill_up(event: Event) -> None:

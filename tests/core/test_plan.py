@@ -373,7 +373,7 @@ def test_properties_of_a_plan() -> None:
 
 
 def test_a_known_hold_is_not_pending_unless_it_has_work() -> None:
-    """Protocols 9: an unchanged hold is no exit code, but evidence that is still to be computed is a change."""
+    """Protocols 9: an unchanged hold has no exit code, but evidence that is still to be computed is a change."""
     node = toy("toy/one", "1")
     (built,) = changes_of([node], {}, build([node]))
     (unbuilt,) = changes_of([node], {}, {})

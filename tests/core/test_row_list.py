@@ -1,4 +1,4 @@
-"""Why rows of two versions cannot be told apart, with advice that can help."""
+"""Why the rows of two versions cannot be matched, with advice that can help."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A command writes its own edit and takes back its own edit, whatever others do to the files meanwhile."""
+"""A command writes and undoes its own edits only, whatever others do to the files."""
 
 import threading
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_what_is_no_longer_staged_is_released(shop):
 
 @pytest.mark.parametrize("token", [1, 2, 0])
 def test_over_an_older_head_what_is_staged_is_made_ready(shop, token):
-    """An older copy of the store was put back, and whoever goes on stages what is bound. The older head itself is never followed."""
+    """An older copy of the store was put back, and the state that took over stages what is bound. The older head is never followed."""
     v1, v2 = shop.put_model("v1", filter_model()), shop.put_model("v2", OTHER)
     shop.deploy(1, 1, {"m": v1})
     older = shop.read_head()

@@ -303,7 +303,7 @@ def test_a_stream_ends_once(objects: FolderObjects) -> None:
 
 
 def test_a_path_below_an_object_is_absent(objects: FolderObjects) -> None:
-    """Also to a compare-and-swap, which therefore writes nothing: an object is no folder."""
+    """Also to a compare-and-swap, which therefore writes nothing: a folder is not an object."""
     objects.create("a", b"1")
     assert objects.get("a/b") is objects.read("a/b") is objects.replace("a/b", b"2", "an etag") is None
     objects.delete("a/b")

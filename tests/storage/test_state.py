@@ -149,7 +149,7 @@ def test_something_else_in_its_place_is_noticed(state: FolderState, kind: str) -
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_refusal(tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("a file stands where the folder should")
+    (tmp_path / "state").write_text("a file in place of the folder")
     with pytest.raises(StorageError) as caught:
         swap(FolderState(folder=tmp_path / "state"), None, 1)
     assert str(tmp_path / "state" / "state.json") in caught.value.detail

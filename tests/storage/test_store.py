@@ -343,7 +343,7 @@ def test_a_lease_whose_owner_cannot_be_read_is_still_held(store: Store, tmp_path
 
 
 def test_a_medium_that_refuses_is_a_clear_failure(tmp_path: Path) -> None:
-    (tmp_path / "store").write_text("a file stands where the folder should")
+    (tmp_path / "store").write_text("a file in place of the folder")
     store = open_store("store", tmp_path, {"": STORE})
     for act in (lambda: store.put_artifact(b"x"), lambda: store.put_result(result({})), lambda: store.step_lease(KEY, Owner())):
         with pytest.raises(Failure) as caught:

@@ -1,4 +1,4 @@
-"""Lines in a terminal: whatever is printed fits, breaks between words, and stands below what it continues."""
+"""Lines in a terminal: whatever is printed fits, breaks between words, and is aligned with what it continues."""
 
 from hypothesis import given
 from hypothesis import strategies as st
