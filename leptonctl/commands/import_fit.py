@@ -27,7 +27,7 @@ class Fit(Frozen):
 
 def fit_of(session: Session, model: Model, step: Step, file: Path) -> Fit:
     """How a file fits the rows of its version. `step`: the one that imports it. What is wrong with the rows is left to a build."""
-    from leptonctl.learning.import_check import InMemory, taken_columns
+    from leptonctl.learning.reports.import_check import InMemory, taken_columns
 
     try:
         rows, artifacts = _prepared(session, model) or _read(session, model, InMemory())
@@ -50,7 +50,7 @@ def _prepared(session: Session, model: Model) -> tuple[Result, Artifacts] | None
 
 def _read(session: Session, model: Model, artifacts: Artifacts) -> tuple[Result, Artifacts]:
     """The rows of a table that is not too large. Raises OSError for one that is, and what `prepare` raises."""
-    from leptonctl.learning.import_check import prepared
+    from leptonctl.learning.reports.import_check import prepared
 
     inputs = model.prepare.inputs
     for path in _paths(inputs.get("source")):

@@ -30,7 +30,7 @@ from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
-    from leptonctl.learning.predict import Predictions
+    from leptonctl.learning.scoring.predict import Predictions
 
 Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
 ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
@@ -52,7 +52,7 @@ def predict(
 
     `form`: that of the output; None: by the ending of `output`, else csv. Records are for `--json` without an output.
     """
-    from leptonctl.learning.predict import predict_batches
+    from leptonctl.learning.scoring.predict import predict_batches
 
     form = form or _form_of(output)
     if form == "parquet" and output is None:
@@ -121,7 +121,7 @@ def _form_of(output: Path | None) -> Form:
 
 def _written(parts: Iterator["Predictions"], output: Path | None, form: Form) -> dict[str, Json]:
     """The predictions where they belong: a file appears whole or not at all, and so does the text."""
-    from leptonctl.learning.predict import records, write_csv, write_jsonl, write_parquet
+    from leptonctl.learning.scoring.predict import records, write_csv, write_jsonl, write_parquet
 
     report: dict[str, Json] = {"rows": 0, "output": str(output) if output else None, "format": form}
     if form == "records":

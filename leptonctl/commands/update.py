@@ -181,7 +181,7 @@ def _path(session: Session, data: Path) -> str:
 
 def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str, int]:
     """Prepare the new file as the new version will be, keeping nothing: how many rows it gives. Failure as a build would have it."""
-    from leptonctl.learning.new_rows import Earlier, Nowhere, check_new_rows
+    from leptonctl.learning.reports.new_rows import Earlier, Nowhere, check_new_rows
 
     refuse_reading(request.reading, append=request.append)
     before, source = names.before, session.catalog.source_for(names.path)

@@ -99,8 +99,8 @@ def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, be
 
 
 def _build(folder: Path, task: str, train: dict[str, Json], *, warm: bool) -> BuiltModel:
+    from leptonctl.learning.fitting.native import dump_native, load_native
     from leptonctl.learning.inputs import TrainInputs, read_inputs
-    from leptonctl.learning.native import dump_native, load_native
     from leptonctl.learning.needs import native_files, read_prepared
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
 

@@ -5,10 +5,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.fitting.fit import Fitted, fit
+from leptonctl.learning.fitting.native import dump_native
+from leptonctl.learning.fitting.resume import resume
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.learning.native import dump_native
-from leptonctl.learning.resume import resume
 
 T = TypeVar("T")
 RNG = np.random.default_rng(5)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from leptonctl.building.checkpoint import DAMAGED, GOES_ON, OTHER_LIBRARIES, OTHER_USER, FileCheckpoint, sweep_checkpoints
-from leptonctl.learning.fit import fit
-from leptonctl.learning.folds import Folds
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.native import dump_native
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.learning.native import dump_native
 from leptonctl.project.catalog import load_catalog
 from tests.learning.killed import CLASSES, COLUMNS, THREE, VALUES, Kept, Killed, nothing, run, run_on, saves_when_killed_twice
 

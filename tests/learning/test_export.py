@@ -12,14 +12,14 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.kinds.notices import notices
-from leptonctl.learning.fit import fit
+from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.inputs import Privacy
 from leptonctl.learning.onnx.canonical import canonical, serialized
 from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
 from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.scoring import open_session
 from leptonctl.learning.steps import train
 from leptonctl.learning.steps.export import export, run
 from leptonctl.learning.tables.prepared import count_rows, take_rows

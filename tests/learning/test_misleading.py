@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leptonctl.learning.misleading import misleading
+from leptonctl.learning.scoring.misleading import misleading
 from leptonctl.learning.tables.copies import tells
 
 CLASSES = np.array(["a"] * 97 + ["b"] * 3)

@@ -10,10 +10,10 @@ from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import load_native
 from leptonctl.learning.needs import native_files, read_package, read_prepared
-from leptonctl.learning.scoring import open_session, predict_onnx
+from leptonctl.learning.scoring.scoring import open_session, predict_onnx
 from leptonctl.learning.steps import evaluate, export, train
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.spi import NativeForm, ProviderError
@@ -210,7 +210,7 @@ def test_a_damaged_native_file_is_refused():
 
 
 def export_files(asked, seen):
-    from leptonctl.learning.native import dump_native
+    from leptonctl.learning.fitting.native import dump_native
 
     return dump_native(fit(asked, seen.columns, seen.y, quiet))
 

@@ -9,8 +9,8 @@ from leptonctl.core.codec import decode, encode
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, package_digest
 from leptonctl.core.result import Result
-from leptonctl.learning.flips import flips
 from leptonctl.learning.needs import read_package
+from leptonctl.learning.reports.flips import flips
 from leptonctl.learning.steps import compare, evaluate, export, prepare, train
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 import sklearn.utils.validation  # it asks
 
-from leptonctl.learning import plain_arrays
-from leptonctl.learning.plain_arrays import QUESTIONS
+from leptonctl.learning.fitting import plain_arrays
+from leptonctl.learning.fitting.plain_arrays import QUESTIONS
 
 VALUES = (np.zeros(3), np.zeros((2, 2)), np.array(["a"], dtype=object), np.ma.zeros(2), pl.DataFrame({"a": [1]}), pl.Series([1]), [1], None)
 

@@ -9,7 +9,7 @@ import pytest
 
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_package
-from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
+from leptonctl.learning.scoring.predict import predict_file, write_csv, write_jsonl
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.serving import response

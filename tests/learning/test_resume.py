@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from leptonctl.core.contract import Column, Contract
-from leptonctl.learning.fit import with_defaults
-from leptonctl.learning.resume import check_same_form
+from leptonctl.learning.fitting.fit import with_defaults
+from leptonctl.learning.fitting.resume import check_same_form
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
 

@@ -12,12 +12,12 @@ import pytest
 
 from leptonctl.core.codec import encode, plain
 from leptonctl.core.frozen import replace
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.scoring import open_session
 from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import take_rows
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog

@@ -18,8 +18,8 @@ from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.numbers import typed
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fit import fit, with_defaults
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit, with_defaults
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.steps.train import notices, run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows
@@ -376,7 +376,7 @@ def test_a_target_of_the_wrong_kind_is_refused(tmp_path, task, target, id_):
 
 def test_two_processes_with_other_hash_seeds_write_the_same_native_bytes():
     code = (
-        "import hashlib; from tests.learning.test_train import native; from leptonctl.learning.native import dump_native;"
+        "import hashlib; from tests.learning.test_train import native; from leptonctl.learning.fitting.native import dump_native;"
         "print(hashlib.sha256(dump_native(native()[1])['model.skops']).hexdigest())"
     )
     ours = hashlib.sha256(dump_native(native()[1])["model.skops"]).hexdigest()

@@ -256,7 +256,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     """The rebuilt model's answers compared with the recorded one's, on the recorded evaluation rows."""
     import numpy as np
 
-    from leptonctl.learning.scoring import predict_onnx
+    from leptonctl.learning.scoring.scoring import predict_onnx
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, package = build["prepare"][1], build[package_name(build)][1]
@@ -314,7 +314,7 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
 
 def changed_data(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> str | None:
     """Where the data files have other rows than those of a result of `prepare`; None when they have the same, or are not there."""
-    from leptonctl.learning.changed_rows import changed_rows
+    from leptonctl.learning.reports.changed_rows import changed_rows
     from leptonctl.spi.learning import ProviderError
 
     try:

@@ -84,8 +84,8 @@ def _prepared(key: str | None, result: Result | None) -> Json:
 
 def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> list[dict[str, Json]]:
     """The columns of the contract in file order, then the target; those declared only, while nothing is prepared."""
-    from leptonctl.learning.columns import column_figures
     from leptonctl.learning.needs import read_profile
+    from leptonctl.learning.reports.columns import column_figures
 
     figures = column_figures(session.store, result) if result else {}
     found = read_profile(result, session.store) if result else None

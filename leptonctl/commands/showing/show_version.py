@@ -111,7 +111,7 @@ def _folds(catalog: Catalog, task: str, version: BuiltVersion, evaluate: Mapping
 
 def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, Json], evaluate: Mapping[str, Json]) -> Json:
     """What was recorded, completed by what can be computed from the package and its evaluation rows now."""
-    from leptonctl.learning.details import details
+    from leptonctl.learning.reports.details import details
 
     recorded = cast("dict[str, Json]", outcome["evaluation"])
     prepare, package = version.results.get("prepare"), version.package

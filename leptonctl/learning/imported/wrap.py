@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES
-from leptonctl.learning.frame import Inputs
+from leptonctl.learning.fitting.frame import Inputs
 from leptonctl.learning.imported.classes import Classes
 from leptonctl.learning.imported.inputs import Entry
 from leptonctl.learning.imported.outputs import Answer, Output

@@ -8,9 +8,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import OUTPUTS
-from leptonctl.learning.decision import Calibrator, Rule, Sigmoid
 from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialized
 from leptonctl.learning.onnx.wiring import Wiring
+from leptonctl.learning.scoring.decision import Calibrator, Rule, Sigmoid
 from leptonctl.spi.learning import ProviderError
 
 OLDEST_OPSET = 13

@@ -9,8 +9,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES, UNSUPERVISED
-from leptonctl.learning.fit import Fitted, FittedStep
-from leptonctl.learning.frame import Slice
+from leptonctl.learning.fitting.fit import Fitted, FittedStep
+from leptonctl.learning.fitting.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import Takes, convert
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes

@@ -12,9 +12,9 @@ import numpy as np
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
-from leptonctl.learning.batches import run_in_batches
-from leptonctl.learning.fit import Fitted
+from leptonctl.learning.fitting.fit import Fitted
 from leptonctl.learning.outputs import ParityFigures
+from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
 from leptonctl.spi.learning import Prediction
 

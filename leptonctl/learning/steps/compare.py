@@ -12,12 +12,12 @@ from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, other_qu
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import ancestors, sides
 from leptonctl.learning.comparable import Fair, fair_rows, left_out
+from leptonctl.learning.fitting.unsupervised import matched
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
-from leptonctl.learning.scoring import predict_onnx, score, scoring_of
+from leptonctl.learning.scoring.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
-from leptonctl.learning.unsupervised import matched
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 

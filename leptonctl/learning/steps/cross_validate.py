@@ -10,13 +10,13 @@ import numpy as np
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import WARM_PREPARE, WARM_START, ancestors, fair_to
-from leptonctl.learning.fit import Fitted, fit
-from leptonctl.learning.folds import Folds
+from leptonctl.learning.fitting.fit import Fitted, fit
+from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.resume import resume
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
 from leptonctl.learning.needs import read_prepared, read_side
 from leptonctl.learning.outputs import CrossValidateOutputs, FoldMetrics
-from leptonctl.learning.resume import resume
-from leptonctl.learning.scoring import native_dtype, score, scoring_of
+from leptonctl.learning.scoring.scoring import native_dtype, score, scoring_of
 from leptonctl.learning.steps.train import parent_of
 from leptonctl.learning.tables.prepared import Columns, Rows, take_rows
 from leptonctl.learning.winner import as_found

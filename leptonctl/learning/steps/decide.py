@@ -12,18 +12,18 @@ from leptonctl.core.codec import encode
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Manifest, Threshold, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.decision import Choice, Rule, choose, count, fit_calibrators
-from leptonctl.learning.fit import fit
-from leptonctl.learning.folds import Folds
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.weights import sample_weights
 from leptonctl.learning.inputs import Calibrate, DecideInputs, Objective, TrainInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared
 from leptonctl.learning.onnx.decision import LABEL, PROBABILITIES, decided_graph
 from leptonctl.learning.onnx.golden import golden
 from leptonctl.learning.outputs import DecideOutputs, Decision
-from leptonctl.learning.scoring import metric_table, predict_onnx, resolve_scoring
+from leptonctl.learning.scoring.decision import Choice, Rule, choose, count, fit_calibrators
+from leptonctl.learning.scoring.scoring import metric_table, predict_onnx, resolve_scoring
 from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
-from leptonctl.learning.weights import sample_weights
 from leptonctl.learning.winner import as_found
 from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced

@@ -13,7 +13,7 @@ from leptonctl.core.contract import Column, Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Origin, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.frame import Inputs
+from leptonctl.learning.fitting.frame import Inputs
 from leptonctl.learning.imported.answers import check_answers, disagreeing, not_finite
 from leptonctl.learning.imported.classes import Classes, resolve_classes
 from leptonctl.learning.imported.inputs import Entry, assign, read_tensors

@@ -6,12 +6,12 @@ import numpy as np
 
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import LEARNED, WARM_PREPARE, WARM_START, learned_of
-from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.fitting.fit import Fitted, fit
+from leptonctl.learning.fitting.native import dump_native, load_native
+from leptonctl.learning.fitting.resume import check_same_form, resume
 from leptonctl.learning.inputs import TrainInputs, read_inputs
-from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.outputs import Notice, TrainOutputs
-from leptonctl.learning.resume import check_same_form, resume
 from leptonctl.learning.winner import as_found
 from leptonctl.spi.running import Bench, Needs, Produced
 

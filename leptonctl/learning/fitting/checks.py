@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from leptonctl.learning.frame import Cell, Frame, Matrix
+from leptonctl.learning.fitting.frame import Cell, Frame, Matrix
 from leptonctl.project.catalog import is_installed
 from leptonctl.spi.learning import Estimator, Preprocessor, ProviderError, Trainer
 

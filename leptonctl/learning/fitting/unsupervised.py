@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leptonctl.learning.frame import Matrix
+from leptonctl.learning.fitting.frame import Matrix
 from leptonctl.spi.learning import Estimator, Prediction, Trainer
 
 NORMAL, OUTLIER = "normal", "outlier"

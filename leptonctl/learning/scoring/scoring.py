@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES, MATRIX, OUTPUTS, UNSUPERVISED
-from leptonctl.learning.batches import run_in_batches
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.needs import WIDE
+from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
 from leptonctl.telemetry import unreported
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from leptonctl.core.contract import Scalar
     from leptonctl.core.manifest import Manifest
     from leptonctl.core.values import Json
-    from leptonctl.learning.fit import Fitted
+    from leptonctl.learning.fitting.fit import Fitted
     from leptonctl.learning.inputs import ScoringInputs
     from leptonctl.learning.tables.prepared import Columns
 
@@ -68,7 +68,7 @@ def native_dtype(fitted: Fitted) -> str | None:
     """The dtype of the native model's probabilities, None for a regression. scikit-learn's log_loss clips at its precision."""
     import numpy as np
 
-    from leptonctl.learning.fit import quiet
+    from leptonctl.learning.fitting.fit import quiet
 
     if fitted.trainer.task != "classification":
         return None
@@ -190,7 +190,7 @@ def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scor
     """The value of each metric that is defined on these rows, and a note for each that is not."""
     from sklearn import config_context
 
-    from leptonctl.learning.plain_arrays import plain_arrays
+    from leptonctl.learning.fitting.plain_arrays import plain_arrays
 
     numbers: dict[str, float] = {}
     details: dict[str, Json] = {}

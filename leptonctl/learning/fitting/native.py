@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
-from leptonctl.learning.fit import Fitted, FittedStep, providers_of, with_defaults
-from leptonctl.learning.frame import Inputs, Slice
+from leptonctl.learning.fitting.fit import Fitted, FittedStep, providers_of, with_defaults
+from leptonctl.learning.fitting.frame import Inputs, Slice
+from leptonctl.learning.fitting.skops_io import skops_io, state_of
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.learning.skops_io import skops_io, state_of
 from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer
 
 MODEL, STEPS = "model.skops", "steps.skops"

@@ -7,10 +7,10 @@ from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
+from leptonctl.learning.fitting.resume import check_same_form, column_differences
 from leptonctl.learning.inputs import read_record
 from leptonctl.learning.needs import read_contract
 from leptonctl.learning.outputs import PrepareOutputs, TrainOutputs
-from leptonctl.learning.resume import check_same_form, column_differences
 from leptonctl.learning.steps import prepare
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench

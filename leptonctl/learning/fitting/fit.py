@@ -18,7 +18,7 @@ from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.numbers import typed
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.checks import (
+from leptonctl.learning.fitting.checks import (
     check_complete,
     check_encoded,
     check_kinds,
@@ -28,13 +28,13 @@ from leptonctl.learning.checks import (
     explain_empty,
     holds_nan,
 )
-from leptonctl.learning.classified import classified
-from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
+from leptonctl.learning.fitting.classified import classified
+from leptonctl.learning.fitting.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
+from leptonctl.learning.fitting.plain_arrays import plain_arrays
+from leptonctl.learning.fitting.unsupervised import computed_in, native_answer
+from leptonctl.learning.fitting.weights import constrained, weights_of
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
-from leptonctl.learning.plain_arrays import plain_arrays
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.learning.unsupervised import computed_in, native_answer
-from leptonctl.learning.weights import constrained, weights_of
 from leptonctl.spi.learning import Checkpoint, Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from copy import copy
 
 import numpy as np
 
-from leptonctl.learning.frame import Matrix
+from leptonctl.learning.fitting.frame import Matrix
 from leptonctl.spi.learning import Estimator, Trainer
 
 

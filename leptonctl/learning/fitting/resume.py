@@ -7,9 +7,9 @@ import numpy as np
 
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.frozen import replace
-from leptonctl.learning.checks import holds_nan
-from leptonctl.learning.fit import Fitted, fit, providers_of, quiet, recording_losses, run_fit, texts_of, with_defaults
-from leptonctl.learning.frame import Matrix
+from leptonctl.learning.fitting.checks import holds_nan
+from leptonctl.learning.fitting.fit import Fitted, fit, providers_of, quiet, recording_losses, run_fit, texts_of, with_defaults
+from leptonctl.learning.fitting.frame import Matrix
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.learning.frame import Frame
+from leptonctl.learning.fitting.frame import Frame
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, as_number, kind_of
 from leptonctl.spi.learning import Estimator, Label, ProviderError, Trainer
