@@ -16,6 +16,7 @@ from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
+from leptonctl.learning.scoring.answers import WIDE
 from leptonctl.learning.tables.prepared import Rows, copied, read_rows
 from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError
@@ -24,7 +25,6 @@ from leptonctl.spi.running import Artifacts
 if TYPE_CHECKING:
     import polars as pl
 
-WIDE = "float64"
 SMALL, MOST_RECENT = 4 << 20, 4
 """The bytes of prepared rows that are worth keeping, and how many of these are kept."""
 _RECENT: dict[tuple[str, str, str], Rows] = {}

@@ -10,10 +10,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from leptonctl.learning.fitting.fit import fit
-from leptonctl.learning.fitting.fit import quiet as no_warnings
+from leptonctl.learning.fitting.fitted_model import quiet as no_warnings
 from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export
 from leptonctl.spi.learning import ProviderError
 from tests.learning.model_rows import halves, quiet, recipe

@@ -11,8 +11,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn
 from leptonctl.learning.needs import read_package, read_prepared
+from leptonctl.learning.scoring.answers import predict_onnx
 from leptonctl.learning.scoring.batches import ROWS_AT_ONCE
-from leptonctl.learning.scoring.scoring import predict_onnx
 from leptonctl.learning.steps import evaluate
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench, export_of, exported, frame_of, prepared

@@ -19,7 +19,7 @@ from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
 from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
-from leptonctl.learning.scoring.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps import train
 from leptonctl.learning.steps.export import export, run
 from leptonctl.learning.tables.prepared import count_rows, take_rows

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 from leptonctl.core.codec import decode
 from leptonctl.core.manifest import Manifest
 from leptonctl.learning.imported import trial
-from leptonctl.learning.scoring.scoring import predict_onnx
+from leptonctl.learning.scoring.answers import predict_onnx
 from leptonctl.learning.steps import import_graph
 from leptonctl.serving.golden import read_golden, replay
 from leptonctl.serving.manifest import read_manifest

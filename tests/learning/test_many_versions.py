@@ -13,8 +13,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, p
 from leptonctl.core.result import Result
 from leptonctl.learning import needs
 from leptonctl.learning.onnx.conversion import convert
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.scoring.batches import run_in_batches
-from leptonctl.learning.scoring.scoring import open_session
 from leptonctl.learning.steps import export, train
 from leptonctl.providers.metrics import accuracy, balanced_accuracy, confusion_matrix, f1, precision, recall
 from leptonctl.spi.learning import Prediction, Scoring

@@ -13,7 +13,7 @@ from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import load_native
 from leptonctl.learning.needs import native_files, read_package, read_prepared
-from leptonctl.learning.scoring.scoring import open_session, predict_onnx
+from leptonctl.learning.scoring.answers import open_session, predict_onnx
 from leptonctl.learning.steps import evaluate, export, train
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.spi import NativeForm, ProviderError

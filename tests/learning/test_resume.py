@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leptonctl.core.contract import Column, Contract
-from leptonctl.learning.fitting.fit import with_defaults
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.fitting.resume import check_same_form
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError

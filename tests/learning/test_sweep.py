@@ -17,7 +17,7 @@ from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import take_rows
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog

@@ -18,8 +18,9 @@ from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.numbers import typed
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fitting.fit import fit, with_defaults
+from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.steps.train import notices, run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows

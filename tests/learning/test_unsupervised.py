@@ -10,7 +10,7 @@ from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.fitting.unsupervised import matched
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export
 from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.estimators.listed import TRAINERS

@@ -10,7 +10,8 @@ from leptonctl.core.codec import decode
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.manifest import Manifest
 from leptonctl.core.result import Result
-from leptonctl.learning.fitting.fit import fit, with_defaults
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.steps import export, train

@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 from leptonctl.learning.fitting.classified import classified
-from leptonctl.learning.fitting.fit import with_defaults
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
 
 CATALOG = load_catalog()

@@ -9,7 +9,7 @@ import numpy as np
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import Rows
 from leptonctl.spi.learning import ProviderError

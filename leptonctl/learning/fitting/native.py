@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
-from leptonctl.learning.fitting.fit import Fitted, FittedStep, providers_of, with_defaults
+from leptonctl.learning.fitting.fitted_model import Fitted, FittedStep
 from leptonctl.learning.fitting.frame import Inputs, Slice
+from leptonctl.learning.fitting.recipe import providers_of, with_defaults
 from leptonctl.learning.fitting.skops_io import skops_io, state_of
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer

@@ -1,6 +1,5 @@
-"""Goes on from a fitted model with other rows (`warm_start`), and says what of the two does not fit together. Writes no files."""
+"""Trains a fitted model further on other rows (`warm_start`), and checks that the rows fit the model. Writes no files."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,18 +7,21 @@ import numpy as np
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.frozen import replace
 from leptonctl.learning.fitting.checks import holds_nan
-from leptonctl.learning.fitting.fit import Fitted, fit, providers_of, quiet, recording_losses, run_fit, texts_of, with_defaults
+from leptonctl.learning.fitting.fit import fit, fit_errors
+from leptonctl.learning.fitting.fit_log import FitLog
+from leptonctl.learning.fitting.fitted_model import Fitted, quiet
 from leptonctl.learning.fitting.frame import Matrix
+from leptonctl.learning.fitting.recipe import providers_of, with_defaults
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError
+from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError, Trainer
 
 NAMED = 3
 """How many differences a message names."""
 
 
 def resume(
-    inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress, checkpoint: Checkpoint | None = None
+    inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress, *, checkpoint: Checkpoint | None = None
 ) -> Fitted:
     """The parent's model, fitted further on these rows. Its preprocess steps stay as fitted unless the inputs say `refit`."""
 
@@ -30,19 +32,19 @@ def resume(
         return _resumed(parent, inputs, (matrix, target), report, checkpoint)
 
     if inputs.warm_start is not None and inputs.warm_start.refit:
-        return fit(inputs, columns, y, progress, learn)
-    return _with_steps_as_fitted(inputs, parent, columns, y, progress, checkpoint)
-
-
-def _with_steps_as_fitted(
-    inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress, checkpoint: Checkpoint | None
-) -> Fitted:
-    from sklearn.exceptions import ConvergenceWarning
-
+        return fit(inputs, columns, y, progress, learn=learn)
     trainer, _ = providers_of(inputs)
-    losses: list[float] = []
-    with quiet():
-        matrix = run_fit(trainer.name, lambda: parent.matrix(pick_columns(columns, inputs.features)))
+    matrix = _parent_matrix(trainer, parent, pick_columns(columns, inputs.features))
+    log = FitLog(progress)
+    with log.recording(), fit_errors(trainer.name):
+        estimator = _resumed(parent, inputs, (matrix, y), log.report, checkpoint)
+    return log.attach(replace(parent, estimator=estimator))
+
+
+def _parent_matrix(trainer: Trainer, parent: Fitted, columns: Columns) -> Matrix:
+    """These rows after the parent's steps. Raises ProviderError: training-failed, missing-values."""
+    with quiet(), fit_errors(trainer.name):
+        matrix = parent.matrix(columns)
     if holds_nan(matrix) and not trainer.takes_missing:
         raise ProviderError(
             "Missing values reach a step that cannot take them",
@@ -50,17 +52,7 @@ def _with_steps_as_fitted(
             hint="give the columns a `missing:` fill value, or write `warm_start: {version: …, refit: true}` with an imputer",
             id="missing-values",
         )
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always")
-        report = recording_losses(progress, losses)
-        estimator = run_fit(trainer.name, lambda: _resumed(parent, inputs, (matrix, y), report, checkpoint))
-    return replace(
-        parent,
-        estimator=estimator,
-        losses=tuple(losses),
-        warnings=texts_of(caught),
-        unconverged=texts_of([w for w in caught if issubclass(w.category, ConvergenceWarning)]),
-    )
+    return matrix
 
 
 def _resumed(
@@ -119,7 +111,7 @@ def _difference(parent: Column, own: Column) -> str:
 def _other_width(own: int, parent: int) -> ProviderError:
     return ProviderError(
         "The preprocess steps give another number of columns than the parent's",
-        detail=f"Fitted anew they give {own} columns; the parent's model takes {parent}.",
+        detail=f"Fitted again, they give {own} columns; the parent's model takes {parent}.",
         hint="remove `refit: true`, which keeps the steps as the parent fitted them, or remove `warm_start`",
         id="warm-start-mismatch",
     )

@@ -80,7 +80,7 @@ def _objects(values: np.ndarray) -> np.ndarray:
 
 
 def _run(folder: Path, outputs: Sequence[str]) -> dict[str, np.ndarray]:
-    from leptonctl.learning.scoring.scoring import open_session
+    from leptonctl.learning.scoring.answers import open_session
 
     session = open_session((folder / GRAPH).read_bytes())
     with np.load(folder / ROWS, allow_pickle=False) as rows:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 
-from leptonctl.learning.fitting.fit import quiet
+from leptonctl.learning.fitting.fitted_model import quiet
 from leptonctl.learning.onnx.canonical import ML_OPSET
 from leptonctl.spi.learning import Estimator, Options, ProviderError
 

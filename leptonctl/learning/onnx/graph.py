@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES, UNSUPERVISED
-from leptonctl.learning.fitting.fit import Fitted, FittedStep
+from leptonctl.learning.fitting.fitted_model import Fitted, FittedStep
 from leptonctl.learning.fitting.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import Takes, convert

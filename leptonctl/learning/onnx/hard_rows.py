@@ -7,7 +7,7 @@ import onnx
 from onnx import helper
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.fitting.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.frame import Slice
 from leptonctl.learning.onnx.scalers import EXACT
 from leptonctl.learning.tables.prepared import Columns, count_rows, kind_of, take_rows

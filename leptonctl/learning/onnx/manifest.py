@@ -6,7 +6,7 @@ from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, GraphInput, Hashing, Manifest, ManifestColumn, Origin
-from leptonctl.learning.fitting.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.frame import Inputs
 from leptonctl.learning.inputs import Privacy
 from leptonctl.spi.learning import Label

@@ -12,7 +12,7 @@ import numpy as np
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
-from leptonctl.learning.fitting.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.outputs import ParityFigures
 from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import MATRIX
-from leptonctl.learning.fitting.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.unsupervised import NORMAL, OUTLIER
 from leptonctl.learning.onnx.wiring import Wiring
 

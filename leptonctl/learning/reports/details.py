@@ -59,7 +59,8 @@ def _rows(artifacts: Artifacts, prepare: Result, train: Result | None, task: str
 
 def _details(artifacts: Artifacts, rows: Rows, export: Result, request: EvaluateInputs, recorded: Collection[str]) -> dict[str, Json]:
     from leptonctl.learning.needs import read_package
-    from leptonctl.learning.scoring.scoring import predict_onnx, resolve_scoring
+    from leptonctl.learning.scoring.answers import predict_onnx
+    from leptonctl.learning.scoring.metrics import resolve_scoring
 
     package = read_package(export, artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)

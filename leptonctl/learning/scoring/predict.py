@@ -89,7 +89,7 @@ def predict_batches(
 def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
     import numpy as np
 
-    from leptonctl.learning.scoring.scoring import predict_onnx
+    from leptonctl.learning.scoring.answers import predict_onnx
     from leptonctl.learning.tables.prepared import count_rows
 
     answer = predict_onnx(onnx, manifest, columns)

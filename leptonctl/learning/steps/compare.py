@@ -16,7 +16,8 @@ from leptonctl.learning.fitting.unsupervised import matched
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
-from leptonctl.learning.scoring.scoring import predict_onnx, score, scoring_of
+from leptonctl.learning.scoring.answers import predict_onnx
+from leptonctl.learning.scoring.metrics import score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced

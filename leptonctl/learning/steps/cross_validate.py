@@ -10,13 +10,14 @@ import numpy as np
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import WARM_PREPARE, WARM_START, ancestors, fair_to
-from leptonctl.learning.fitting.fit import Fitted, fit
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.fitted_model import Fitted, native_dtype
 from leptonctl.learning.fitting.folds import Folds
 from leptonctl.learning.fitting.resume import resume
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
 from leptonctl.learning.needs import read_prepared, read_side
 from leptonctl.learning.outputs import CrossValidateOutputs, FoldMetrics
-from leptonctl.learning.scoring.scoring import native_dtype, score, scoring_of
+from leptonctl.learning.scoring.metrics import score, scoring_of
 from leptonctl.learning.steps.train import parent_of
 from leptonctl.learning.tables.prepared import Columns, Rows, take_rows
 from leptonctl.learning.winner import as_found
@@ -39,7 +40,10 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         notes: list[str] = []
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
         learned = take_rows(rows.columns, others), rows.y[others], no_progress
-        fitted = resume(request.train, parent, *learned, done) if parent else fit(request.train, *learned, checkpoint=done)
+        if parent is not None:
+            fitted = resume(request.train, parent, *learned, checkpoint=done)
+        else:
+            fitted = fit(request.train, *learned, checkpoint=done)
         scored = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
         if not len(scored):
             done.add(({}, notes))

@@ -20,8 +20,9 @@ from leptonctl.learning.needs import Package, read_contract, read_package, read_
 from leptonctl.learning.onnx.decision import LABEL, PROBABILITIES, decided_graph
 from leptonctl.learning.onnx.golden import golden
 from leptonctl.learning.outputs import DecideOutputs, Decision
+from leptonctl.learning.scoring.answers import predict_onnx
 from leptonctl.learning.scoring.decision import Choice, Rule, choose, count, fit_calibrators
-from leptonctl.learning.scoring.scoring import metric_table, predict_onnx, resolve_scoring
+from leptonctl.learning.scoring.metrics import metric_table, resolve_scoring
 from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
 from leptonctl.learning.winner import as_found

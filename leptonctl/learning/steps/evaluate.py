@@ -6,8 +6,9 @@ from leptonctl.learning.ancestry import fair_test_rows
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
 from leptonctl.learning.needs import read_package, read_prepared
 from leptonctl.learning.outputs import EvaluateOutputs, Notice
+from leptonctl.learning.scoring.answers import predict_onnx
+from leptonctl.learning.scoring.metrics import score, scoring_of
 from leptonctl.learning.scoring.misleading import misleading
-from leptonctl.learning.scoring.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Rows, take_rows
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced

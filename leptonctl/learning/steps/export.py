@@ -11,8 +11,9 @@ from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.fitting.fit import Fitted, providers_of
+from leptonctl.learning.fitting.fitted_model import Fitted, native_dtype
 from leptonctl.learning.fitting.native import load_native
+from leptonctl.learning.fitting.recipe import providers_of
 from leptonctl.learning.inputs import ExportInputs, TrainInputs, read_inputs
 from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.onnx.canonical import serialized
@@ -22,7 +23,7 @@ from leptonctl.learning.onnx.hard_rows import HardRows, hard_rows
 from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
 from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
-from leptonctl.learning.scoring.scoring import native_dtype, open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
 from leptonctl.learning.winner import as_found
 from leptonctl.spi.learning import Prediction, ProviderError

@@ -6,7 +6,8 @@ import numpy as np
 
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import LEARNED, WARM_PREPARE, WARM_START, learned_of
-from leptonctl.learning.fitting.fit import Fitted, fit
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.fitting.resume import check_same_form, resume
 from leptonctl.learning.inputs import TrainInputs, read_inputs
@@ -22,7 +23,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
     parent = parent_of(request, needs, bench)
     if parent is not None:
-        fitted = resume(request, parent, rows.columns, rows.y, bench.progress, bench.checkpoint)
+        fitted = resume(request, parent, rows.columns, rows.y, bench.progress, checkpoint=bench.checkpoint)
     else:
         fitted = fit(request, rows.columns, rows.y, bench.progress, checkpoint=bench.checkpoint)
     losses = tuple(loss if math.isfinite(loss) else None for loss in fitted.losses)

@@ -15,7 +15,7 @@ from leptonctl.learning.fitting.folds import Folds
 from leptonctl.learning.inputs import ScoringInputs, TrainInputs, TrialInputs, read_inputs, read_record
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.outputs import SearchOutputs, TrialOutputs
-from leptonctl.learning.scoring.scoring import Scores, score, scoring_of
+from leptonctl.learning.scoring.metrics import Scores, score, scoring_of
 from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, take_rows
 from leptonctl.spi.learning import Metric, ProviderError, Scoring

@@ -1,35 +1,24 @@
-"""Runs packages on prepared rows and scores their answers. Defines no metrics and reads no store; serving handles requests."""
+"""Scores answers: which metrics a step computes, with which averaging, and their values. Defines no metric and runs no graph."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import FEATURES, MATRIX, OUTPUTS, UNSUPERVISED
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.needs import WIDE
-from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
-from leptonctl.telemetry import unreported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
-    import onnxruntime as ort
 
     from leptonctl.core.contract import Scalar
-    from leptonctl.core.manifest import Manifest
     from leptonctl.core.values import Json
-    from leptonctl.learning.fitting.fit import Fitted
     from leptonctl.learning.inputs import ScoringInputs
-    from leptonctl.learning.tables.prepared import Columns
-
-SMALL = 1 << 20
-"""The bytes of a graph whose session is kept."""
 
 
 class Scores(Frozen):
@@ -38,98 +27,6 @@ class Scores(Frozen):
     numbers: Mapping[str, float]
     details: Mapping[str, Json]
     notes: Sequence[str]
-
-
-def open_session(onnx: bytes) -> ort.InferenceSession:
-    """A session on one thread, so that the same bytes give the same answers on any number of cores.
-
-    The session of the small graph that was opened last is kept: an export opens it, and the evaluation after it.
-    """
-    return _recent(onnx) if len(onnx) <= SMALL else _open(onnx)
-
-
-@lru_cache(maxsize=1)
-def _recent(onnx: bytes) -> ort.InferenceSession:
-    return _open(onnx)
-
-
-def _open(onnx: bytes) -> ort.InferenceSession:
-    with unreported():
-        import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised, and onnxruntime prints nothing
-    return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-
-
-def native_dtype(fitted: Fitted) -> str | None:
-    """The dtype of the native model's probabilities, None for a regression. scikit-learn's log_loss clips at its precision."""
-    import numpy as np
-
-    from leptonctl.learning.fitting.fit import quiet
-
-    if fitted.trainer.task != "classification":
-        return None
-    with quiet():
-        return str(fitted.estimator.predict_proba(np.zeros((1, fitted.width), dtype=np.float32)).dtype)
-
-
-def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str = WIDE) -> Prediction:
-    """The model's answers to prepared rows, probabilities cast to `dtype`, values to float64. `columns` must be filled already."""
-    import numpy as np
-
-    inputs, outputs = graph_inputs(manifest, columns), manifest.graph.outputs
-    if manifest.task in UNSUPERVISED:
-        return _unsupervised(onnx, manifest, inputs)
-    if manifest.classes is None:
-        (values,) = _answers(onnx, [outputs["prediction"]], inputs)
-        return Prediction(values=np.concatenate(values, axis=None).astype(np.float64) if values else np.empty(0))
-    labels, probabilities = _answers(onnx, [outputs["label"], outputs["probabilities"]], inputs)
-    if not labels:
-        empty = np.empty((0, len(manifest.classes)), dtype=dtype)
-        return Prediction(labels=np.empty(0, dtype=object), probabilities=empty, classes=manifest.classes)
-    return Prediction(
-        labels=np.concatenate(labels, axis=None), probabilities=np.concatenate(probabilities).astype(dtype), classes=manifest.classes
-    )  # fmt: skip
-
-
-def _unsupervised(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> Prediction:
-    """Labels with their scores or distances; of clusters also the numbers that they were found in."""
-    import numpy as np
-
-    names = [*(manifest.graph.outputs[name] for name in OUTPUTS[manifest.task]), *([MATRIX] if manifest.task == "clustering" else [])]
-    found = _answers(onnx, names, inputs)
-    if not found[0]:
-        return Prediction(labels=np.empty(0, dtype=object), values=np.empty(0))
-    return Prediction(
-        labels=np.concatenate(found[0], axis=None), values=np.concatenate(found[1], axis=None).astype(np.float64),
-        matrix=np.concatenate(found[2]).astype(np.float64) if len(found) > 2 else None,  # noqa: PLR2004
-    )  # fmt: skip
-
-
-def _answers(onnx: bytes, names: Sequence[str], inputs: Mapping[str, np.ndarray]) -> Sequence[Sequence[np.ndarray]]:
-    """Each named output in batches; none without rows."""
-    return run_in_batches(open_session(onnx), names, inputs)
-
-
-def graph_inputs(manifest: Manifest, columns: Columns) -> dict[str, np.ndarray]:
-    """The graph's input tensors: the float32 matrix `features` if it has one, and a string tensor [N, 1] for each string input."""
-    import numpy as np
-
-    from leptonctl.learning.tables.prepared import as_number, as_text, count_rows
-
-    inputs: dict[str, np.ndarray] = {}
-    if manifest.graph.features:
-        inputs[FEATURES] = np.empty((count_rows(columns), manifest.graph.features), dtype=np.float32)
-    for column in manifest.columns:
-        place, values = column.graph, columns[column.name]
-        if place.index is not None:
-            inputs[place.input][:, place.index] = as_number(values)
-        else:
-            inputs[place.input] = as_text(values).reshape(-1, 1)
-    return inputs
 
 
 def scoring_of(
