@@ -9,7 +9,7 @@ import pytest
 
 from leptonctl.learning.tables.identity import ID_BYTES
 from leptonctl.learning.tables.numbers import PADDED, number_pattern, parsed
-from leptonctl.learning.tables.row_list import PUBLIC, Listing, Privacy
+from leptonctl.learning.tables.row_list import PUBLIC, Listing, ListPrivacy
 from leptonctl.providers.sources.csv_blocks import _has_blank_lines
 from leptonctl.spi.learning import SourceOptions
 
@@ -53,7 +53,7 @@ def test_blank_lines_are_seen(text: bytes) -> None:
 @pytest.mark.parametrize("key", [None, b"k" * 40])
 def test_rows_are_marked_with_the_hash_of_their_cells(key: bytes | None) -> None:
     """These marks are in what was recorded: another one for the same row would make rows strangers to themselves."""
-    privacy = PUBLIC if key is None else Privacy(columns=frozenset({"a"}), key=key, key_id="k1")
+    privacy = PUBLIC if key is None else ListPrivacy(columns=frozenset({"a"}), key=key, key_id="k1")
     listing = Listing("csv", privacy=privacy)
     listing.add(pl.DataFrame({"b": ["é", None], "a": ["1", "2"]}))
     mark = {} if key is None else {"key": hashlib.sha256(b"rows\0" + key).digest()}

@@ -20,7 +20,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.kinds.environment.foreseen import not_comparable
 from leptonctl.learning.steps import compare, prepare
-from leptonctl.learning.tables.row_list import Privacy, list_rows
+from leptonctl.learning.tables.row_list import ListPrivacy, list_rows
 from leptonctl.spi.running import Bench
 from tests.learning.exported import Shelf, exported, quiet
 
@@ -341,10 +341,10 @@ def test_typed_cells_have_one_text_each() -> None:
 
 def test_an_id_is_known_beside_the_record_and_private_text_only_under_a_key() -> None:
     frame = pl.DataFrame({"id": ["1", "2"], "mail": ["a@x", "b@x"], "n": ["5", "5"]})
-    rows, found = list_rows(frame, "csv", id="id", privacy=Privacy(columns=frozenset({"mail"}), dropped=frozenset({"mail"})))
+    rows, found = list_rows(frame, "csv", id="id", privacy=ListPrivacy(columns=frozenset({"mail"}), dropped=frozenset({"mail"})))
     assert ([name for name, _ in rows.columns], rows.key) == (["id", "n"], None), "a dropped column would be guessed from its hash"
     assert found.ids is not None
-    keyed = Privacy(columns=frozenset({"mail", "id"}), key=b"k", key_id="k1")
+    keyed = ListPrivacy(columns=frozenset({"mail", "id"}), key=b"k", key_id="k1")
     secret, hidden = list_rows(frame, "csv", id="id", privacy=keyed)
     assert (secret.key, secret.id_key, len(secret.columns)) == ("k1", "k1", 3)
     plain = list_rows(frame, "csv", id="id")[1]

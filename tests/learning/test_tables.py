@@ -14,7 +14,7 @@ from leptonctl.kinds.notices import WORDS
 from leptonctl.learning.tables import table as tables
 from leptonctl.learning.tables.cells import as_text, infer, typed
 from leptonctl.learning.tables.row_list import list_rows
-from leptonctl.learning.tables.several import joined as join_tables
+from leptonctl.learning.tables.several import join_tables
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL

@@ -9,7 +9,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import PrepareInputs, SourceFile, read_inputs
 from leptonctl.learning.needs import read_row_list
-from leptonctl.learning.steps.prepare import read_sources
+from leptonctl.learning.tables.sources import read_sources
 from leptonctl.learning.tables.targets import with_targets
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.running import Bench
@@ -27,11 +27,11 @@ def changed_rows(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> 
     sources = [source and _as_it_is(source, bench) for source in (request.source, request.test_source)]
     assert sources[0] is not None
     request = replace(request, source=sources[0], test_source=sources[1])
-    _, read, listings = read_sources(request, bench)
+    files = read_sources(request, bench)
     left = _recorded(recorded, bench)
     places: list[str] = []
     others = 0
-    for table, listing in zip(with_targets(request, read), listings, strict=True):
+    for table, listing in zip(with_targets(request, files.tables), files.listings, strict=True):
         new = []
         marks = listing.done()[1].records
         for row, mark in enumerate((marks if table.kept is None else marks[table.kept]).tolist()):

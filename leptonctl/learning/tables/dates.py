@@ -43,8 +43,8 @@ def date_type(declared: DeclaredColumn | None) -> DateType | None:
     return next((kind for kind in DATE_TYPES if declared is not None and declared.type == kind), None)
 
 
-def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn, faults: list[Fault]) -> Dates:
-    """A column of dates in all tables of a version. Appends its faults to `faults`. Raises ProviderError: fill-type."""
+def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn) -> tuple[Dates, list[Fault]]:
+    """A column of dates in all tables of a version, and its faults. Raises ProviderError: fill-type."""
     column = DateColumn(
         name=name, type=date_type(declared) or "date", parts=declared.parts, format=declared.format, fill=_fill(declared.missing)
     )  # fmt: skip
@@ -53,10 +53,9 @@ def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn, fau
     _check_fill(column)
     missing = column.fill is None and any(cells.texts.null_count() for cells in read)
     column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
-    for table, cells in zip(tables, read, strict=True):
-        faults += _faults(table, column, cells)
+    faults = [fault for table, cells in zip(tables, read, strict=True) for fault in _faults(table, column, cells)]
     texts = [_texts(table, column, cells) for table, cells in zip(tables, read, strict=True)]
-    return Dates(column=column, parts=[_parts(column, cells) for cells in read], texts=texts)
+    return Dates(column=column, parts=[_parts(column, cells) for cells in read], texts=texts), faults
 
 
 def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series], list[Fault]]:

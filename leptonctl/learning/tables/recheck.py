@@ -11,7 +11,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import DeclaredColumn, RowCheck, read_record
 from leptonctl.learning.outputs import ColumnProfile, PrepareOutputs
 from leptonctl.learning.tables import column_checks
-from leptonctl.learning.tables.row_checks import Kept, broken_rows
+from leptonctl.learning.tables.row_checks import RuleColumns, broken_rows
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def broken_rules(checks: Sequence[RowCheck], prepare: Result, artifacts: Artifac
     """The places of the rules that prepared rows break, with their count, or why a rule cannot be read."""
     rows, contract = _read(prepare, artifacts), _outputs(prepare).contract
     dates = {date.name: (date, rows[date.name]) for date in contract.dates if date.name in rows.columns}
-    kept = Kept(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
+    kept = RuleColumns(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
     for place, check in enumerate(checks):
         try:
             count = len(broken_rows(check, kept))

@@ -25,7 +25,7 @@ MOMENT = pl.Int128
 """Nanoseconds: 64 bits end in 2262, and `9999-12-31` is how many databases write that something has no end."""
 
 
-class Kept(Frozen):
+class RuleColumns(Frozen):
     """The cells of rows that a rule may name: columns, and columns of dates with their texts."""
 
     columns: Mapping[str, pl.Series]
@@ -36,7 +36,7 @@ class Kept(Frozen):
         return {name: kind_of(cells.dtype) for name, cells in self.columns.items()} | dict.fromkeys(self.dates, "date")
 
 
-def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
+def broken_rows(check: RowCheck, rows: RuleColumns) -> pl.Series:
     """The numbers of the rows that break the rule. Raises ProviderError (bad-rule).
 
     A comparison with a missing cell is neither met nor broken, as in the CHECK of a database.
@@ -55,7 +55,7 @@ def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
     return (~frame.select(_expression(rule, set(numbers), single=is_single).alias("met"))["met"]).fill_null(value=False).arg_true()
 
 
-def _unfit(check: RowCheck, rows: Kept) -> ProviderError | None:
+def _unfit(check: RowCheck, rows: RuleColumns) -> ProviderError | None:
     """Why a rule does not fit the columns."""
     try:
         rule = parse(check.rule)
@@ -178,7 +178,7 @@ OPERATIONS: Mapping[str, Callable[[list[pl.Expr]], pl.Expr]] = {
 }
 
 
-def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequence[Kept]) -> list[Notice]:
+def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequence[RuleColumns]) -> list[Notice]:
     """A notice for each rule that only warns and is broken. Raises ProviderError with all others that are (row-check), or that do not
     fit the columns (bad-rule).
     """

@@ -38,7 +38,7 @@ class Marks(Frozen):
         return self.records.tobytes() + (b"" if self.ids is None else self.ids.tobytes())
 
 
-class Privacy(Frozen):
+class ListPrivacy(Frozen):
     """What the list of a table may hold: private columns only under a key."""
 
     columns: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class Privacy(Frozen):
     key_id: str | None = None
 
 
-PUBLIC = Privacy()
+PUBLIC = ListPrivacy()
 
 
 class Listing:
@@ -62,7 +62,7 @@ class Listing:
         *,
         id: str | None = None,  # noqa: A002
         id_type: str | None = None,
-        privacy: Privacy = PUBLIC,
+        privacy: ListPrivacy = PUBLIC,
     ) -> None:
         self._source, self._id, self._id_type, self._privacy = source, id, id_type, privacy
         self._key = privacy.key if privacy.columns else None
@@ -98,7 +98,7 @@ class Listing:
         return rows, Marks(records=records, ids=ids if has_id else None)
 
 
-def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: Privacy = PUBLIC) -> tuple[RowList, Marks]:  # noqa: A002
+def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: ListPrivacy = PUBLIC) -> tuple[RowList, Marks]:  # noqa: A002
     """The list of the rows of a table and their marks."""
     listing = Listing(source, id=id, privacy=privacy)
     listing.add(frame)

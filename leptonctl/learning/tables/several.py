@@ -14,7 +14,7 @@ from leptonctl.spi.learning import ProviderError
 NAMED = 5
 
 
-def joined(name: str, tables: Sequence[Table], text: Collection[str] = ()) -> Table:
+def join_tables(name: str, tables: Sequence[Table], text: Collection[str] = ()) -> Table:
     """The tables as one, with columns in the order of the first. `text`: columns that stay as they are written.
 
     Where files write numbers differently, numbers among text are written with a point. Raises ProviderError: different-columns.
