@@ -13,12 +13,12 @@ from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, packag
 from leptonctl.core.result import Result
 from leptonctl.kinds.notices import notices
 from leptonctl.learning.fitting.fit import fit
-from leptonctl.learning.inputs import Privacy
 from leptonctl.learning.onnx.canonical import canonical, serialized
 from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
-from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
+from leptonctl.learning.onnx.parity import compare, compare_classes, compare_values, native_rows, run_graph, unstable_rows
+from leptonctl.learning.prepare_inputs import Privacy
 from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps import train
 from leptonctl.learning.steps.export import export, run
@@ -216,27 +216,21 @@ def test_a_graph_with_other_answers_is_refused_with_the_rows():
 
 
 def test_only_ties_may_change_a_label():
-    fitted, _, _ = fitted_on(cancer, "classification", "decision_tree", features=["c0"])
-    from leptonctl.learning.onnx.parity import _compare_classes
-
     native = Prediction(labels=np.array([0, 0, 1]), probabilities=np.array([[0.5, 0.5], [0.500004, 0.499996], [0.4, 0.6]]), classes=(0, 1))
     exported = Prediction(labels=np.array([1, 1, 1]), probabilities=native.probabilities.astype(np.float32), classes=(0, 1))
-    bad, differ, ties, _, _ = _compare_classes(native, exported, 1e-4)
-    assert (bad.tolist(), differ, ties) == ([False] * 3, 0, 2)
+    parity = compare_classes(native, exported, np.arange(3), 1e-4)
+    assert (parity.mismatches, parity.labels_differ, parity.ties) == ((), 0, 2)
     wrong = replace(exported, labels=np.array([0, 0, 0]))
-    bad, differ, ties, _, _ = _compare_classes(native, wrong, 1e-4)
-    assert (bad.tolist(), differ, ties) == ([False, False, True], 1, 0)
-    assert fitted.width == 1
+    parity = compare_classes(native, wrong, np.arange(3), 1e-4)
+    assert (parity.mismatches, parity.labels_differ, parity.ties) == ((2,), 1, 0)
 
 
 def test_values_are_compared_relative_to_their_size_and_the_spread_of_the_target():
-    from leptonctl.learning.onnx.parity import _compare_values
-
     native = Prediction(values=np.array([0.0, 100.0, 1e6]))
     exported = Prediction(values=np.array([0.0004, 100.0011, 1e6 + 9], dtype=np.float64))
-    bad, _, _, _, largest = _compare_values(native, exported, 50.0, 1e-5)
-    assert bad.tolist() == [False, True, False]
-    assert largest == pytest.approx(1.1e-5, rel=1e-3)
+    parity = compare_values(native, exported, np.arange(3), 50.0, 1e-5)
+    assert parity.mismatches == (1,)
+    assert parity.max_value_diff == pytest.approx(1.1e-5, rel=1e-3)
 
 
 def test_rows_without_a_native_answer_are_counted_not_compared():

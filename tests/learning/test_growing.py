@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.learning.tables.cells import contract_error, typed
+from leptonctl.learning.tables.cells import typed
 from leptonctl.learning.tables.copies import determines
+from leptonctl.learning.tables.faults import contract_error
 from leptonctl.learning.tables.growing import FIRST_ROWS, Numbers
 from leptonctl.learning.tables.numbers import parsed
 from leptonctl.learning.tables.table import read_table

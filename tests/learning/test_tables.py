@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from leptonctl.core.contract import TYPES
 from leptonctl.kinds.notices import WORDS
 from leptonctl.learning.tables import table as tables
-from leptonctl.learning.tables.cells import as_text, infer, typed
+from leptonctl.learning.tables.cells import as_text, typed
+from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.row_list import list_rows
 from leptonctl.learning.tables.several import join_tables
 from leptonctl.learning.tables.table import Table, read_table

@@ -87,7 +87,7 @@ def _only_warns(rule: Json) -> bool:
 
 def later_notices(session: Session, dataset: Dataset, result: Result) -> list[dict[str, Json]]:
     """What the rules that only warn find in prepared rows, as a step would have recorded it: rules declared since then."""
-    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.prepare_inputs import RowCheck
     from leptonctl.learning.tables.recheck import broken_rules
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
@@ -122,7 +122,7 @@ def _warned(result: Result) -> list[str]:
 def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
     if not dataset.rules:
         return
-    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.prepare_inputs import RowCheck
     from leptonctl.learning.tables.recheck import broken_rules
     from leptonctl.spi.learning import ProviderError
 
@@ -156,7 +156,7 @@ def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
 
 
 def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
-    from leptonctl.learning.inputs import DeclaredColumn
+    from leptonctl.learning.prepare_inputs import DeclaredColumn
     from leptonctl.learning.tables.recheck import violations
 
     columns = cast("dict[str, Json]", dataset.inputs["columns"])

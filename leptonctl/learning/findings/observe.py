@@ -15,7 +15,7 @@ from leptonctl.learning.findings.other_words import other_words
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
 from leptonctl.learning.findings.writing import Markers, markers, numbers_as_text, separator_reason, separators, total, two_readings
-from leptonctl.learning.inputs import RandomSplit
+from leptonctl.learning.prepare_inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
 from leptonctl.learning.tables.split import split_rows

@@ -6,8 +6,10 @@ import polars as pl
 
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.tables.cells import Fault, as_text, infer, typed
+from leptonctl.learning.tables.cells import as_text, typed
 from leptonctl.learning.tables.date_like import are_days
+from leptonctl.learning.tables.faults import Fault
+from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.numbers import INTEGER
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError

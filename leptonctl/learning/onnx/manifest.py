@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, GraphInput, Hashing, Manifest, ManifestColumn, Origin
 from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.frame import Inputs
-from leptonctl.learning.inputs import Privacy
+from leptonctl.learning.prepare_inputs import Privacy
 from leptonctl.spi.learning import Label
 
 

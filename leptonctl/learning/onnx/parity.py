@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
 from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.outputs import ParityFigures
@@ -28,13 +28,13 @@ PROBABILITY, VALUE = 1e-4, 1e-5
 class Parity(Frozen):
     """The result of comparing some rows. `mismatches` are the indices of the rows that break the rules."""
 
-    compared: int
-    not_compared: int
-    labels_differ: int
-    ties: int
-    max_probability_diff: float
-    max_value_diff: float
-    mismatches: tuple[int, ...]
+    compared: int = 0
+    not_compared: int = 0
+    labels_differ: int = 0
+    ties: int = 0
+    max_probability_diff: float = 0.0
+    max_value_diff: float = 0.0
+    mismatches: tuple[int, ...] = ()
 
 
 def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns) -> Prediction:
@@ -89,24 +89,16 @@ def compare(
     rows = count_rows(columns)
     native, places = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
     if not len(places):
-        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, mismatches=())
-    is_known = answers is not None and len(places) == rows
-    exported = answers if is_known and answers is not None else run_graph(session, fitted, take_rows(columns, places))
-    if native.values is not None and native.labels is not None:
-        bad, differ, ties, probability, value = _compare_labelled(fitted, native, exported, tolerance)
-    elif native.values is not None:
-        bad, differ, ties, probability, value = _compare_values(native, exported, scale, tolerance)
+        return Parity(not_compared=rows)
+    if answers is None or len(places) < rows:
+        answers = run_graph(session, fitted, take_rows(columns, places))
+    if native.values is None:
+        parity = compare_classes(native, answers, places, tolerance)
+    elif native.labels is None:
+        parity = compare_values(native, answers, places, scale, tolerance)
     else:
-        bad, differ, ties, probability, value = _compare_classes(native, exported, tolerance)
-    return Parity(
-        compared=len(places),
-        not_compared=rows - len(places),
-        labels_differ=differ,
-        ties=ties,
-        max_probability_diff=probability,
-        max_value_diff=value,
-        mismatches=tuple(places[bad].tolist()),
-    )
+        parity = _compare_labelled(fitted, native, answers, places, tolerance)
+    return replace(parity, not_compared=rows - len(places))
 
 
 def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
@@ -160,35 +152,46 @@ def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]
     )
 
 
-def _compare_classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+def compare_classes(native: Prediction, exported: Prediction, places: np.ndarray, tolerance: float) -> Parity:
+    """Compare labels and probabilities of the rows at `places`."""
     probabilities = np.asarray(native.probabilities)
     top = np.sort(probabilities, axis=1)
-    tied = top[:, -1] - top[:, -2] <= TIE
+    is_tie = top[:, -1] - top[:, -2] <= TIE
     differ = np.asarray(native.labels) != np.asarray(exported.labels)
     distance = np.abs(probabilities - np.asarray(exported.probabilities, dtype=np.float64)).max(axis=1)
     distance = np.where(np.isnan(distance), np.inf, distance)
-    bad = (differ & ~tied) | (distance > tolerance)
-    return bad, int((differ & ~tied).sum()), int((differ & tied).sum()), float(distance.max()), 0.0
+    bad = (differ & ~is_tie) | (distance > tolerance)
+    parity = _labels(differ, is_tie, places)
+    return replace(parity, max_probability_diff=float(distance.max()), mismatches=tuple(places[bad].tolist()))
 
 
-def _compare_values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
-    expected = np.asarray(native.values)
-    size = np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
-    distance = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / size
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    return distance > tolerance, 0, 0, 0.0, float(distance.max())
+def compare_values(native: Prediction, exported: Prediction, places: np.ndarray, scale: float, tolerance: float) -> Parity:
+    """Compare values of the rows at `places`, relative to their size or to `scale`."""
+    distance = _value_distances(native, exported, scale)
+    return Parity(compared=len(places), max_value_diff=float(distance.max()), mismatches=tuple(places[distance > tolerance].tolist()))
 
 
-def _compare_labelled(
-    fitted: Fitted, native: Prediction, exported: Prediction, tolerance: float
-) -> tuple[np.ndarray, int, int, float, float]:
+def _compare_labelled(fitted: Fitted, native: Prediction, exported: Prediction, places: np.ndarray, tolerance: float) -> Parity:
     """Labels with scores or distances. A score so close to 0 that the tolerance reaches beyond may have either label."""
     values = np.asarray(native.values)
     scale = float(np.std(values))
-    bad, _, _, _, value = _compare_values(native, exported, scale, tolerance)
+    distance = _value_distances(native, exported, scale)
     differ = np.asarray(native.labels) != np.asarray(exported.labels)
-    close = np.abs(values) <= tolerance * max(scale, 1e-30) if fitted.trainer.task == "anomaly" else np.zeros(len(values), dtype=bool)
-    return bad | (differ & ~close), int((differ & ~close).sum()), int((differ & close).sum()), 0.0, value
+    is_close = np.abs(values) <= tolerance * max(scale, 1e-30) if fitted.trainer.task == "anomaly" else np.zeros(len(values), dtype=bool)
+    bad = (distance > tolerance) | (differ & ~is_close)
+    return replace(_labels(differ, is_close, places), max_value_diff=float(distance.max()), mismatches=tuple(places[bad].tolist()))
+
+
+def _labels(differ: np.ndarray, is_tie: np.ndarray, places: np.ndarray) -> Parity:
+    return Parity(compared=len(places), labels_differ=int((differ & ~is_tie).sum()), ties=int((differ & is_tie).sum()))
+
+
+def _value_distances(native: Prediction, exported: Prediction, scale: float) -> np.ndarray:
+    """How far the values are apart, in parts of their size or of `scale`; infinite where the exported one is NaN."""
+    expected = np.asarray(native.values)
+    size = np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
+    distance = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / size
+    return np.where(np.isnan(distance), np.inf, distance)
 
 
 def _select_rows(answer: Prediction, rows: np.ndarray) -> Prediction:
@@ -219,6 +222,6 @@ def _is_unstable(fitted: Fitted, row: Columns, scale: float, tolerance: float) -
     answer, shifted_answer = fitted.answer(original), fitted.answer(sparse.csr_matrix(shifted) if fitted.sparse else shifted)
     if answer.values is not None:
         repeated = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
-        return bool(_compare_values(repeated, shifted_answer, scale, tolerance)[0].any())
+        return bool((_value_distances(repeated, shifted_answer, scale) > tolerance).any())
     distance = np.abs(np.asarray(shifted_answer.probabilities) - np.asarray(answer.probabilities))
     return bool((distance > tolerance).any() or (np.asarray(shifted_answer.labels) != np.asarray(answer.labels)).any())

@@ -7,8 +7,9 @@ import numpy as np
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.learning.inputs import PrepareInputs, SourceFile, read_inputs
+from leptonctl.learning.inputs import read_inputs
 from leptonctl.learning.needs import read_row_list
+from leptonctl.learning.prepare_inputs import PrepareInputs, SourceFile
 from leptonctl.learning.tables.sources import read_sources
 from leptonctl.learning.tables.targets import with_targets
 from leptonctl.project.digests import digest_of

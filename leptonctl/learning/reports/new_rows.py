@@ -1,13 +1,13 @@
 """Whether a new file can follow the rows that a version was trained on: prepares it without keeping anything. Writes nothing."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.learning.fitting.resume import check_same_form, column_differences
+from leptonctl.learning.fitting.resume import NAMED, check_same_form, column_differences
 from leptonctl.learning.inputs import read_record
 from leptonctl.learning.needs import read_contract
 from leptonctl.learning.outputs import PrepareOutputs, TrainOutputs
@@ -35,16 +35,18 @@ class Earlier(Frozen):
 
 
 def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, warm_start: bool) -> PrepareOutputs:
-    """What `prepare` says of the new rows. Raises ProviderError where it refuses them, or where they lack what the version before reads."""
-    produced = prepare.run(inputs, {}, bench)
-    outputs = read_record("the outputs of `prepare`", produced.outputs, PrepareOutputs)
+    """The outputs of `prepare` for the new rows. Raises ProviderError where they lack what the version before reads, or as `prepare` does."""
+    outputs = read_record("the outputs of `prepare`", prepare.run(inputs, {}, bench).outputs, PrepareOutputs)
     known = _contract(earlier, bench)
-    if known is not None:
-        trained = earlier.training
-        features = read_record("the outputs of `train`", trained.outputs, TrainOutputs).features if trained is not None else known.names
-        writings = {notice.column: notice.detail for notice in outputs.checks if notice.check == "other_numbers"}
-        empty = {notice.column for notice in outputs.checks if notice.check == "all_missing"}
-        _check_columns(known, outputs.contract, features, empty, writings, warm_start=warm_start)
+    if known is None:
+        return outputs
+    features = known.names
+    if earlier.training is not None:
+        features = read_record("the outputs of `train`", earlier.training.outputs, TrainOutputs).features
+    _check_types(known, outputs, features)
+    if warm_start:
+        check_same_form(known, outputs.contract, features)
+    _check_columns(known, outputs.contract, features)
     return outputs
 
 
@@ -59,14 +61,13 @@ def _contract(earlier: Earlier, bench: Bench) -> Contract | None:
     return read_record("the outputs of `prepare`", outputs, PrepareOutputs).contract
 
 
-def _check_columns(
-    known: Contract, own: Contract, features: tuple[str, ...], empty: Collection[str], writings: Mapping[str, str], *, warm_start: bool
-) -> None:
-    """`empty`: the columns without any value in the new rows. `writings`: the keys that read a column of text as numbers."""
+def _check_types(known: Contract, outputs: PrepareOutputs, features: tuple[str, ...]) -> None:
+    """Refuse a feature of another type than before where it is known why: it has no values, or its numbers are written another way."""
     types = {column.name: column.type for column in known.columns}
-    changed = [c.name for c in own.columns if c.name in empty and c.name in features and types.get(c.name, c.type) != c.type]
-    if changed:
-        name = changed[0]
+    changed = [c.name for c in outputs.contract.columns if c.name in features and types.get(c.name, c.type) != c.type]
+    empty = {notice.column for notice in outputs.checks if notice.check == "all_missing"}
+    name = next((name for name in changed if name in empty), None)
+    if name is not None:
         raise ProviderError(
             "A column has no values in the new rows",
             detail=f"All cells of {name} are missing, so nothing says that it is {types[name]} as for the version before.",
@@ -74,23 +75,24 @@ def _check_columns(
             id="data-contract",
             column=name,
         )
-    texts = [c.name for c in own.columns if c.name in writings and c.name in features and types.get(c.name, c.type) != c.type]
-    if texts:
-        name = texts[0]
+    keys = {notice.column: notice.detail for notice in outputs.checks if notice.check == "other_numbers"}
+    name = next((name for name in changed if name in keys), None)
+    if name is not None:
         raise ProviderError(
             "The new file writes numbers another way",
             detail=f"{name} is {types[name]} in the version before; in the new rows its cells are read as text.",
-            hint=f"say how the file writes numbers: {writings[name]}",
+            hint=f"say how the file writes numbers: {keys[name]}",
             id="data-contract",
             column=name,
         )
-    if warm_start:
-        check_same_form(known, own, features)
+
+
+def _check_columns(known: Contract, own: Contract, features: tuple[str, ...]) -> None:
     differences = [*column_differences(known, own, features)]
     if differences:
         raise ProviderError(
             "The data do not have the columns of the version before",
-            detail="; ".join(differences[:3]) + ("; …" if len(differences) > 3 else "") + ".",  # noqa: PLR2004 - as many as one reads
+            detail="; ".join(differences[:NAMED]) + ("; …" if len(differences) > NAMED else "") + ".",
             hint="correct the file, or declare the columns under `columns:` of the dataset",
             id="data-contract",
         )

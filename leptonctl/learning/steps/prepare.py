@@ -14,8 +14,9 @@ from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.values import Json
-from leptonctl.learning.inputs import PrepareInputs, read_inputs
+from leptonctl.learning.inputs import read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
+from leptonctl.learning.prepare_inputs import PrepareInputs
 from leptonctl.learning.tables.contract import TypedTables, check_contract, contract_of, type_tables
 from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.distribution import profile_rows

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.tables.cells import Fault, with_values
+from leptonctl.learning.prepare_inputs import DeclaredColumn
+from leptonctl.learning.tables.faults import Fault, with_values
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 

@@ -7,11 +7,12 @@ import polars as pl
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.inputs import RowCheck
 from leptonctl.learning.outputs import Notice
-from leptonctl.learning.tables.cells import Fault, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.prepare_inputs import RowCheck
+from leptonctl.learning.tables.cells import check, declared_column, filled, typed
 from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.dates import Dates, read_dates
+from leptonctl.learning.tables.faults import Fault, contract_error
 from leptonctl.learning.tables.row_checks import RuleColumns, check_rows
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape
 from leptonctl.learning.tables.sides import target_of

@@ -6,8 +6,9 @@ import polars as pl
 
 from leptonctl.core.dates import DATE_TYPES, PARTS, DateColumn, DateType, Moment, describe, pattern, read_moment, written
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.tables.cells import Fault, as_text, with_values
+from leptonctl.learning.prepare_inputs import DeclaredColumn
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.faults import Fault, find_faults, with_values
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
@@ -112,10 +113,8 @@ def _faults(table: Table, column: DateColumn, cells: Cells) -> Iterator[Fault]:
     rules = [("type", f"not {describe(column)}", wrong)]
     if not wrong.any() and not column.nullable and column.fill is None:
         rules.append(("missing", "missing where the contract requires a value", cells.texts.is_null()))
-    for check, description, mask in rules:
-        if mask.any():
-            fault = Fault(table=table, column=column.name, check=check, description=description, rows=mask.arg_true())
-            yield with_values(fault, cells.texts) if check == "type" else fault
+    for fault in find_faults(table, column.name, rules):
+        yield with_values(fault, cells.texts) if fault.check == "type" else fault
 
 
 def _fill(missing: object) -> str | None:

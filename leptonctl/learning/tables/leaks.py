@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.inputs import HashSplit, RandomSplit, Split
 from leptonctl.learning.outputs import Notice
-from leptonctl.learning.tables.cells import SHOWN_LINES
+from leptonctl.learning.prepare_inputs import HashSplit, RandomSplit, Split
 from leptonctl.learning.tables.copies import determines, orders, tells
 from leptonctl.learning.tables.dates import Dates
+from leptonctl.learning.tables.faults import SHOWN_LINES
 from leptonctl.learning.tables.identity import ROW_MARK
 from leptonctl.learning.tables.row_checks import moments
 from leptonctl.learning.tables.row_list import Marks

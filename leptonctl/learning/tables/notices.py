@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import Contract
-from leptonctl.learning.inputs import PrepareInputs
 from leptonctl.learning.outputs import Notice
-from leptonctl.learning.tables.cells import SHOWN_LINES
+from leptonctl.learning.prepare_inputs import PrepareInputs
+from leptonctl.learning.tables.faults import SHOWN_LINES
 from leptonctl.learning.tables.recheck import FIRST_ROWS
 from leptonctl.learning.tables.shape import Shape
 from leptonctl.learning.tables.table import Table

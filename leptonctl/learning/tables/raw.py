@@ -9,8 +9,9 @@ from leptonctl.core.contract import Column, hash_text
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import Fault, as_text, check, check_columns, contract_error, filled, typed
+from leptonctl.learning.tables.cells import as_text, check, check_columns, filled, typed
 from leptonctl.learning.tables.dates import date_parts
+from leptonctl.learning.tables.faults import Fault, contract_error
 from leptonctl.learning.tables.prepared import Columns, array_of
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from leptonctl.core.contract import Checks, Scalar
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.inputs import DeclaredColumn, RowCheck, read_record
+from leptonctl.learning.inputs import read_record
 from leptonctl.learning.outputs import ColumnProfile, PrepareOutputs
+from leptonctl.learning.prepare_inputs import DeclaredColumn, RowCheck
 from leptonctl.learning.tables import column_checks
 from leptonctl.learning.tables.row_checks import RuleColumns, broken_rows
 from leptonctl.spi.learning import ProviderError

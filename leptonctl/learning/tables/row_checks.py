@@ -13,11 +13,11 @@ from leptonctl.core.dates import DateColumn, order, pattern, read_moment
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.rules import BadRule, Kind, Term, check_types, iso_moment, parse
 from leptonctl.learning.outputs import Notice
-from leptonctl.learning.tables.cells import SHOWN_LINES
+from leptonctl.learning.tables.faults import SHOWN_LINES
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
-    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.prepare_inputs import RowCheck
     from leptonctl.learning.tables.table import Table
 
 SUMMARY = "Rows break a rule"

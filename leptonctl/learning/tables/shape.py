@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.dates import part_name
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split, TimeSplit
-from leptonctl.learning.tables.cells import check_columns, infer
+from leptonctl.learning.prepare_inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split, TimeSplit
+from leptonctl.learning.tables.cells import check_columns
 from leptonctl.learning.tables.dates import date_type
 from leptonctl.learning.tables.identity import ROW_ID, ROW_MARK
+from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
@@ -44,49 +45,26 @@ class Shape(Frozen):
 
 def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     """The shape of the first table; the others must have its columns too. Raises ProviderError."""
-    target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
+    target, privacy, declared = inputs.target, inputs.privacy or Privacy(), inputs.columns
     names = [] if inputs.id is None else [inputs.id]
-    by = [*_split_columns(inputs.split), *names]
-    check_columns(
-        first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], id="unknown-column", summary="A column is not in the data"
-    )
-    _check_target(inputs.target, (*privacy.drop, *privacy.hash, *by), first)
-    ignored = tuple(name for name, column in inputs.columns.items() if column.ignore)
-    bare = (name for name, column in inputs.columns.items() if date_type(column) and not column.parts)
+    _check_names(inputs, privacy, names, tables[0])
+    ignored = tuple(name for name, column in declared.items() if column.ignore)
+    bare = (name for name, column in declared.items() if date_type(column) and not column.parts)
     left_out = {target, *privacy.drop, *names, *ignored, *bare, *_no_features(inputs)}
-    present = tuple(name for name in first.frame.columns if name not in left_out)
-    dates = tuple(name for name in present if date_type(inputs.columns.get(name)))
-    features = tuple(part for name in present for part in (_parts(name, inputs.columns[name]) if name in dates else (name,)))
-    _check_parts(features, dates)
-    if not features:
-        raise ProviderError(
-            "No feature column is left",
-            detail=f"{first.name} has only columns that are the target, dropped or used for the split.",
-            hint="add columns to the data, or drop fewer",
-            id="no-features",
-            column=target,
-        )
-    read = (name for name in (*present, target, *inputs.columns) if name not in ignored and not date_type(inputs.columns.get(name)))
-    types: dict[str, ColumnType] = {name: _type_of(name, inputs.columns.get(name), tables, privacy) for name in read}
-    types |= {part: "integer" for name in dates for part in _parts(name, inputs.columns[name])}
+    present = tuple(name for name in tables[0].frame.columns if name not in left_out)
+    dates = tuple(name for name in present if date_type(declared.get(name)))
+    features = tuple(part for name in present for part in (_parts(name, declared[name]) if name in dates else (name,)))
+    _check_features(features, dates, target, tables[0])
+    typed = (name for name in (*present, target, *declared) if name not in ignored and not date_type(declared.get(name)))
+    types: dict[str, ColumnType] = {name: _type_of(name, declared.get(name), tables, privacy) for name in typed}
+    types |= {part: "integer" for name in dates for part in _parts(name, declared[name])}
     for other in tables[1:]:
-        check_columns(
-            other,
-            (*present, target, *names),
-            id="missing-column",
-            summary="The test data does not have all columns",
-        )
+        check_columns(other, (*present, target, *names), id="missing-column", summary="The test data does not have all columns")
+    target_type: ColumnType = "string" if types[target] == "boolean" else types[target]
     return Shape(
-        target=target,
-        target_type="string" if types[target] == "boolean" else types[target],
-        features=features,
-        types=types,
-        declared=inputs.columns,
-        hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
-        id=inputs.id,
-        dates=dates,
-        ignored=ignored,
-    )
+        target=target, target_type=target_type, features=features, types=types, declared=declared,
+        hashed=frozenset(privacy.hash) - frozenset(privacy.drop), id=inputs.id, dates=dates, ignored=ignored,
+    )  # fmt: skip
 
 
 def text_columns(inputs: PrepareInputs) -> set[str]:
@@ -107,7 +85,8 @@ def _parts(name: str, declared: DeclaredColumn) -> tuple[str, ...]:
     return tuple(part_name(name, part) for part in declared.parts)
 
 
-def _check_parts(features: Sequence[str], dates: Sequence[str]) -> None:
+def _check_features(features: Sequence[str], dates: Sequence[str], target: str, table: Table) -> None:
+    """Raises ProviderError (reserved-column, no-features) unless there are features, each with a name of its own."""
     twice = next((name for place, name in enumerate(features) if name in features[:place]), None) if dates else None
     if twice is not None:
         raise ProviderError(
@@ -117,6 +96,21 @@ def _check_parts(features: Sequence[str], dates: Sequence[str]) -> None:
             id="reserved-column",
             column=twice,
         )
+    if not features:
+        raise ProviderError(
+            "No feature column is left",
+            detail=f"{table.name} has only columns that are the target, dropped or used for the split.",
+            hint="add columns to the data, or drop fewer",
+            id="no-features",
+            column=target,
+        )
+
+
+def _check_names(inputs: PrepareInputs, privacy: Privacy, ids: Sequence[str], table: Table) -> None:
+    """Raises ProviderError: unknown-column, private-target, reserved-column."""
+    others = [*privacy.drop, *privacy.hash, *_split_columns(inputs.split), *ids]
+    check_columns(table, [inputs.target, *inputs.columns, *others], id="unknown-column", summary="A column is not in the data")
+    _check_target(inputs.target, others, table)
 
 
 def _split_columns(split: Split) -> list[str]:

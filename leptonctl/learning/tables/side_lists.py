@@ -9,7 +9,7 @@ from leptonctl.core.codec import plain
 from leptonctl.core.contract import Checks
 from leptonctl.core.frozen import replace
 from leptonctl.core.row_list import RowList, writing_of
-from leptonctl.learning.inputs import PrepareInputs
+from leptonctl.learning.prepare_inputs import PrepareInputs
 from leptonctl.learning.tables.column_checks import NAMES as COLUMN_CHECKS
 from leptonctl.learning.tables.row_list import Listing, Marks
 from leptonctl.learning.tables.sides import Places

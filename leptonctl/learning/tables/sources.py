@@ -4,7 +4,7 @@ from leptonctl.core.contract import key_mark
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import files_digest
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile
+from leptonctl.learning.prepare_inputs import PrepareInputs, Privacy, SourceFile
 from leptonctl.learning.tables.row_list import Listing, ListPrivacy
 from leptonctl.learning.tables.several import join_tables, refuse_other_columns
 from leptonctl.learning.tables.shape import text_columns

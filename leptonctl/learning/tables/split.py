@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import share
-from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
-from leptonctl.learning.tables.cells import Fault, as_text, contract_error
+from leptonctl.learning.prepare_inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.faults import Fault, contract_error
 from leptonctl.learning.tables.shuffled import shuffled
 from leptonctl.learning.tables.table import Table
 from leptonctl.learning.tables.times import newest

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.frozen import replace
-from leptonctl.learning.inputs import PrepareInputs
-from leptonctl.learning.tables.cells import infer, typed
+from leptonctl.learning.prepare_inputs import PrepareInputs
+from leptonctl.learning.tables.cells import typed
+from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 

@@ -8,9 +8,11 @@ import polars as pl
 
 from leptonctl.core.dates import DateColumn, order
 from leptonctl.core.frozen import replace
-from leptonctl.learning.inputs import DeclaredColumn, TimeSplit
-from leptonctl.learning.tables.cells import Fault, as_text, contract_error, infer, typed, with_values
+from leptonctl.learning.prepare_inputs import DeclaredColumn, TimeSplit
+from leptonctl.learning.tables.cells import as_text, typed
 from leptonctl.learning.tables.dates import date_type, moments_of
+from leptonctl.learning.tables.faults import Fault, contract_error, find_faults, with_values
+from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 
 
@@ -41,17 +43,13 @@ def _times(table: Table, name: str, declared: DeclaredColumn | None) -> Sequence
     column = replace(column, zoned=sum(zoned) * 2 > len(zoned))
     cells = as_text(table, name)
     unread = [text is not None and (m is None or m.zoned != column.zoned) for text, m in zip(cells.to_list(), moments, strict=True)]
-    wrong = _faults(table, name, "no time to split by", pl.Series(unread, dtype=pl.Boolean))
+    wrong = find_faults(table, name, [("split", "no time to split by", pl.Series(unread, dtype=pl.Boolean))])
     _refuse([with_values(fault, cells) for fault in wrong] or _missing(table, name, cells))
     return [order(moment) for moment in moments if moment is not None]
 
 
 def _missing(table: Table, name: str, cells: pl.Series) -> list[Fault]:
-    return _faults(table, name, "missing, but the split needs a time", cells.is_null())
-
-
-def _faults(table: Table, name: str, description: str, mask: pl.Series) -> list[Fault]:
-    return [Fault(table=table, column=name, check="split", description=description, rows=mask.arg_true())] if mask.any() else []
+    return find_faults(table, name, [("split", "missing, but the split needs a time", cells.is_null())])
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
