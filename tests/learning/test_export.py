@@ -13,7 +13,7 @@ from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, packag
 from leptonctl.core.result import Result
 from leptonctl.kinds.notices import notices
 from leptonctl.learning.fitting.fit import fit
-from leptonctl.learning.onnx.canonical import canonical, serialized
+from leptonctl.learning.onnx.canonical import canonical, serialize
 from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
@@ -112,12 +112,12 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
 
 
 def test_the_manifest_has_privacy_and_the_chosen_features():
-    from leptonctl.learning.onnx.manifest import manifest
+    from leptonctl.learning.onnx.manifest import trained_manifest
     from tests.learning.exported import contract
 
     fitted, seen, _ = fitted_on(mixed, "classification", "naive_bayes", ("one_hot", ["colour"]), features=["size", "colour"])
     privacy = Privacy(drop=("sender",), hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
-    described = manifest(fitted, contract(frame_of(seen), "y"), privacy)
+    described = trained_manifest(fitted, contract(frame_of(seen), "y"), privacy)
     assert [c.name for c in described.columns] == ["size", "colour"]
     assert described.privacy == Hashing(hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
 
@@ -136,9 +136,9 @@ def test_the_graph_is_canonical():
     assert [i.name for i in model.graph.initializer] == sorted((i.name for i in model.graph.initializer), key=lambda n: int(n[1:]))
     assert len({n.name for n in model.graph.node}) == len(model.graph.node)
     assert not any(n.doc_string for n in model.graph.node)
-    again = canonical(onnx.ModelProto.FromString(serialized(model)), 18)
-    assert serialized(again) == serialized(model), "a canonical graph is unchanged"
-    assert serialized(build_graph(fitted, 18)[0]) == serialized(model)
+    again = canonical(onnx.ModelProto.FromString(serialize(model)), 18)
+    assert serialize(again) == serialize(model), "a canonical graph is unchanged"
+    assert serialize(build_graph(fitted, 18)[0]) == serialize(model)
 
 
 def test_subgraphs_are_renamed_too():
@@ -207,7 +207,7 @@ def test_hard_rows_try_thresholds_gaps_unknown_words_and_far_values():
 def test_a_graph_with_other_answers_is_refused_with_the_rows():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"))
     other, _, _ = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"), params={"C": 0.5})
-    session = open_session(serialized(build_graph(other, 18)[0]))
+    session = open_session(serialize(build_graph(other, 18)[0]))
     parity = compare(fitted, session, unseen.columns, scale=0.0, tolerance=1e-4)
     off = np.abs(fitted.predict(unseen.columns).probabilities - other.predict(unseen.columns).probabilities).max(axis=1)
     assert parity.max_probability_diff == pytest.approx(off.max(), rel=1e-4)
@@ -241,7 +241,7 @@ def test_rows_without_a_native_answer_are_counted_not_compared():
     assert sorted(set(range(len(unseen.y))) - set(kept.tolist())) == [3, 40, 41]
     whole = fitted.predict(unseen.columns)
     assert np.array_equal(answer.labels, whole.labels[kept])
-    parity = compare(fitted, open_session(serialized(build_graph(fitted, 18)[0])), gaps, scale=0.0, tolerance=1e-4)
+    parity = compare(fitted, open_session(serialize(build_graph(fitted, 18)[0])), gaps, scale=0.0, tolerance=1e-4)
     assert (parity.compared, parity.not_compared) == (len(unseen.y) - 3, 3)
 
 
@@ -318,7 +318,7 @@ def test_exports_print_nothing(capfd):
 def test_large_sets_are_predicted_in_batches():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression")
     many = take_rows(unseen.columns, np.arange(9000) % len(unseen.y))
-    session = open_session(serialized(build_graph(fitted, 18)[0]))
+    session = open_session(serialize(build_graph(fitted, 18)[0]))
     answer = run_graph(session, fitted, many)
     assert answer.probabilities.shape == (9000, 2)
     assert np.array_equal(answer.labels[: len(unseen.y)], run_graph(session, fitted, unseen.columns).labels)

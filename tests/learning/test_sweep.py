@@ -14,7 +14,7 @@ from leptonctl.core.codec import encode, plain
 from leptonctl.core.frozen import replace
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
-from leptonctl.learning.onnx.canonical import serialized
+from leptonctl.learning.onnx.canonical import serialize
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.parity import run_graph
 from leptonctl.learning.scoring.answers import open_session
@@ -281,7 +281,7 @@ def test_a_linear_model_without_an_intercept_is_converted_in_float64(algorithm):
     fitted, _, unseen = built(diabetes, "regression", algorithm, ("standard_scaler", "numeric"), params={"fit_intercept": False})
     model, repairs = build_graph(fitted, 18, wide=True)
     assert repairs == [f"{algorithm}: computed in float64"]
-    answer = run_graph(open_session(serialized(model)), fitted, unseen.columns)
+    answer = run_graph(open_session(serialize(model)), fitted, unseen.columns)
     assert np.allclose(answer.values, fitted.predict(unseen.columns).values, rtol=1e-5)
     assert fitted.estimator.intercept_ == 0.0, "the fitted estimator is unchanged"
 

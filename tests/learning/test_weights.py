@@ -13,7 +13,7 @@ from leptonctl.core.result import Result
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
-from leptonctl.learning.onnx.manifest import manifest
+from leptonctl.learning.onnx.manifest import trained_manifest
 from leptonctl.learning.steps import export, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -108,7 +108,7 @@ def test_the_column_of_weights_is_no_feature_and_requests_may_leave_it_out():
     assert model.features == ("c0", "c1", "c2")
     columns = tuple(Column(name=name, type="number") for name in COLUMNS)
     contract = Contract(target="y", target_type="string", classes=("no", "yes"), columns=columns)
-    made = manifest(model, contract, None, ["weight"])
+    made = trained_manifest(model, contract, None, ["weight"])
     assert [column.name for column in made.inputs] == ["c0", "c1", "c2"]
     assert "weight" in made.passed_over
 

@@ -119,7 +119,7 @@ def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, J
         return recorded
     scoring: dict[str, Json] = {name: evaluate.get(name) for name in ("positive", "average")}
     scoring["task"] = version.recipe.get("task")
-    return {**details(session.store, prepare, package, scoring, recorded, version.results.get("train")), **recorded}
+    return {**details(session.store, prepare, package, scoring, recorded=recorded, train=version.results.get("train")), **recorded}
 
 
 def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from leptonctl.core.contract import ColumnType
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.findings.findings import Declared, PreprocessLine
 from leptonctl.learning.findings.roles import is_text
 from leptonctl.learning.findings.seen import Seen
@@ -19,6 +20,42 @@ COMMON = 0.8
 """The share of the most frequent class from which on accuracy says little."""
 DROPS = {"accuracy": 0.02, "balanced_accuracy": 0.03, "r2": 0.05}
 ALGORITHMS: dict[str, str] = {"classification": "logistic_regression", "regression": "ridge"}
+
+
+class Learning(Frozen):
+    """How a target is learned. type: to be declared for it, None if it is inferred. uneven: why it cannot be stratified, None if it can.
+
+    gate: a metric that a later version may not lose, and how much of it it may.
+    """
+
+    task: LearningTask
+    task_reason: str
+    type: ColumnType | None
+    positive: str | None
+    uneven: str | None
+    steps: tuple[PreprocessLine, ...]
+    gate: tuple[str, float]
+    gate_reason: str
+
+    @property
+    def algorithm(self) -> str:
+        return ALGORITHMS[self.task]
+
+
+def learning_of(target: Seen, features: Sequence[Seen], declared: Sequence[Declared], *, is_number: bool) -> Learning:
+    """Task, preprocess steps and gate for a target. `is_number`: its strings are numbers."""
+    task, task_reason = task_of(target)
+    gate, gate_reason = gate_of(target, task)
+    return Learning(
+        task=task,
+        task_reason=task_reason,
+        type=target_type(target, task) or ("number" if is_number else None),
+        positive=positive_of(target) if task == "classification" else None,
+        uneven=unstratified(target, task),
+        steps=preprocess_of(features, declared),
+        gate=gate,
+        gate_reason=gate_reason,
+    )
 
 
 def task_of(target: Seen) -> tuple[LearningTask, str]:

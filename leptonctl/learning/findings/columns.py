@@ -1,6 +1,6 @@
 """The role of each column but the target: id, feature, date, true or false, or left out. Reads no file but for the text of numbers."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import polars as pl
 
@@ -35,16 +35,16 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
     """The roles of all columns. `numbers`: those of strings that are numbers. Raises ProviderError: unsuitable-column, no-features."""
     others = [one for one in seen.values() if one.name != target]
     key = _id([one.with_target(seen[target]) for one in others], wishes)
-    left = [one for one in others if one.name != key]
-    declared = [Declared(name=one.name, why=why, ignore=True) for one in left if (why := _left_out(one, table, wishes, left))]
-    gone = {column.name for column in declared}
-    texts = {one.name: as_text(table, one.name) for one in left if one.may_be_dates and one.name not in wishes.drop}
+    rest = [one for one in others if one.name != key]
+    texts = {one.name: as_text(table, one.name) for one in rest if one.may_be_dates and one.name not in wishes.drop}
     dates = dates_of(texts, day_first=table.options.decimal == "," or table.options.delimiter == ";")
-    for name, (column, why) in dates.items():
-        declared = [other for other in declared if other.name != name]
-        declared.append(Declared(name=name, why=why, date=column, ignore=column is None))
-        gone = {column.name for column in declared if column.ignore}
-    features = [one for one in left if one.name not in gone]
+    declared = [
+        Declared(name=one.name, why=why, ignore=True)
+        for one in rest if one.name not in dates and (why := _left_out(one, table, wishes, rest))
+    ]  # fmt: skip
+    declared += [Declared(name=name, why=why, date=column, ignore=column is None) for name, (column, why) in dates.items()]
+    ignored = {column.name for column in declared if column.ignore}
+    features = [one for one in rest if one.name not in ignored]
     leaks = [one for one in features if one.name not in dates and relabels(one, seen[target])]
     if len(leaks) < len(features):
         declared += [Declared(name=one.name, why="a leak: it is the target in other words", ignore=True) for one in leaks]
@@ -53,16 +53,18 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
         _refuse_without_features([*([Declared(name=key, why="the id")] if key else []), *declared], target)
     if key is not None and seen[key].large:
         declared.append(Declared(name=key, why="its integers are too large for 64 bits", type="string"))
-    declared += list(_booleans(one for one in features if one.name not in dates))
+    undated = [one for one in features if one.name not in dates]
+    declared += _booleans(undated)
     declared += [Declared(name=one.name, why=NUMBERS_AS_TEXT, type="number") for one in features if one.name in numbers]
     declared = _nullable(features, declared, seen[target])
-    reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
-    reasons += _notes(table, [one for one in features if one.name not in dates], seen[target])
-    if key is not None:
-        reasons.insert(
-            0, Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and another in each row'}")
-        )
+    reasons = [*_id_reason(key, wishes), *(Reason(about=column.name, detail=_reason(column)) for column in declared)]
+    reasons += _notes(table, undated, seen[target])
     return Features(id=key, names=tuple(one.name for one in features), declared=tuple(declared), reasons=tuple(reasons))
+
+
+def _id_reason(key: str | None, wishes: Wishes) -> Iterator[Reason]:
+    if key is not None:
+        yield Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and another in each row'}")
 
 
 def _id(others: Sequence[Seen], wishes: Wishes) -> str | None:
@@ -93,7 +95,7 @@ def _left_out(seen: Seen, table: Table, wishes: Wishes, left: Sequence[Seen]) ->
     return useless(seen, table, first=seen is left[0] and len(left) > 1)
 
 
-def _booleans(features: Iterator[Seen]) -> Iterator[Declared]:
+def _booleans(features: Iterable[Seen]) -> Iterator[Declared]:
     for seen in features:
         words = true_and_false(seen.texts) if seen.type == "string" else None
         if words is not None:
@@ -159,7 +161,7 @@ def _orders(seen: Seen, target: Seen) -> bool:
     return orders(seen.values.filter(present), target.values.filter(present))
 
 
-def _told(column: Declared) -> str:
+def _reason(column: Declared) -> str:
     if column.ignore:
         return f"left out: {column.why}"
     return f"{column.why}; features: {', '.join(column.date.parts)}" if column.date is not None else column.why

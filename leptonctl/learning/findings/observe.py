@@ -1,14 +1,15 @@
 """From a file that nobody has described to the settings for it. Reads the file, and writes nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import polars as pl
 
+from leptonctl.core.contract import ColumnType
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import replace
-from leptonctl.learning.findings.choice import ALGORITHMS, TEST, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
+from leptonctl.learning.findings.choice import TEST, Learning, learning_of
 from leptonctl.learning.findings.columns import NUMBERS_AS_TEXT, features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.other_words import other_words
@@ -40,46 +41,40 @@ def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
     if problem := unpredictable(seen[target]):
         _unsuitable(f'Column "{target}" cannot be the target: {problem}.', "name another column with `--target`")
     features = features_of(table, seen, target, wishes, numbers)
-    task, why = task_of(seen[target])
-    steps = preprocess_of([seen[name] for name in features.names], features.declared)
-    gate, gate_why = gate_of(seen[target], task)
-    kind = target_type(seen[target], task) or ("number" if target in numbers else None)
-    positive = positive_of(seen[target]) if task == "classification" else None
-    uneven = unstratified(seen[target], task)
-    if uneven:
+    learning = learning_of(seen[target], [seen[name] for name in features.names], features.declared, is_number=target in numbers)
+    if learning.uneven:
         _refuse_one_class(table, seen[target])
-    why_kind = NUMBERS_AS_TEXT if kind == "number" else "classes, not numbers"
-    declared = [Declared(name=target, why=why_kind, type=kind)] if kind is not None else []
-    reasons = [
-        *reading,
-        *_total_reasons(table, seen[target]),
-        Reason(about="target", detail=f"{target}: {rule}"),
-        *_target_reasons(seen[target], positive),
-        Reason(about="task", detail=f"{task}: {why}"),
-        *([Reason(about="split", detail=uneven)] if uneven else []),
-        *features.reasons,
-        Reason(about="algorithm", detail=" -> ".join([*(step.use for step in steps), ALGORITHMS[task]])),
-        Reason(about="gates", detail=f"{gate[0]}: {gate_why}"),
-    ]
+    declared = [*features.declared, *_target_declaration(target, learning.type)]
     order = list(seen)
     return Findings(
-        rows=table.frame.height,
-        columns={name: one.type for name, one in seen.items()},
-        missing={name: one.missing for name, one in seen.items() if one.missing},
-        options=table.options,
-        target=target,
-        target_from=rule,
-        drops_rows=seen[target].missing > 0,
-        stratify=uneven is None,
-        task=task,
-        algorithm=ALGORITHMS[task],
-        positive=positive,
-        id=features.id,
-        declared=tuple(sorted([*features.declared, *declared], key=lambda column: order.index(column.name))),
-        preprocess=steps,
-        gate=gate,
-        reasons=tuple(reasons),
-    )
+        rows=table.frame.height, columns={name: one.type for name, one in seen.items()},
+        missing={name: one.missing for name, one in seen.items() if one.missing}, options=table.options,
+        target=target, target_from=rule, drops_rows=seen[target].missing > 0, stratify=learning.uneven is None,
+        task=learning.task, algorithm=learning.algorithm, positive=learning.positive, id=features.id,
+        declared=tuple(sorted(declared, key=lambda column: order.index(column.name))), preprocess=learning.steps, gate=learning.gate,
+        reasons=(
+            *reading, *_total_reasons(table, seen[target]), Reason(about="target", detail=f"{target}: {rule}"),
+            *_learning_reasons(learning, seen[target], features.reasons),
+        ),
+    )  # fmt: skip
+
+
+def _target_declaration(target: str, kind: ColumnType | None) -> Iterator[Declared]:
+    if kind is not None:
+        yield Declared(name=target, why=NUMBERS_AS_TEXT if kind == "number" else "classes, not numbers", type=kind)
+
+
+def _learning_reasons(learning: Learning, target: Seen, features: Sequence[Reason]) -> Iterator[Reason]:
+    if target.missing:
+        yield Reason(about="target_missing", detail=f"{target.missing} of {target.rows} rows have no target and are left out")
+    if learning.positive is not None:
+        yield Reason(about="positive", detail=f"{learning.positive} means yes")
+    yield Reason(about="task", detail=f"{learning.task}: {learning.task_reason}")
+    if learning.uneven:
+        yield Reason(about="split", detail=learning.uneven)
+    yield from features
+    yield Reason(about="algorithm", detail=" -> ".join([*(step.use for step in learning.steps), learning.algorithm]))
+    yield Reason(about="gates", detail=f"{learning.gate[0]}: {learning.gate_reason}")
 
 
 def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reason]]:
@@ -173,13 +168,6 @@ def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, s
 
 def _is_dates(table: Table, seen: Seen) -> bool:
     return seen.may_be_dates and guess_dates(as_text(table, seen.name)) is not None
-
-
-def _target_reasons(target: Seen, positive: str | None) -> Iterator[Reason]:
-    if target.missing:
-        yield Reason(about="target_missing", detail=f"{target.missing} of {target.rows} rows have no target and are left out")
-    if positive is not None:
-        yield Reason(about="positive", detail=f"{positive} means yes")
 
 
 def _total_reasons(table: Table, target: Seen) -> Iterator[Reason]:

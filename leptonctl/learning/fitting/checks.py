@@ -1,12 +1,16 @@
-"""Checks before and during a fit that raise user errors (ProviderError) with a column and a hint. Fits nothing."""
+"""Checks before and during a fit, which raise ProviderError with a column and a hint. Fits nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from leptonctl.learning.fitting.frame import Cell, Frame, Matrix
 from leptonctl.project.catalog import is_installed
 from leptonctl.spi.learning import Estimator, Preprocessor, ProviderError, Trainer
+
+IMPUTER = "imputer"
+TEXT_FILL = "fill missing text in the dataset: `columns: {{{}: {{missing: TEXT}}}}`; `columns: numeric` gives the step columns of numbers"
 
 
 def check_library(trainer: Trainer) -> None:
@@ -18,10 +22,6 @@ def check_library(trainer: Trainer) -> None:
             hint=trainer.library.command,
             id="missing-library",
         )
-
-
-IMPUTER = "imputer"
-TEXT_FILL = "fill missing text in the dataset: `columns: {{{}: {{missing: TEXT}}}}`; `columns: numeric` gives the step columns of numbers"
 
 
 def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:
@@ -47,13 +47,13 @@ def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensor
         )
 
 
-def check_encoded(taker: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
+def check_encoded(algorithm: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
     """Raises ProviderError (unencoded-column, no-features) unless the algorithm gets columns, all of them numbers."""
     strings = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
     if strings:
         raise ProviderError(
             "A string column reaches the algorithm without an encoder",
-            detail=f"{', '.join(strings)} {'has' if len(strings) == 1 else 'have'} strings, but {taker} takes numbers.",
+            detail=f"{', '.join(strings)} {'has' if len(strings) == 1 else 'have'} strings, but {algorithm} takes numbers.",
             hint="add `- {columns: categorical, use: one_hot}` to `preprocess:`, or leave the columns out with `features:`",
             id="unencoded-column",
             column=strings[0],
@@ -67,7 +67,7 @@ def check_encoded(taker: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
         )
 
 
-def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Cell]) -> None:
+def check_complete(algorithm: str, matrix: Matrix, frame: Frame, places: Sequence[Cell]) -> None:
     """Raises ProviderError (missing-values) when the matrix, whose columns are at `places`, has missing values."""
     if not holds_nan(matrix):
         return
@@ -77,23 +77,26 @@ def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Ce
         names = frame.names_at([places[column] for column in empty])
     raise ProviderError(
         "Missing values reach a step that cannot take them",
-        detail=f"{taker} cannot take missing values" + (f", but {', '.join(names)} has them." if names else "."),
+        detail=f"{algorithm} cannot take missing values" + (f", but {', '.join(names)} has them." if names else "."),
         hint="put `- {columns: numeric, use: imputer}` before it, or give the columns a `missing:` fill value",
         id="missing-values",
         column=names[0] if names else None,
     )
 
 
-def explain_empty(problem: ProviderError, matrix: Matrix, frame: Frame) -> None:
+@contextmanager
+def naming_empty_columns(matrix: Matrix, frame: Frame) -> Iterator[None]:
     """Name the columns without a value in the error of a fit: not every algorithm that takes missing values takes such a column."""
-    if not isinstance(matrix, np.ndarray):
-        return
-    empty = np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist()
-    names = frame.names_at([frame.places[column] for column in empty])
-    if names:
-        problem.detail = f"{problem.detail}; {', '.join(names)} has no value in the training rows"
-        problem.hint = "leave columns without values out with `features:`"
-        problem.column = names[0]
+    try:
+        yield
+    except ProviderError as problem:
+        empty = np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist() if isinstance(matrix, np.ndarray) else []
+        names = frame.names_at([frame.places[column] for column in empty])
+        if names:
+            problem.detail = f"{problem.detail}; {', '.join(names)} has no value in the training rows"
+            problem.hint = "leave columns without values out with `features:`"
+            problem.column = names[0]
+        raise
 
 
 def check_target(trainer: Trainer, y: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from leptonctl.learning.fitting.checks import (
     check_kinds,
     check_neighbors,
     check_target,
-    explain_empty,
+    naming_empty_columns,
 )
 from leptonctl.learning.fitting.fit_log import FitLog
 from leptonctl.learning.fitting.fitted_model import Fitted, FittedStep, float32, transformer_input
@@ -67,15 +67,11 @@ def fit(
     with log.recording():
         fitted_steps = [_fit_step(step, provider, state) for step, provider in steps]
         estimator, matrix = _algorithm(inputs, trainer, weights, state)
-        try:
-            with fit_errors(trainer.name):
-                if learn is not None:
-                    estimator = learn(matrix, y, log.report)
-                else:
-                    estimator = _fit_estimator(trainer, estimator, (matrix, y, weights.rows), log.report, checkpoint)
-        except ProviderError as problem:
-            explain_empty(problem, matrix, frame)
-            raise
+        with naming_empty_columns(matrix, frame), fit_errors(trainer.name):
+            if learn is not None:
+                estimator = learn(matrix, y, log.report)
+            else:
+                estimator = _fit_estimator(trainer, estimator, (matrix, y, weights.rows), log.report, checkpoint)
     fitted = Fitted(
         trainer=trainer, features=tuple(features), inputs=entries, steps=tuple(step for step in fitted_steps if step is not None),
         final=slices_of(frame.places), width=int(matrix.shape[1]), sparse=not isinstance(matrix, np.ndarray), estimator=estimator,

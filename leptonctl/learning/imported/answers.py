@@ -41,7 +41,7 @@ def not_finite(prediction: Prediction) -> np.ndarray:
     return without
 
 
-def disagreeing(prediction: Prediction) -> int:
+def count_disagreements(prediction: Prediction) -> int:
     """How many rows have another label than their largest probability; ties are none."""
     if prediction.labels is None or prediction.probabilities is None:
         return 0

@@ -93,7 +93,7 @@ def read_library_file(data: bytes) -> LibraryFile | None:
         raise bad_model_file(title, " ".join(str(problem).split())) from problem
 
 
-def compared(file: LibraryFile, rows: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures | None:
+def compare_with_library(file: LibraryFile, rows: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures | None:
     """How far a package's answers are from the library's, to the same rows [N,k] in the file's order; None where it is not installed.
 
     names: the classes in the file's order. Raises ProviderError (export-mismatch) when they are too far.

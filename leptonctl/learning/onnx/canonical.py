@@ -54,7 +54,7 @@ def canonical(model: onnx.ModelProto, opset: int, imported: Mapping[str, int] | 
     )
 
 
-def serialized(model: onnx.ModelProto) -> bytes:
+def serialize(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 

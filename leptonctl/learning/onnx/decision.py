@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import OUTPUTS
-from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialized
+from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialize
 from leptonctl.learning.onnx.wiring import Wiring
 from leptonctl.learning.scoring.decision import Calibrator, Rule, Sigmoid
 from leptonctl.spi.learning import ProviderError
@@ -45,7 +45,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     graph = helper.make_graph(wiring.nodes, "model", inputs, outputs, wiring.initializers)
     decided = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset, versions)
     onnx.checker.check_model(decided)
-    return serialized(decided)
+    return serialize(decided)
 
 
 def _without(model: onnx.ModelProto, output: str) -> onnx.ModelProto:

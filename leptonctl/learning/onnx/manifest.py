@@ -12,26 +12,28 @@ from leptonctl.learning.prepare_inputs import Privacy
 from leptonctl.spi.learning import Label
 
 
-def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed_over: Sequence[str] = ()) -> Manifest:
+def trained_manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, ignored: Sequence[str] = ()) -> Manifest:
     """The manifest that belongs to the graph of `build_graph` for the same model.
 
-    `passed_over`: more columns that requests may hold although the model does not read them.
+    `ignored`: more columns that requests may hold although the model does not read them.
     """
-    classes = fitted.classes if fitted.trainer.task == "classification" else None
-    made = manifest_of(fitted.trainer.task, fitted.features, fitted.inputs, contract, privacy, classes)
-    return replace(made, ignored=(*made.ignored, *passed_over))
+    task = fitted.trainer.task
+    classes = fitted.classes if task == "classification" else None
+    manifest = manifest_of(contract, fitted.inputs, task=task, features=fitted.features, classes=classes, privacy=privacy)
+    return replace(manifest, ignored=(*manifest.ignored, *ignored))
 
 
 def manifest_of(
+    contract: Contract,
+    inputs: Inputs,
+    *,
     task: str,
     features: Sequence[str],
-    inputs: Inputs,
-    contract: Contract,
-    privacy: Privacy | None,
     classes: tuple[Label, ...] | None,
+    privacy: Privacy | None,
     origin: Origin = "trained",
 ) -> Manifest:
-    """The manifest of a graph that reads these features at these inputs. `classes`: None for a regression."""
+    """The manifest of a graph that reads these features at these inputs. `classes`: None for a task without any."""
     return Manifest(
         task=task,
         target=contract.target,

@@ -28,14 +28,15 @@ def details(
     prepare: Result,
     export: Result,
     scoring: Mapping[str, Json],
+    *,
     recorded: Collection[str] = (),
     train: Result | None = None,
 ) -> dict[str, Json]:
-    """Of a classification: `confusion_matrix` and `roc_curve` if they are not `recorded`, and `calibration`; else `residuals`.
+    """`confusion_matrix` and `roc_curve` of a classification if they are not `recorded`, and its `calibration`; else `residuals`.
 
-    As the metrics of these names, but in numpy alone, since scikit-learn takes a second to load. `train`: the training, by which rows
-    that versions before have learned do not count. Empty when the artifacts are gone or do not fit, and without what is not defined on
-    these rows.
+    As the metrics of these names, but in numpy alone, since scikit-learn takes a second to load. `train`: its result says which rows
+    earlier versions have learned, which do not count. Empty when the artifacts are gone or do not fit, and without what is not defined
+    on these rows.
     """
     from leptonctl.learning.inputs import EvaluateInputs, read_inputs
 

@@ -35,7 +35,7 @@ class Earlier(Frozen):
 
 
 def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, warm_start: bool) -> PrepareOutputs:
-    """The outputs of `prepare` for the new rows. Raises ProviderError where they lack what the version before reads, or as `prepare` does."""
+    """The outputs of `prepare` for the new rows. Raises ProviderError, also where they lack what the version before reads."""
     outputs = read_record("the outputs of `prepare`", prepare.run(inputs, {}, bench).outputs, PrepareOutputs)
     known = _contract(earlier, bench)
     if known is None:
