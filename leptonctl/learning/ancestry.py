@@ -18,7 +18,7 @@ KEPT = ("rows", "rows_digest", "contract", "row_lists")
 SIDE_FILES = ("train.parquet", "train.rows")
 
 
-def learned_of(needs: Mapping[str, Result]) -> list[Json]:
+def ancestor_rows(needs: Mapping[str, Result]) -> list[Json]:
     """What the training of a version that goes on from another one records of the rows that were learned before, the parent's last."""
     prepare = needs[WARM_PREPARE]
     rows: dict[str, Json] = {
@@ -59,5 +59,5 @@ def _side(result: Result, artifacts: Artifacts) -> Side:
 
 
 def _recorded(train: Result | None) -> list[Json]:
-    recorded = train.outputs.get(LEARNED) if train is not None else None
-    return recorded if isinstance(recorded, list) else []
+    rows = train.outputs.get(LEARNED) if train is not None else None
+    return rows if isinstance(rows, list) else []

@@ -58,7 +58,7 @@ def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: in
     return Fair(keep=keep, learned={version: int(mask.sum()) for version, mask in learned.items()}, reasons=tuple(reasons))
 
 
-def left_out(learned: Mapping[str, int], rows: int) -> str:
+def excluded_rows(learned: Mapping[str, int], rows: int) -> str:
     """Which evaluation rows were left out, in words; "" for none."""
     parts = [f"{count} that {OWNERS.get(version, version)} was trained on" for version, count in learned.items() if count]
     return f"of {rows} evaluation rows without {' and '.join(parts)}" if parts else ""
@@ -68,11 +68,11 @@ def _shared(evaluation: Listed, training: Listed) -> np.ndarray:
     """Which evaluation rows are training rows too, by id or by record."""
     import numpy as np
 
-    (listed, marks), (others, other_marks) = evaluation, training
+    (rows, marks), (other_rows, other_marks) = evaluation, training
     shared = np.zeros(len(marks.records), dtype=bool)
-    if same_records(listed, others):
+    if same_records(rows, other_rows):
         shared |= _among(marks.records, other_marks.records)
-    if same_ids(listed, others) and marks.ids is not None and other_marks.ids is not None:
+    if same_ids(rows, other_rows) and marks.ids is not None and other_marks.ids is not None:
         shared |= _among(marks.ids, other_marks.ids)
     return shared
 
@@ -80,8 +80,8 @@ def _shared(evaluation: Listed, training: Listed) -> np.ndarray:
 def _among(marks: np.ndarray, others: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    known = set(others.tolist())
-    return np.fromiter((mark in known for mark in marks.tolist()), dtype=bool, count=len(marks))
+    values = set(others.tolist())
+    return np.fromiter((mark in values for mark in marks.tolist()), dtype=bool, count=len(marks))
 
 
 def _alike(evaluation: Side, training: Side, columns: Sequence[str]) -> np.ndarray:
@@ -91,5 +91,5 @@ def _alike(evaluation: Side, training: Side, columns: Sequence[str]) -> np.ndarr
     from leptonctl.learning.tables.identity import row_ids
 
     marks = [row_ids(cells.select(columns), cells[side.contract.target]) for side in (evaluation, training) for cells in (side.cells(),)]
-    known = set(marks[1])
-    return np.fromiter((mark in known for mark in marks[0]), dtype=bool, count=len(marks[0]))
+    learned = set(marks[1])
+    return np.fromiter((mark in learned for mark in marks[0]), dtype=bool, count=len(marks[0]))

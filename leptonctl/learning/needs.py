@@ -17,7 +17,7 @@ from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
 from leptonctl.learning.scoring.answers import WIDE
-from leptonctl.learning.tables.prepared import Rows, copied, read_rows
+from leptonctl.learning.tables.prepared import Rows, copy_rows, read_rows
 from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
@@ -85,7 +85,7 @@ def read_prepared(prepare: Result, side: str, task: str, artifacts: Artifacts) -
         _RECENT[place] = rows
         while len(_RECENT) > MOST_RECENT:
             del _RECENT[next(iter(_RECENT))]
-    return copied(rows)
+    return copy_rows(rows)
 
 
 def read_row_list(prepare: Result, side: str, artifacts: Artifacts) -> tuple[RowList, Marks] | None:

@@ -8,7 +8,7 @@ from leptonctl.spi.running import Needs
 SEARCH = "search"
 
 
-def as_found(train: TrainInputs, needs: Needs) -> TrainInputs:
+def with_search_result(train: TrainInputs, needs: Needs) -> TrainInputs:
     """The inputs with the parameters that the search of the version has found; as they are, without one."""
     search = needs.get(SEARCH)
     if search is None:

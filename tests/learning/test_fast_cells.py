@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from leptonctl.learning.tables.identity import ID_BYTES
-from leptonctl.learning.tables.numbers import PADDED, number_pattern, parsed
+from leptonctl.learning.tables.numbers import PADDED, number_pattern, parse_numbers
 from leptonctl.learning.tables.row_list import PUBLIC, Listing, ListPrivacy
 from leptonctl.providers.sources.csv_blocks import _has_blank_lines
 from leptonctl.spi.learning import SourceOptions
@@ -32,15 +32,15 @@ def test_numbers_are_read_as_cell_by_cell(seed: int) -> None:
     draw = random.Random(seed)
     choice = draw.sample(PARTS, draw.randint(1, 5)) + (draw.sample(ODD, 1) if seed % 4 == 0 else [])
     cells = [draw.choice(choice) for _ in range(draw.randint(1, 12))]
-    found = parsed(pl.Series("a", cells, dtype=pl.String), OPTIONS)
+    found = parse_numbers(pl.Series("a", cells, dtype=pl.String), OPTIONS)
     assert (None if found is None else found.to_list()) == long_way(cells)
 
 
 @pytest.mark.parametrize("rest", [["1.5"] * 200, ["1.5", None] * 100, ["3.0", "1.5", None] * 70])
 def test_zeros_before_a_whole_number_are_seen_among_fractions(rest: list[str | None]) -> None:
-    assert parsed(pl.Series(rest, dtype=pl.String), OPTIONS) is not None
-    assert parsed(pl.Series([*rest, "007"], dtype=pl.String), OPTIONS) is None
-    assert parsed(pl.Series(["-007", *rest], dtype=pl.String), OPTIONS, floats=True) is None
+    assert parse_numbers(pl.Series(rest, dtype=pl.String), OPTIONS) is not None
+    assert parse_numbers(pl.Series([*rest, "007"], dtype=pl.String), OPTIONS) is None
+    assert parse_numbers(pl.Series(["-007", *rest], dtype=pl.String), OPTIONS, floats=True) is None
 
 
 @pytest.mark.parametrize(

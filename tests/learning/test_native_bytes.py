@@ -59,7 +59,7 @@ CONTENTS = {
 def test_it_is_what_skops_writes_with_numbers(what: str) -> None:
     from leptonctl.learning.fitting import native
 
-    archive = zipfile.ZipFile(io.BytesIO(native.archived(CONTENTS[what])))
+    archive = zipfile.ZipFile(io.BytesIO(native.archive(CONTENTS[what])))
     expected = numbered(skops_io().dumps(CONTENTS[what]))
     assert archive.namelist() == [*expected]
     assert {name: archive.read(name) for name in archive.namelist()} == expected
@@ -81,7 +81,7 @@ def test_what_is_written_can_be_read_by_skops() -> None:
     from leptonctl.learning.fitting import native
 
     content = {"a": SHARED, "t": (1, "ü")}
-    again = skops_io().loads(native.archived(content), trusted=[])
+    again = skops_io().loads(native.archive(content), trusted=[])
     assert again["t"] == (1, "ü")
     assert np.array_equal(again["a"], SHARED)
 

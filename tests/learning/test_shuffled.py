@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from leptonctl.learning.tables.shuffled import shuffled
+from leptonctl.learning.tables.shuffled import shuffle_split
 
 PREPARE = """
 import sys
@@ -38,10 +38,10 @@ def test_rows_are_drawn_as_scikit_learn_draws_them() -> None:
             except ValueError:
                 if stratify is None:
                     with pytest.raises(ValueError, match=f"of {rows} rows"):
-                        shuffled(rows, test, seed)
+                        shuffle_split(rows, test, seed)
                 continue
             compared += 1
-            assert [side.tolist() for side in shuffled(rows, test, seed, stratify)] == [side.tolist() for side in expected]
+            assert [side.tolist() for side in shuffle_split(rows, test, seed, stratify)] == [side.tolist() for side in expected]
     assert compared > 400
 
 

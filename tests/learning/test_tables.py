@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from leptonctl.core.contract import TYPES
 from leptonctl.kinds.notices import WORDS
 from leptonctl.learning.tables import table as tables
-from leptonctl.learning.tables.cells import as_text, typed
+from leptonctl.learning.tables.cells import as_text, type_column
 from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.row_list import list_rows
 from leptonctl.learning.tables.several import join_tables
@@ -226,7 +226,7 @@ def test_a_table_of_numbers_is_what_its_text_says(
     assert infer([compact], "x") == infer([text], "x") == infer([joined], "x")
     assert as_text(compact, "x").to_list() == as_text(text, "x").to_list()
     for kind in TYPES:
-        found, expected, twice = (typed(one, "x", kind) for one in (compact, text, joined))
+        found, expected, twice = (type_column(one, "x", kind) for one in (compact, text, joined))
         assert found[0].to_list() == expected[0].to_list(), kind
         assert twice[0].to_list() == expected[0].to_list() * 2, kind
         faults = [[(fault.check, fault.rows.to_list()) for fault in one[1]] for one in (found, expected)]

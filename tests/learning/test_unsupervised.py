@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
-from leptonctl.learning.fitting.unsupervised import matched
+from leptonctl.learning.fitting.unsupervised import match_clusters
 from leptonctl.learning.onnx.parity import run_graph
 from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export
@@ -70,9 +70,9 @@ def test_detector_and_clusterer_conform_like_any_trainer():
 
 def test_clusters_are_matched_before_labels_are_compared():
     ours = np.array([0, 0, 1, 1, 2, 2, 2])
-    assert matched(ours, np.array([2, 2, 0, 0, 1, 1, 1])).tolist() == ours.tolist()
-    assert matched(ours, np.array([5, 5, 5, 7, 6, 6, 6])).tolist() == [0, 0, 0, 1, 2, 2, 2]
-    more = matched(ours, np.array([3, 4, 0, 0, 1, 1, 1]))
+    assert match_clusters(ours, np.array([2, 2, 0, 0, 1, 1, 1])).tolist() == ours.tolist()
+    assert match_clusters(ours, np.array([5, 5, 5, 7, 6, 6, 6])).tolist() == [0, 0, 0, 1, 2, 2, 2]
+    more = match_clusters(ours, np.array([3, 4, 0, 0, 1, 1, 1]))
     assert (more[2:] == ours[2:]).all()
     assert len({*more.tolist()}) == 4, "a cluster without a partner keeps a number of its own"
 

@@ -84,7 +84,7 @@ def _id(others: Sequence[Seen], wishes: Wishes) -> str | None:
     )
 
 
-def _left_out(seen: Seen, table: Table, wishes: Wishes, left: Sequence[Seen]) -> str | None:
+def _left_out(seen: Seen, table: Table, wishes: Wishes, others: Sequence[Seen]) -> str | None:
     """Why a column is no feature; None if it may be one."""
     if seen.name in wishes.drop:
         return "--drop"
@@ -92,7 +92,7 @@ def _left_out(seen: Seen, table: Table, wishes: Wishes, left: Sequence[Seen]) ->
         return "an index: it only counts or names the rows"
     if is_id(seen):
         return "an id: another in each row"
-    return useless(seen, table, first=seen is left[0] and len(left) > 1)
+    return useless(seen, table, first=seen is others[0] and len(others) > 1)
 
 
 def _booleans(features: Iterable[Seen]) -> Iterator[Declared]:
@@ -105,8 +105,8 @@ def _booleans(features: Iterable[Seen]) -> Iterator[Declared]:
 
 def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Seen) -> list[Declared]:
     """The same, and what requests may leave out although the rows that are learned from have it: other rows of the file do not."""
-    kept = target.values.is_not_null()
-    lacking = [one.name for one in features if target.missing and one.missing and not one.values.filter(kept).null_count()]
+    has_target = target.values.is_not_null()
+    lacking = [one.name for one in features if target.missing and one.missing and not one.values.filter(has_target).null_count()]
     by_name = {column.name: column for column in declared}
     why = "only rows without a target lack it"
     by_name |= {name: replace(by_name.get(name) or Declared(name=name, why=why), nullable=True) for name in lacking}
@@ -168,10 +168,10 @@ def _reason(column: Declared) -> str:
 
 
 def _refuse_without_features(declared: Sequence[Declared], target: str) -> None:
-    shown = "; ".join(f"{column.name}: {column.why}" for column in declared[:5]) or "it has no other"
+    reasons = "; ".join(f"{column.name}: {column.why}" for column in declared[:5]) or "it has no other"
     raise ProviderError(
         "The table has no features",
-        detail=f'No column but the target "{target}" can be learned from ({shown}).',
+        detail=f'No column but the target "{target}" can be learned from ({reasons}).',
         hint="name another target with `--target`, or add columns to the table",
         id="no-features",
     )

@@ -116,14 +116,15 @@ def _value_reasons(meaning: Markers) -> Iterator[Reason]:
         yield Reason(about=name, detail=f"read as text: {text} among its cells is a value of {other}, so it is not declared as missing")
 
 
-def _with_markers(table: Table, found: Mapping[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
+def _with_markers(table: Table, texts_by_column: Mapping[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
     """The table, read with texts that mean missing."""
-    if not found:
+    if not texts_by_column:
         return table, []
-    listed = [*table.options.missing, *(text for texts in found.values() for text in texts)]
-    options = replace(table.options, missing_values=tuple(listed))
-    shown = "; ".join(f"{' '.join(text if text.strip() else 'spaces' for text in texts)} in {name}" for name, texts in found.items())
-    return read_table(table.path, table.source, options), [Reason(about="missing_values", detail=f"{shown}")]
+    missing_values = [*table.options.missing, *(text for texts in texts_by_column.values() for text in texts)]
+    options = replace(table.options, missing_values=tuple(missing_values))
+    words = {name: " ".join(text if text.strip() else "spaces" for text in texts) for name, texts in texts_by_column.items()}
+    detail = "; ".join(f"{text} in {name}" for name, text in words.items())
+    return read_table(table.path, table.source, options), [Reason(about="missing_values", detail=detail)]
 
 
 def _without_target_markers(
@@ -133,18 +134,18 @@ def _without_target_markers(
     if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
         return table, seen, reading
     cells = table.frame[target]
-    found = dict(markers({target: cells}, target, table.options).found)
+    texts = dict(markers({target: cells}, target, table.options).found)
     if word := total(cells):
-        found = {target: (*found.get(target, ()), word)}
-    if not found:
+        texts = {target: (*texts.get(target, ()), word)}
+    if not texts:
         return table, seen, reading
-    table, reasons = _with_markers(table, found)
+    table, reasons = _with_markers(table, texts)
     return table, {name: see(table, name) for name in seen}, [*reading, *reasons]
 
 
 def _check_names(wishes: Wishes, names: list[str]) -> None:
-    wanted = [("--target", wishes.target), ("--id", wishes.id), *(("--drop", name) for name in wishes.drop)]
-    for flag, name in wanted:
+    flags = [("--target", wishes.target), ("--id", wishes.id), *(("--drop", name) for name in wishes.drop)]
+    for flag, name in flags:
         if name is not None and name not in names:
             raise ProviderError(
                 "The table has no such column", detail=f"{flag} {name}", hint=did_you_mean(name, names), id="unknown-column", column=name
@@ -186,8 +187,8 @@ def _refuse_one_class(table: Table, target: Seen) -> None:
     train, _, _ = split_rows(RandomSplit(test=TEST, stratify=False), table, values, {})
     classes = values.gather(train).n_unique()
     if classes < 2:  # noqa: PLR2004 - nothing is told apart
-        learned = f"of its {len(values)} rows, the {len(train)} that would be learned from have {classes} class"
-        _unsuitable(f'Column "{target.name}" cannot be the target: {learned}.', "add rows of each class to the table")
+        rows = f"of its {len(values)} rows, the {len(train)} that would be learned from have {classes} class"
+        _unsuitable(f'Column "{target.name}" cannot be the target: {rows}.', "add rows of each class to the table")
 
 
 def _unsuitable(detail: str, hint: str) -> NoReturn:

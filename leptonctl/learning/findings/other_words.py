@@ -15,10 +15,10 @@ DIGIT = re.compile("[0-9]")
 FEWEST = 2
 
 
-def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, passed: Collection[str | None]) -> Iterator[Reason]:
-    """How such columns are read, and what to declare. columns: of text as read; passed: those of which something else is said."""
+def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, exempt: Collection[str | None]) -> Iterator[Reason]:
+    """How such columns are read, and what to declare. columns: of text as read; exempt: those with another reason."""
     for name, cells in columns.items():
-        if name in passed or cells.dtype != pl.String:
+        if name in exempt or cells.dtype != pl.String:
             continue
         counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
         texts = counts.get_columns()[0]
@@ -29,11 +29,11 @@ def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, passed
         kind = _kind(pl.Series(others, dtype=pl.String), options) if len(words) == 1 and len(others) >= FEWEST else None
         if kind is not None:
             word, all_cells = words[0], sum(rows.values())
-            listed = ", ".join(json.dumps(text, ensure_ascii=False) for text in (*options.missing, word))
+            markers = ", ".join(json.dumps(text, ensure_ascii=False) for text in (*options.missing, word))
             detail = (
                 f"read as text: {rows[word]} of its {all_cells} cells are {word}, the others are {kind}; if {word} means missing, declare"
             )
-            yield Reason(about=name, detail=f"{detail} `missing_values: [{listed}]`, and no `ignore` for it")
+            yield Reason(about=name, detail=f"{detail} `missing_values: [{markers}]`, and no `ignore` for it")
 
 
 def _kind(texts: pl.Series, options: SourceOptions) -> str | None:

@@ -26,8 +26,8 @@ TARGET_NAMES = ("target", "label", "class", "outcome")
 
 def is_index(seen: Seen) -> bool:
     """A column that pandas, R or a spreadsheet wrote to count the rows."""
-    named = INDEX_NAMES.fullmatch(seen.name.strip()) is not None
-    return seen.nested is None and named and (seen.is_distinct or re.match(r"unnamed|__index", seen.name, re.IGNORECASE) is not None)
+    has_name = INDEX_NAMES.fullmatch(seen.name.strip()) is not None
+    return seen.nested is None and has_name and (seen.is_distinct or re.match(r"unnamed|__index", seen.name, re.IGNORECASE) is not None)
 
 
 def is_id(seen: Seen) -> bool:
@@ -55,7 +55,7 @@ def useless(seen: Seen, table: Table, *, first: bool) -> str | None:
     if seen.distinct == 1 and (seen.missing == 0 or seen.type != "string"):
         return "all its cells are equal"
     if seen.wrong:
-        return f"{_counted(seen.wrong)} no number although the others are"
+        return f"{_cells_are(seen.wrong)} no number although the others are"
     if first and seen.counts_rows and seen.rows >= FEWEST_ROWS and not is_time(seen.name):
         return "it counts the rows"
     return _scattered(seen, table) if seen.type == "string" and not is_text(seen) else None
@@ -85,7 +85,7 @@ def unpredictable(seen: Seen) -> str | None:
     if why := _without_values(seen):
         return why
     if seen.wrong or (seen.type == "number" and seen.values.is_infinite().any()):
-        wrong = f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
+        wrong = f"{_cells_are(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
         return wrong if seen.wrong else "some of its numbers are infinite"
     if seen.distinct == 1 or seen.present < FEWEST_TARGETS:
         return "all its cells are equal" if seen.distinct == 1 else "two cells are too few to learn from one and to test on the other"
@@ -99,16 +99,16 @@ def unpredictable(seen: Seen) -> str | None:
 def default_target(columns: Mapping[str, Seen], others: Sequence[str]) -> tuple[str | None, str]:
     """The target where none is named, and the rule: a column named like one, else the last one that can be predicted. others: never."""
     able = [n for n, seen in columns.items() if n not in others and unpredictable(seen) is None and _is_likely_target(seen)]
-    named = next((name for wanted in TARGET_NAMES for name in reversed(able) if name.strip().casefold() == wanted), None)
-    if named is not None:
-        return named, "its name"
+    target = next((name for usual in TARGET_NAMES for name in reversed(able) if name.strip().casefold() == usual), None)
+    if target is not None:
+        return target, "its name"
     last = able[-1] if able else None
     return last, "the last column" if last == list(columns)[-1] else "the last column that can be predicted"
 
 
 def likely_target(names: Sequence[str]) -> str:
     """The target by the names of all columns alone, before it is known which can be predicted."""
-    return next((name for wanted in TARGET_NAMES for name in reversed(names) if name.strip().casefold() == wanted), names[-1])
+    return next((name for usual in TARGET_NAMES for name in reversed(names) if name.strip().casefold() == usual), names[-1])
 
 
 def _is_large(seen: Seen) -> bool:
@@ -130,5 +130,5 @@ def _scattered(seen: Seen, table: Table) -> str | None:
     return f"it has {seen.distinct} different texts in {seen.present} rows"
 
 
-def _counted(cells: int) -> str:
+def _cells_are(cells: int) -> str:
     return "1 cell is" if cells == 1 else f"{cells} cells are"

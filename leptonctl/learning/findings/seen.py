@@ -6,7 +6,7 @@ import polars as pl
 
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.tables.cells import as_text, typed
+from leptonctl.learning.tables.cells import as_text, type_column
 from leptonctl.learning.tables.date_like import are_days
 from leptonctl.learning.tables.faults import Fault
 from leptonctl.learning.tables.infer import infer
@@ -80,7 +80,7 @@ def see(table: Table, name: str, kind: ColumnType | None = None) -> Seen:
     rows = table.frame.height
     try:
         kind = kind or infer([table], name)
-        values, faults = typed(table, name, kind, single=False)
+        values, faults = type_column(table, name, kind, single=False)
     except ProviderError as problem:
         if problem.id not in NO_CELLS:
             raise

@@ -13,9 +13,9 @@ PAIRS = (
 
 def true_and_false(texts: Sequence[str]) -> Words | None:
     """The words as the column has them, if its texts are two such words; case and white space do not count."""
-    found = {text.strip(" \t").casefold(): text.strip(" \t") for text in reversed(texts)}
-    pair = next((pair for pair in PAIRS if set(pair) == set(found)), None)
-    return Words(true=(found[pair[0]],), false=(found[pair[1]],)) if pair else None
+    words = {text.strip(" \t").casefold(): text.strip(" \t") for text in reversed(texts)}
+    pair = next((pair for pair in PAIRS if set(pair) == set(words)), None)
+    return Words(true=(words[pair[0]],), false=(words[pair[1]],)) if pair else None
 
 
 def are_usual(words: Words) -> bool:

@@ -92,16 +92,16 @@ def markers(columns: Mapping[str, pl.Series], target: str | None, options: Sourc
     """
     found: dict[str, tuple[str, ...]] = {}
     values: dict[str, tuple[str, str]] = {}
-    known: set[str] = set(options.missing)
+    markers_so_far: set[str] = set(options.missing)
     for name, cells in columns.items():
-        texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
+        texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in markers_so_far)
         others = {one: other for one, other in columns.items() if one != name}
         value = next(_values(texts, others, target, options), None) if texts else None
         if value is not None:
             values[name] = value
         elif texts:
             found[name] = texts
-            known |= set(texts)
+            markers_so_far |= set(texts)
     return Markers(found=found, values=values)
 
 

@@ -123,8 +123,8 @@ def check_neighbors(trainer: Trainer, estimator: Estimator, rows: int) -> None:
 
 
 def holds_nan(matrix: Matrix) -> bool:
-    stored = matrix if isinstance(matrix, np.ndarray) else matrix.data
-    return bool(np.isnan(stored).any())
+    cells = matrix if isinstance(matrix, np.ndarray) else matrix.data
+    return bool(np.isnan(cells).any())
 
 
 def is_text(tensor: Matrix) -> bool:

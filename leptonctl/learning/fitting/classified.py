@@ -8,7 +8,7 @@ from leptonctl.learning.fitting.frame import Matrix
 from leptonctl.spi.learning import Estimator, Trainer
 
 
-def classified(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+def classify(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     """Labels [N] and probabilities [N,C], the bytes that `predict` and `predict_proba` give. Raises ValueError where they do."""
     if trainer.scores is not None:
         estimator = _with_answer(estimator, trainer.scores, matrix)
@@ -18,6 +18,6 @@ def classified(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> tuple[
 def _with_answer(estimator: Estimator, method: str, matrix: Matrix) -> Estimator:
     """The same fitted estimator, whose method has its answer to this matrix already. Whoever asks may change what it gets."""
     answer = getattr(estimator, method)(matrix)
-    known = copy(estimator)
-    setattr(known, method, lambda *_, **__: answer.copy())
-    return known
+    twin = copy(estimator)
+    setattr(twin, method, lambda *_, **__: answer.copy())
+    return twin

@@ -27,7 +27,7 @@ from leptonctl.learning.fitting.frame import Cell, Frame, Matrix, plan_inputs, s
 from leptonctl.learning.fitting.plain_arrays import plain_arrays
 from leptonctl.learning.fitting.recipe import providers_of, with_defaults
 from leptonctl.learning.fitting.unsupervised import computed_in
-from leptonctl.learning.fitting.weights import Weights, constrained, weights_of
+from leptonctl.learning.fitting.weights import Weights, weights_of, with_directions
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.spi.learning import Checkpoint, Estimator, Preprocessor, Progress, ProviderError, Trainer
@@ -141,7 +141,7 @@ def _algorithm(inputs: TrainInputs, trainer: Trainer, weights: Weights, state: _
     if not trainer.takes_missing:
         check_complete(trainer.name, matrix, state.frame, state.frame.places)
     estimator = trainer.build({**with_defaults(trainer.params, inputs.params), **weights.params}, inputs.seed)
-    estimator = constrained(inputs, trainer, estimator, state.frame, state.y)
+    estimator = with_directions(inputs, trainer, estimator, state.frame, state.y)
     check_neighbors(trainer, estimator, len(state.y))
     return estimator, _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
 

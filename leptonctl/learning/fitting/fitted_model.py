@@ -9,7 +9,7 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.learning.fitting.checks import holds_nan
-from leptonctl.learning.fitting.classified import classified
+from leptonctl.learning.fitting.classified import classify
 from leptonctl.learning.fitting.frame import Inputs, Matrix, Slice, take
 from leptonctl.learning.fitting.plain_arrays import plain_arrays
 from leptonctl.learning.fitting.unsupervised import native_answer
@@ -70,7 +70,7 @@ class Fitted(Frozen):
                 return native_answer(self.trainer, self.estimator, matrix)
             if self.trainer.task == "regression":
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
-            labels, probabilities = classified(self.trainer, self.estimator, matrix)
+            labels, probabilities = classify(self.trainer, self.estimator, matrix)
         return Prediction(labels=labels, probabilities=probabilities, classes=self.classes)
 
     def matrix(self, columns: Columns) -> Matrix:

@@ -28,7 +28,7 @@ class Folds(Generic[Given]):
     def left(self, folds: Iterable[Fold]) -> Iterator[tuple[int, Fold]]:
         """The folds that are not done, each with its number from 1."""
         before = len(self.done)
-        return (numbered for numbered in enumerate(folds, 1) if numbered[0] > before)
+        return (fold for fold in enumerate(folds, 1) if fold[0] > before)
 
     def add(self, value: Given) -> None:
         """Note what a fold has given."""

@@ -91,8 +91,8 @@ class Frame:
 
     def names_at(self, places: Sequence[Cell]) -> list[str]:
         """The names of the file columns at these places."""
-        selected = set(places)
-        return [name for name in self.kinds if self.named.get(name) in selected]
+        at = set(places)
+        return [name for name in self.kinds if self.named.get(name) in at]
 
     def _check(self, name: str, step: str) -> None:
         if name in self.named:
@@ -159,8 +159,8 @@ def take(tensors: Sequence[Matrix], slices: Sequence[Slice], *, sparse: bool | N
 
 
 def _density(parts: Sequence[Matrix]) -> float:
-    stored = sum(part.size for part in parts)
-    return float(stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
+    cells = sum(part.size for part in parts)
+    return float(cells / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
 
 
 def _select(tensor: Matrix, columns: tuple[int, ...], *, whole: bool) -> Matrix:

@@ -91,8 +91,8 @@ def dump_native(fitted: Fitted) -> dict[str, bytes]:
         step.transformer.__dict__.pop("_stop_words_id", None)  # vectorisers store a memory address there
     content = {"layout": encode(_layout(fitted)).decode(), "steps": [step.transformer for step in fitted.steps]}
     if form is None:
-        return {MODEL: archived({**content, "estimator": fitted.estimator})}
-    return {STEPS: archived(content), form.file: form.dump(fitted.estimator)}
+        return {MODEL: archive({**content, "estimator": fitted.estimator})}
+    return {STEPS: archive(content), form.file: form.dump(fitted.estimator)}
 
 
 def load_native(files: Mapping[str, bytes], inputs: TrainInputs) -> Fitted:
@@ -171,10 +171,10 @@ def _is_estimator(name: str) -> bool:
     from sklearn.base import BaseEstimator
 
     try:
-        found = getattr(import_module(module), kind, None)
+        value = getattr(import_module(module), kind, None)
     except ImportError:
         return False
-    return isinstance(found, type) and issubclass(found, BaseEstimator) and not isabstract(found)
+    return isinstance(value, type) and issubclass(value, BaseEstimator) and not isabstract(value)
 
 
 def _unreadable(part: str, reason: str) -> ProviderError:
@@ -186,7 +186,7 @@ def _unreadable(part: str, reason: str) -> ProviderError:
     )
 
 
-def archived(content: Mapping[str, Any]) -> bytes:
+def archive(content: Mapping[str, Any]) -> bytes:
     """The archive that skops writes, with addresses, random names and times replaced."""
     schema, parts = state_of(content)
     numbering = Numbering()

@@ -29,7 +29,7 @@ def resume(
         if matrix.shape[1] != parent.width:
             raise _other_width(matrix.shape[1], parent.width)
         matrix = matrix if parent.sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
-        return _resumed(parent, inputs, (matrix, target), report, checkpoint)
+        return _resume_estimator(parent, inputs, (matrix, target), report, checkpoint)
 
     if inputs.warm_start is not None and inputs.warm_start.refit:
         return fit(inputs, columns, y, progress, learn=learn)
@@ -37,7 +37,7 @@ def resume(
     matrix = _parent_matrix(trainer, parent, pick_columns(columns, inputs.features))
     log = FitLog(progress)
     with log.recording(), fit_errors(trainer.name):
-        estimator = _resumed(parent, inputs, (matrix, y), log.report, checkpoint)
+        estimator = _resume_estimator(parent, inputs, (matrix, y), log.report, checkpoint)
     return log.attach(replace(parent, estimator=estimator))
 
 
@@ -55,7 +55,7 @@ def _parent_matrix(trainer: Trainer, parent: Fitted, columns: Columns) -> Matrix
     return matrix
 
 
-def _resumed(
+def _resume_estimator(
     parent: Fitted, inputs: TrainInputs, rows: tuple[Matrix, np.ndarray], report: Progress, checkpoint: Checkpoint | None
 ) -> Estimator:
     trainer, _ = providers_of(inputs)

@@ -21,7 +21,7 @@ def skops_io() -> ModuleType:
     all_estimators = sklearn.utils.all_estimators
     sklearn.utils.all_estimators = list
     try:
-        return _imported()
+        return _import_skops_io()
     except BaseException:
         # half of a module would be taken for all of it
         for name in [name for name in sys.modules if name.startswith("skops.io")]:
@@ -31,7 +31,7 @@ def skops_io() -> ModuleType:
         sklearn.utils.all_estimators = all_estimators
 
 
-def _imported() -> ModuleType:
+def _import_skops_io() -> ModuleType:
     package, spec = import_module("skops"), find_spec("skops.io")
     assert spec is not None
     assert spec.loader is not None
@@ -54,7 +54,7 @@ def module_of(sought: object, name: str) -> str | None:
     module: str | None = getattr(sought, "__module__", None)
     if module is not None:
         return module
-    loaded = ((module, getattr(found, "__dict__", {})) for module, found in sys.modules.copy().items() if module != "__main__")
+    loaded = ((module, getattr(content, "__dict__", {})) for module, content in sys.modules.copy().items() if module != "__main__")
     return next((module for module, content in loaded if content.get(name) is sought), None)
 
 

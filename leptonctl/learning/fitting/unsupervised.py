@@ -34,7 +34,7 @@ def labels_of(scores: np.ndarray) -> np.ndarray:
     return np.where(scores < 0, OUTLIER, NORMAL).astype(object)
 
 
-def matched(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+def match_clusters(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """`others` with the numbers of clusters changed so that as many rows as possible have the same number as in `labels`.
 
     Numbers of clusters are arbitrary: two fits of the same clusters may number them differently.

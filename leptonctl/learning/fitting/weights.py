@@ -29,21 +29,21 @@ def weights_of(inputs: TrainInputs, trainer: Trainer, columns: Columns, y: np.nd
         return Weights(rows=by_row)
     by_class = class_weights(inputs.class_weight, y)
     if CLASS_WEIGHT not in trainer.params:
-        return Weights(rows=combined(y, by_class, by_row))
+        return Weights(rows=row_weights(y, by_class, by_row))
     return Weights(rows=by_row, params={CLASS_WEIGHT: inputs.class_weight if isinstance(inputs.class_weight, str) else by_class})
 
 
-def constrained(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, frame: Frame, y: np.ndarray) -> Estimator:
+def with_directions(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, frame: Frame, y: np.ndarray) -> Estimator:
     """The estimator with the declared directions. Raises ProviderError (not-monotonic) where a feature is no column of its input."""
     if not inputs.monotonic:
         return estimator
     assert trainer.monotonic is not None, "plans refuse other algorithms"
     if trainer.task == "classification" and len(np.unique(y)) > TWO:
         raise _not_monotonic(f"The target has {len(np.unique(y))} classes, and only the probability of one of two can rise or fall.")
-    gone = [name for name in inputs.monotonic if name not in frame.named]
-    if gone:
-        why = "is no feature" if gone[0] not in frame.kinds else "is replaced by a preprocess step"
-        raise _not_monotonic(f"`monotonic` names {gone[0]}, which {why}.")
+    absent = [name for name in inputs.monotonic if name not in frame.named]
+    if absent:
+        why = "is no feature" if absent[0] not in frame.kinds else "is replaced by a preprocess step"
+        raise _not_monotonic(f"`monotonic` names {absent[0]}, which {why}.")
     directions = {frame.named[name]: DIRECTIONS[direction] for name, direction in inputs.monotonic.items()}
     return trainer.monotonic(estimator, [directions.get(place, 0) for place in frame.places])
 
@@ -95,7 +95,7 @@ def class_weights(declared: str | Mapping[str, float], y: np.ndarray) -> dict[La
     return {label: float(declared.get(str(label), 1.0)) for label in labels}
 
 
-def combined(y: np.ndarray, by_class: Mapping[Label, float], by_row: np.ndarray | None) -> np.ndarray:
+def row_weights(y: np.ndarray, by_class: Mapping[Label, float], by_row: np.ndarray | None) -> np.ndarray:
     """The weight of each row by its class, times its own."""
     weights = np.array([by_class[label] for label in y.tolist()], dtype=np.float64)
     return weights if by_row is None else weights * by_row

@@ -92,10 +92,10 @@ def _check_probabilities(probabilities: np.ndarray, rows: int, count: int) -> No
 
 
 def _check_labels(labels: np.ndarray, rows: int, classes: Classes) -> None:
-    known = {*classes.names}
+    allowed = {*classes.names}
     if labels.shape != (rows,):
         raise bad_outputs(f"The graph gives {_size(labels)} labels for {rows} rows.", "write `outputs: {label: NAME, probabilities: NAME}`")
-    foreign = next((label for label in labels.tolist() if label not in known), None)
+    foreign = next((label for label in labels.tolist() if label not in allowed), None)
     if foreign is not None:
         names = ", ".join(map(str, classes.sorted[:8]))
         detail = f"The graph answers {foreign!r}, which is none of the classes {names}."

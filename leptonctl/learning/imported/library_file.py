@@ -14,7 +14,7 @@ import onnx
 
 from leptonctl.core.contract import Column
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.imported.inputs import MATRIX, mangled
+from leptonctl.learning.imported.inputs import MATRIX, converter_names
 from leptonctl.learning.imported.refusal import bad_inputs, bad_model_file, bad_outputs
 from leptonctl.learning.imported.trial import MEMORY, SECONDS, bound_memory, run_bounded
 from leptonctl.learning.onnx.canonical import ML_OPSET
@@ -54,14 +54,14 @@ class LibraryFile(Frozen):
         """The columns in the order of training, where the file names them. Raises ProviderError: import-inputs."""
         if not self.model.names:
             return None
-        known = {column: column for column in columns} | mangled(tuple(columns))
-        missing = [name for name in self.model.names if name not in known]
+        columns_by_name = {column: column for column in columns} | converter_names(tuple(columns))
+        missing = [name for name in self.model.names if name not in columns_by_name]
         if missing:
             detail = (
                 f"The model was trained with the columns {_listed(self.model.names)}; {_listed(missing)} is not a feature of the dataset."
             )
             raise bad_inputs(detail, "list the columns in the order of training: `inputs: [COLUMN, …]`")
-        return tuple(known[name] for name in self.model.names)
+        return tuple(columns_by_name[name] for name in self.model.names)
 
     def check(self, task: str, outputs: object) -> None:
         """Raises ProviderError (import-outputs) when the YAML says of the answers what the file says otherwise."""
@@ -100,10 +100,10 @@ def compare_with_library(file: LibraryFile, rows: np.ndarray, prediction: Predic
     """
     if not is_installed(file.form.library.module):
         return None
-    with tempfile.TemporaryFile() as stored:
-        stored.write(_by_library(file.form, file.data, rows))
-        stored.seek(0)
-        native = np.load(stored, allow_pickle=False)
+    with tempfile.TemporaryFile() as buffer:
+        buffer.write(_by_library(file.form, file.data, rows))
+        buffer.seek(0)
+        native = np.load(buffer, allow_pickle=False)
     finite = np.isfinite(native.reshape(len(rows), -1)).all(axis=1)
     figures = _figures(native[finite], finite, prediction, names)
     if figures.labels_differ or not max(figures.max_probability_diff, figures.max_value_diff) <= TOLERANCE:
@@ -118,12 +118,12 @@ def compare_with_library(file: LibraryFile, rows: np.ndarray, prediction: Predic
 
 def notices(file: LibraryFile, parity: ParityFigures | None) -> list[Notice]:
     """What deserves attention of such a file."""
-    found = []
+    result = []
     if parity is None:
-        found.append(Notice(check="parity_not_compared", severity="note", detail=f"{file.title} is not installed here"))
+        result.append(Notice(check="parity_not_compared", severity="note", detail=f"{file.title} is not installed here"))
     if file.model.unused:
-        found.append(Notice(check="rounds_after_best", count=file.model.unused))
-    return found
+        result.append(Notice(check="rounds_after_best", count=file.model.unused))
+    return result
 
 
 def _figures(native: np.ndarray, finite: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures:

@@ -48,14 +48,14 @@ def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[
     Raises ProviderError: import-outputs.
     """
     classes: dict[str, tuple[Label, ...]] = {}
-    found: list[Output] = []
+    outputs: list[Output] = []
     producers = _producers(model.graph)
     for value in model.graph.output:
         node = producers.get(value.name)
         if node is not None and node.op_type == "ZipMap":
-            classes[value.name] = _listed(node) or ()
+            classes[value.name] = _listed_classes(node) or ()
             count = len(classes[value.name]) or None
-            found.append(Output(name=value.name, tensor=node.input[0], type=Type.FLOAT, rank=2, width=count))
+            outputs.append(Output(name=value.name, tensor=node.input[0], type=Type.FLOAT, rank=2, width=count))
             continue
         if value.type.WhichOneof("value") != "tensor_type":
             detail = f"The output {value.name} is a list or a dictionary."
@@ -64,34 +64,34 @@ def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[
         sizes = [dim.dim_value or None for dim in of.shape.dim] if of.HasField("shape") else None
         rank = None if sizes is None else len(sizes)
         width = sizes[1] if sizes is not None and rank == 2 else 1 if rank == 1 else None  # noqa: PLR2004
-        found.append(Output(name=value.name, tensor=value.name, type=of.elem_type, rank=rank, width=width))
-    kept = [node for node in model.graph.node if node.op_type != "ZipMap"]
-    if len(kept) < len(model.graph.node):
+        outputs.append(Output(name=value.name, tensor=value.name, type=of.elem_type, rank=rank, width=width))
+    nodes = [node for node in model.graph.node if node.op_type != "ZipMap"]
+    if len(nodes) < len(model.graph.node):
         del model.graph.node[:]
-        model.graph.node.extend(kept)
-    return found, classes
+        model.graph.node.extend(nodes)
+    return outputs, classes
 
 
 def choose(model: onnx.ModelProto, task: str, declared: Declared) -> Answer:
     """The answer of a model for a task. Takes its ZipMap nodes off. Raises ProviderError: import-outputs."""
     outputs, zipped = read_outputs(model)
     if isinstance(declared, Mapping):
-        chosen = {role: _named(outputs, name) for role, name in declared.items()}
+        roles = {role: _output_named(outputs, name) for role, name in declared.items()}
     else:
-        chosen = _by_type(model, outputs, task, declared)
+        roles = _by_type(model, outputs, task, declared)
     if task == "regression":
-        return Answer(scores=_of_type(chosen["prediction"], (*NUMBERS, Type.INT64, Type.INT32), "numbers"))
-    scores = chosen.get("probabilities") or chosen.get("logits")
+        return Answer(scores=_of_type(roles["prediction"], (*NUMBERS, Type.INT64, Type.INT32), "numbers"))
+    scores = roles.get("probabilities") or roles.get("logits")
     if scores is None:
         raise bad_outputs("The graph gives labels only; a classification needs probabilities.", PROBABILITIES)
-    label = chosen.get("label")
+    label = roles.get("label")
     producers = _producers(model.graph)
     _refuse_clusters(label, producers)
     origins = [producers.get(output.tensor) for output in (label, scores) if output is not None]
-    listed = zipped.get(scores.name) or next((found for node in origins if (found := _classes(model.graph, node, producers))), None)
+    classes = zipped.get(scores.name) or next((labels for node in origins if (labels := _classes(model.graph, node, producers))), None)
     return Answer(
         scores=_of_type(scores, NUMBERS, "numbers"), label=None if label is None else _of_type(label, LABELS, "labels"),
-        form="logits" if "logits" in chosen else "probabilities", classes=listed or None,
+        form="logits" if "logits" in roles else "probabilities", classes=classes or None,
     )  # fmt: skip
 
 
@@ -103,12 +103,12 @@ def _refuse_clusters(label: Output | None, producers: Mapping[str, onnx.NodeProt
         raise bad_outputs(detail, "declare it: `task: clustering` and `algorithm: KMeans`; docs/how-to/groups-and-outliers.md")
 
 
-def _named(outputs: Sequence[Output], name: str) -> Output:
-    found = next((output for output in outputs if output.name == name), None)
-    if found is None:
+def _output_named(outputs: Sequence[Output], name: str) -> Output:
+    match = next((output for output in outputs if output.name == name), None)
+    if match is None:
         names = [output.name for output in outputs]
         raise bad_outputs(f"The graph has no output {name}; it has {', '.join(names)}.", did_you_mean(name, names) or "name one of these")
-    return found
+    return match
 
 
 def _of_type(output: Output, types: Iterable[int], what: str) -> Output:
@@ -131,13 +131,13 @@ def _by_type(model: onnx.ModelProto, outputs: Sequence[Output], task: str, decla
     if len(scores) > 1 or len(labels) > 1 or not (scores or labels):
         detail = f"The graph has the outputs {names}; which of them is the answer cannot be told."
         raise bad_outputs(detail, "write `outputs: {label: NAME, probabilities: NAME}`")
-    found = {"label": labels[0]} if labels else {}
+    roles = {"label": labels[0]} if labels else {}
     if not scores:
-        return found
+        return roles
     if declared is None and not labels and not _is_normalised(model.graph, scores[0]):
         detail = f"The output {scores[0].name} may hold probabilities or logits, and the graph does not say which."
         raise bad_outputs(detail, "write `outputs: probabilities` or `outputs: logits`")
-    return found | {declared or "probabilities": scores[0]}
+    return roles | {declared or "probabilities": scores[0]}
 
 
 def _is_normalised(graph: onnx.GraphProto, output: Output) -> bool:
@@ -154,7 +154,7 @@ def _classes(graph: onnx.GraphProto, node: onnx.NodeProto | None, producers: Map
     if node.op_type == "ArrayFeatureExtractor":
         values = next((weight for weight in graph.initializer if weight.name == node.input[0]), None)
         return None if values is None else tuple(_label(one) for one in numpy_helper.to_array(values).reshape(-1).tolist())
-    return _listed(node)
+    return _listed_classes(node)
 
 
 def _source(node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> onnx.NodeProto | None:
@@ -164,7 +164,7 @@ def _source(node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]
     return node
 
 
-def _listed(node: onnx.NodeProto) -> tuple[Label, ...] | None:
+def _listed_classes(node: onnx.NodeProto) -> tuple[Label, ...] | None:
     for attribute in node.attribute:
         if attribute.name == "classlabels_strings" and attribute.strings:
             return tuple(text.decode("utf-8", "replace") for text in attribute.strings)

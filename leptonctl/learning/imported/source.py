@@ -89,11 +89,11 @@ def _problems(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
         yield "keeps weights in another file", "save it as one file: `onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)`"
     if any(graph.sparse_initializer for graph in graphs(model.graph)):
         yield "has sparse weights", "export it with dense weights"
-    known = onnx.defs.onnx_opset_version()
+    newest = onnx.defs.onnx_opset_version()
     version = opsets(model)[""]
-    if not OLDEST_OPSET <= version <= known:
+    if not OLDEST_OPSET <= version <= newest:
         way = "convert it with `onnx.version_converter`" if version < OLDEST_OPSET else "export it with `target_opset=21`"
-        yield f"is made for version {version} of ONNX's operators; versions {OLDEST_OPSET} to {known} are known here", way
+        yield f"is made for version {version} of ONNX's operators; versions {OLDEST_OPSET} to {newest} are known here", way
 
 
 def _tensors(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:

@@ -28,12 +28,12 @@ def wrap(model: onnx.ModelProto, inputs: Inputs, entries: Sequence[Entry], answe
     """The canonical model. `classes` None: a regression. The model's own graph is taken apart."""
     wiring = Wiring()
     weights = {initializer.name for initializer in model.graph.initializer}
-    kept = [value for value in model.graph.input if value.name not in weights]
+    own_inputs = [value for value in model.graph.input if value.name not in weights]
     sources = {entry.tensor.name: _source(wiring, inputs, entry) for entry in entries}
     del model.graph.input[:]
-    model.graph.input.extend(kept)
-    named = [answer.scores.tensor] + ([] if answer.label is None else [answer.label.tensor])
-    tensors = wiring.splice(model, [sources[value.name] for value in kept], named)
+    model.graph.input.extend(own_inputs)
+    own_outputs = [answer.scores.tensor] + ([] if answer.label is None else [answer.label.tensor])
+    tensors = wiring.splice(model, [sources[value.name] for value in own_inputs], own_outputs)
     outputs = _prediction(wiring, tensors[0]) if classes is None else _classification(wiring, answer, classes, tensors)
     versions = opsets(model)
     graph = helper.make_graph(wiring.nodes, "model", _graph_inputs(inputs), outputs, wiring.initializers)
@@ -115,16 +115,16 @@ def _probabilities(wiring: Wiring, answer: Answer, scores: str) -> str:
 def _label(wiring: Wiring, output: Output, classes: Classes, label: str) -> str:
     """The graph's own label as the target has it."""
     own: Mapping[bool, tuple[int | str, ...]] = {True: classes.own or (), False: tuple(range(len(classes.names)))}
-    known = own[classes.own is not None]
+    names = own[classes.own is not None]
     is_text = output.type == TensorProto.STRING
-    if known == classes.names and is_text == isinstance(classes.names[0], str):
+    if names == classes.names and is_text == isinstance(classes.names[0], str):
         return wiring.node("Cast", [label], to=TensorProto.INT64) if output.type == TensorProto.INT32 else label
     if is_text:
         # the classes are numbers, written as text in the graph, or the reverse of it was refused
         return wiring.node("Cast", [label], to=TensorProto.INT64)
     label = wiring.node("Cast", [label], to=TensorProto.INT64)
     column = wiring.node("Reshape", [label, wiring.constant(np.array([-1, 1], dtype=np.int64))])
-    same = wiring.node("Equal", [column, wiring.constant(np.array([[int(one) for one in known]], dtype=np.int64))])
+    same = wiring.node("Equal", [column, wiring.constant(np.array([[int(one) for one in names]], dtype=np.int64))])
     place = wiring.node("ArgMax", [wiring.node("Cast", [same], to=TensorProto.FLOAT)], axis=1, keepdims=0)
     return wiring.node("Gather", [wiring.constant(_array(classes.names)), place], axis=0)
 

@@ -42,8 +42,8 @@ def canonical(model: onnx.ModelProto, opset: int, imported: Mapping[str, int] | 
         initializer.doc_string = ""
     initializers.sort(key=lambda i: int(i.name[1:]))
     versions = imported or {"": opset, "ai.onnx.ml": ML_OPSET}
-    used = {"", *(node.domain for node in _all_nodes(graph.node))}
-    domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in used}
+    domains_used = {"", *(node.domain for node in _all_nodes(graph.node))}
+    domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in domains_used}
     opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
     copy = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
     return helper.make_model(

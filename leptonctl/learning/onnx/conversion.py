@@ -51,9 +51,9 @@ def _list_operators_once(container: Any) -> None:
     """Let the converter list the operators that onnx has once in a process. It does so for every model, a third of a small conversion."""
     build = getattr(container, "_build_op_version", None)
     if build is not None and not hasattr(container, "_op_versions"):
-        listed = container.__new__(container)
-        build(listed)
-        container._op_versions = listed._op_versions  # noqa: SLF001
+        sample = container.__new__(container)
+        build(sample)
+        container._op_versions = sample._op_versions  # noqa: SLF001
 
 
 def _convertible(estimator: Estimator) -> Estimator:

@@ -35,7 +35,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     wiring = Wiring()
     (values,) = wiring.splice(_without(model, label), [value.name for value in inputs], [probabilities])
     if rule.calibrators:
-        values = _calibrated(wiring, rule, values)
+        values = _calibrate(wiring, rule, values)
     wiring.nodes.append(helper.make_node("Identity", [values], [PROBABILITIES]))
     wiring.nodes.append(helper.make_node("Identity", [_label(wiring, rule, values)], [LABEL]))
     outputs = [
@@ -51,17 +51,17 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
 def _without(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
     """The model without the nodes that only this output needs."""
     needed = {value.name for value in model.graph.output if value.name != output}
-    kept: list[onnx.NodeProto] = []
+    nodes: list[onnx.NodeProto] = []
     for node in reversed(model.graph.node):
         if needed & {*node.output} or any(a.type == onnx.AttributeProto.GRAPH for a in node.attribute):
             needed.update(node.input)
-            kept.append(node)
+            nodes.append(node)
     del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
+    model.graph.node.extend(reversed(nodes))
     return model
 
 
-def _calibrated(wiring: Wiring, rule: Rule, probabilities: str) -> str:
+def _calibrate(wiring: Wiring, rule: Rule, probabilities: str) -> str:
     """float32 [N, C] calibrated."""
     wide = wiring.node("Cast", [probabilities], to=TensorProto.DOUBLE)
     one = wiring.constant(np.array([1.0]))
@@ -89,9 +89,9 @@ def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place
         return wiring.node("Add", [wiring.node("Mul", [column, wiring.constant(np.array([0.0]))]), wiring.constant(y)])
     low, high = wiring.constant(x[:1]), wiring.constant(x[-1:])
     inside = wiring.node("Min", [wiring.node("Max", [column, low]), high])
-    passed = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
+    is_beyond = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
     axis = wiring.constant(np.array([1], dtype=np.int64))
-    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT32), axis], keepdims=1)
+    segment = wiring.node("ReduceSum", [wiring.node("Cast", [is_beyond], to=TensorProto.INT32), axis], keepdims=1)
     start, base, slope = (wiring.node("Gather", [wiring.constant(of), segment]) for of in (x[:-1], y[:-1], calibrator.slopes))
     return wiring.node("Add", [base, wiring.node("Mul", [wiring.node("Sub", [inside, start]), slope])])
 

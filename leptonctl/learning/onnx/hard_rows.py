@@ -34,18 +34,18 @@ class HardRows(Frozen):
 
 def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardRows:
     """Copies of the first rows, each with one cell changed."""
-    used = {name: columns[name] for name in fitted.features}
-    rows = count_rows(used)
+    features = {name: columns[name] for name in fitted.features}
+    rows = count_rows(features)
     if not rows:
-        return HardRows(columns=used, descriptions=())
-    changes = [*_cells(used), *_threshold_cells(fitted, model)]
-    base = take_rows(used, np.arange(len(changes)) % min(rows, 16))
-    changed = {name: values.copy() for name, values in base.items()}
+        return HardRows(columns=features, descriptions=())
+    changes = [*_cells(features), *_threshold_cells(fitted, model)]
+    base = take_rows(features, np.arange(len(changes)) % min(rows, 16))
+    hard = {name: values.copy() for name, values in base.items()}
     for row, (name, value, _) in enumerate(changes):
-        changed[name][row] = value
+        hard[name][row] = value
     descriptions = tuple(description for _, _, description in changes)
     huge = tuple(row for row, description in enumerate(descriptions) if description.startswith(HUGE))
-    return HardRows(columns=changed, descriptions=descriptions, huge=huge)
+    return HardRows(columns=hard, descriptions=descriptions, huge=huge)
 
 
 def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:

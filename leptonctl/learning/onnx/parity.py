@@ -221,7 +221,7 @@ def _is_unstable(fitted: Fitted, row: Columns, scale: float, tolerance: float) -
     shifted = matrix + signs * step
     answer, shifted_answer = fitted.answer(original), fitted.answer(sparse.csr_matrix(shifted) if fitted.sparse else shifted)
     if answer.values is not None:
-        repeated = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
-        return bool((_value_distances(repeated, shifted_answer, scale) > tolerance).any())
+        original_answers = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
+        return bool((_value_distances(original_answers, shifted_answer, scale) > tolerance).any())
     distance = np.abs(np.asarray(shifted_answer.probabilities) - np.asarray(answer.probabilities))
     return bool((distance > tolerance).any() or (np.asarray(shifted_answer.labels) != np.asarray(answer.labels)).any())

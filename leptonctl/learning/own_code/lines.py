@@ -18,7 +18,7 @@ LAST, WIDEST = 12, 300
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-class Said(Frozen):
+class ProgressLine(Frozen):
     """A line of progress. `loss` NaN: one that is not a finite number."""
 
     iteration: int | None = None
@@ -27,7 +27,7 @@ class Said(Frozen):
     message: str = ""
 
 
-def read_line(line: str) -> Said | None:
+def read_line(line: str) -> ProgressLine | None:
     """The progress in a line, None for one that is for people."""
     if not line.lstrip().startswith("{"):
         return None
@@ -43,7 +43,7 @@ def read_line(line: str) -> Said | None:
         return None
     if "loss" in value:
         loss = float(loss) if loss is not None and abs(loss) < sys.float_info.max else math.nan
-    return Said(iteration=iteration, of=of, loss=loss, message=plain(message or ""))
+    return ProgressLine(iteration=iteration, of=of, loss=loss, message=plain(message or ""))
 
 
 def plain(text: str) -> str:
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
     return CONTROL.sub("", text.replace("\t", "    "))
 
 
-class Printed:
+class Printout:
     """Collects what a program prints, and passes its progress on. One thread per stream writes into it."""
 
     def __init__(self, progress: Progress, folder: str) -> None:
@@ -102,7 +102,7 @@ class Printed:
             if line.strip():
                 self._last[stream].append(plain(line.replace(f"{self._folder}/", ""))[:WIDEST])
 
-    def _note(self, said: Said) -> None:
+    def _note(self, said: ProgressLine) -> None:
         self.iterations = max(self.iterations, said.iteration or 0)
         loss = None if said.loss is None or math.isnan(said.loss) else said.loss
         if said.loss is not None:

@@ -56,16 +56,16 @@ def _bytes(program: Program, work: Path) -> bytes:
 
 
 def _no_output(detail: str, hint: str, program: Program, work: Path) -> ProviderError:
-    found = sorted(islice(_written(program, work), SEEN))
-    others = [name for name in found if name != program.output]
+    names = sorted(islice(_written(program, work), SEEN))
+    others = [name for name in names if name != program.output]
     more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
-    listed = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if found else "It wrote no file."
+    sentence = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if names else "It wrote no file."
     graphs = [name for name in others if name.endswith(GRAPH)]
     if len(graphs) == 1:
         hint = f"write `output: {graphs[0]}`"
     return ProviderError(
         "A command wrote no model",
-        detail=f"{detail}\n{listed}",
+        detail=f"{detail}\n{sentence}",
         hint=hint or f"write the model to {program.output}, or correct `output:`",
         id="command-output",
     )
@@ -73,10 +73,10 @@ def _no_output(detail: str, hint: str, program: Program, work: Path) -> Provider
 
 def _written(program: Program, work: Path) -> Iterator[str]:
     """The files in the program's folder that it was not given, by their paths there. Links are not followed."""
-    given = {os.path.normpath(name) for name in program.files}
+    inputs = {os.path.normpath(name) for name in program.files}
     for folder, _, names in os.walk(work):
         for name in names:
             path = os.path.relpath(Path(folder) / name, work)
-            if path not in given and Path(path).parts[0] != PREPARED:
+            if path not in inputs and Path(path).parts[0] != PREPARED:
                 # a name may be any bytes
                 yield path.encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import Limits
-from leptonctl.learning.own_code.lines import Printed
+from leptonctl.learning.own_code.lines import Printout
 from leptonctl.spi.learning import ProviderError
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
@@ -39,7 +39,7 @@ class RunFolders(Frozen):
 
 
 @contextlib.contextmanager
-def new_place() -> Iterator[RunFolders]:
+def new_folders() -> Iterator[RunFolders]:
     """Empty folders, which are gone afterwards."""
     top = Path(tempfile.mkdtemp(prefix="leptonctl-command-"))
     try:
@@ -68,7 +68,7 @@ def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str,
     }
 
 
-def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printed: Printed) -> None:
+def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printed: Printout) -> None:
     """Run it to its end. Raises ProviderError (command-failed, command-stopped) with its last lines unless it ends with 0."""
     _find(run[0], place, environment)
     process = subprocess.Popen(
@@ -123,7 +123,7 @@ def _find(program: str, place: RunFolders, environment: Mapping[str, str]) -> No
         )
 
 
-def _stopped(limits: Limits, printed: Printed) -> ProviderError:
+def _stopped(limits: Limits, printed: Printout) -> ProviderError:
     return ProviderError(
         "A command was stopped",
         detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printed.last]),
@@ -132,7 +132,7 @@ def _stopped(limits: Limits, printed: Printed) -> ProviderError:
     )
 
 
-def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
+def _failed(code: int, limits: Limits, printed: Printout) -> ProviderError:
     how = f"It ended with exit code {code}."
     if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
         how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."
@@ -148,8 +148,8 @@ def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
 
 def _not_installed(lines: Sequence[str]) -> str:
     """The hint for a Python program that lacks a module; "" where it lacks none."""
-    found = next((m for line in lines if (m := MISSING_MODULE.search(line))), None)
-    if found is None:
+    match = next((m for line in lines if (m := MISSING_MODULE.search(line))), None)
+    if match is None:
         return ""
-    module = found[1].partition(".")[0]
+    module = match[1].partition(".")[0]
     return f"install it where versions are built: `pip install {module}`; a module of your own belongs under `files:`"

@@ -53,12 +53,12 @@ def end_children() -> None:
 
 def children() -> list[int]:
     """The processes whose parent is this one."""
-    found, own = [], str(os.getpid())
+    processes, own = [], str(os.getpid())
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1] == own:
-                found.append(int(folder.name))
-    return found
+                processes.append(int(folder.name))
+    return processes
 
 
 def _become(program: list[str], memory: int) -> None:

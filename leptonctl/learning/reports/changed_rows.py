@@ -19,7 +19,7 @@ SHOWN = 3
 """How many places a message names."""
 
 
-def changed_rows(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> str | None:
+def changed_rows(inputs: Mapping[str, Json], prepare: Result, bench: Bench) -> str | None:
     """`FILE:LINE` of rows that a result of `prepare` does not have, and how many of its rows are gone; None when all are the same.
 
     Raises ProviderError or OSError when the files cannot be read, KeyError when it is not recorded which rows there were.
@@ -29,24 +29,24 @@ def changed_rows(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> 
     assert sources[0] is not None
     request = replace(request, source=sources[0], test_source=sources[1])
     files = read_sources(request, bench)
-    left = _recorded(recorded, bench)
+    unmatched = _recorded_counts(prepare, bench)
     places: list[str] = []
     others = 0
     for table, listing in zip(with_targets(request, files.tables), files.listings, strict=True):
         new = []
         marks = listing.done()[1].records
         for row, mark in enumerate((marks if table.kept is None else marks[table.kept]).tolist()):
-            if left.get(mark, 0):
-                left[mark] -= 1
+            if unmatched.get(mark, 0):
+                unmatched[mark] -= 1
             else:
                 new.append(row)
         others += len(new)
         places += [f"{file}:{line}" for file, line in table.places(new[:SHOWN])]
-    gone = sum(left.values())
-    if not others and not gone:
+    missing = sum(unmatched.values())
+    if not others and not missing:
         return None
     where = f"{', '.join(places[:SHOWN])}{', …' if others > SHOWN else ''}: " if places else ""
-    return f"{where}rows that it was not built from: {others}, rows that are gone: {gone}"
+    return f"{where}rows that it was not built from: {others}, rows that are gone: {missing}"
 
 
 def _as_it_is(source: SourceFile, bench: Bench) -> SourceFile:
@@ -55,13 +55,13 @@ def _as_it_is(source: SourceFile, bench: Bench) -> SourceFile:
     return replace(source, digest=None, parts=parts)
 
 
-def _recorded(prepare: Result, bench: Bench) -> dict[bytes, int]:
+def _recorded_counts(prepare: Result, bench: Bench) -> dict[bytes, int]:
     """How often each record occurs among the rows of both sides. Raises KeyError when they are not recorded."""
     counts: dict[bytes, int] = {}
     for side in ("train", "test"):
-        listed = read_row_list(prepare, side, bench.artifacts)
-        if listed is None:
+        row_list = read_row_list(prepare, side, bench.artifacts)
+        if row_list is None:
             raise KeyError(side)
-        for mark, count in zip(*np.unique(listed[1].records, return_counts=True), strict=True):
+        for mark, count in zip(*np.unique(row_list[1].records, return_counts=True), strict=True):
             counts[bytes(mark)] = counts.get(bytes(mark), 0) + int(count)
     return counts

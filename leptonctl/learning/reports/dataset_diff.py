@@ -62,24 +62,24 @@ def rows_apart(a: Result, b: Result, artifacts: Artifacts) -> RowsApart:
         sides = [[read_row_list(result, side, artifacts) for side in FILES] for result in (a, b)]
     except (KeyError, ValueError):
         return RowsApart(reason="the lists of their rows are no longer in the store")
-    listed = [[one for one in side if one is not None] for side in sides]
-    if any(len(side) < len(FILES) for side in listed):
+    row_lists = [[one for one in side if one is not None] for side in sides]
+    if any(len(side) < len(FILES) for side in row_lists):
         return RowsApart(reason="by what their rows are known was not recorded")
-    first, *others = [rows for side in listed for rows, _ in side]
-    known = all(same_records(first, other) for other in others)
+    first, *others = [rows for side in row_lists for rows, _ in side]
+    comparable = all(same_records(first, other) for other in others)
     if all(same_ids(first, other) for other in others):
-        return _by_id(*([marks for _, marks in side] for side in listed), known=known)
-    if not known:
+        return _by_id(*([marks for _, marks in side] for side in row_lists), comparable=comparable)
+    if not comparable:
         return RowsApart(reason=_reason(first, others))
-    before, after = (Counter(mark for _, marks in side for mark in marks.records.tolist()) for side in listed)
+    before, after = (Counter(mark for _, marks in side for mark in marks.records.tolist()) for side in row_lists)
     common = (before & after).total()
     return RowsApart(by="record", added=after.total() - common, gone=before.total() - common, common=common)
 
 
-def _by_id(a: Sequence[Marks], b: Sequence[Marks], *, known: bool) -> RowsApart:
+def _by_id(a: Sequence[Marks], b: Sequence[Marks], *, comparable: bool) -> RowsApart:
     before, after = (dict(pair for marks in side for pair in _pairs(marks)) for side in (a, b))
     common = before.keys() & after.keys()
-    changed = sum(before[mark] != after[mark] for mark in common) if known else None
+    changed = sum(before[mark] != after[mark] for mark in common) if comparable else None
     return RowsApart(by="id", added=len(after) - len(common), gone=len(before) - len(common), common=len(common), changed=changed)
 
 
@@ -104,10 +104,10 @@ def distances(a: Result, b: Result, artifacts: Artifacts) -> dict[str, Distance]
     for of, contract in zip(kinds, contracts, strict=True):
         of.update({contract.target: _kind(contract.target_type)} if contract.target else {})
     try:
-        left, right = (_rows(result, artifacts) for result in (a, b))
+        before, after = (_rows(result, artifacts) for result in (a, b))
     except (KeyError, ValueError, pl.exceptions.PolarsError):
         return {}
-    return {name: _distance(left[name], right[name]) for name, kind in kinds[0].items() if kinds[1].get(name) == kind}
+    return {name: _distance(before[name], after[name]) for name, kind in kinds[0].items() if kinds[1].get(name) == kind}
 
 
 def _kind(type: str) -> str:  # noqa: A002
@@ -125,12 +125,12 @@ def _distance(a: pl.Series, b: pl.Series) -> Distance:
     frequent = _frequent(a)
     if a.dtype == pl.String and _share(a, frequent) < HALF:
         return _of_numbers("lengths", a.str.len_chars(), b.str.len_chars())
-    return _psi("values", _counted(a, frequent), _counted(b, frequent))
+    return _psi("values", _category_counts(a, frequent), _category_counts(b, frequent))
 
 
 def _of_numbers(of: str, a: pl.Series, b: pl.Series) -> Distance:
     edges = _edges(a)
-    return _psi(of, _binned(a, edges), _binned(b, edges))
+    return _psi(of, _bin_counts(a, edges), _bin_counts(b, edges))
 
 
 def _edges(cells: pl.Series) -> np.ndarray:
@@ -143,7 +143,7 @@ def _edges(cells: pl.Series) -> np.ndarray:
     return edges[0 if lowest >= FEW else 1 : -1]
 
 
-def _binned(cells: pl.Series, edges: np.ndarray) -> np.ndarray:
+def _bin_counts(cells: pl.Series, edges: np.ndarray) -> np.ndarray:
     places = np.searchsorted(edges, cells.drop_nulls().to_numpy().astype(np.float64), side="left")
     return np.append(np.bincount(places, minlength=len(edges) + 1), cells.null_count())
 
@@ -158,11 +158,11 @@ def _share(cells: pl.Series, frequent: Sequence[str]) -> float:
     return float(present.is_in(list(frequent)).mean() or 0) if len(present) else 1.0  # type: ignore[arg-type]
 
 
-def _counted(cells: pl.Series, frequent: Sequence[str]) -> np.ndarray:
+def _category_counts(cells: pl.Series, frequent: Sequence[str]) -> np.ndarray:
     """The frequent values, then all others, then missing cells."""
-    found = dict(cells.drop_nulls().cast(pl.String).rename("text").value_counts(name="rows").iter_rows())
-    listed = [int(found.get(text, 0)) for text in frequent]
-    return np.array([*listed, sum(found.values()) - sum(listed), cells.null_count()])
+    counts = dict(cells.drop_nulls().cast(pl.String).rename("text").value_counts(name="rows").iter_rows())
+    frequent_counts = [int(counts.get(text, 0)) for text in frequent]
+    return np.array([*frequent_counts, sum(counts.values()) - sum(frequent_counts), cells.null_count()])
 
 
 def _psi(of: str, a: np.ndarray, b: np.ndarray) -> Distance:

@@ -70,12 +70,12 @@ def _details(artifacts: Artifacts, rows: Rows, export: Result, request: Evaluate
     if request.task != "classification":
         return _residuals(rows.y, prediction)
     scoring = resolve_scoring(rows.y, prediction.classes, request.positive, request.average)
-    found = _calibration(rows.y, prediction, scoring)
+    curves = _calibration(rows.y, prediction, scoring)
     if "confusion_matrix" not in recorded:
-        found |= _confusion(rows.y, prediction)
+        curves |= _confusion(rows.y, prediction)
     if "roc_curve" not in recorded:
-        found |= _roc(rows.y, prediction, scoring)
-    return found
+        curves |= _roc(rows.y, prediction, scoring)
+    return curves
 
 
 def _confusion(y: np.ndarray, prediction: Prediction) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts, Bench
 
 
-def compared(
+def compare_versions(
     store: Artifacts, project: Path, needs: Mapping[str, Result], scoring: Mapping[str, Json], metrics: Sequence[str] = ()
 ) -> CompareOutputs | None:
     """These metrics and the flips as the compare step computes them.
@@ -32,7 +32,7 @@ def compared(
 
 def flips(store: Artifacts, project: Path, needs: Mapping[str, Result], scoring: Mapping[str, Json]) -> Json:
     """`{rows, changed, share}`, or None when the two versions cannot be compared."""
-    outputs = compared(store, project, needs, scoring)
+    outputs = compare_versions(store, project, needs, scoring)
     return outputs.flips.to_json() if outputs else None
 
 

@@ -27,18 +27,18 @@ class InMemory:
         return self._data[digest]
 
 
-def prepared(inputs: Mapping[str, Json], bench: Bench) -> Result:
+def prepare_rows(inputs: Mapping[str, Json], bench: Bench) -> Result:
     """The rows of a dataset version as `prepare` gives them, in the artifacts of the bench. Raises ProviderError."""
     produced = prepare.run(dict(inputs), {}, bench)
     return Result(key="", op="prepare", artifacts=produced.artifacts, outputs=produced.outputs)
 
 
-def taken_columns(inputs: Mapping[str, Json], rows: Result, artifacts: Artifacts, data: bytes) -> dict[str, tuple[str, ...]]:
+def match_columns(inputs: Mapping[str, Json], rows: Result, artifacts: Artifacts, data: bytes) -> dict[str, tuple[str, ...]]:
     """Input of the graph -> the columns that it takes, in order. `inputs`: of the step `import`; `data`: the file.
 
     Raises ProviderError where the file does not fit: import-inputs, import-outputs, import-classes.
     """
     request = read_inputs("import", dict(inputs), ImportInputs)
     training, evaluation = (read_prepared(rows, side, request.task, artifacts) for side in ("train", "test"))
-    found = match(request, read_contract(rows), training, evaluation, data)
-    return {entry.tensor.name: entry.columns for entry in found.entries}
+    file = match(request, read_contract(rows), training, evaluation, data)
+    return {entry.tensor.name: entry.columns for entry in file.entries}

@@ -72,12 +72,12 @@ def _unsupervised(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarr
     import numpy as np
 
     names = [*(manifest.graph.outputs[name] for name in OUTPUTS[manifest.task]), *([MATRIX] if manifest.task == "clustering" else [])]
-    found = _answers(onnx, names, inputs)
-    if not found[0]:
+    answers = _answers(onnx, names, inputs)
+    if not answers[0]:
         return Prediction(labels=np.empty(0, dtype=object), values=np.empty(0))
     return Prediction(
-        labels=np.concatenate(found[0], axis=None), values=np.concatenate(found[1], axis=None).astype(np.float64),
-        matrix=np.concatenate(found[2]).astype(np.float64) if len(found) > 2 else None,  # noqa: PLR2004
+        labels=np.concatenate(answers[0], axis=None), values=np.concatenate(answers[1], axis=None).astype(np.float64),
+        matrix=np.concatenate(answers[2]).astype(np.float64) if len(answers) > 2 else None,  # noqa: PLR2004
     )  # fmt: skip
 
 

@@ -204,29 +204,29 @@ def choose(counts: Counts, objective: Objective, score: Callable[[float], float]
         return _best_metric(counts, objective.metric, score)
     name, least = ("recall", objective.recall) if objective.recall is not None else ("precision", objective.precision)
     assert least is not None, "one of the three is there"
-    bounded, wanted = (counts.recall, counts.precision) if name == "recall" else (counts.precision, counts.recall)
-    meets = bounded >= least.min - 1e-12
+    limited, maximised = (counts.recall, counts.precision) if name == "recall" else (counts.precision, counts.recall)
+    meets = limited >= least.min - 1e-12
     if not meets.any():
         raise ProviderError(
             "No threshold reaches the least value",
-            detail=f"On the held-out training rows the largest {name} of any threshold is {bounded.max():.4f}, below {least.min:g}.",
+            detail=f"On the held-out training rows the largest {name} of any threshold is {limited.max():.4f}, below {least.min:g}.",
             hint=f"lower the `min`, or train a model whose {name} is better",
             id="no-threshold",
         )
-    best = _first(np.where(meets, wanted, -np.inf), counts.thresholds)
-    return Choice(threshold=float(counts.thresholds[best]), score=float(bounded[best]), words=f"{name} of at least {least.min:g}")
+    best = _first(np.where(meets, maximised, -np.inf), counts.thresholds)
+    return Choice(threshold=float(counts.thresholds[best]), score=float(limited[best]), words=f"{name} of at least {least.min:g}")
 
 
 def _best_metric(counts: Counts, name: str, score: Callable[[float], float]) -> Choice:
-    known = counts.metric(name)
-    if known is not None:
-        best = _first(known, counts.thresholds)
-        return Choice(threshold=float(counts.thresholds[best]), score=float(known[best]), words=f"best {name}")
+    exact = counts.metric(name)
+    if exact is not None:
+        best = _first(exact, counts.thresholds)
+        return Choice(threshold=float(counts.thresholds[best]), score=float(exact[best]), words=f"best {name}")
     places = np.unique(np.linspace(0, len(counts.thresholds) - 1, MOST_CANDIDATES).round().astype(int))
-    tried = counts.thresholds[places]
-    figures = np.array([score(float(threshold)) for threshold in tried])
-    best = _first(figures, tried)
-    return Choice(threshold=float(tried[best]), score=abs(float(figures[best])), words=f"best {name}")
+    thresholds = counts.thresholds[places]
+    figures = np.array([score(float(threshold)) for threshold in thresholds])
+    best = _first(figures, thresholds)
+    return Choice(threshold=float(thresholds[best]), score=abs(float(figures[best])), words=f"best {name}")
 
 
 def _first(figures: np.ndarray, thresholds: np.ndarray) -> int:

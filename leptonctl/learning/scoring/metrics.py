@@ -57,7 +57,7 @@ def resolve_scoring(y: np.ndarray, classes: Sequence[Label], positive: Scalar | 
         label = all_classes[-1]
     else:
         name = str(positive).lower() if isinstance(positive, bool) else str(positive)
-        label = next((known for known in all_classes if str(known) == name), None)
+        label = next((one for one in all_classes if str(one) == name), None)
         if label is None:
             raise ProviderError(
                 "The positive class does not occur",
@@ -113,7 +113,7 @@ def _evaluate(metric: Metric, y: np.ndarray, prediction: Prediction, scoring: Sc
     _check_finite(metric, prediction)
     value = None if metric.score is None else float(metric.score(y, prediction, scoring))
     if value is not None and not math.isfinite(value):
-        raise _undefined("it is not a finite number")
+        raise _undefined_metric("it is not a finite number")
     return value, None if metric.detail is None else metric.detail(y, prediction, scoring)
 
 
@@ -126,8 +126,8 @@ def _check_finite(metric: Metric, prediction: Prediction) -> None:
         return
     not_finite = int((~np.isfinite(answers)).reshape(len(answers), -1).any(axis=1).sum())
     if not_finite:
-        raise _undefined(f"the model returns no number for {not_finite} of {len(answers)} rows because missing cells reach it")
+        raise _undefined_metric(f"the model returns no number for {not_finite} of {len(answers)} rows because missing cells reach it")
 
 
-def _undefined(reason: str) -> ProviderError:
+def _undefined_metric(reason: str) -> ProviderError:
     return ProviderError("The metric is not defined on these rows", detail=reason, id="undefined-metric")

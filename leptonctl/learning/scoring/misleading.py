@@ -22,14 +22,14 @@ TWO = 2
 
 
 def misleading(
-    y: np.ndarray, metrics: Mapping[str, float], task: str, outlier: Label | None = None, *, named: bool = False
+    y: np.ndarray, metrics: Mapping[str, float], task: str, outlier: Label | None = None, *, is_named: bool = False
 ) -> list[Notice]:
     """Notices about the metrics of an evaluation. `y`: the targets of its rows.
 
-    outlier: the class whose rows are the outliers, None without a target; named: the YAML names it.
+    outlier: the class whose rows are the outliers, None without a target; is_named: the YAML names it.
     """
     if task in UNSUPERVISED:
-        return [*_few(y), *(_of_outliers(y, metrics, outlier, named=named) if outlier is not None else ())]
+        return [*_few(y), *(_of_outliers(y, metrics, outlier, is_named=is_named) if outlier is not None else ())]
     return [*_few(y), *(_of_classes(y, metrics) if task == "classification" else _of_numbers(y, metrics)), *_perfect(y, metrics)]
 
 
@@ -49,20 +49,20 @@ def _of_classes(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]
             count=int(counts.max()),
             detail=f"{share:.3g} % of the rows have one class, so a constant answer has this accuracy",
         )
-    yield from _reversed(y, metrics, "reversed_classes")
+    yield from _reversed_order(y, metrics, "reversed_classes")
 
 
-def _of_outliers(y: np.ndarray, metrics: Mapping[str, float], outlier: Label, *, named: bool) -> Iterator[Notice]:
+def _of_outliers(y: np.ndarray, metrics: Mapping[str, float], outlier: Label, *, is_named: bool) -> Iterator[Notice]:
     count, outliers = len(np.unique(y)), int((y == outlier).sum())
-    if not named and count > TWO:
+    if not is_named and count > TWO:
         yield Notice(check="outlier_classes", count=count)
-    elif not named and outliers * 2 > len(y):
+    elif not is_named and outliers * 2 > len(y):
         yield Notice(check="common_outliers", count=outliers)
     else:
-        yield from _reversed(y, metrics, "reversed_outliers")
+        yield from _reversed_order(y, metrics, "reversed_outliers")
 
 
-def _reversed(y: np.ndarray, metrics: Mapping[str, float], check: str) -> Iterator[Notice]:
+def _reversed_order(y: np.ndarray, metrics: Mapping[str, float], check: str) -> Iterator[Notice]:
     """A notice where the answers would be good ones with the classes the other way round."""
     name = next((name for name in RANKED if metrics.get(name, 1.0) < REVERSED), None)
     if name is not None and len(y) >= FEW_ROWS and len(np.unique(y)) > 1:

@@ -11,8 +11,8 @@ from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, other_question
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import ancestors, sides
-from leptonctl.learning.comparable import Fair, fair_rows, left_out
-from leptonctl.learning.fitting.unsupervised import matched
+from leptonctl.learning.comparable import Fair, excluded_rows, fair_rows
+from leptonctl.learning.fitting.unsupervised import match_clusters
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
@@ -81,14 +81,14 @@ def _selection(fair: Fair, reasons: Sequence[str]) -> dict[str, Any]:
 
 
 def _notes(fair: Fair) -> list[str]:
-    note = left_out(fair.learned, len(fair.keep))
+    note = excluded_rows(fair.learned, len(fair.keep))
     return [note] if note else []
 
 
 def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, *, has_target: bool = True) -> CompareOutputs:
     """The metrics of both on the same rows, and the rows whose label differs: of clusters, once they have been matched."""
     if request.task == "clustering" and bound.labels is not None and candidate.labels is not None and len(y):
-        candidate = replace(candidate, labels=matched(bound.labels, candidate.labels))
+        candidate = replace(candidate, labels=match_clusters(bound.labels, candidate.labels))
     if bound.labels is not None and candidate.labels is not None and bound.labels.dtype != candidate.labels.dtype:
         y, bound, candidate = to_strings(y), with_string_classes(bound), with_string_classes(candidate)
     metrics, scoring = scoring_of(request.task, request, y, sorted({*bound.classes, *candidate.classes}), has_target=has_target)

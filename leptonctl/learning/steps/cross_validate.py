@@ -20,44 +20,44 @@ from leptonctl.learning.outputs import CrossValidateOutputs, FoldMetrics
 from leptonctl.learning.scoring.metrics import score, scoring_of
 from leptonctl.learning.steps.train import parent_of
 from leptonctl.learning.tables.prepared import Columns, Rows, take_rows
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("cross_validate", inputs, CrossValidateInputs)
-    request = replace(request, train=as_found(request.train, needs))
+    request = replace(request, train=with_search_result(request.train, needs))
     task = request.train.task
     rows = read_prepared(needs["prepare"], "train", task, bench.artifacts)
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []
     metrics, scoring = scoring_of(task, request, rows.y, classes, has_target=bool(rows.target))
     metrics = [metric for metric in metrics if metric.score]
-    done = Folds[tuple[Mapping[str, float], list[str]]](bench.checkpoint)
+    folds_done = Folds[tuple[Mapping[str, float], list[str]]](bench.checkpoint)
     parent = parent_of(request.train, needs, bench)
-    unlearned = _unlearned(rows, needs, bench) if parent else None
-    for number, (others, held_out) in done.left(split_folds(rows.y, task, request.folds, request.seed)):
+    unlearned = _fair_mask(rows, needs, bench) if parent else None
+    for number, (others, held_out) in folds_done.left(split_folds(rows.y, task, request.folds, request.seed)):
         notes: list[str] = []
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
-        learned = take_rows(rows.columns, others), rows.y[others], no_progress
+        training = take_rows(rows.columns, others), rows.y[others], no_progress
         if parent is not None:
-            fitted = resume(request.train, parent, *learned, checkpoint=done)
+            fitted = resume(request.train, parent, *training, checkpoint=folds_done)
         else:
-            fitted = fit(request.train, *learned, checkpoint=done)
-        scored = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
-        if not len(scored):
-            done.add(({}, notes))
+            fitted = fit(request.train, *training, checkpoint=folds_done)
+        evaluation_rows = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
+        if not len(evaluation_rows):
+            folds_done.add(({}, notes))
             continue
-        prediction = predict_fold(fitted, take_rows(rows.columns, scored), number)
-        scores = score(metrics, rows.y[scored], prediction, scoring)
+        prediction = predict_fold(fitted, take_rows(rows.columns, evaluation_rows), number)
+        scores = score(metrics, rows.y[evaluation_rows], prediction, scoring)
         notes.extend(f"fold {number}: {note}" for note in scores.notes)
-        done.add((scores.numbers, notes))
-    folds = [numbers for numbers, _ in done.done]
-    evaluation = FoldMetrics(folds=folds, notes=[note for _, notes in done.done for note in notes])
+        folds_done.add((scores.numbers, notes))
+    folds = [numbers for numbers, _ in folds_done.done]
+    evaluation = FoldMetrics(folds=folds, notes=[note for _, notes in folds_done.done for note in notes])
     return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=evaluation).to_json())
 
 
-def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> np.ndarray:
+def _fair_mask(rows: Rows, needs: Needs, bench: Bench) -> np.ndarray:
     """Which training rows the versions before have not learned."""
     before = [*ancestors(needs[WARM_START]), needs[WARM_PREPARE]]
     evaluation = read_side(needs["prepare"], "train", bench.artifacts)

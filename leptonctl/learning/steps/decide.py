@@ -25,7 +25,7 @@ from leptonctl.learning.scoring.decision import Choice, Rule, choose, count, fit
 from leptonctl.learning.scoring.metrics import metric_table, resolve_scoring
 from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -41,7 +41,7 @@ TOO_FEW = "too-few-rows-for-folds"
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("decide", inputs, DecideInputs)
     if request.train is not None:
-        request = replace(request, train=as_found(request.train, needs))
+        request = replace(request, train=with_search_result(request.train, needs))
     prepare, artifacts = needs["prepare"], bench.artifacts
     learned = read_package(needs["export"], artifacts)
     training = read_prepared(prepare, "train", "classification", artifacts)
@@ -52,7 +52,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     manifest = _manifest(learned.manifest, decision)
     answers = predict_onnx(onnx, manifest, rows.columns, "float32")
     decision = compare(rule, decision, predict_onnx(learned.onnx, learned.manifest, rows.columns, "float32"), answers)
-    return _produced(bench, learned, Final(onnx=onnx, manifest=manifest, decision=decision), (rows, answers), read_contract(prepare))
+    return _write(bench, learned, Final(onnx=onnx, manifest=manifest, decision=decision), (rows, answers), read_contract(prepare))
 
 
 class Final(Frozen):
@@ -63,7 +63,7 @@ class Final(Frozen):
     decision: Decision
 
 
-def _produced(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, Prediction], contract: "Contract") -> Produced:
+def _write(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, Prediction], contract: "Contract") -> Produced:
     rows, answers = answered
     features = [column.name for column in final.manifest.columns]
     golden_rows = golden(features, pick_columns(rows.columns, features), answers, contract.dates, rows.texts)
@@ -100,7 +100,7 @@ def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Ben
             calibrators = fit_calibrators(held_out, training.y, classes, request.calibrate.method, weights)
             rule, decision = replace(rule, calibrators=calibrators), replace(decision, calibration=request.calibrate.method)
         if objective is not None:
-            choice = _chosen(rule, objective, rule.probabilities(held_out), training.y)
+            choice = _choose_threshold(rule, objective, rule.probabilities(held_out), training.y)
             rule = replace(rule, threshold=choice.threshold)
             decision = replace(decision, threshold=choice.threshold, objective=choice.words, score=choice.score)
     if isinstance(request.threshold, float):
@@ -149,27 +149,27 @@ def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -
 def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Bench) -> np.ndarray:
     """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
     classes = sorted(set(rows.y.tolist()))
-    found = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
+    result = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
     places = list(split_folds(rows.y, "classification", folds, train.seed))
-    done = Folds[list[list[float]]](bench.checkpoint)
-    for number, (others, held_out) in done.left(places):
+    folds_done = Folds[list[list[float]]](bench.checkpoint)
+    for number, (others, held_out) in folds_done.left(places):
         bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
-        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=done)
+        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=folds_done)
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        done.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
-    for (_, held_out), probabilities in zip(places, done.done, strict=True):
-        found[held_out] = np.asarray(probabilities, dtype=np.float32)
-    if not np.isfinite(found).all():
+        folds_done.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
+    for (_, held_out), probabilities in zip(places, folds_done.done, strict=True):
+        result[held_out] = np.asarray(probabilities, dtype=np.float32)
+    if not np.isfinite(result).all():
         raise ProviderError(
             "The model gives no finite probabilities",
-            detail=f"{int((~np.isfinite(found)).any(axis=1).sum())} held-out training rows have none.",
+            detail=f"{int((~np.isfinite(result)).any(axis=1).sum())} held-out training rows have none.",
             hint="put `- {columns: numeric, use: standard_scaler}` before the algorithm if columns have large values",
             id="decision-not-possible",
         )
-    return found
+    return result
 
 
-def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
+def _choose_threshold(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
     """The threshold by the objective on these (calibrated) probabilities of held-out rows."""
     positive = rule.classes[rule.positive]
     scoring = Scoring(positive=positive, average="binary")

@@ -32,7 +32,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     scores = score(metrics, rows.y, prediction, scoring)
     has_classes = request.task == "classification" or (request.task == "anomaly" and bool(rows.target))
     outlier = scoring.positive if request.task == "anomaly" else None
-    misled = misleading(rows.y, scores.numbers, request.task, outlier, named=request.positive is not None)
+    misled = misleading(rows.y, scores.numbers, request.task, outlier, is_named=request.positive is not None)
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
@@ -65,5 +65,5 @@ def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str],
             id="no-evaluation-rows",
         )
     columns, texts = take_rows(rows.columns, fair.keep), take_rows(rows.texts, fair.keep)
-    kept = replace(rows, columns=columns, y=rows.y[fair.keep], texts=texts)
-    return kept, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], untold
+    fair_rows = replace(rows, columns=columns, y=rows.y[fair.keep], texts=texts)
+    return fair_rows, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], untold

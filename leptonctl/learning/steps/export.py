@@ -25,7 +25,7 @@ from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, f
 from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
 from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -45,14 +45,14 @@ class Exported(Frozen):
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("export", inputs, ExportInputs)
-    train = as_found(request.train, needs)
+    train = with_search_result(request.train, needs)
     refuse_unfaithful(train)
     prepare, artifacts = needs["prepare"], bench.artifacts
     fitted = load_native(native_files(needs["train"], artifacts), train)
     evaluation = read_prepared(prepare, "test", request.train.task, artifacts)
     # training rows give the scale of a regression, and the rows to compare on where there are no others
-    needed = request.train.task == "regression" or not len(evaluation.y)
-    training = read_prepared(prepare, "train", request.train.task, artifacts) if needed else evaluation
+    needs_training = request.train.task == "regression" or not len(evaluation.y)
+    training = read_prepared(prepare, "train", request.train.task, artifacts) if needs_training else evaluation
     bench.progress(message="exporting")
     contract = read_contract(prepare)
     exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance, dates=contract.dates)

@@ -75,15 +75,15 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     prepare, artifacts = needs["prepare"], bench.artifacts
     contract = read_contract(prepare)
     training, evaluation = (read_prepared(prepare, side, request.task, artifacts) for side in ("train", "test"))
-    found = match(request, contract, training, evaluation, _file_bytes(request, needs, bench))
-    features = found.features
-    layout = _layout([found.columns[name] for name in features])
-    onnx_bytes = serialize(wrap(found.model, layout, found.entries, found.answer, found.classes))
+    file = match(request, contract, training, evaluation, _file_bytes(request, needs, bench))
+    features = file.features
+    layout = _layout([file.columns[name] for name in features])
+    onnx_bytes = serialize(wrap(file.model, layout, file.entries, file.answer, file.classes))
     bench.progress(message="trying the graph out")
     rows = _sample(evaluation if len(evaluation.y) else training)
-    prediction = _answers(onnx_bytes, layout, rows, found.classes)
+    prediction = _answers(onnx_bytes, layout, rows, file.classes)
     manifest = manifest_of(
-        contract, layout, task=request.task, features=features, classes=found.classes.sorted if found.classes else None,
+        contract, layout, task=request.task, features=features, classes=file.classes.sorted if file.classes else None,
         privacy=request.privacy, origin="command" if request.file is None else "imported",
     )  # fmt: skip
     graph = artifacts.put_artifact(onnx_bytes)
@@ -92,7 +92,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         MANIFEST_FILE: artifacts.put_artifact(encode(manifest)),
         GOLDEN_FILE: artifacts.put_artifact(encode(golden(features, rows.columns, prediction, contract.dates, rows.texts))),
     }
-    parity, notices = _parity(found, rows, prediction)
+    parity, notices = _parity(file, rows, prediction)
     notices = [*_answer_notices(prediction, layout.arrays(rows.columns)), *notices]
     outputs = ExportOutputs(package=package_digest(graph, manifest), size=len(onnx_bytes), parity=parity, notices=notices)
     return Produced(artifacts=files, outputs=outputs.to_json())
@@ -106,13 +106,13 @@ def _file_bytes(request: ImportInputs, needs: Needs, bench: Bench) -> bytes:
     return read_file(request.file, bench)
 
 
-def _parity(found: Match, rows: Rows, prediction: Prediction) -> tuple[ParityFigures | None, list[Notice]]:
+def _parity(file: Match, rows: Rows, prediction: Prediction) -> tuple[ParityFigures | None, list[Notice]]:
     """How far the answers are from those of the library that wrote the file. None where no library did, or it is not installed."""
-    if found.library_file is None:
+    if file.library_file is None:
         return None, []
-    matrix = np.column_stack([as_number(rows.columns[name]) for name in found.entries[0].columns])
-    parity = compare_with_library(found.library_file, matrix, prediction, found.classes.names if found.classes else ())
-    return parity, library_notices(found.library_file, parity)
+    matrix = np.column_stack([as_number(rows.columns[name]) for name in file.entries[0].columns])
+    parity = compare_with_library(file.library_file, matrix, prediction, file.classes.names if file.classes else ())
+    return parity, library_notices(file.library_file, parity)
 
 
 def read_file(file: ImportedFile, bench: Bench) -> bytes:
@@ -151,8 +151,8 @@ def _layout(columns: Sequence[Column]) -> Inputs:
 
 def _labels(*sides: Rows) -> list[Label]:
     """The classes of the target, sorted."""
-    found: set[Label] = {label for rows in sides for label in rows.y.tolist()}
-    return sorted(found)
+    labels: set[Label] = {label for rows in sides for label in rows.y.tolist()}
+    return sorted(labels)
 
 
 def _sample(rows: Rows) -> Rows:

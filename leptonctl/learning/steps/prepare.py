@@ -33,7 +33,7 @@ from leptonctl.learning.tables.sides import Places, hash_private, take_sides, ta
 from leptonctl.learning.tables.sources import read_sources
 from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table
-from leptonctl.learning.tables.targets import left_out, with_targets
+from leptonctl.learning.tables.targets import count_left_out, with_targets
 from leptonctl.spi.running import Bench, Needs, Produced
 
 ROWS_IN_A_GROUP = 1 << 20
@@ -106,7 +106,7 @@ def _check(request: PrepareInputs, bench: Bench) -> CheckedRows:
     ]
     return CheckedRows(
         shape=shape, tables=tables, listings=sources.listings, rows=rows, contract=contract, marks=marks,
-        profile=_profile(rows.cells, private), notices=notices, left_out=left_out(sources.tables, tables),
+        profile=_profile(rows.cells, private), notices=notices, left_out=count_left_out(sources.tables, tables),
     )  # fmt: skip
 
 

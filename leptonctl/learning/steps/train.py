@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from leptonctl.core.values import Json
-from leptonctl.learning.ancestry import LEARNED, WARM_PREPARE, WARM_START, learned_of
+from leptonctl.learning.ancestry import LEARNED, WARM_PREPARE, WARM_START, ancestor_rows
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.fitting.native import dump_native, load_native
@@ -13,12 +13,12 @@ from leptonctl.learning.fitting.resume import check_same_form, resume
 from leptonctl.learning.inputs import TrainInputs, read_inputs
 from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.outputs import Notice, TrainOutputs
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    request = as_found(read_inputs("train", inputs, TrainInputs), needs)
+    request = with_search_result(read_inputs("train", inputs, TrainInputs), needs)
     rows = read_prepared(needs["prepare"], "train", request.task, bench.artifacts)
     bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
     parent = parent_of(request, needs, bench)
@@ -31,8 +31,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         features=fitted.features, iterations=iterations(fitted), loss=losses or None, warnings=fitted.warnings, notices=notices(fitted)
     )
     files = {name: bench.artifacts.put_artifact(data) for name, data in dump_native(fitted).items()}
-    learned: dict[str, Json] = {LEARNED: learned_of(needs)} if parent else {}
-    return Produced(artifacts=files, outputs={**outputs.to_json(), **learned})
+    ancestors: dict[str, Json] = {LEARNED: ancestor_rows(needs)} if parent else {}
+    return Produced(artifacts=files, outputs={**outputs.to_json(), **ancestors})
 
 
 def parent_of(request: TrainInputs, needs: Needs, bench: Bench) -> Fitted | None:
@@ -46,11 +46,11 @@ def parent_of(request: TrainInputs, needs: Needs, bench: Bench) -> Fitted | None
 
 def notices(fitted: Fitted) -> list[Notice]:
     """What scikit-learn warned about."""
-    found = [Notice(check="warned", detail=text) for text in fitted.warnings if text not in fitted.unconverged]
+    result = [Notice(check="warned", detail=text) for text in fitted.warnings if text not in fitted.unconverged]
     if fitted.unconverged:
         count = iterations(fitted)
-        found.insert(0, Notice(check="unconverged", count=count) if count else Notice(check="unconverged_uncounted"))
-    return found
+        result.insert(0, Notice(check="unconverged", count=count) if count else Notice(check="unconverged_uncounted"))
+    return result
 
 
 def iterations(fitted: Fitted) -> int | None:

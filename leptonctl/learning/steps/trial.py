@@ -32,8 +32,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     train = request.train
     rows = subset(read_prepared(needs["prepare"], "train", train.task, bench.artifacts), train, request)
     classes = sorted(set(rows.y.tolist())) if train.task == "classification" else []
-    asked = ScoringInputs(metrics=(request.metric,), positive=request.positive, average=request.average)
-    metrics, scoring = scoring_of(train.task, asked, rows.y, classes)
+    scoring_inputs = ScoringInputs(metrics=(request.metric,), positive=request.positive, average=request.average)
+    metrics, scoring = scoring_of(train.task, scoring_inputs, rows.y, classes)
     outputs = TrialOutputs(
         chosen=request.chosen, params=train.params, metric=request.metric, folds=request.folds, rows=len(rows.y)
     )  # fmt: skip
@@ -56,8 +56,8 @@ def _with_survivor(request: TrialInputs, needs: Needs) -> TrialInputs:
     """The request with its parameters: of a later rung, those that the rung before has left at its place."""
     if request.slot is None:
         return request
-    left = read_record("the outputs of `search`", needs[RUNG].outputs, SearchOutputs).survivors[request.slot]
-    return replace(request, chosen=left.chosen, train=replace(request.train, params=left.params))
+    survivor = read_record("the outputs of `search`", needs[RUNG].outputs, SearchOutputs).survivors[request.slot]
+    return replace(request, chosen=survivor.chosen, train=replace(request.train, params=survivor.params))
 
 
 def _scores(request: TrialInputs, rows: Rows, metrics: Sequence[Metric], scoring: Scoring, bench: Bench) -> tuple[list[float | None], int]:
@@ -95,6 +95,6 @@ def subset(rows: Rows, train: TrainInputs, request: TrialInputs) -> Rows:
     groups = [places]
     if train.task == "classification":
         groups = [places[rows.y[places] == label] for label in np.unique(rows.y)]
-    kept = [group[: max(math.ceil(request.share * len(group)), request.folds)] for group in groups]
-    chosen = np.sort(np.concatenate(kept))
-    return replace(rows, columns=take_rows(rows.columns, chosen), y=rows.y[chosen])
+    parts = [group[: max(math.ceil(request.share * len(group)), request.folds)] for group in groups]
+    drawn_rows = np.sort(np.concatenate(parts))
+    return replace(rows, columns=take_rows(rows.columns, drawn_rows), y=rows.y[drawn_rows])

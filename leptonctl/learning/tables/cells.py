@@ -38,7 +38,9 @@ def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) 
     )
 
 
-def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None) -> tuple[pl.Series, list[Fault]]:
+def type_column(
+    table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None
+) -> tuple[pl.Series, list[Fault]]:
     """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
 
     `single`: the column will be stored as float32, so larger numbers are faults. `words`: those declared for a boolean column.
@@ -104,7 +106,7 @@ def _has_no_text(dtype: pl.DataType) -> bool:
     return dtype.is_nested() or dtype == pl.Object
 
 
-def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
+def fill_cells(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
     """Replace missing cells. Raises ProviderError: fill-type."""
     if fill is None:
         return values
@@ -132,12 +134,12 @@ def check(table: Table, column: Column, values: pl.Series, *, required: bool, un
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        unlisted = ~numbers.is_in(allowed.implode()) & values.is_not_null()
-        filled_in = column.fill is not None and bool((values == column.fill).filter(unlisted).any())
-        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if filled_in else ""), unlisted))
+        is_foreign = ~numbers.is_in(allowed.implode()) & values.is_not_null()
+        is_fill = column.fill is not None and bool((values == column.fill).filter(is_foreign).any())
+        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if is_fill else ""), is_foreign))
     if unique:
-        repeated = ~values.is_first_distinct() & values.is_not_null()
-        rules.append(("unique", "equal to a cell of an earlier row", repeated))
+        is_repeat = ~values.is_first_distinct() & values.is_not_null()
+        rules.append(("unique", "equal to a cell of an earlier row", is_repeat))
     return [with_values(f, values) if f.check == "values" else f for f in find_faults(table, column.name, rules)]
 
 
@@ -224,9 +226,9 @@ def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> t
     if cells.dtype != pl.String and not cells.dtype.is_numeric():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
     strings = _whole_numbers(cells).str.strip_chars(" \t")
-    known = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
-    meant = {text: value for text, value in known.items() if value is not None}
-    values = strings.replace_strict(meant, default=None, return_dtype=pl.Boolean)
+    meanings = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
+    words_read = {text: value for text, value in meanings.items() if value is not None}
+    values = strings.replace_strict(words_read, default=None, return_dtype=pl.Boolean)
     return values, values.is_null() & trim(strings, options).is_not_null()
 
 

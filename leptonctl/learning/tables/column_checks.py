@@ -14,27 +14,27 @@ NAMES = ("pattern", "max_missing", "min_share")
 
 def column_faults(table: Table, name: str, cells: pl.Series, declared: DeclaredColumn | None) -> list[Fault]:
     """The cells that break such a check. Raises ProviderError (bad-pattern)."""
-    wanted = {check: getattr(declared, check) for check in NAMES if declared is not None and getattr(declared, check) is not None}
-    rows = {check: MASKS[check](cells, limit).fill_null(value=False).arg_true() for check, limit in wanted.items()}
+    limits = {check: getattr(declared, check) for check in NAMES if declared is not None and getattr(declared, check) is not None}
+    rows = {check: MASKS[check](cells, limit).fill_null(value=False).arg_true() for check, limit in limits.items()}
     faults = [
-        Fault(table=table, column=name, check=check, description=described(check, wanted[check]), rows=broken)
-        for check, broken in rows.items()
-        if len(broken)
+        Fault(table=table, column=name, check=check, description=describe_check(check, limits[check]), rows=places)
+        for check, places in rows.items()
+        if len(places)
     ]
     # which classes are rare can be said; the cells that break a pattern may be anything
     return [with_values(fault, cells) if fault.check == "min_share" else fault for fault in faults]
 
 
-def described(check: str, wanted: object) -> str:
+def describe_check(check: str, limit: object) -> str:
     """What completes "N cells are"."""
     return {
-        "pattern": f"not of the form {wanted}",
-        "max_missing": f"missing, more than the share {wanted} of the rows",
-        "min_share": f"of a class that has less than the share {wanted} of the rows",
+        "pattern": f"not of the form {limit}",
+        "max_missing": f"missing, more than the share {limit} of the rows",
+        "min_share": f"of a class that has less than the share {limit} of the rows",
     }[check]
 
 
-def _unmatched(cells: pl.Series, pattern: object) -> pl.Series:
+def _mismatches(cells: pl.Series, pattern: object) -> pl.Series:
     try:
         return ~cells.cast(pl.String).str.contains(rf"\A(?:{pattern})\z")
     except pl.exceptions.PolarsError as problem:
@@ -60,4 +60,4 @@ def _rare(cells: pl.Series, share: object) -> pl.Series:
     return cells.is_in(rare.implode())
 
 
-MASKS: Mapping[str, Callable[[pl.Series, object], pl.Series]] = {"pattern": _unmatched, "max_missing": _missing, "min_share": _rare}
+MASKS: Mapping[str, Callable[[pl.Series, object], pl.Series]] = {"pattern": _mismatches, "max_missing": _missing, "min_share": _rare}

@@ -9,7 +9,7 @@ from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.prepare_inputs import RowCheck
-from leptonctl.learning.tables.cells import check, declared_column, filled, typed
+from leptonctl.learning.tables.cells import check, declared_column, fill_cells, type_column
 from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.dates import Dates, read_dates
 from leptonctl.learning.tables.faults import Fault, contract_error
@@ -59,8 +59,8 @@ def _column(shape: Shape, table: Table, name: str) -> tuple[pl.Series, list[Faul
         )
     is_target = name == shape.target
     column = declared_column(name, kind, declared)
-    values, wrong = typed(table, name, kind, single=not is_target, words=column.words)
-    values = filled(values, column.fill, kind, name)
+    values, wrong = type_column(table, name, kind, single=not is_target, words=column.words)
+    values = fill_cells(values, column.fill, kind, name)
     if wrong:
         # a cell of the wrong type was read as null and must not be reported as missing too
         return values, wrong

@@ -55,8 +55,8 @@ def orders(cells: pl.Series, target: pl.Series) -> bool:
     # of most columns the first rows have another order
     if not _is_monotone(cells.head(FIRST_ROWS), target.head(FIRST_ROWS)) or not _is_monotone(cells, target):
         return False
-    different, wanted = cells.n_unique(), target.n_unique()
-    return min(different, wanted) >= max(LEAST_ROWS, AS_MANY * max(different, wanted))
+    cell_count, target_count = cells.n_unique(), target.n_unique()
+    return min(cell_count, target_count) >= max(LEAST_ROWS, AS_MANY * max(cell_count, target_count))
 
 
 def _is_monotone(cells: pl.Series, target: pl.Series) -> bool:

@@ -67,8 +67,8 @@ def column_of(name: str, guess: Guess, cells: pl.Series) -> DateColumn | None:
     """The column of dates that are written so, with the parts to learn from; None where no part differs."""
     texts = cells.drop_nulls().unique().head(LOOKED_AT).to_list()
     moments = [moment for text in texts if (moment := read_moment(pattern(guess.format, guess.type), text)) is not None]
-    known = [part for part in PARTS if not missing_parts(pattern(guess.format, guess.type), [part])]
-    differing = [part for part in known if len({PARTS[part](moment) for moment in moments}) > 1]
+    possible = [part for part in PARTS if not missing_parts(pattern(guess.format, guess.type), [part])]
+    differing = [part for part in possible if len({PARTS[part](moment) for moment in moments}) > 1]
     parts = [part for part in USUAL if part in differing] or [part for part in ("day", "minute", "second") if part in differing]
     return DateColumn(name=name, type=guess.type, format=guess.format, parts=tuple(parts)) if parts else None
 

@@ -49,14 +49,14 @@ def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn) -> 
     column = DateColumn(
         name=name, type=date_type(declared) or "date", parts=declared.parts, format=declared.format, fill=_fill(declared.missing)
     )  # fmt: skip
-    read = [_read(table, column) for table in tables]
-    column = replace(column, zoned=_zoned(column, read))
+    cells_by_table = [_read(table, column) for table in tables]
+    column = replace(column, zoned=_zoned(column, cells_by_table))
     _check_fill(column)
-    missing = column.fill is None and any(cells.texts.null_count() for cells in read)
+    missing = column.fill is None and any(cells.texts.null_count() for cells in cells_by_table)
     column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
-    faults = [fault for table, cells in zip(tables, read, strict=True) for fault in _faults(table, column, cells)]
-    texts = [_texts(table, column, cells) for table, cells in zip(tables, read, strict=True)]
-    return Dates(column=column, parts=[_parts(column, cells) for cells in read], texts=texts), faults
+    faults = [fault for table, cells in zip(tables, cells_by_table, strict=True) for fault in _faults(table, column, cells)]
+    texts = [_texts(table, column, cells) for table, cells in zip(tables, cells_by_table, strict=True)]
+    return Dates(column=column, parts=[_parts(column, cells) for cells in cells_by_table], texts=texts), faults
 
 
 def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series], list[Fault]]:
@@ -81,12 +81,12 @@ def _read(table: Table, column: DateColumn) -> Cells:
     )  # fmt: skip
 
 
-def _zoned(column: DateColumn, read: Sequence[Cells]) -> bool:
+def _zoned(column: DateColumn, tables: Sequence[Cells]) -> bool:
     """Whether the texts have an offset: as the format says, else as most of them do."""
     if column.format is not None:
         return "%z" in column.format
-    known = [moment.zoned for cells in read for moment in cells.moments if moment is not None]
-    return sum(known) * 2 > len(known)
+    zoned = [moment.zoned for cells in tables for moment in cells.moments if moment is not None]
+    return sum(zoned) * 2 > len(zoned)
 
 
 def _texts(table: Table, column: DateColumn, cells: Cells) -> pl.Series:

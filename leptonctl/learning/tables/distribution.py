@@ -26,16 +26,16 @@ def profile_column(cells: pl.Series, name: str, kind: ColumnType) -> Distributio
 
 def _categorical(present: pl.Series, name: str, kind: ColumnType, missing: int) -> Distribution:
     counts = pl.DataFrame({"text": present}).group_by("text").len("rows")
-    listed = counts.filter((pl.col("rows") >= LEAST_ROWS) & (pl.col("text").str.len_chars() <= LONGEST_CATEGORY))
-    listed = listed.sort(["rows", "text"], descending=[True, False]).head(MOST_CATEGORIES)
+    frequent = counts.filter((pl.col("rows") >= LEAST_ROWS) & (pl.col("text").str.len_chars() <= LONGEST_CATEGORY))
+    frequent = frequent.sort(["rows", "text"], descending=[True, False]).head(MOST_CATEGORIES)
     lengths = np.sort(present.str.len_chars().to_numpy()) if kind == "string" else np.empty(0)
     return Distribution(
         name=name,
         type=kind,
         missing=missing,
         distinct=counts.height,
-        categories=tuple(listed.iter_rows()),
-        other=len(present) - int(listed["rows"].sum()),
+        categories=tuple(frequent.iter_rows()),
+        other=len(present) - int(frequent["rows"].sum()),
         singletons=int((counts["rows"] == 1).sum()),
         lengths=bins_of(lengths, LENGTH_EDGES),
     )

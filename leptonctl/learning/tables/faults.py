@@ -39,9 +39,11 @@ class Fault(Frozen):
 
 def find_faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> list[Fault]:
     """A fault for each rule that cells of a column break. Each rule has a name, a description, and a mask of the cells that break it."""
-    found = ((check, description, mask.fill_null(value=False).arg_true()) for check, description, mask in rules)
+    rows_by_rule = ((check, description, mask.fill_null(value=False).arg_true()) for check, description, mask in rules)
     return [
-        Fault(table=table, column=name, check=check, description=description, rows=rows) for check, description, rows in found if len(rows)
+        Fault(table=table, column=name, check=check, description=description, rows=rows)
+        for check, description, rows in rows_by_rule
+        if len(rows)
     ]
 
 
@@ -57,7 +59,7 @@ def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()
     file, line = places[0][0]
     return ProviderError(
         "The data breaks its contract",
-        detail="\n".join(_sentence(fault, found, private) for fault, found in zip(faults, places, strict=True)),
+        detail="\n".join(_sentence(fault, lines, private) for fault, lines in zip(faults, places, strict=True)),
         hint=_hint(faults),
         id="data-contract",
         file=file,
@@ -69,11 +71,11 @@ def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()
 def _places(faults: Sequence[Fault]) -> list[list[tuple[str, int]]]:
     """The files and lines of the first rows of each fault. A file is read again once for all of them."""
     tables = {id(fault.table): fault.table for fault in faults}
-    found: dict[int, dict[int, tuple[str, int]]] = {}
+    places: dict[int, dict[int, tuple[str, int]]] = {}
     for key, table in tables.items():
         rows = sorted({row for fault in faults if fault.table is table for row in fault.first_rows})
-        found[key] = dict(zip(rows, table.places(rows), strict=True))
-    return [[found[id(fault.table)][row] for row in fault.first_rows] for fault in faults]
+        places[key] = dict(zip(rows, table.places(rows), strict=True))
+    return [[places[id(fault.table)][row] for row in fault.first_rows] for fault in faults]
 
 
 def _sentence(fault: Fault, places: Sequence[tuple[str, int]], private: Collection[str | None]) -> str:
@@ -83,8 +85,8 @@ def _sentence(fault: Fault, places: Sequence[tuple[str, int]], private: Collecti
     else:
         start, lines = f"{fault.table.name}: ", "line " + ", ".join(str(line) for _, line in places)
     cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
-    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in fault.values) if fault.column not in private else ""
-    return f'{start}column "{fault.column}": {cells} {fault.description} ({lines}{more}){f": {shown}" if shown else ""}'
+    values = ", ".join(json.dumps(value, ensure_ascii=False) for value in fault.values) if fault.column not in private else ""
+    return f'{start}column "{fault.column}": {cells} {fault.description} ({lines}{more}){f": {values}" if values else ""}'
 
 
 def _hint(faults: Sequence[Fault]) -> str:

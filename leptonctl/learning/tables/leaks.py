@@ -37,7 +37,7 @@ class Sides(Frozen):
 
 def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) -> Iterator[Notice]:
     """Test rows whose record, or whose prepared cells apart from the id, a training row has too. `texts`: columns of texts of dates."""
-    same = _listed(sides.marks["test"].records, sides.marks["train"].records)
+    same = _shared_records(sides.marks["test"].records, sides.marks["train"].records)
     table, rows = sides.places["test"]
     least = max(2, SHARED * len(rows))
     if len(tables) > 1 and same.any():
@@ -50,14 +50,14 @@ def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) 
         yield Notice(check="learned_rows", count=int(same.sum()), **_first(tables[table], rows[same]))  # type: ignore[arg-type]
 
 
-def _listed(records: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _shared_records(records: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which records of 16 bytes are among the others."""
     first, second = (pl.Series(marks.view("<u8")[::2]) for marks in (records, others))
     # numbers are compared faster than bytes, and where half of a record is not found the whole is not either
     same = first.is_in(second.implode()).to_numpy().copy()
     if same.any():
-        found = {*others[second.is_in(first.implode()).to_numpy()].tolist()}
-        same[same] = [mark in found for mark in records[same].tolist()]
+        matches = {*others[second.is_in(first.implode()).to_numpy()].tolist()}
+        same[same] = [mark in matches for mark in records[same].tolist()]
     return same
 
 

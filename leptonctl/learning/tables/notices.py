@@ -15,11 +15,11 @@ from leptonctl.learning.tables.faults import SHOWN_LINES
 from leptonctl.learning.tables.recheck import FIRST_ROWS
 from leptonctl.learning.tables.shape import Shape
 from leptonctl.learning.tables.table import Table
-from leptonctl.learning.tables.targets import first_left_out, left_out
+from leptonctl.learning.tables.targets import count_left_out, first_left_out
 
 
 def rows_without_target(request: PrepareInputs, before: Sequence[Table], after: Sequence[Table]) -> Iterator[Notice]:
-    count = left_out(before, after)
+    count = count_left_out(before, after)
     if count:
         lines = first_left_out(before, after, SHOWN_LINES)
         yield Notice(check="no_target", column=request.target, count=count, lines=lines, severity="note")

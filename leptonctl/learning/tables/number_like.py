@@ -90,8 +90,8 @@ WRITINGS = (
 
 def number_like(tables: Sequence[Table], name: str) -> Notice | None:
     """What to say about a column that was inferred as text; None where it looks like text."""
-    written = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
-    if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in written):
+    columns = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
+    if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in columns):
         return None
     cells = [_texts(table, name) for table in tables if name in table.frame.columns]
     strings = pl.concat(cells).drop_nulls()
@@ -112,11 +112,11 @@ def _texts(table: Table, name: str) -> pl.Series:
 
 
 def _other_writing(table: Table, name: str, strings: pl.Series, cells: pl.Series, numbers: int) -> Notice | None:
-    found = {writing: count for writing, count in _counts(strings, table).items() if count}
-    if not found or sum(found.values()) + numbers < MOST * len(strings):
+    counts = {writing: count for writing, count in _counts(strings, table).items() if count}
+    if not counts or sum(counts.values()) + numbers < MOST * len(strings):
         return None
-    chosen = max(found, key=_says)
-    return _notice(chosen.check, table, name, cells.str.contains("|".join(writing.pattern for writing in found)), chosen.detail)
+    likeliest = max(counts, key=_says)
+    return _notice(likeliest.check, table, name, cells.str.contains("|".join(writing.pattern for writing in counts)), likeliest.detail)
 
 
 def _says(writing: Writing) -> int:
@@ -126,12 +126,12 @@ def _says(writing: Writing) -> int:
 
 def _counts(strings: pl.Series, table: Table) -> Mapping[Writing, int]:
     """The cells of each writing that is not the declared one; each cell counts for the first that fits."""
-    left = strings.filter(~is_number(strings, table.options))
+    rest = strings.filter(~is_number(strings, table.options))
     counts: dict[Writing, int] = {}
     for writing in WRITINGS:
-        fits = left.str.contains(writing.pattern)
+        fits = rest.str.contains(writing.pattern)
         counts[writing] = int(fits.sum())
-        left = left.filter(~fits)
+        rest = rest.filter(~fits)
     return counts
 
 
@@ -139,8 +139,8 @@ def _with_markers(table: Table, name: str, strings: pl.Series, cells: pl.Series,
     others = strings.filter(~is_number(strings, table.options)).unique().to_list()
     if numbers < HALF * len(strings) or not set(others) <= set(MARKERS):
         return None
-    listed = ", ".join(f'"{text}"' for text in sorted(others)).replace("\\", "\\\\")
-    return _notice("markers", table, name, ~cells.str.contains(number_pattern(table.options.decimal, table.options.thousands)), listed)
+    quoted = ", ".join(f'"{text}"' for text in sorted(others)).replace("\\", "\\\\")
+    return _notice("markers", table, name, ~cells.str.contains(number_pattern(table.options.decimal, table.options.thousands)), quoted)
 
 
 def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -> Notice:

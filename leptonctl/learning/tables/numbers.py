@@ -55,7 +55,7 @@ def plain(strings: pl.Series, options: SourceOptions) -> pl.Series:
     return numbers.str.replace_all(options.decimal, ".", literal=True)
 
 
-def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
+def parse_numbers(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
     """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is no number, or one with zeros before it.
 
     floats: Float64 in any case.

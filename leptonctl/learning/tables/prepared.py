@@ -35,7 +35,7 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
 
 
-def copied(rows: Rows) -> Rows:
+def copy_rows(rows: Rows) -> Rows:
     """The same rows in arrays that may be changed."""
     columns, texts = ({name: values.copy() for name, values in cells.items()} for cells in (rows.columns, rows.texts))
     return replace(rows, columns=columns, y=rows.y.copy(), texts=texts)

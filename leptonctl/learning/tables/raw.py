@@ -9,7 +9,7 @@ from leptonctl.core.contract import Column, hash_text
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import as_text, check, check_columns, filled, typed
+from leptonctl.learning.tables.cells import as_text, check, check_columns, fill_cells, type_column
 from leptonctl.learning.tables.dates import date_parts
 from leptonctl.learning.tables.faults import Fault, contract_error
 from leptonctl.learning.tables.prepared import Columns, array_of
@@ -95,7 +95,7 @@ def _columns_of(table: Table, columns: Sequence[ManifestColumn], dates: Sequence
 
 
 def _outside(table: Table, columns: Sequence[ManifestColumn], checks: Mapping[str, Column]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for column in columns:
         ranges = checks.get(column.name)
         if ranges is None or column.hash:
@@ -108,11 +108,11 @@ def _outside(table: Table, columns: Sequence[ManifestColumn], checks: Mapping[st
         if ranges.values is not None:
             wrong = wrong | (cells.is_not_null() & ~cells.is_in(list(ranges.values)))
         if count := int(wrong.fill_null(value=False).sum()):
-            found[column.name] = count
-    return found
+            counts[column.name] = count
+    return counts
 
 
-def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
+def hash_cells(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
     """The HMAC of every cell; a missing cell stays missing."""
     if key is None:
         raise ProviderError(
@@ -128,9 +128,9 @@ def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
 
 def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:
     if column.hash:
-        return hashed(as_text(table, column.name), key, column.name), []
-    cells, faults = typed(table, column.name, column.type, words=column.words)
-    return filled(cells, column.fill, column.type, column.name), faults
+        return hash_cells(as_text(table, column.name), key, column.name), []
+    cells, faults = type_column(table, column.name, column.type, words=column.words)
+    return fill_cells(cells, column.fill, column.type, column.name), faults
 
 
 def _missing(table: Table, column: ManifestColumn, cells: pl.Series) -> Iterable[Fault]:

@@ -59,24 +59,24 @@ def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts
     rows: dict[str, pl.DataFrame] = {}
     for name, declared in columns.items():
         for check in NAMES:
-            wanted = getattr(declared, check)
-            if wanted is None or wanted is (check == "nullable") or settled(check, wanted, profiles.get(name)):
+            limit = getattr(declared, check)
+            if limit is None or limit is (check == "nullable") or profile_settles(check, limit, profiles.get(name)):
                 continue
             if not rows:
                 rows[""] = _read(prepare, artifacts)
-            found = _violation(name, check, wanted, rows[""], profiles.get(name))
-            if found is not None:
-                yield found
+            violation = _violation(name, check, limit, rows[""], profiles.get(name))
+            if violation is not None:
+                yield violation
 
 
 def broken_rules(checks: Sequence[RowCheck], prepare: Result, artifacts: Artifacts) -> Iterator[tuple[int, int | ProviderError]]:
     """The places of the rules that prepared rows break, with their count, or why a rule cannot be read."""
     rows, contract = _read(prepare, artifacts), _outputs(prepare).contract
     dates = {date.name: (date, rows[date.name]) for date in contract.dates if date.name in rows.columns}
-    kept = RuleColumns(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
+    columns = RuleColumns(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
     for place, check in enumerate(checks):
         try:
-            count = len(broken_rows(check, kept))
+            count = len(broken_rows(check, columns))
         except ProviderError as problem:
             yield place, problem
             continue
@@ -93,35 +93,35 @@ def _outputs(prepare: Result) -> PrepareOutputs:
     return read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs)
 
 
-def settled(check: str, wanted: object, profile: ColumnProfile | None) -> bool:
+def profile_settles(check: str, limit: object, profile: ColumnProfile | None) -> bool:
     """Whether the profile alone shows that no cell breaks the check."""
     if profile is None:
         return False
-    if check == "min" and isinstance(wanted, int | float):
-        return profile.min is None or profile.min >= wanted
-    if check == "max" and isinstance(wanted, int | float):
-        return profile.max is None or profile.max <= wanted
+    if check == "min" and isinstance(limit, int | float):
+        return profile.min is None or profile.min >= limit
+    if check == "max" and isinstance(limit, int | float):
+        return profile.max is None or profile.max <= limit
     return (check == "nullable" and not profile.missing) or (check == "unique" and profile.unique)
 
 
-def _violation(name: str, check: str, wanted: object, rows: pl.DataFrame, profile: ColumnProfile | None) -> Violation | None:
+def _violation(name: str, check: str, limit: object, rows: pl.DataFrame, profile: ColumnProfile | None) -> Violation | None:
     if name not in rows.columns:
         # a column that is no feature: its cells are not kept, but its profile may be
-        broken = profile is not None and check not in ("values", *column_checks.NAMES)
-        return Violation(column=name, check=check, description=_describe(check, wanted), count=None) if broken else None
-    count = int(MASKS[check](rows[name], wanted).fill_null(value=False).sum())
+        is_broken = profile is not None and check not in ("values", *column_checks.NAMES)
+        return Violation(column=name, check=check, description=_describe(check, limit), count=None) if is_broken else None
+    count = int(MASKS[check](rows[name], limit).fill_null(value=False).sum())
     if not count and (profile is None or check in ("values", *column_checks.NAMES)):
         return None
     # rounded to float32, a cell may meet a limit that it breaks
-    return Violation(column=name, check=check, description=_describe(check, wanted), count=max(count, 1))
+    return Violation(column=name, check=check, description=_describe(check, limit), count=max(count, 1))
 
 
-def _describe(check: str, wanted: object) -> str:
+def _describe(check: str, limit: object) -> str:
     if check in column_checks.NAMES:
-        return column_checks.described(check, wanted)
+        return column_checks.describe_check(check, limit)
     return {
-        "min": f"below the minimum {wanted}",
-        "max": f"above the maximum {wanted}",
+        "min": f"below the minimum {limit}",
+        "max": f"above the maximum {limit}",
         "values": "not among the allowed values",
         "nullable": "missing where the contract requires a value",
         "unique": "equal to a cell of another row",

@@ -43,14 +43,14 @@ def broken_rows(check: RowCheck, rows: RuleColumns) -> pl.Series:
     """
     try:
         rule = parse(check.rule)
-        named = _named(rule, rows.kinds)
+        names = _column_names(rule, rows.kinds)
         check_types(rule, rows.kinds)
     except BadRule as problem:
         raise bad_rule(check.rule, problem) from problem
-    numbers = {name: moments(*rows.dates[name]) for name in named if name in rows.dates}
-    is_single = any(rows.columns[name].dtype == pl.Float32 for name in named if name not in numbers)
-    frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in named})
-    if not named:
+    numbers = {name: moments(*rows.dates[name]) for name in names if name in rows.dates}
+    is_single = any(rows.columns[name].dtype == pl.Float32 for name in names if name not in numbers)
+    frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in names})
+    if not names:
         return pl.Series([], dtype=pl.UInt32)
     return (~frame.select(_expression(rule, set(numbers), single=is_single).alias("met"))["met"]).fill_null(value=False).arg_true()
 
@@ -59,14 +59,14 @@ def _unfit(check: RowCheck, rows: RuleColumns) -> ProviderError | None:
     """Why a rule does not fit the columns."""
     try:
         rule = parse(check.rule)
-        _named(rule, rows.kinds)
+        _column_names(rule, rows.kinds)
         check_types(rule, rows.kinds)
     except BadRule as problem:
         return bad_rule(check.rule, problem)
     return None
 
 
-def _named(rule: Term, kinds: Mapping[str, Kind]) -> set[str]:
+def _column_names(rule: Term, kinds: Mapping[str, Kind]) -> set[str]:
     absent = next((column for column in rule.columns() if column.value not in kinds), None)
     if absent is not None:
         raise BadRule(f"{absent.value} is not among the columns of the rows", absent.start, absent.end)
@@ -94,8 +94,8 @@ def moments(column: DateColumn, texts: pl.Series) -> pl.Series:
     """Dates as numbers that grow with time, null for missing."""
     compiled = pattern(column.format, column.type)
     distinct = texts.drop_nulls().unique().to_list()
-    found = {text: read_moment(compiled, text) for text in distinct}
-    numbers = {text: order(moment) for text, moment in found.items() if moment is not None}
+    moments_by_text = {text: read_moment(compiled, text) for text in distinct}
+    numbers = {text: order(moment) for text, moment in moments_by_text.items() if moment is not None}
     new = pl.Series(list(numbers.values()), dtype=MOMENT)
     return texts.replace_strict(pl.Series(list(numbers), dtype=pl.String), new, default=None, return_dtype=MOMENT)
 
@@ -187,24 +187,24 @@ def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequen
         unfit[0].detail = "\n".join(problem.detail for problem in unfit)
         raise unfit[0]
     notices: list[Notice] = []
-    failed: list[str] = []
+    failures: list[str] = []
     first: tuple[str, int] | None = None
     for check in checks:
-        for table, kept in zip(tables, rows, strict=True):
-            broken = broken_rows(check, kept)
-            if not len(broken):
+        for table, columns in zip(tables, rows, strict=True):
+            numbers = broken_rows(check, columns)
+            if not len(numbers):
                 continue
-            places = table.places(broken.head(SHOWN_LINES).to_list())
+            places = table.places(numbers.head(SHOWN_LINES).to_list())
             if check.severity == "warn":
                 lines = () if table.pieces else tuple(line for _, line in places)
-                where = f" {_shown(places, len(broken))}:" if table.pieces else ""
-                notices.append(Notice(check="rule", count=len(broken), lines=lines, detail=f"{check.rule}:{where}"))
+                where = f" {_shown(places, len(numbers))}:" if table.pieces else ""
+                notices.append(Notice(check="rule", count=len(numbers), lines=lines, detail=f"{check.rule}:{where}"))
             else:
                 first = first or places[0]
-                failed.append(f"{check.rule}: {_broken(len(broken))} ({_shown(places, len(broken))})")
+                failures.append(f"{check.rule}: {_broken(len(numbers))} ({_shown(places, len(numbers))})")
     if first is not None:
         hint = "correct the rows, or write `severity: warn` beside the rule"
-        raise ProviderError(SUMMARY, detail="\n".join(failed), hint=hint, id="row-check", file=first[0], line=first[1])
+        raise ProviderError(SUMMARY, detail="\n".join(failures), hint=hint, id="row-check", file=first[0], line=first[1])
     return notices
 
 

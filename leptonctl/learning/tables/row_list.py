@@ -176,16 +176,16 @@ def _in_full(cells: pl.Series) -> list[bytes]:
 
 def _texts(cells: pl.DataFrame) -> list[bytes]:
     """Cells as one text for each row, from which they could be read back: a missing cell is not an empty one."""
-    records = _joined(cells).cast(pl.Binary).to_list()
+    records = _join_cells(cells).cast(pl.Binary).to_list()
     signs = np.frombuffer(b"".join(records), dtype=np.uint8)
     marks = [int(np.count_nonzero(signs == ord(sign))) for sign in (END, ESCAPE)]
     if marks != [cells.height * (cells.width - 1), sum(column.null_count() for column in cells.get_columns())]:
         escaped = pl.all().str.replace_all(ESCAPE, ESCAPE + "1", literal=True).str.replace_all(END, ESCAPE + "2", literal=True)
-        records = _joined(cells.select(escaped)).cast(pl.Binary).to_list()
+        records = _join_cells(cells.select(escaped)).cast(pl.Binary).to_list()
     return records
 
 
-def _joined(cells: pl.DataFrame) -> pl.Series:
+def _join_cells(cells: pl.DataFrame) -> pl.Series:
     return cells.select(pl.concat_str(pl.all().fill_null(ESCAPE + "0"), separator=END).alias("record")).to_series()
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 
-def shuffled(rows: int, test: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def shuffle_split(rows: int, test: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the training and test rows. `test`: their number, or their share where it is below one.
 
     classes: of each row [N], of which each side gets its share; sorted, they are drawn from one after the other. Raises ValueError when a
@@ -36,14 +36,14 @@ def shuffled(rows: int, test: float, seed: int, classes: np.ndarray | None = Non
 def _shares(counts: np.ndarray, draws: int, random: np.random.RandomState) -> np.ndarray:
     """How many of `draws` rows are of each class: in proportion, and what is left to the largest remainders, drawn where they are equal."""
     exact = counts / counts.sum() * draws
-    found = np.floor(exact)
-    left, remainders = int(draws - found.sum()), exact - found
+    rows = np.floor(exact)
+    open_rows, remainders = int(draws - rows.sum()), exact - rows
     for remainder in np.unique(remainders)[::-1]:
-        if left <= 0:
+        if open_rows <= 0:
             break
         alike = np.flatnonzero(remainders == remainder)
-        drawn = random.choice(alike, size=min(len(alike), left), replace=False)
-        found[drawn] += 1
-        left -= len(drawn)
-    shares: np.ndarray = found.astype(int)
+        extra = random.choice(alike, size=min(len(alike), open_rows), replace=False)
+        rows[extra] += 1
+        open_rows -= len(extra)
+    shares: np.ndarray = rows.astype(int)
     return shares

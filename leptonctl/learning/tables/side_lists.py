@@ -20,11 +20,11 @@ def side_lists(
     request: PrepareInputs, tables: Sequence[Table], places: Places, listings: Sequence[Listing]
 ) -> tuple[dict[str, RowList], dict[str, Marks]]:
     """By what the rows of each side are known."""
-    listed = [listing.done() for listing in listings]
-    marks = {side: listed[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
+    row_lists = [listing.done() for listing in listings]
+    marks = {side: row_lists[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {
-        side: replace(listed[table][0], reading=reading[table], writing=_writing(tables[table])) for side, (table, _) in places.items()
+        side: replace(row_lists[table][0], reading=reading[table], writing=_writing(tables[table])) for side, (table, _) in places.items()
     }, marks
 
 

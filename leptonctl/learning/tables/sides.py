@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from leptonctl.learning.tables.cells import as_text
-from leptonctl.learning.tables.raw import hashed
+from leptonctl.learning.tables.raw import hash_cells
 from leptonctl.learning.tables.shape import Shape
 from leptonctl.learning.tables.table import Table
 
@@ -27,7 +27,7 @@ def hash_private(shape: Shape, table: Table, cells: dict[str, pl.Series], key: b
     """Replace the cells of private features by their hashes; a missing cell stays missing."""
     for name in shape.features:
         if name in shape.hashed and key is not None:
-            cells[name] = hashed(as_text(table, name).set(cells[name].is_null(), None), key, name)
+            cells[name] = hash_cells(as_text(table, name).set(cells[name].is_null(), None), key, name)
 
 
 def take_sides(
@@ -37,7 +37,7 @@ def take_sides(
     rows = {side: (table, pl.Series(numbers, dtype=pl.UInt32)) for side, (table, numbers) in places.items()}
     columns: dict[str, list[pl.Series]] = {side: [] for side in rows}
     for name in (*shape.features, shape.target):
-        whole = [held.pop(name) for held in cells]
+        whole = [columns_of_table.pop(name) for columns_of_table in cells]
         # of a column in pieces, each row would be looked for
         stored = [(target_of(values, shape) if name == shape.target else _feature(name, values)).rechunk() for values in whole]
         for side, (table, numbers) in rows.items():
@@ -45,7 +45,7 @@ def take_sides(
     for side, (table, numbers) in rows.items():
         columns[side] += [column.gather(numbers) for column in more[table]]
     # by name: in a list, polars would give the target a name where it has none
-    return {side: pl.DataFrame({column.name: column for column in found}) for side, found in columns.items()}
+    return {side: pl.DataFrame({column.name: column for column in series}) for side, series in columns.items()}
 
 
 def _feature(name: str, values: pl.Series) -> pl.Series:

@@ -10,7 +10,7 @@ from leptonctl.core.contract import share
 from leptonctl.learning.prepare_inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.faults import Fault, contract_error
-from leptonctl.learning.tables.shuffled import shuffled
+from leptonctl.learning.tables.shuffled import shuffle_split
 from leptonctl.learning.tables.table import Table
 from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
@@ -58,7 +58,7 @@ def _random(split: RandomSplit, table: Table, target: pl.Series) -> tuple[np.nda
             raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "correct the class if it is a typing error, add rows of it, or set `split: {stratify: false}`")
     try:
-        train, held_out = shuffled(len(target), test, split.seed, _codes(target) if stratified else None)
+        train, held_out = shuffle_split(len(target), test, split.seed, _codes(target) if stratified else None)
     except ValueError as error:
         raise _impossible(f"{len(target)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
     return train, held_out, stratified
@@ -94,8 +94,8 @@ def _rare(table: Table, target: pl.Series) -> str:
         return ""
     rows = target.is_unique().arg_true().head(SHOWN_CLASSES).to_list()
     places = table.places(rows)
-    named = [f"{json.dumps(str(target[row]), ensure_ascii=False)} ({file}:{line})" for row, (file, line) in zip(rows, places, strict=True)]
-    return f": {', '.join(named)}"
+    names = [json.dumps(str(target[row]), ensure_ascii=False) for row in rows]
+    return ": " + ", ".join(f"{name} ({file}:{line})" for name, (file, line) in zip(names, places, strict=True))
 
 
 def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarray]:

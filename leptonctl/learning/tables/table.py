@@ -11,7 +11,7 @@ import polars.selectors as cs
 from leptonctl.core.contract import Cells
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.tables.growing import Numbers
-from leptonctl.learning.tables.numbers import parsed
+from leptonctl.learning.tables.numbers import parse_numbers
 from leptonctl.spi.learning import Source, SourceOptions
 
 ROWS_AT_ONCE = 1 << 18
@@ -58,13 +58,13 @@ class Table(Frozen):
     def places(self, rows: Sequence[int]) -> list[tuple[str, int]]:
         """(file, line) of each row of the frame."""
         numbers = rows if self.kept is None else [int(self.kept[row]) for row in rows]
-        found: dict[int, tuple[str, int]] = {}
+        places: dict[int, tuple[str, int]] = {}
         for piece, after in pairwise((*self.files, None)):
             assert piece is not None
             own = [number for number in numbers if number >= piece.start and (after is None or number < after.start)]
             lines = self.source.line_of(piece.path, piece.options, [number - piece.start for number in own]) if own else []
-            found |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
-        return [found[number] for number in numbers]
+            places |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
+        return [places[number] for number in numbers]
 
 
 def read_table(
@@ -90,10 +90,10 @@ def read_table(
         columns = columns or {column: _Column(column, options, as_text=column in text) for column in part.columns}
         for cells in without_missing(part, options).get_columns():
             columns[cells.name].add(cells)
-    lost = [column for column, held in columns.items() if held.lost]
+    lost = [column for column, column_cells in columns.items() if column_cells.lost]
     texts = _texts(path, source, options, lost) if lost else pl.DataFrame()
-    frame = pl.DataFrame([texts[column] if held.lost else held.whole() for column, held in columns.items()])
-    numbers = {column: held.counts(frame[column]) for column, held in columns.items() if not held.as_text}
+    frame = pl.DataFrame([texts[column] if column_cells.lost else column_cells.whole() for column, column_cells in columns.items()])
+    numbers = {column: column_cells.counts(frame[column]) for column, column_cells in columns.items() if not column_cells.as_text}
     return Table(name=name, path=path, source=source, options=options, frame=frame, numbers=numbers)
 
 
@@ -122,9 +122,9 @@ class _Column:
     def add(self, cells: pl.Series) -> None:
         if not self.as_text:
             floats = self._numbers.is_float
-            numbers = parsed(cells, self._options, floats=floats)
+            numbers = parse_numbers(cells, self._options, floats=floats)
             if numbers is None:
-                numbers = parsed(trim(cells, self._options), self._options, floats=floats)
+                numbers = parse_numbers(trim(cells, self._options), self._options, floats=floats)
             if numbers is not None:
                 self._numbers.add(numbers)
                 return

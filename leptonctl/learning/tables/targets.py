@@ -7,7 +7,7 @@ import polars as pl
 
 from leptonctl.core.frozen import replace
 from leptonctl.learning.prepare_inputs import PrepareInputs
-from leptonctl.learning.tables.cells import typed
+from leptonctl.learning.tables.cells import type_column
 from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
@@ -27,7 +27,7 @@ def with_targets(request: PrepareInputs, tables: Sequence[Table]) -> list[Table]
     return [_with_targets(request, table) if request.target in table.frame.columns else table for table in tables]
 
 
-def left_out(before: Sequence[Table], after: Sequence[Table]) -> int:
+def count_left_out(before: Sequence[Table], after: Sequence[Table]) -> int:
     """How many rows were left out."""
     return sum(table.frame.height for table in before) - sum(table.frame.height for table in after)
 
@@ -36,8 +36,8 @@ def first_left_out(before: Sequence[Table], after: Sequence[Table], count: int) 
     """The lines of the first rows that were left out, where they are all of one file."""
     if len(before) > 1 or before[0].pieces or after[0].kept is None:
         return ()
-    gone = np.setdiff1d(np.arange(before[0].frame.height), after[0].kept)[:count]
-    return tuple(line for _, line in before[0].places(gone.tolist()))
+    rows = np.setdiff1d(np.arange(before[0].frame.height), after[0].kept)[:count]
+    return tuple(line for _, line in before[0].places(rows.tolist()))
 
 
 def _with_targets(request: PrepareInputs, table: Table) -> Table:
@@ -46,7 +46,7 @@ def _with_targets(request: PrepareInputs, table: Table) -> Table:
     if (declared is not None and declared.missing is not None) or kind == "date" or kind == "datetime":  # noqa: PLR1714
         return table
     words = None if declared is None else declared.words
-    values, faults = typed(table, request.target, kind or infer([table], request.target), single=False, words=words)
+    values, faults = type_column(table, request.target, kind or infer([table], request.target), single=False, words=words)
     missing = values.is_null().to_numpy().copy()
     for fault in faults:
         # a cell of the wrong type is read as null, but it is not missing
@@ -62,5 +62,5 @@ def _with_targets(request: PrepareInputs, table: Table) -> Table:
         )
     if not missing.any():
         return table
-    kept = np.flatnonzero(~missing)
-    return replace(table, frame=table.frame[kept], kept=kept)
+    rows = np.flatnonzero(~missing)
+    return replace(table, frame=table.frame[rows], kept=rows)

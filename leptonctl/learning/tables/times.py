@@ -9,7 +9,7 @@ import polars as pl
 from leptonctl.core.dates import DateColumn, order
 from leptonctl.core.frozen import replace
 from leptonctl.learning.prepare_inputs import DeclaredColumn, TimeSplit
-from leptonctl.learning.tables.cells import as_text, typed
+from leptonctl.learning.tables.cells import as_text, type_column
 from leptonctl.learning.tables.dates import date_type, moments_of
 from leptonctl.learning.tables.faults import Fault, contract_error, find_faults, with_values
 from leptonctl.learning.tables.infer import infer
@@ -33,7 +33,7 @@ def _times(table: Table, name: str, declared: DeclaredColumn | None) -> Sequence
     kind = date_type(declared)
     is_text = table.frame[name].dtype.is_temporal() or infer([table], name) in ("string", "boolean")
     if kind is None and not is_text:
-        numbers, wrong = typed(table, name, "number", single=False)
+        numbers, wrong = type_column(table, name, "number", single=False)
         _refuse(wrong or _missing(table, name, numbers))
         return numbers.to_list()
     form = None if declared is None else declared.format
