@@ -106,7 +106,7 @@ def test_scikit_learn_grows_its_own_trees_again_after_a_kill() -> None:
 def test_folds_that_are_done_are_not_done_again() -> None:
     kept = Kept(3)
     folds = Folds[float](kept)
-    assert [number for number, _ in folds.left("abcd")] == [1, 2, 3, 4]
+    assert [number for number, _ in folds.remaining("abcd")] == [1, 2, 3, 4]
     folds.add(0.1)
     folds.add(float("nan"))
     with pytest.raises(Killed):
@@ -115,11 +115,11 @@ def test_folds_that_are_done_are_not_done_again() -> None:
     again = Folds[float](kept)
     assert again.load() == b"half of\nthe third"
     assert repr(again.done) == "[0.1, nan]"
-    assert [*again.left("abcd")] == [(3, "c"), (4, "d")]
+    assert [*again.remaining("abcd")] == [(3, "c"), (4, "d")]
     again.add(0.3)
     assert again.load() is None, "what was kept of one fold is nothing to the next"
     assert Folds[float](kept).load() is None
-    assert [*Folds[float](None).left("ab")] == [(1, "a"), (2, "b")]
+    assert [*Folds[float](None).remaining("ab")] == [(1, "a"), (2, "b")]
 
 
 KEY, OTHER = ("sha256:" + letters * 32 for letters in ("ab", "cd"))

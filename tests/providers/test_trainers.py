@@ -13,7 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-from leptonctl.learning.fitting.classified import classify
+from leptonctl.learning.fitting.classify import classify
 from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
 

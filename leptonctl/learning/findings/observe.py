@@ -14,7 +14,7 @@ from leptonctl.learning.findings.columns import NUMBERS_AS_TEXT, features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.other_words import other_words
 from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, likely_target, unpredictable
-from leptonctl.learning.findings.seen import Seen, see
+from leptonctl.learning.findings.table_column import TableColumn, observe_column
 from leptonctl.learning.findings.writing import Markers, markers, numbers_as_text, separator_reason, separators, total, two_readings
 from leptonctl.learning.prepare_inputs import RandomSplit
 from leptonctl.learning.tables.cells import as_text
@@ -34,27 +34,27 @@ def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
     """The settings for a table. Raises ProviderError: what reading raises, unknown-column, unsuitable-column, no-features."""
     table, reading = _read(path, source, wishes)
     numbers = {*numbers_as_text(table.frame.get_columns(), table.options)} if source.typed else set[str]()
-    seen = {name: see(table, name, "number" if name in numbers else None) for name in table.frame.columns}
-    _check_names(wishes, list(seen))
-    target, rule = _target(table, seen, wishes)
-    table, seen, reading = _without_target_markers(table, seen, target, reading)
-    if problem := unpredictable(seen[target]):
+    columns = {name: observe_column(table, name, "number" if name in numbers else None) for name in table.frame.columns}
+    _check_names(wishes, list(columns))
+    target, rule = _target(table, columns, wishes)
+    table, columns, reading = _without_target_markers(table, columns, target, reading)
+    if problem := unpredictable(columns[target]):
         _unsuitable(f'Column "{target}" cannot be the target: {problem}.', "name another column with `--target`")
-    features = features_of(table, seen, target, wishes, numbers)
-    learning = learning_of(seen[target], [seen[name] for name in features.names], features.declared, is_number=target in numbers)
+    features = features_of(table, columns, target, wishes, numbers)
+    learning = learning_of(columns[target], [columns[name] for name in features.names], features.declared, is_number=target in numbers)
     if learning.uneven:
-        _refuse_one_class(table, seen[target])
+        _refuse_one_class(table, columns[target])
     declared = [*features.declared, *_target_declaration(target, learning.type)]
-    order = list(seen)
+    order = list(columns)
     return Findings(
-        rows=table.frame.height, columns={name: one.type for name, one in seen.items()},
-        missing={name: one.missing for name, one in seen.items() if one.missing}, options=table.options,
-        target=target, target_from=rule, drops_rows=seen[target].missing > 0, stratify=learning.uneven is None,
+        rows=table.frame.height, columns={name: one.type for name, one in columns.items()},
+        missing={name: one.missing for name, one in columns.items() if one.missing}, options=table.options,
+        target=target, target_from=rule, drops_rows=columns[target].missing > 0, stratify=learning.uneven is None,
         task=learning.task, algorithm=learning.algorithm, positive=learning.positive, id=features.id,
         declared=tuple(sorted(declared, key=lambda column: order.index(column.name))), preprocess=learning.steps, gate=learning.gate,
         reasons=(
-            *reading, *_total_reasons(table, seen[target]), Reason(about="target", detail=f"{target}: {rule}"),
-            *_learning_reasons(learning, seen[target], features.reasons),
+            *reading, *_total_reasons(table, columns[target]), Reason(about="target", detail=f"{target}: {rule}"),
+            *_learning_reasons(learning, columns[target], features.reasons),
         ),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def _target_declaration(target: str, kind: ColumnType | None) -> Iterator[Declar
         yield Declared(name=target, why=NUMBERS_AS_TEXT if kind == "number" else "classes, not numbers", type=kind)
 
 
-def _learning_reasons(learning: Learning, target: Seen, features: Sequence[Reason]) -> Iterator[Reason]:
+def _learning_reasons(learning: Learning, target: TableColumn, features: Sequence[Reason]) -> Iterator[Reason]:
     if target.missing:
         yield Reason(about="target_missing", detail=f"{target.missing} of {target.rows} rows have no target and are left out")
     if learning.positive is not None:
@@ -128,19 +128,19 @@ def _with_markers(table: Table, texts_by_column: Mapping[str, tuple[str, ...]]) 
 
 
 def _without_target_markers(
-    table: Table, seen: dict[str, Seen], target: str, reading: list[Reason]
-) -> tuple[Table, dict[str, Seen], list[Reason]]:
+    table: Table, columns: dict[str, TableColumn], target: str, reading: list[Reason]
+) -> tuple[Table, dict[str, TableColumn], list[Reason]]:
     """The same, where the classes have texts that mean missing, or a total in the last row: such rows have no target."""
     if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
-        return table, seen, reading
+        return table, columns, reading
     cells = table.frame[target]
     texts = dict(markers({target: cells}, target, table.options).found)
     if word := total(cells):
         texts = {target: (*texts.get(target, ()), word)}
     if not texts:
-        return table, seen, reading
+        return table, columns, reading
     table, reasons = _with_markers(table, texts)
-    return table, {name: see(table, name) for name in seen}, [*reading, *reasons]
+    return table, {name: observe_column(table, name) for name in columns}, [*reading, *reasons]
 
 
 def _check_names(wishes: Wishes, names: list[str]) -> None:
@@ -154,12 +154,12 @@ def _check_names(wishes: Wishes, names: list[str]) -> None:
         _unsuitable(f'Column "{wishes.target}" is the target, and named by `--id` or `--drop`, too.', "name it once")
 
 
-def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, str]:
+def _target(table: Table, columns: dict[str, TableColumn], wishes: Wishes) -> tuple[str, str]:
     """The target and the rule that chose it."""
     if wishes.target is not None:
         return wishes.target, "--target"
-    never = {name for name, one in seen.items() if is_index(one) or is_id(one) or _is_dates(table, one)}
-    target, rule = default_target(seen, [*never, *wishes.drop, *([wishes.id] if wishes.id else [])])
+    never = {name for name, one in columns.items() if is_index(one) or is_id(one) or _is_dates(table, one)}
+    target, rule = default_target(columns, [*never, *wishes.drop, *([wishes.id] if wishes.id else [])])
     if target is None and table.frame.height < FEWEST_TARGETS:
         _unsuitable("The table has too few rows to learn from some and to test on others.", "add rows to the table")
     if target is None:
@@ -167,11 +167,11 @@ def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, s
     return target, rule
 
 
-def _is_dates(table: Table, seen: Seen) -> bool:
-    return seen.may_be_dates and guess_dates(as_text(table, seen.name)) is not None
+def _is_dates(table: Table, column: TableColumn) -> bool:
+    return column.may_be_dates and guess_dates(as_text(table, column.name)) is not None
 
 
-def _total_reasons(table: Table, target: Seen) -> Iterator[Reason]:
+def _total_reasons(table: Table, target: TableColumn) -> Iterator[Reason]:
     """What is said of a total in the last row that has a target: no option leaves that row out."""
     if table.source.typed or target.values[-1] is None:
         return
@@ -181,7 +181,7 @@ def _total_reasons(table: Table, target: Seen) -> Iterator[Reason]:
             return
 
 
-def _refuse_one_class(table: Table, target: Seen) -> None:
+def _refuse_one_class(table: Table, target: TableColumn) -> None:
     """Raises ProviderError: unsuitable-column, where the rows are so few, or one class so frequent, that no other is learned from."""
     values = target.values.drop_nulls()
     train, _, _ = split_rows(RandomSplit(test=TEST, stratify=False), table, values, {})

@@ -9,7 +9,7 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.learning.fitting.checks import holds_nan
-from leptonctl.learning.fitting.classified import classify
+from leptonctl.learning.fitting.classify import classify
 from leptonctl.learning.fitting.frame import Inputs, Matrix, Slice, take
 from leptonctl.learning.fitting.plain_arrays import plain_arrays
 from leptonctl.learning.fitting.unsupervised import native_answer

@@ -191,7 +191,7 @@ def archive(content: Mapping[str, Any]) -> bytes:
     schema, parts = state_of(content)
     numbering = Numbering()
     # `json.dumps` would indent it in Python, which takes ten times as long
-    text = msgspec.json.format(json.dumps(numbering.replaced(schema)).encode(), indent=2)
+    text = msgspec.json.format(json.dumps(numbering.renumber(schema)).encode(), indent=2)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name, data in [*((new, parts[old]) for old, new in numbering.files.items()), ("schema.json", text)]:
@@ -208,10 +208,10 @@ class Numbering:
     ids: dict[object, int] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
-    def replaced(self, node: Any) -> Any:
+    def renumber(self, node: Any) -> Any:
         """A schema with the numbers of its objects and files."""
         if isinstance(node, list | tuple):
-            return [self.replaced(item) for item in node]
+            return [self.renumber(item) for item in node]
         if isinstance(node, dict):
             return {name: self._value(node, name, value) for name, value in node.items()}
         return node
@@ -222,4 +222,4 @@ class Numbering:
             return self.ids.setdefault((node["content"],) if node.get("is_json") is True else value, len(self.ids))
         if name == "file" and isinstance(value, str):
             return self.files.setdefault(value, f"{len(self.files)}.{value.rpartition('.')[2]}")
-        return self.replaced(value)
+        return self.renumber(value)

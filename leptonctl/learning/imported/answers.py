@@ -29,7 +29,7 @@ def check_answers(answers: Mapping[str, np.ndarray], rows: int, classes: Classes
     labels, probabilities = answers["label"], answers["probabilities"]
     _check_probabilities(probabilities, rows, len(classes.names))
     _check_labels(labels, rows, classes)
-    if not classes.told:
+    if not classes.is_stated:
         _check_order(labels, probabilities, classes)
     return Prediction(labels=labels, probabilities=probabilities, classes=classes.sorted)
 

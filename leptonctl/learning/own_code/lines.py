@@ -56,8 +56,8 @@ class Printout:
 
     def __init__(self, progress: Progress, folder: str) -> None:
         self._losses: list[float | None] = []
-        # one of `_kept` losses is kept, of `_seen`
-        self._kept, self._seen = 1, 0
+        # every `_stride`th of `_count` losses is kept
+        self._stride, self._count = 1, 0
         self._newest: float | None = None
         self.iterations = 0
         self._progress, self._folder = progress, folder
@@ -72,29 +72,29 @@ class Printout:
     @property
     def counted(self) -> int:
         """How many losses there were."""
-        return self._seen
+        return self._count
 
     @property
     def losses(self) -> list[float | None]:
         """All losses; of over 100,000 every second, fourth … one, from the first, and the last."""
-        whole = (self._seen - 1) % self._kept == 0
-        return [*self._losses, *([] if whole or not self._seen else [self._newest])]
+        whole = (self._count - 1) % self._stride == 0
+        return [*self._losses, *([] if whole or not self._count else [self._newest])]
 
     def _add(self, loss: float | None) -> None:
-        if self._seen % self._kept == 0:
+        if self._count % self._stride == 0:
             if len(self._losses) == MOST_LOSSES:
-                self._losses, self._kept = self._losses[::2], 2 * self._kept
-            if self._seen % self._kept == 0:
+                self._losses, self._stride = self._losses[::2], 2 * self._stride
+            if self._count % self._stride == 0:
                 self._losses.append(loss)
-        self._seen, self._newest = self._seen + 1, loss
+        self._count, self._newest = self._count + 1, loss
 
     def read(self, stream: str, file: IO[bytes]) -> None:
         """Read a stream to its end. It never stops reading: a program would wait for it."""
         while data := file.readline(LONGEST):
             line = data.decode("utf-8", errors="replace").rstrip("\r\n")
-            said = read_line(line) if stream == "stdout" else None
-            if said is not None:
-                self._note(said)
+            progress = read_line(line) if stream == "stdout" else None
+            if progress is not None:
+                self._note(progress)
                 continue
             if self._logged < MOST_LOGGED:
                 self._logged += len(data)
@@ -102,9 +102,9 @@ class Printout:
             if line.strip():
                 self._last[stream].append(plain(line.replace(f"{self._folder}/", ""))[:WIDEST])
 
-    def _note(self, said: ProgressLine) -> None:
-        self.iterations = max(self.iterations, said.iteration or 0)
-        loss = None if said.loss is None or math.isnan(said.loss) else said.loss
-        if said.loss is not None:
+    def _note(self, line: ProgressLine) -> None:
+        self.iterations = max(self.iterations, line.iteration or 0)
+        loss = None if line.loss is None or math.isnan(line.loss) else line.loss
+        if line.loss is not None:
             self._add(loss)
-        self._progress(message=said.message, iteration=said.iteration, of=said.of, loss=loss)
+        self._progress(message=line.message, iteration=line.iteration, of=line.of, loss=loss)

@@ -15,7 +15,7 @@ LARGEST = 512 * 2**20
 """Bytes of a file that a program may write as its model."""
 NAMED = 8
 """How many files a message names."""
-SEEN = 2000
+MOST_LISTED = 2000
 """How many files are looked at, of a program that writes any number."""
 GRAPH = ".onnx"
 
@@ -56,7 +56,7 @@ def _bytes(program: Program, work: Path) -> bytes:
 
 
 def _no_output(detail: str, hint: str, program: Program, work: Path) -> ProviderError:
-    names = sorted(islice(_written(program, work), SEEN))
+    names = sorted(islice(_written(program, work), MOST_LISTED))
     others = [name for name in names if name != program.output]
     more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
     sentence = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if names else "It wrote no file."

@@ -33,27 +33,27 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []
     metrics, scoring = scoring_of(task, request, rows.y, classes, has_target=bool(rows.target))
     metrics = [metric for metric in metrics if metric.score]
-    folds_done = Folds[tuple[Mapping[str, float], list[str]]](bench.checkpoint)
+    checkpoint = Folds[tuple[Mapping[str, float], list[str]]](bench.checkpoint)
     parent = parent_of(request.train, needs, bench)
     unlearned = _fair_mask(rows, needs, bench) if parent else None
-    for number, (others, held_out) in folds_done.left(split_folds(rows.y, task, request.folds, request.seed)):
+    for number, (others, held_out) in checkpoint.remaining(split_folds(rows.y, task, request.folds, request.seed)):
         notes: list[str] = []
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
         training = take_rows(rows.columns, others), rows.y[others], no_progress
         if parent is not None:
-            fitted = resume(request.train, parent, *training, checkpoint=folds_done)
+            fitted = resume(request.train, parent, *training, checkpoint=checkpoint)
         else:
-            fitted = fit(request.train, *training, checkpoint=folds_done)
+            fitted = fit(request.train, *training, checkpoint=checkpoint)
         evaluation_rows = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
         if not len(evaluation_rows):
-            folds_done.add(({}, notes))
+            checkpoint.add(({}, notes))
             continue
         prediction = predict_fold(fitted, take_rows(rows.columns, evaluation_rows), number)
         scores = score(metrics, rows.y[evaluation_rows], prediction, scoring)
         notes.extend(f"fold {number}: {note}" for note in scores.notes)
-        folds_done.add((scores.numbers, notes))
-    folds = [numbers for numbers, _ in folds_done.done]
-    evaluation = FoldMetrics(folds=folds, notes=[note for _, notes in folds_done.done for note in notes])
+        checkpoint.add((scores.numbers, notes))
+    folds = [numbers for numbers, _ in checkpoint.results]
+    evaluation = FoldMetrics(folds=folds, notes=[note for _, notes in checkpoint.results for note in notes])
     return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=evaluation).to_json())
 
 

@@ -151,13 +151,13 @@ def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Be
     classes = sorted(set(rows.y.tolist()))
     result = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
     places = list(split_folds(rows.y, "classification", folds, train.seed))
-    folds_done = Folds[list[list[float]]](bench.checkpoint)
-    for number, (others, held_out) in folds_done.left(places):
+    checkpoint = Folds[list[list[float]]](bench.checkpoint)
+    for number, (others, held_out) in checkpoint.remaining(places):
         bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
-        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=folds_done)
+        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=checkpoint)
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        folds_done.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
-    for (_, held_out), probabilities in zip(places, folds_done.done, strict=True):
+        checkpoint.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
+    for (_, held_out), probabilities in zip(places, checkpoint.results, strict=True):
         result[held_out] = np.asarray(probabilities, dtype=np.float32)
     if not np.isfinite(result).all():
         raise ProviderError(

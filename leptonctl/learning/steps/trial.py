@@ -63,13 +63,13 @@ def _with_survivor(request: TrialInputs, needs: Needs) -> TrialInputs:
 def _scores(request: TrialInputs, rows: Rows, metrics: Sequence[Metric], scoring: Scoring, bench: Bench) -> tuple[list[float | None], int]:
     """The score of each fold, None where it is not defined, and on how many folds the fit did not converge."""
     folds = Folds[tuple[float | None, bool]](bench.checkpoint)
-    for number, (others, held_out) in folds.left(_folds(request, rows)):
+    for number, (others, held_out) in folds.remaining(_folds(request, rows)):
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
         fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=folds)
         prediction = predict_fold(fitted, take_rows(rows.columns, held_out), number)
         scores: Scores = score(metrics, rows.y[held_out], prediction, scoring)
         folds.add((scores.numbers.get(request.metric), bool(fitted.unconverged)))
-    return [figure for figure, _ in folds.done], sum(unconverged for _, unconverged in folds.done)
+    return [figure for figure, _ in folds.results], sum(unconverged for _, unconverged in folds.results)
 
 
 def _folds(request: TrialInputs, rows: Rows) -> Sequence[tuple[np.ndarray, np.ndarray]]:

@@ -20,7 +20,7 @@ NO_CELLS = {"nested-value": "objects or arrays", "binary-value": "bytes that are
 """What the values of a column are that raises this when it is read."""
 
 
-class Seen(Frozen):
+class TableColumn(Frozen):
     """A column as read. `values` are its cells, typed. Counts are of rows; `distinct` does not count missing cells.
 
     wrong: cells that are not of the inferred type. length: the mean length in characters of cells of text.
@@ -55,7 +55,7 @@ class Seen(Frozen):
         """Whether each row has a value of its own."""
         return self.missing == 0 and self.distinct == self.rows
 
-    def with_target(self, target: "Seen") -> "Seen":
+    def with_target(self, target: "TableColumn") -> "TableColumn":
         """The column in the rows that have a target: the others, a total in the last row for one, are left out before they are marked."""
         if not target.missing or self.nested is not None:
             return self
@@ -75,7 +75,7 @@ class Seen(Frozen):
         return bool((self.values.diff().drop_nulls() == 1).all())
 
 
-def see(table: Table, name: str, kind: ColumnType | None = None) -> Seen:
+def observe_column(table: Table, name: str, kind: ColumnType | None = None) -> TableColumn:
     """A column of a table, of a type if one is known. A nested one has no values."""
     rows = table.frame.height
     try:
@@ -84,7 +84,7 @@ def see(table: Table, name: str, kind: ColumnType | None = None) -> Seen:
     except ProviderError as problem:
         if problem.id not in NO_CELLS:
             raise
-        return Seen(
+        return TableColumn(
             name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=NO_CELLS[problem.id]
         )
     large = kind in ("integer", "number") and _has_large(values, faults) and _are_integers(as_text(table, name))
@@ -93,7 +93,7 @@ def see(table: Table, name: str, kind: ColumnType | None = None) -> Seen:
     is_text = kind == "string"
     texts = values.drop_nulls().unique(maintain_order=True) if is_text else values.drop_nulls().unique()
     lost = sum(values.gather(fault.rows).null_count() for fault in faults)
-    return Seen(
+    return TableColumn(
         name=name,
         type=kind,
         values=values,
