@@ -1,4 +1,4 @@
-"""Whether two versions can be measured on the same rows, and which rows are fair to both (protocols 12). Reads no store."""
+"""Whether two versions can be measured on the same rows, and which rows are fair to both. Reads no store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Listed: TypeAlias = "tuple[RowList, Marks]"
 
 
 class Fair(Frozen):
-    """Which evaluation rows neither version has learned: `keep` by row, `learned` by version, and why that cannot be told, if it cannot."""
+    """Which evaluation rows no version has learned: `keep` is by row, `learned` counts the others by version.
+
+    reasons: why it is not certain; () when it is.
+    """
 
     keep: np.ndarray
     learned: Mapping[str, int]
@@ -27,7 +30,7 @@ class Fair(Frozen):
 
 
 class Side(Frozen):
-    """The rows of one side of a prepare step: by what they are known (None: not recorded), and their contract and prepared cells."""
+    """The rows of one side of a prepare step: their list (None: not recorded), their contract, and their prepared cells."""
 
     listed: Listed | None
     contract: Contract
@@ -35,7 +38,7 @@ class Side(Frozen):
 
 
 def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: int) -> Fair:
-    """The evaluation rows whose id and record no version has learned. `training`: by version, what it and those before it learned."""
+    """The evaluation rows whose id and record no version has learned. `training`: by version, what it and its ancestors learned."""
     import numpy as np
 
     learned = {version: np.zeros(rows, dtype=bool) for version in training}

@@ -24,7 +24,7 @@ class PreprocessStep(Record):
 
 
 class WarmStart(Record):
-    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted anew."""
+    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted again."""
 
     train: "TrainInputs"
     refit: bool = False
@@ -33,7 +33,7 @@ class WarmStart(Record):
 class TrainInputs(Record):
     """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default.
 
-    class_weight: by the class as written. sample_weight: the column with the weight of each row, which is no feature then.
+    class_weight: by the class as written. sample_weight: the column with the weight of each row, which is then not a feature.
     """
 
     task: LearningTask
@@ -145,7 +145,7 @@ class Least(Record):
 
 
 class Objective(Record):
-    """What a threshold is chosen by: the best value of a metric, or the least recall or precision. One of the three is there."""
+    """What a threshold is chosen by: the best value of a metric, or the least recall or precision. Exactly one is set."""
 
     metric: str | None = None
     recall: Least | None = None

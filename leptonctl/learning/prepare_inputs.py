@@ -21,8 +21,8 @@ class SourcePart(Record):
 class SourceFile(Record):
     """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown.
 
-    ending: of its name, where the same bytes would be read otherwise under the usual one. parts: of several files; then `path` only
-    names them, and `digest` is that of their paths and digests.
+    ending: that of its name, where the format's usual ending would make the same bytes be read differently. parts: several files instead
+    of one; `path` is then only a name for them, and `digest` covers their paths and digests.
     """
 
     path: str
@@ -36,9 +36,9 @@ class SourceFile(Record):
 class DeclaredColumn(Checks):
     """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value.
 
-    ignore: nobody reads it. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
-    pattern: a regular expression that each text matches as a whole. max_missing: the largest share of missing cells. min_share: of
-    the target, the smallest share of the rows that a class may have. min_date, max_date: rules say the same.
+    ignore: it is not read. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
+    pattern: a regular expression that each text must match as a whole. max_missing: the largest share of missing cells. min_share: of
+    the target, the smallest share of the rows that a class may have. min_date, max_date: they are checked as rules.
     """
 
     type: ColumnType | DateType | None = None

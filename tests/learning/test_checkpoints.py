@@ -114,7 +114,7 @@ def test_folds_that_are_done_are_not_done_again() -> None:
     kept.left = 100
     again = Folds[float](kept)
     assert again.load() == b"half of\nthe third"
-    assert repr(again.done) == "[0.1, nan]"
+    assert repr(again.results) == "[0.1, nan]"
     assert [*again.remaining("abcd")] == [(3, "c"), (4, "d")]
     again.add(0.3)
     assert again.load() is None, "what was kept of one fold is nothing to the next"

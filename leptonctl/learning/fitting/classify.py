@@ -1,4 +1,4 @@
-"""The labels and probabilities of a fitted classifier, without computing twice what both are made of. Knows no rows and no graphs."""
+"""Labels and probabilities of a fitted classifier, computing what both are made of once."""
 
 from copy import copy
 
@@ -16,7 +16,7 @@ def classify(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> tuple[np
 
 
 def _with_answer(estimator: Estimator, method: str, matrix: Matrix) -> Estimator:
-    """The same fitted estimator, whose method has its answer to this matrix already. Whoever asks may change what it gets."""
+    """The same fitted estimator, whose method returns a copy of its answer to this matrix without computing it again."""
     answer = getattr(estimator, method)(matrix)
     twin = copy(estimator)
     setattr(twin, method, lambda *_, **__: answer.copy())

@@ -144,7 +144,7 @@ def slices_of(places: Sequence[Cell]) -> tuple[Slice, ...]:
 def take(tensors: Sequence[Matrix], slices: Sequence[Slice], *, sparse: bool | None = None, whole: bool = False) -> Matrix:
     """The columns of these slices, side by side. `sparse` is the form chosen at fit; None chooses as a ColumnTransformer does.
 
-    `whole`: a tensor of which all columns are taken is not copied. A copy by columns has another memory order, which changes how BLAS
+    `whole`: a tensor whose columns are all taken is not copied. A copy by columns has another memory order, which changes how BLAS
     rounds.
     """
     from scipy.sparse import hstack, issparse

@@ -218,7 +218,7 @@ class Numbering:
 
     def _value(self, node: Mapping[str, Any], name: str, value: Any) -> Any:
         if name == "__id__":
-            # equal scalars are one object: whether they are one in memory depends on how the parameters came here
+            # equal scalars count as one object: whether they are one in memory depends on where the parameters come from
             return self.ids.setdefault((node["content"],) if node.get("is_json") is True else value, len(self.ids))
         if name == "file" and isinstance(value, str):
             return self.files.setdefault(value, f"{len(self.files)}.{value.rpartition('.')[2]}")

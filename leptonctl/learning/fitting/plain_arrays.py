@@ -1,4 +1,4 @@
-"""scikit-learn asks of every array whether it is a data frame of one of a dozen libraries: longer than small rows take to score."""
+"""Speeds up scikit-learn's checks whether an array is a data frame of one of a dozen libraries, which take longer than scoring few rows."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,26 +7,26 @@ from functools import wraps
 
 import numpy as np
 
-ASKED = "narwhals.stable.v2.dependencies"
-QUESTIONS = ("is_into_dataframe", "is_into_series")
+MODULE = "narwhals.stable.v2.dependencies"
+CHECKS = ("is_into_dataframe", "is_into_series")
 
 
 @contextmanager
 def plain_arrays() -> Iterator[None]:
-    """Inside, it gets the same answers, for NumPy arrays at once."""
-    module = sys.modules.get(ASKED)
-    answers = vars(module) if module is not None else {}
-    before = {name: answers[name] for name in QUESTIONS if name in answers and not hasattr(answers[name], "__wrapped__")}
-    answers.update({name: _at_once(answer) for name, answer in before.items()})
+    """Inside the block the checks answer at once for NumPy arrays, and as before for everything else."""
+    module = sys.modules.get(MODULE)
+    functions = vars(module) if module is not None else {}
+    before = {name: functions[name] for name in CHECKS if name in functions and not hasattr(functions[name], "__wrapped__")}
+    functions.update({name: _at_once(original) for name, original in before.items()})
     try:
         yield
     finally:
-        answers.update(before)
+        functions.update(before)
 
 
-def _at_once(answer: Callable[[object], bool]) -> Callable[[object], bool]:
-    @wraps(answer)
-    def answered(value: object) -> bool:
-        return type(value) is not np.ndarray and answer(value)
+def _at_once(original: Callable[[object], bool]) -> Callable[[object], bool]:
+    @wraps(original)
+    def check(value: object) -> bool:
+        return type(value) is not np.ndarray and original(value)
 
-    return answered
+    return check

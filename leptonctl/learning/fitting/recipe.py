@@ -29,5 +29,5 @@ def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessSte
 
 
 def with_defaults(schemas: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
-    """These parameters, and the declared defaults of all others: as a plan fills them in, so that both ways give the same model."""
+    """These parameters, and the declared defaults of all others, as a plan fills them in: both ways give the same model."""
     return {name: typed(schema["default"], schema) for name, schema in schemas.items()} | dict(params)

@@ -1,7 +1,7 @@
-"""`skops.io`, imported in half the time: what it looks up meanwhile takes longer than a small fit.
+"""Imports `skops.io` in half the time: what it looks up on import takes longer than a small fit.
 
-It lists all estimators of scikit-learn, for which it imports everything there. And it names 440 functions of NumPy and SciPy, for each of
-which it asks one loaded module after the other for an attribute.
+It lists all estimators of scikit-learn, for which it imports every module there. And for each of 440 functions of NumPy and SciPy it
+searches all loaded modules for the one that holds it.
 """
 
 import sys
@@ -23,7 +23,7 @@ def skops_io() -> ModuleType:
     try:
         return _import_skops_io()
     except BaseException:
-        # half of a module would be taken for all of it
+        # the next import would find the half-initialised module
         for name in [name for name in sys.modules if name.startswith("skops.io")]:
             del sys.modules[name]
         raise
@@ -35,7 +35,7 @@ def _import_skops_io() -> ModuleType:
     package, spec = import_module("skops"), find_spec("skops.io")
     assert spec is not None
     assert spec.loader is not None
-    # the package is there before its own code runs, so that one of its modules can be imported first
+    # registered before its own code runs, so that one of its modules can be imported first
     module = sys.modules[spec.name] = module_from_spec(spec)
     utils = vars(import_module("skops.io._utils"))
     whichmodule = utils["whichmodule"]
@@ -43,14 +43,14 @@ def _import_skops_io() -> ModuleType:
     try:
         spec.loader.exec_module(module)
     finally:
-        # what models hold is named as skops does it
+        # objects in models are looked up by skops itself
         utils["whichmodule"] = whichmodule
     vars(package)["io"] = module
     return module
 
 
 def module_of(sought: object, name: str) -> str | None:
-    """The name of the first module that holds an object under its name, without asking modules that look for what they do not hold."""
+    """The name of the first module that holds an object under its name. Reads `__dict__`: `getattr` makes lazy modules import more."""
     module: str | None = getattr(sought, "__module__", None)
     if module is not None:
         return module
@@ -59,19 +59,19 @@ def module_of(sought: object, name: str) -> str | None:
 
 
 def state_of(content: object) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What `dumps` would write: the schema, and the other files by name, without an archive between."""
+    """What `dumps` would write, without an archive: the schema, and the other files by name."""
     skops_io()
     utils, version = import_module("skops.io._utils"), import_module("skops").__version__
     parts = Parts()
     context = utils.SaveContext(zip_file=parts)
     schema: dict[str, Any] = utils.get_state(content, context)
-    # the objects are held until here, so that none has the address of another
+    # skops numbers objects by address: all must live until here, so that no two have the same
     context.clear_memo()
     return {**schema, "protocol": context.protocol, "_skops_version": version}, parts.files
 
 
 class Parts:
-    """The files of an archive, as far as skops writes one."""
+    """The files that skops writes, with the methods of `zipfile.ZipFile` that it calls."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

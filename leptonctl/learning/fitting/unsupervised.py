@@ -10,7 +10,7 @@ NORMAL, OUTLIER = "normal", "outlier"
 
 
 def computed_in(trainer: Trainer, matrix: Matrix) -> Matrix:
-    """The same float32 numbers as the algorithm gets them: in float64 where its graph computes in that.
+    """The float32 numbers in the type that the algorithm computes in: float64 where its graph does.
 
     In float32 distances between far rows cancel, and a row between two clusters may belong to either.
     """

@@ -1,4 +1,4 @@
-"""What a fit gets besides its rows: the weight of each, by a column and by its class, and the directions of features. Fits nothing."""
+"""Weights of training rows, by a column and by class, and monotonic directions of features. Fits nothing."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class Weights(Frozen, eq=False):
 
 
 def weights_of(inputs: TrainInputs, trainer: Trainer, columns: Columns, y: np.ndarray) -> Weights:
-    """The weights that the recipe declares: classes by the parameter of the algorithm where it has one, else by their rows."""
+    """The weights that the recipe declares: those of classes as a parameter of the algorithm where it has one, else of their rows."""
     by_row = sample_weights(inputs, columns)
     if inputs.class_weight is None:
         return Weights(rows=by_row)
@@ -34,7 +34,7 @@ def weights_of(inputs: TrainInputs, trainer: Trainer, columns: Columns, y: np.nd
 
 
 def with_directions(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, frame: Frame, y: np.ndarray) -> Estimator:
-    """The estimator with the declared directions. Raises ProviderError (not-monotonic) where a feature is no column of its input."""
+    """The estimator with the declared directions. Raises ProviderError (not-monotonic) where a feature is not a column of its input."""
     if not inputs.monotonic:
         return estimator
     assert trainer.monotonic is not None, "plans refuse other algorithms"
@@ -42,7 +42,7 @@ def with_directions(inputs: TrainInputs, trainer: Trainer, estimator: Estimator,
         raise _not_monotonic(f"The target has {len(np.unique(y))} classes, and only the probability of one of two can rise or fall.")
     absent = [name for name in inputs.monotonic if name not in frame.named]
     if absent:
-        why = "is no feature" if absent[0] not in frame.kinds else "is replaced by a preprocess step"
+        why = "is not a feature" if absent[0] not in frame.kinds else "is replaced by a preprocess step"
         raise _not_monotonic(f"`monotonic` names {absent[0]}, which {why}.")
     directions = {frame.named[name]: DIRECTIONS[direction] for name, direction in inputs.monotonic.items()}
     return trainer.monotonic(estimator, [directions.get(place, 0) for place in frame.places])
@@ -76,7 +76,7 @@ def sample_weights(inputs: TrainInputs, columns: Columns) -> np.ndarray | None:
 
 
 def class_weights(declared: str | Mapping[str, float], y: np.ndarray) -> dict[Label, float]:
-    """The weight of each class of `y`; `balanced`: the rows by the number of classes and the rows of this one.
+    """The weight of each class of `y`; `balanced`: rows / (classes * rows of the class).
 
     Raises ProviderError (unknown-class-weight) for a name that is not a class.
     """

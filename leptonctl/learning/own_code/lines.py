@@ -1,4 +1,4 @@
-"""What a program prints: lines of JSON are its progress, all others are for people."""
+"""Reads what a program prints: lines of JSON are its progress, all others go to the log."""
 
 import json
 import math

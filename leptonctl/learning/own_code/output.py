@@ -1,4 +1,4 @@
-"""What a program has written: its model, or why there is none, with the names of the files that it left. Writes nothing."""
+"""Reads the model that a program has written. The error without one lists the files that it did write. Writes nothing."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ LARGEST = 512 * 2**20
 NAMED = 8
 """How many files a message names."""
 MOST_LISTED = 2000
-"""How many files are looked at, of a program that writes any number."""
+"""At most so many files are listed, since a program may write any number."""
 GRAPH = ".onnx"
 
 
@@ -25,7 +25,7 @@ def read_output(program: Program, work: Path) -> bytes:
     name = program.output
     data = _bytes(program, work)
     try:
-        # a result with anything else would be kept, and fail again and again
+        # a result with anything else would be kept, and the version fail for good
         read_model(data)
     except ProviderError as problem:
         raise _no_output(f"{name}: {problem.detail or problem.summary}", problem.hint, program, work) from problem
@@ -45,7 +45,7 @@ def _bytes(program: Program, work: Path) -> bytes:
         if stat.S_ISDIR(about.st_mode):
             raise _no_output(f"{name} is a folder.", "write the model as one ONNX file", program, work)
         if not stat.S_ISREG(about.st_mode) or Path(os.path.realpath(path)) != path:
-            raise _no_output(f"{name} is no plain file in its folder.", "write the ONNX file itself", program, work)
+            raise _no_output(f"{name} is not a regular file in its folder.", "write the ONNX file itself", program, work)
         if about.st_size > LARGEST:
             size = f"{about.st_size / 2**20:,.0f} MiB; at most {LARGEST / 2**20:,.0f} MiB are taken"
             raise _no_output(f"{name} has {size}.", "make the model smaller", program, work)

@@ -40,7 +40,7 @@ class RunFolders(Frozen):
 
 @contextlib.contextmanager
 def new_folders() -> Iterator[RunFolders]:
-    """Empty folders, which are gone afterwards."""
+    """Empty folders, which are removed afterwards."""
     top = Path(tempfile.mkdtemp(prefix="leptonctl-command-"))
     try:
         for name in ("work", "home", "tmp"):
@@ -51,7 +51,7 @@ def new_folders() -> Iterator[RunFolders]:
 
 
 def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str, str]:
-    """All variables that the program has: none of the caller's but PATH, with the folder of this Python first."""
+    """The variables of the program: only PATH comes from the caller, with the folder of this Python first."""
     path = os.environ.get("PATH", os.defpath)
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
@@ -97,7 +97,7 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let the supervisor end all that the program started; it does so when its input ends."""
+    """Close the supervisor's input, at whose end it kills everything that the program started."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()

@@ -1,4 +1,4 @@
-"""Where data files have other rows than those that were prepared from them: file and line of each. Writes nothing."""
+"""Finds rows of data files that differ from those prepared from them, by file and line. Writes nothing."""
 
 from collections.abc import Mapping
 
@@ -22,10 +22,10 @@ SHOWN = 3
 def changed_rows(inputs: Mapping[str, Json], prepare: Result, bench: Bench) -> str | None:
     """`FILE:LINE` of rows that a result of `prepare` does not have, and how many of its rows are gone; None when all are the same.
 
-    Raises ProviderError or OSError when the files cannot be read, KeyError when it is not recorded which rows there were.
+    Raises ProviderError or OSError when the files cannot be read, KeyError when the rows were not recorded.
     """
     request = read_inputs("prepare", inputs, PrepareInputs)
-    sources = [source and _as_it_is(source, bench) for source in (request.source, request.test_source)]
+    sources = [source and _with_digests(source, bench) for source in (request.source, request.test_source)]
     assert sources[0] is not None
     request = replace(request, source=sources[0], test_source=sources[1])
     files = read_sources(request, bench)
@@ -49,7 +49,7 @@ def changed_rows(inputs: Mapping[str, Json], prepare: Result, bench: Bench) -> s
     return f"{where}rows that it was not built from: {others}, rows that are gone: {missing}"
 
 
-def _as_it_is(source: SourceFile, bench: Bench) -> SourceFile:
+def _with_digests(source: SourceFile, bench: Bench) -> SourceFile:
     """The source with the digests that its files have now."""
     parts = tuple(replace(part, digest=digest_of(bench.project / part.path)) for part in source.parts)
     return replace(source, digest=None, parts=parts)

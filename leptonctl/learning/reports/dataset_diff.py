@@ -1,4 +1,4 @@
-"""How the rows of two dataset versions differ: which were added and which are gone, and how far apart each column is. Reads artifacts."""
+"""How two dataset versions differ: how many rows were added and removed, and how far apart each column is. Reads artifacts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ FEW = 0.05
 HALF = 0.5
 """Of a column of text whose frequent values are less than this share of the cells, lengths are compared."""
 PRIOR = 0.5
-"""Counted in each bin in addition, so that an empty one has a share."""
+"""Added to the count of each bin, so that an empty one has a share."""
 NORMAL_95 = 1.645
 
 
 class RowsApart(Frozen):
-    """Rows of the second that the first does not have, and the other way round. `changed`: of those in both, ids with other cells.
+    """Counts of rows that only the second version has (`added`), only the first (`gone`), or both. `changed`: ids in both with other cells.
 
-    by: id | record, what the rows are known by; None when they cannot be told apart, for `reason`.
+    by: id | record, what identifies the rows; None when nothing does, for `reason`.
     """
 
     by: str | None = None
@@ -47,7 +47,7 @@ class RowsApart(Frozen):
 class Distance(Frozen):
     """The population stability index of a column over `bins` bins of the first version, a missing cell being one.
 
-    of: values | lengths. chance: what it stays below in 95 of 100 pairs of samples of these sizes from one distribution.
+    of: values | lengths. chance: 95 of 100 pairs of samples of these sizes from one distribution have a smaller index.
     """
 
     of: str
@@ -57,7 +57,7 @@ class Distance(Frozen):
 
 
 def rows_apart(a: Result, b: Result, artifacts: Artifacts) -> RowsApart:
-    """Training and test rows together."""
+    """How the rows of two results of `prepare` differ, training and test rows together."""
     try:
         sides = [[read_row_list(result, side, artifacts) for side in FILES] for result in (a, b)]
     except (KeyError, ValueError):
@@ -88,7 +88,7 @@ def _pairs(marks: Marks) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _reason(first: RowList, others: Sequence[RowList]) -> str:
-    """Why records do not tell the rows apart."""
+    """Why records do not identify the rows."""
     advice = "declare an `id` column"
     if {first.key} != {other.key for other in others}:
         return f"their rows are known under different keys; {advice}"
@@ -98,7 +98,7 @@ def _reason(first: RowList, others: Sequence[RowList]) -> str:
 
 
 def distances(a: Result, b: Result, artifacts: Artifacts) -> dict[str, Distance]:
-    """Of the columns that both have, with equal types and not hashed. Empty without the rows of one of the two."""
+    """The distance of each column that both have, with equal types and not hashed. Empty without the rows of one of the two."""
     contracts = [read_contract(result) for result in (a, b)]
     kinds = [{c.name: _kind(c.type) for c in contract.columns if not c.hash} for contract in contracts]
     for of, contract in zip(kinds, contracts, strict=True):

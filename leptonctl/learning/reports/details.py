@@ -48,7 +48,7 @@ def details(
 
 
 def _rows(artifacts: Artifacts, prepare: Result, train: Result | None, task: str) -> Rows:
-    """The rows that an evaluation counts."""
+    """The test rows without those that earlier versions have learned."""
     from leptonctl.learning.ancestry import fair_test_rows
     from leptonctl.learning.needs import read_prepared
     from leptonctl.learning.tables.prepared import Rows, take_rows
@@ -79,7 +79,7 @@ def _details(artifacts: Artifacts, rows: Rows, export: Result, request: Evaluate
 
 
 def _confusion(y: np.ndarray, prediction: Prediction) -> dict[str, Json]:
-    """Rows of each class (row) by the label that they got (column)."""
+    """Counts of rows, by class (row) and predicted label (column)."""
     import numpy as np
 
     classes = sorted({*prediction.classes, *y.tolist()})
@@ -106,7 +106,7 @@ def _roc(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> dict[str, J
             continue
         order = np.argsort(-probabilities[:, place], kind="stable")
         hits, scores = positive[order], probabilities[order, place]
-        # rows of equal probability are passed together
+        # rows of equal probability are one point
         ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
         if len(ends) > MOST_POINTS:
             ends = ends[np.linspace(0, len(ends) - 1, MOST_POINTS).round().astype(int)]
@@ -116,7 +116,7 @@ def _roc(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> dict[str, J
 
 
 def _residuals(y: np.ndarray, prediction: Prediction) -> dict[str, Json]:
-    """Quantiles of what is true less what was predicted, in the target's unit."""
+    """Quantiles of the true less the predicted value, in the target's unit."""
     import numpy as np
 
     values = prediction.values

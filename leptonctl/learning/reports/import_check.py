@@ -1,4 +1,4 @@
-"""Whether a file to import fits the dataset that evaluates it, before anything is built. Keeps nothing, and runs nothing."""
+"""Checks whether a file to import fits the dataset that evaluates it, before anything is built. Keeps nothing, and runs no graph."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -13,7 +13,7 @@ from leptonctl.spi.running import Artifacts, Bench
 
 
 class InMemory:
-    """Artifacts that last as long as this value."""
+    """Artifacts in memory."""
 
     def __init__(self) -> None:
         self._data: dict[str, bytes] = {}
@@ -34,7 +34,7 @@ def prepare_rows(inputs: Mapping[str, Json], bench: Bench) -> Result:
 
 
 def match_columns(inputs: Mapping[str, Json], rows: Result, artifacts: Artifacts, data: bytes) -> dict[str, tuple[str, ...]]:
-    """Input of the graph -> the columns that it takes, in order. `inputs`: of the step `import`; `data`: the file.
+    """Input of the graph -> the columns that it takes, in order. `inputs`: those of the step `import`; `data`: the file.
 
     Raises ProviderError where the file does not fit: import-inputs, import-outputs, import-classes.
     """

@@ -1,4 +1,4 @@
-"""Whether a new file can follow the rows that a version was trained on: prepares it without keeping anything. Writes nothing."""
+"""Checks whether a new file can follow the rows that a version was trained on, by preparing it. Writes nothing."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -17,7 +17,7 @@ from leptonctl.spi.running import Bench
 
 
 class Nowhere:
-    """Artifacts that are not kept."""
+    """Artifacts that are thrown away."""
 
     def put_artifact(self, data: bytes) -> str:
         return f"sha256:{sha256(data).hexdigest()}"
@@ -51,7 +51,7 @@ def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, w
 
 
 def _contract(earlier: Earlier, bench: Bench) -> Contract | None:
-    """The contract of the rows before; None where they were never prepared, and cannot be now."""
+    """The contract of the earlier rows; None where they were never prepared, and cannot be now."""
     if earlier.rows is not None:
         return read_contract(earlier.rows)
     try:

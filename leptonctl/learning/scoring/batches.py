@@ -1,4 +1,4 @@
-"""Runs a graph on any number of rows, and keeps the last answers: an export compares them, and the evaluation after it scores them."""
+"""Runs a graph on any number of rows. Keeps the last answers, which an export compares and the evaluation after it scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_BYTES = 1 << 26
 
 
 class _Answers(Frozen):
-    """What a session answered to inputs of this digest, by the name of the output. The session is held: no other has its identity."""
+    """A session's answers to inputs of this digest, by output. The session is held so that no other gets its identity."""
 
     session: ort.InferenceSession
     inputs: bytes
@@ -32,7 +32,7 @@ _LAST: list[_Answers] = []
 def run_in_batches(session: ort.InferenceSession, names: Sequence[str], inputs: Mapping[str, np.ndarray]) -> list[list[np.ndarray]]:
     """Each named output, in parts by batch. Without rows there are no batches, since not every graph accepts an empty one.
 
-    The second time that a session is asked for the same numbers, it gives the answers that it gave: on one thread it has no others.
+    The same session with the same inputs returns the answers of last time: on one thread they are the same bytes.
     """
     digest = _digest(inputs)
     last = next(iter(_LAST), None)

@@ -37,14 +37,14 @@ class Isotonic(Frozen, eq=False):
     def __call__(self, values: np.ndarray) -> np.ndarray:
         if len(self.x) == 1:
             return np.full(len(values), self.y[0])
-        # the segment that the graph takes: the points that were reached; np.interp takes the one before at a point itself
+        # the segment is the number of points reached, as in the graph; at a point itself np.interp takes the segment before
         inside = np.clip(values, self.x[0], self.x[-1])
         place = np.searchsorted(self.x[1:-1], inside, side="right")
         return np.asarray(self.y[place] + (inside - self.x[place]) * self.slopes[place])
 
     @property
     def slopes(self) -> np.ndarray:
-        """One for each segment."""
+        """The slope of each segment."""
         return np.asarray(np.diff(self.y) / np.diff(self.x))
 
 
@@ -52,7 +52,7 @@ Calibrator: TypeAlias = Sigmoid | Isotonic
 
 
 class Rule(Frozen, eq=False):
-    """What is done with probabilities [N, C]. calibrators: none, one of the second of two classes, or one of each of more.
+    """How probabilities [N, C] are calibrated and become labels. calibrators: none, one for the second of two classes, or one for each.
 
     threshold: the least probability, as float32, of the class at `positive` that makes it the label; None: the largest one does.
     """
@@ -100,7 +100,7 @@ def fit_calibrators(
 
 
 def _calibrator(fitted: Any) -> Calibrator:
-    """Of scikit-learn's fitted calibrator of one class."""
+    """The calibrator of one class from scikit-learn's fitted one."""
     if hasattr(fitted, "a_"):
         return Sigmoid(slope=float(fitted.a_), offset=float(fitted.b_))
     return Isotonic(x=np.asarray(fitted.X_thresholds_, dtype=np.float64), y=np.asarray(fitted.y_thresholds_, dtype=np.float64))
@@ -168,7 +168,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def count(probability: np.ndarray, is_positive: np.ndarray) -> Counts:
-    """The candidates between any two neighbouring probabilities (float32 [N]), and beyond their ends."""
+    """The candidates: between any two adjacent probabilities (float32 [N]), and below and above all."""
     order = np.argsort(probability, kind="stable")
     values, hits = probability[order], is_positive[order]
     distinct, first = np.unique(values, return_index=True)
@@ -196,14 +196,14 @@ def between(low: float, high: float) -> float:
 
 
 def choose(counts: Counts, objective: Objective, score: Callable[[float], float]) -> Choice:
-    """The best candidate. Of equal ones the nearest to 0.5, of two as near the larger. `score`: the metric of a threshold.
+    """The best candidate. Among equals the one nearest to 0.5, and the larger of two equally near. `score`: the metric of a threshold.
 
     Raises ProviderError (no-threshold) when no candidate reaches the least value.
     """
     if objective.metric is not None:
         return _best_metric(counts, objective.metric, score)
     name, least = ("recall", objective.recall) if objective.recall is not None else ("precision", objective.precision)
-    assert least is not None, "one of the three is there"
+    assert least is not None, "exactly one of the three is set"
     limited, maximised = (counts.recall, counts.precision) if name == "recall" else (counts.precision, counts.recall)
     meets = limited >= least.min - 1e-12
     if not meets.any():
@@ -230,6 +230,6 @@ def _best_metric(counts: Counts, name: str, score: Callable[[float], float]) -> 
 
 
 def _first(figures: np.ndarray, thresholds: np.ndarray) -> int:
-    """The place of the largest figure; of equal ones the threshold nearest to 0.5, of two as near the larger."""
+    """The place of the largest figure. Among equals the threshold nearest to 0.5, and the larger of two equally near."""
     largest = np.flatnonzero(figures >= figures.max() - 1e-12)
     return int(min(largest, key=lambda place: (round(abs(float(thresholds[place]) - 0.5), 9), -thresholds[place])))

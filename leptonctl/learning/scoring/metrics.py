@@ -94,7 +94,7 @@ def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scor
     notes: list[str] = []
     for metric in metrics:
         try:
-            # that the parameters are valid is known, and checking it takes as long as a small metric
+            # the parameters are known to be valid, and checking them takes as long as a small metric
             with config_context(skip_parameter_validation=True), plain_arrays():
                 value, detail = _evaluate(metric, y, prediction, scoring)
         except ProviderError as undefined:

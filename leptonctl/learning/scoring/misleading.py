@@ -1,4 +1,4 @@
-"""Metrics that say less than they seem to, on the rows that they were computed on. Computes no metric."""
+"""Finds metrics that mean less than they seem to on the rows that they were computed on. Computes no metric."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ NEAR_ZERO = 1e-3
 PERFECT = ("accuracy", "balanced_accuracy", "f1", "r2")
 ALMOST = 1 - 1e-12
 RANKED = ("roc_auc", "balanced_accuracy")
-"""Metrics that are 0 of answers that are right but for the order of the classes, however common one of them is."""
+"""Metrics that are near 0 when the answers are right except that the classes are swapped, however common one of them is."""
 REVERSED = 0.1
 TWO = 2
 
@@ -79,6 +79,6 @@ def _of_numbers(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]
 
 def _perfect(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]:
     name = next((name for name in PERFECT if name in metrics), None)
-    # of few rows nothing is said but that they are few
+    # few rows have a notice of their own
     if name is not None and len(y) >= FEW_ROWS and metrics[name] >= ALMOST:
         yield Notice(check="perfect", count=len(y), detail=f"{name} is 1")

@@ -75,7 +75,7 @@ def predict_batches(
     name: str | None = None,
     checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Predictions]:
-    """As `predict_file`, in parts of at most `rows` rows, for files of any size. `checks`: the ranges to count what is outside of."""
+    """As `predict_file`, in parts of at most `rows` rows, for files of any size. `checks`: ranges; cells outside are counted."""
     from leptonctl.learning.tables.raw import read_batches
 
     batches = read_batches(
@@ -93,7 +93,7 @@ def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
     from leptonctl.learning.tables.prepared import count_rows
 
     answer = predict_onnx(onnx, manifest, columns)
-    # the graph computes in float32, and so answers the server
+    # the graph computes in float32, and the server answers in it
     return Predictions(
         rows=count_rows(columns),
         task=manifest.task,
@@ -172,7 +172,7 @@ def _answers(predictions: Predictions) -> list[str]:
 
 
 def _number_name(predictions: Predictions) -> str:
-    """What the number beside a label without probabilities is."""
+    """The name of the number beside a label without probabilities."""
     return OUTPUTS[predictions.task][1]
 
 

@@ -1,4 +1,4 @@
-"""Row lists: by what a version's rows are known when two versions are compared (protocols 12). Reads no file.
+"""Row lists: by what a version's rows are known when two versions are compared. Reads no file.
 
 A row is known by its declared id, and by its record: all columns of the file as text, before options and before a column is dropped.
 Feature choices, options, splits and the order of a file change neither. The prepared rows have identities of their own (`identity`).
