@@ -233,7 +233,7 @@ def test_rows_of_one_time_stay_together(tmp_path: Path) -> None:
     assert failure(tmp_path, text, split={"method": "time", "test": 0.2, "time": "received"}).id == "empty-split"
 
 
-@pytest.mark.parametrize(("cell", "words"), [("", "missing, but the split needs a time"), ("soon", "no time to split by")])
+@pytest.mark.parametrize(("cell", "words"), [("", "missing, but the split needs a time"), ("soon", "not a time to split by")])
 def test_a_row_without_a_time_is_refused(tmp_path: Path, cell: str, words: str) -> None:
     rows = [f"{cell if i == 3 else f'2024-01-{i + 1:02}'},{i},{'ab'[i % 2]}" for i in range(20)]
     error = failure(tmp_path, "\n".join(["received,x,y", *rows]), split={"method": "time", "test": 0.25, "time": "received"})

@@ -59,4 +59,4 @@ def test_rows_are_marked_with_the_hash_of_their_cells(key: bytes | None) -> None
     mark = {} if key is None else {"key": hashlib.sha256(b"rows\0" + key).digest()}
     texts = ("1\x1fé", "2\x1f\x1e0")
     expected = [hashlib.blake2b(text.encode(), digest_size=ID_BYTES, **mark).digest() for text in texts]
-    assert [row.tobytes() for row in listing.done()[1].records] == expected
+    assert [row.tobytes() for row in listing.finish()[1].records] == expected

@@ -34,7 +34,7 @@ def changed_rows(inputs: Mapping[str, Json], prepare: Result, bench: Bench) -> s
     others = 0
     for table, listing in zip(with_targets(request, files.tables), files.listings, strict=True):
         new = []
-        marks = listing.done()[1].records
+        marks = listing.finish()[1].records
         for row, mark in enumerate((marks if table.kept is None else marks[table.kept]).tolist()):
             if unmatched.get(mark, 0):
                 unmatched[mark] -= 1

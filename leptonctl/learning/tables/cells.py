@@ -24,7 +24,7 @@ UTF8 = "utf-8"
 
 
 def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) -> None:  # noqa: A002
-    """Raises ProviderError unless every name is a column of the table. `unknown-column` is a mistake of the YAML, others of the file."""
+    """Raises ProviderError unless every name is a column of the table. `unknown-column` is an error in the YAML, others in the file."""
     absent = missing_columns(names, table.frame.columns)
     if not absent:
         return
@@ -52,7 +52,7 @@ def type_column(
         values, wrong = booleans(texts, words, table.options)
         return values, [with_values(fault, texts) for fault in find_faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
     cells = table.frame[name]
-    # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
+    # columns held as numbers have no NaN to look for, but float64 rounds integers beyond 2**53
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
     if is_held and (cells.dtype == pl.Int64 or _is_small(cells)):
         return (cells if kind == "integer" else cells.cast(pl.Float64)), []
@@ -78,7 +78,7 @@ def as_text(table: Table, name: str) -> pl.Series:
     if dtype == pl.Binary:
         raise ProviderError(
             "A column has binary values",
-            detail=f'{table.name} has bytes that are no text in column "{name}".',
+            detail=f'{table.name} has binary values in column "{name}".',
             hint="write the column as text, or leave it out: `ignore: true` under `columns`",
             id="binary-value",
             file=table.name,
@@ -168,17 +168,17 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
 
 
 def _misread(name: str, table: Table) -> str:
-    """A hint where the file has this column, but is read in another encoding than it is written in."""
+    """A hint where the file has this column, but is read in the wrong encoding; else ""."""
     encoding = table.options.encoding or UTF8
     for column in table.frame.columns:
         with suppress(UnicodeError, LookupError):
             if column != name and column.encode(encoding).decode(UTF8) == name:
-                return f"the file is written in UTF-8 and read as {encoding}: say `encoding: {UTF8}`"
+                return f"the file is written in UTF-8 and read as {encoding}: write `encoding: {UTF8}`"
     return ""
 
 
 def _path_of(name: str, dtype: pl.DataType) -> str:
-    """The way to a cell within a nested column."""
+    """The path to the first cell within a nested column."""
     inner = getattr(dtype, "inner", None)
     if inner is not None:
         return _path_of(f"{name}[0]", inner)
@@ -220,7 +220,7 @@ def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> p
 
 
 def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
-    """Boolean and the mask of cells that are not booleans. A declared word means what it says even if it is a marker of missing cells."""
+    """Boolean and the mask of cells that are not booleans. A declared word is a value even if it is also a marker of missing cells."""
     if cells.dtype == pl.Boolean:
         return cells, _none(cells)
     if cells.dtype != pl.String and not cells.dtype.is_numeric():
@@ -233,7 +233,7 @@ def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> t
 
 
 def _whole_numbers(cells: pl.Series) -> pl.Series:
-    """Numbers as text, 1.0 as `1`: with one missing cell a column of 0 and 1 is float in other libraries."""
+    """Numbers as text, 1.0 as `1`: other libraries make a column of 0 and 1 with a missing cell a column of floats."""
     if not cells.dtype.is_float():
         return cells.cast(pl.String)
     cells = cells.fill_nan(None)

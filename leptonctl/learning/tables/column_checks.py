@@ -1,4 +1,4 @@
-"""Checks of a whole column that requests do not know: patterns, the share of missing cells, the shares of classes. Reads nothing."""
+"""Checks of whole columns, which requests do not have: patterns, the share of missing cells, the shares of classes. Reads nothing."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,12 +21,12 @@ def column_faults(table: Table, name: str, cells: pl.Series, declared: DeclaredC
         for check, places in rows.items()
         if len(places)
     ]
-    # which classes are rare can be said; the cells that break a pattern may be anything
+    # rare classes may be shown; a cell that breaks a pattern may be anything
     return [with_values(fault, cells) if fault.check == "min_share" else fault for fault in faults]
 
 
 def describe_check(check: str, limit: object) -> str:
-    """What completes "N cells are"."""
+    """The words that complete "N cells are"."""
     return {
         "pattern": f"not of the form {limit}",
         "max_missing": f"missing, more than the share {limit} of the rows",
@@ -40,7 +40,7 @@ def _mismatches(cells: pl.Series, pattern: object) -> pl.Series:
     except pl.exceptions.PolarsError as problem:
         raise ProviderError(
             "A pattern cannot be used",
-            detail=f"{cells.name}: {pattern} is no regular expression of linear time, or too large.",
+            detail=f"{cells.name}: {pattern} is not a regular expression that runs in linear time, or is too large.",
             hint="write it without look-around and back references, and with smaller repetitions",
             id="bad-pattern",
             column=cells.name,

@@ -1,4 +1,4 @@
-"""Whether a column tells the target: it is equal to it, a relabelling of it, or a linear function of it. Reads nothing."""
+"""Finds columns that give the target away: copies, relabellings, linear functions of it, or columns with its order. Reads nothing."""
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ LEAST_ORDERED, AS_MANY = 20, 0.9
 
 
 def tells(cells: pl.Series, target: pl.Series, count: int | None = None) -> bool:
-    """Whether each value of the column stands for one value of the target, and the other way round, so that nothing is left to learn.
+    """Whether each value of the column means one value of the target and the reverse, so that nothing is left to learn.
 
     count: the number of different values of the target, where it is known.
     """
@@ -22,21 +22,21 @@ def tells(cells: pl.Series, target: pl.Series, count: int | None = None) -> bool
     # most columns have more values among their first rows
     if cells.head(FIRST_ROWS).n_unique() > count:
         return False
-    # of a target without repeats every column of distinct cells is a relabelling
+    # every column of distinct cells is a relabelling of a target without repeats
     if count < 2 or count > len(target) / 2 or cells.n_unique() != count:  # noqa: PLR2004
         return False
     return pl.DataFrame({"cells": cells, "target": target}).n_unique() == count
 
 
 def determines(cells: pl.Series, target: pl.Series) -> bool:
-    """Whether each value of a column that repeats its values goes with one value of the target, several with the same one.
+    """Whether each value of a column that repeats its values occurs with one value of the target only.
 
-    Only of classes, and of values that stand in many rows each: that this is chance would take a coin that never turns.
+    Only for classes, and for values that occur in many rows each, so that it cannot be chance.
     """
     if len(cells) < LEAST_DETERMINED or cells.dtype.is_float() or target.dtype.is_float() or cells.null_count() or target.null_count():
         return False
     most = len(cells) // ROWS_A_VALUE
-    # among the first rows most columns have too many values, or one that goes with two of the target
+    # the first rows of most columns have too many values, or one that occurs with two values of the target
     if cells.head(FIRST_ROWS).n_unique() > most or not bool((_counts(cells, target, FIRST_ROWS)["targets"] == 1).all()):
         return False
     counts = _counts(cells, target, len(cells))
@@ -45,14 +45,14 @@ def determines(cells: pl.Series, target: pl.Series) -> bool:
 
 
 def orders(cells: pl.Series, target: pl.Series) -> bool:
-    """Whether a column of numbers has the order of a target of numbers, or the reverse, as its logarithm and its rank have.
+    """Whether a column of numbers has the order of a numeric target, or the reverse, as its logarithm or its rank has.
 
-    Rounding may make some of its cells equal. A column that stands in its own order in the file is rather a time, at which things grow.
+    Rounding may make some of its cells equal. A column that is sorted in the file is more likely a time, over which things grow.
     """
     numbers = cells.dtype.is_numeric() and target.dtype.is_numeric() and len(cells) >= LEAST_ORDERED
     if not numbers or cells.null_count() or target.null_count() or cells.is_sorted() or cells.is_sorted(descending=True):
         return False
-    # of most columns the first rows have another order
+    # the first rows of most columns have another order
     if not _is_monotone(cells.head(FIRST_ROWS), target.head(FIRST_ROWS)) or not _is_monotone(cells, target):
         return False
     cell_count, target_count = cells.n_unique(), target.n_unique()
@@ -65,7 +65,7 @@ def _is_monotone(cells: pl.Series, target: pl.Series) -> bool:
 
 
 def _counts(cells: pl.Series, target: pl.Series, rows: int) -> pl.DataFrame:
-    """For each value among the first rows: with how many values of the target it goes, and in how many rows it stands."""
+    """For each value among the first rows: how many values of the target it occurs with, and in how many rows."""
     first = pl.DataFrame({"cells": cells.head(rows), "target": target.head(rows)})
     return first.group_by("cells").agg(pl.col("target").n_unique().alias("targets"), pl.len())
 

@@ -1,4 +1,4 @@
-"""Columns of dates as the numbers of their parts. The arithmetic is the core's, which the server uses too. Reads no file."""
+"""Turns columns of dates into the numbers of their parts, with the core's arithmetic, which the server uses too. Reads no file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from leptonctl.spi.learning import ProviderError
 
 
 class Cells(Frozen):
-    """The cells of a column as text: each distinct text with its moment, None where it is no such date, and their places by row."""
+    """The cells of a column as text: each distinct text with its moment (None: not such a date), and the place of its text by row."""
 
     texts: pl.Series
     distinct: Sequence[str]
@@ -22,7 +22,7 @@ class Cells(Frozen):
     places: pl.Series
 
     def wrong(self, column: DateColumn) -> pl.Series:
-        """Which cells are no dates of the column."""
+        """Which cells are not dates of the column."""
         wrong = [moment is None or moment.zoned != column.zoned for moment in self.moments]
         return self.spread(wrong, pl.Boolean).fill_null(value=False)
 
@@ -66,13 +66,13 @@ def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series
 
 
 def moments_of(table: Table, column: DateColumn) -> list[Moment | None]:
-    """The moment of each cell, None where it is missing or no such date."""
+    """The moment of each cell, None where it is missing or not such a date."""
     cells = _read(table, column)
     return [None if place is None else cells.moments[place] for place in cells.places.to_list()]
 
 
 def _read(table: Table, column: DateColumn) -> Cells:
-    """The cells of a table. Those of typed files have the text of ISO 8601, whatever the format of requests."""
+    """The cells of a table. Those of typed files are ISO 8601, whatever the format of requests."""
     texts = as_text(table, column.name)
     compiled = pattern(None if table.frame[column.name].dtype.is_temporal() else column.format, column.type)
     distinct = texts.drop_nulls().unique().sort().to_list()
@@ -82,7 +82,7 @@ def _read(table: Table, column: DateColumn) -> Cells:
 
 
 def _zoned(column: DateColumn, tables: Sequence[Cells]) -> bool:
-    """Whether the texts have an offset: as the format says, else as most of them do."""
+    """Whether the texts have an offset: by the format, else by the majority."""
     if column.format is not None:
         return "%z" in column.format
     zoned = [moment.zoned for cells in tables for moment in cells.moments if moment is not None]

@@ -1,4 +1,4 @@
-"""Makes the profile of prepared rows (`leptonctl/core/profile.py`). Exact, and the same for equal rows in any order. Reads nothing."""
+"""Makes the profile of prepared rows (`leptonctl/core/profile.py`). Exact, and independent of the order of rows. Reads nothing."""
 
 import numpy as np
 import polars as pl

@@ -94,7 +94,7 @@ def _hint(faults: Sequence[Fault]) -> str:
     if any(fault.check == "type" and fault.description == NOT_BOOLEAN for fault in faults):
         return "correct the rows, or name the words of the column: `when_true: [WORD], when_false: [WORD]`"
     if "type" in checks:
-        rest = "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+        rest = "correct the rows, list texts that mean missing under `missing_values`, or declare another `type` under `columns`"
         return f"{_other_reading(faults)}{rest}"
     if "target" in checks:
         return "correct the rows, or leave out those without a target: `target_missing: drop`"
@@ -102,9 +102,9 @@ def _hint(faults: Sequence[Fault]) -> str:
 
 
 def _other_reading(faults: Sequence[Fault]) -> str:
-    """The keys that read the cells as numbers, where they are numbers in another writing."""
+    """The keys to declare where the cells are numbers with other separators; else ""."""
     for fault in faults:
         notice = number_like([fault.table], fault.column) if fault.check == "type" and fault.description != NOT_BOOLEAN else None
         if notice is not None and notice.check == "other_numbers":
-            return f"say how the file writes numbers, {notice.detail}; or "
+            return f"declare how the file writes numbers, {notice.detail}; or "
     return ""

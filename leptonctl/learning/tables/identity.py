@@ -1,4 +1,4 @@
-"""Identities of prepared rows: equal content has equal bytes, so that rows of two versions can be matched. Reads nothing."""
+"""Identities of prepared rows, so that rows of two versions can be matched. Reads nothing."""
 
 import hashlib
 

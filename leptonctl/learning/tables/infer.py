@@ -37,7 +37,7 @@ def _type_of(dtype: pl.DataType) -> ColumnType:
 
 
 def _count(cells: pl.Series, options: SourceOptions) -> Cells:
-    """What the cells of a column of text are. Equal cells are looked at once."""
+    """Counts of what the cells of a column of text look like. Equal cells are examined once."""
     counts = cells.value_counts(name="rows")
     strings, rows = trim(counts.get_columns()[0], options), counts["rows"]
     numbers, simple = is_number(strings, options), plain(strings, options)

@@ -20,15 +20,15 @@ from leptonctl.learning.tables.row_list import Marks
 from leptonctl.learning.tables.table import Table
 
 SHARED = 0.05
-"""Of the test rows of one file: so many rows that occur again among the training rows are more than chance."""
+"""A larger share of the test rows of a file that occurs among its training rows is not chance."""
 MOSTLY = 0.5
-"""Of the training rows: so many are different from all others where a repeated one is remarkable."""
+"""If fewer of the training rows than this share are distinct, repeated rows mean nothing."""
 LEAST_TIMES = 20
-"""So many different times in a row are no chance."""
+"""So many different times in sorted order are not chance."""
 
 
 class Sides(Frozen):
-    """Training and test rows: as prepared, by what they are known, and the table and row numbers of each."""
+    """Training and test rows: as prepared, their marks, and the table and row numbers of each side."""
 
     rows: Mapping[str, pl.DataFrame]
     marks: Mapping[str, Marks]
@@ -36,14 +36,14 @@ class Sides(Frozen):
 
 
 def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) -> Iterator[Notice]:
-    """Test rows whose record, or whose prepared cells apart from the id, a training row has too. `texts`: columns of texts of dates."""
+    """Test rows whose record, or whose prepared cells apart from the id, a training row has too. `texts`: columns with dates as text."""
     same = _shared_records(sides.marks["test"].records, sides.marks["train"].records)
     table, rows = sides.places["test"]
     least = max(2, SHARED * len(rows))
     if len(tables) > 1 and same.any():
-        least = 1  # of a file of its own no row should be known
+        least = 1  # no row of a separate test file should occur in the other
     if len(tables) > 1 or ROW_MARK in sides.rows["test"].columns:
-        # records with an id, or of another file, differ even where nothing that is learned does
+        # records with an id, or of another file, differ even where everything that is learned is equal
         alike = same | _alike(sides.rows, {ROW_MARK, *texts})
         same = alike if alike.sum() >= max(2, SHARED * len(rows)) else same
     if same.sum() >= least:
@@ -53,7 +53,7 @@ def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) 
 def _shared_records(records: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which records of 16 bytes are among the others."""
     first, second = (pl.Series(marks.view("<u8")[::2]) for marks in (records, others))
-    # numbers are compared faster than bytes, and where half of a record is not found the whole is not either
+    # numbers compare faster than bytes, and a record whose half does not occur does not occur itself
     same = first.is_in(second.implode()).to_numpy().copy()
     if same.any():
         matches = {*others[second.is_in(first.implode()).to_numpy()].tolist()}
@@ -65,14 +65,14 @@ def _alike(rows: Mapping[str, pl.DataFrame], left_out: Collection[str]) -> np.nd
     names = [name for name in rows["test"].columns if name not in left_out]
     train = rows["train"].select(names).unique().with_columns(pl.lit(value=True).alias("\0learned"))
     if train.height < MOSTLY * rows["train"].height:
-        # where rows of few values repeat each other anyway, that they are alike says nothing
+        # rows of few values repeat each other anyway
         return np.zeros(rows["test"].height, dtype=bool)
     joined = rows["test"].select(names).join(train, on=names, how="left", nulls_equal=True, maintain_order="left")
     return joined["\0learned"].fill_null(value=False).to_numpy()
 
 
 def _first(table: Table, rows: np.ndarray) -> dict[str, object]:
-    """Where the first rows are: lines of one file, else files with their lines."""
+    """The places of the first rows: lines of one file, else files with their lines."""
     places = table.places(sorted(rows.tolist())[:SHOWN_LINES])
     if not table.pieces:
         return {"lines": tuple(line for _, line in places)}
@@ -81,7 +81,7 @@ def _first(table: Table, rows: np.ndarray) -> dict[str, object]:
 
 
 def telling_columns(features: Sequence[str], cells: Mapping[str, pl.Series], target: pl.Series) -> Iterator[Notice]:
-    """Features that are the target in other words, whose every value goes with one value of the target, or that have its order."""
+    """Features that are the target in other words, determine it by each of their values, or have its order."""
     count = target.n_unique()
     for name in features:
         if tells(cells[name], target, count):
@@ -93,7 +93,7 @@ def telling_columns(features: Sequence[str], cells: Mapping[str, pl.Series], tar
 
 
 def time_order(split: Split, dates: Sequence[Dates]) -> Iterator[Notice]:
-    """A note where rows stand in the order of a column of dates, and the split mixes old and new ones."""
+    """A note where rows are sorted by a column of dates, and the split mixes old and new ones."""
     if not isinstance(split, RandomSplit | HashSplit):
         return
     for date in dates:

@@ -1,4 +1,4 @@
-"""The marks of rows: the hashes of their declared ids. Owns the errors about ids that do not name a row."""
+"""Hashes the declared ids of rows to marks. Owns the errors about ids that do not identify a row."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

@@ -1,6 +1,6 @@
-"""Notices about columns that are read as text although their cells look like numbers: which key of the YAML reads them. Reads no file.
+"""Notices about columns that are read as text although their cells look like numbers, with the keys that read them. Reads no file.
 
-A notice holds no cell of the data: a text that means missing is named only if it is one of those that everybody uses.
+A notice contains no cell of the data; a text that means missing is named only if it is a common one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from leptonctl.learning.tables.numbers import PADDED, is_number, number_pattern,
 from leptonctl.learning.tables.table import Table, trim
 
 MOST, HALF = 0.9, 0.5
-"""The share of cells from which on a column looks like numbers: in one writing, and beside texts that mean missing."""
+"""The least share of cells by which a column looks like numbers: in one writing, and beside texts that mean missing."""
 SHOWN_LINES, FIRST_ROWS = 10, 4096
 MARKERS = (
     "?",
@@ -68,7 +68,7 @@ WRITINGS = (
         pattern=rf"^[+-]?{_GROUP},[0-9]{{3}}$",
         detail=f'`{COMMA}`, or `thousands: ","` (which make 1.5 or 1500 of 1,500)',
     ),
-    # only where the comma is the decimal sign: else these are numbers
+    # reached only where the comma is the decimal sign: elsewhere these are numbers
     Writing(
         check="other_numbers",
         pattern=rf"^[+-]?{_GROUP}\.[0-9]{{3}}$",
@@ -89,7 +89,7 @@ WRITINGS = (
 
 
 def number_like(tables: Sequence[Table], name: str) -> Notice | None:
-    """What to say about a column that was inferred as text; None where it looks like text."""
+    """The notice about a column that was inferred as text; None where it looks like text."""
     columns = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
     if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in columns):
         return None
@@ -115,17 +115,17 @@ def _other_writing(table: Table, name: str, strings: pl.Series, cells: pl.Series
     counts = {writing: count for writing, count in _counts(strings, table).items() if count}
     if not counts or sum(counts.values()) + numbers < MOST * len(strings):
         return None
-    likeliest = max(counts, key=_says)
+    likeliest = max(counts, key=_specificity)
     return _notice(likeliest.check, table, name, cells.str.contains("|".join(writing.pattern for writing in counts)), likeliest.detail)
 
 
-def _says(writing: Writing) -> int:
-    """How much a writing says: `1.234,5` tells both separators, `1,234` leaves open what its comma is."""
+def _specificity(writing: Writing) -> int:
+    """How much a writing shows: `1.234,5` shows both separators, `1,234` leaves open which one its comma is."""
     return 3 if " and " in writing.detail else 1 if " or " in writing.detail else 2
 
 
 def _counts(strings: pl.Series, table: Table) -> Mapping[Writing, int]:
-    """The cells of each writing that is not the declared one; each cell counts for the first that fits."""
+    """The number of cells of each writing other than the declared one; each cell counts for the first that fits."""
     rest = strings.filter(~is_number(strings, table.options))
     counts: dict[Writing, int] = {}
     for writing in WRITINGS:

@@ -59,7 +59,7 @@ def read_batches(
     id_column: str | None = None,
     checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Batch]:
-    """As `read_input`, in parts of at most `rows` rows; each part is checked when it is reached. `checks`: ranges, by column."""
+    """As `read_input`, in parts of at most `rows` rows; each part is checked as it is read. `checks`: ranges, by column."""
     start = 0
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
         table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)

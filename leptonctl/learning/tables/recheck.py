@@ -1,4 +1,4 @@
-"""Checks that were declared after rows were prepared, on the rows that are there. Reads no source and writes nothing."""
+"""Runs checks that were declared after rows were prepared, on the prepared rows. Reads no source and writes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = (*Checks.__struct_fields__, "unique", *column_checks.NAMES)
 
 
 class Violation(Frozen):
-    """Cells that break one check of a column. `count` is None when only the profile is known to break it."""
+    """Cells that break one check of a column. `count` is None when only the profile shows it."""
 
     column: str
     check: str
@@ -70,7 +70,7 @@ def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts
 
 
 def broken_rules(checks: Sequence[RowCheck], prepare: Result, artifacts: Artifacts) -> Iterator[tuple[int, int | ProviderError]]:
-    """The places of the rules that prepared rows break, with their count, or why a rule cannot be read."""
+    """The places of the rules that prepared rows break, each with the number of rows, or the error of a rule that cannot be read."""
     rows, contract = _read(prepare, artifacts), _outputs(prepare).contract
     dates = {date.name: (date, rows[date.name]) for date in contract.dates if date.name in rows.columns}
     columns = RuleColumns(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
@@ -106,7 +106,7 @@ def profile_settles(check: str, limit: object, profile: ColumnProfile | None) ->
 
 def _violation(name: str, check: str, limit: object, rows: pl.DataFrame, profile: ColumnProfile | None) -> Violation | None:
     if name not in rows.columns:
-        # a column that is no feature: its cells are not kept, but its profile may be
+        # the cells of a column that is not a feature are not stored, but its profile may be
         is_broken = profile is not None and check not in ("values", *column_checks.NAMES)
         return Violation(column=name, check=check, description=_describe(check, limit), count=None) if is_broken else None
     count = int(MASKS[check](rows[name], limit).fill_null(value=False).sum())

@@ -1,4 +1,4 @@
-"""Rules (`checks:`) on rows: which rows do not meet them. Reads nothing."""
+"""Finds the rows that break rules (`checks:`). Reads nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "Rows break a rule"
 MOMENT = pl.Int128
-"""Nanoseconds: 64 bits end in 2262, and `9999-12-31` is how many databases write that something has no end."""
+"""Nanoseconds: 64 bits end in 2262, and many databases write `9999-12-31` for "no end"."""
 
 
 class RuleColumns(Frozen):
@@ -118,9 +118,9 @@ def _expression(term: Term, dates: set[str], *, single: bool) -> pl.Expr:
 
 
 def _room(term: Term, *, single: bool) -> pl.Expr | None:
-    """By how much the sides of a comparison may differ and be equal: the rounding of what is computed. None where they are exact.
+    """How far apart the sides of a comparison may be and still be equal, because of rounding. None where they are exact.
 
-    As decimals 0.1 + 0.2 is 0.3. Prepared rows are `single`: they have 0.1 as the nearest float32.
+    In decimals 0.1 + 0.2 is 0.3. Prepared rows are `single`: they hold 0.1 as the nearest float32.
     """
     if term.operation not in (*NEARLY, "in") or not any(_is_rounded(part, single=single) for part in term.parts):
         return None
@@ -130,7 +130,7 @@ def _room(term: Term, *, single: bool) -> pl.Expr | None:
 
 
 def _is_rounded(term: Term, *, single: bool) -> bool:
-    """Whether a number is computed; of prepared rows also one that float32 has not."""
+    """Whether a number is computed or, among prepared rows, rounded to float32."""
     if term.operation == "literal":
         with np.errstate(over="ignore"):
             return single and isinstance(term.value, float) and float(np.float32(term.value)) != term.value
@@ -138,7 +138,7 @@ def _is_rounded(term: Term, *, single: bool) -> bool:
 
 
 def _size(term: Term) -> pl.Expr:
-    """The sum of the absolute numbers that a number is computed from, which its rounding is relative to."""
+    """The sum of the absolute values that a number is computed from: its rounding is relative to this."""
     if term.operation == "column":
         return pl.col(str(term.value)).abs()
     if term.operation == "literal":

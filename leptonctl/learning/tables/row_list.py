@@ -1,7 +1,7 @@
-"""Row lists: by what a version's rows are known when two versions are compared. Reads no file.
+"""Row lists: what identifies a version's rows when two versions are compared. Reads no file.
 
-A row is known by its declared id, and by its record: all columns of the file as text, before options and before a column is dropped.
-Feature choices, options, splits and the order of a file change neither. The prepared rows have identities of their own (`identity`).
+A row is identified by its declared id, and by its record: all columns of the file as text, before options and before a column is
+dropped. Feature choices, options, splits and the order of a file change neither. Prepared rows have their own identities (`identity`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 ROWS_AT_ONCE = 1 << 16
 ESCAPE, END = "\x1e", "\x1f"
 EXACT = 2**53
-"""The first integer that float64 rounds is the next one."""
+"""Float64 rounds integers beyond this one."""
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 FILES = {"train": "train.rows", "test": "test.rows"}
 """Names of the artifacts by side."""
 
 
 class Marks(Frozen):
-    """What the rows of one side are known by, in their order: 16 bytes each for the record, and for the id where there is one."""
+    """The marks of the rows of one side, in order: 16 bytes each for the record, and for the id where there is one."""
 
     records: np.ndarray
     ids: np.ndarray | None = None
@@ -39,7 +39,7 @@ class Marks(Frozen):
 
 
 class ListPrivacy(Frozen):
-    """What the list of a table may hold: private columns only under a key."""
+    """What a row list may contain: private columns only under a key."""
 
     columns: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ PUBLIC = ListPrivacy()
 class Listing:
     """Lists the rows of a file part by part. Each part is as read before an option replaces cells; `source` is the file's format.
 
-    Without a key the columns that `privacy` drops are left out: a hash of guessable text would give them away.
+    Without a key, the columns that `privacy` drops are left out: an unkeyed hash of guessable text would reveal it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Listing:
         self._records, self._ids = list[bytes](), list[bytes]()
 
     def add(self, part: pl.DataFrame) -> None:
-        """The rows after those before."""
+        """Append rows."""
         if not self._kinds:
             self._present = frozenset(part.columns)
             self._kinds = {name: kind_of(part[name].dtype) for name in sorted(self._present - self._left_out)}
@@ -82,8 +82,8 @@ class Listing:
                 texts = length_prefixed([as_id(rows[self._id], self._id_type)], rows.height)
                 self._ids.append(_hashes([text.encode() for text in texts], self._key))
 
-    def done(self) -> tuple[RowList, Marks]:
-        """The list and the marks of all rows, which are held here no longer."""
+    def finish(self) -> tuple[RowList, Marks]:
+        """The list and the marks of all rows. Clears this value."""
         key_id, has_id = self._privacy.key_id, self._id is not None
         rows = RowList(
             format=self._source,
@@ -102,7 +102,7 @@ def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privac
     """The list of the rows of a table and their marks."""
     listing = Listing(source, id=id, privacy=privacy)
     listing.add(frame)
-    return listing.done()
+    return listing.finish()
 
 
 def unpack(data: bytes, rows: RowList) -> Marks:
@@ -126,7 +126,7 @@ def kind_of(dtype: pl.DataType) -> str:
 
 def _hashes(texts: list[bytes], key: bytes | None) -> bytes:
     """BLAKE2b of each text, keyed with `key`, one after the other."""
-    # copying a state takes less than setting one up
+    # copying a state is cheaper than setting one up
     empty = hashlib.blake2b(digest_size=ID_BYTES, key=b"" if key is None else hashlib.sha256(b"rows\0" + key).digest())
     marks = list[bytes]()
     for text in texts:
@@ -137,7 +137,7 @@ def _hashes(texts: list[bytes], key: bytes | None) -> bytes:
 
 
 def _records(frame: pl.DataFrame) -> list[bytes]:
-    """The cells of each row as bytes, from which they could be read back: the numbers, each as a float64, then the others as text."""
+    """The cells of each row as unambiguous bytes: the numbers as float64, then the others as text."""
     numbers = [column for column in frame.get_columns() if kind_of(column.dtype) == "number"]
     others = [as_record(column) for column in frame.get_columns() if kind_of(column.dtype) != "number"]
     texts = _texts(pl.DataFrame(others)) if others else [b""] * frame.height
@@ -154,7 +154,7 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
 
 
 def _floats(cells: pl.Series) -> np.ndarray:
-    """Numbers as float64, where a missing one is the one NaN and 0.0 equals -0.0."""
+    """Numbers as float64: missing is always the same NaN, and -0.0 is 0.0."""
     values = cells.cast(pl.Float64, strict=False)
     if not cells.dtype.is_float():
         return values.fill_null(float("nan")).to_numpy()
@@ -175,7 +175,7 @@ def _in_full(cells: pl.Series) -> list[bytes]:
 
 
 def _texts(cells: pl.DataFrame) -> list[bytes]:
-    """Cells as one text for each row, from which they could be read back: a missing cell is not an empty one."""
+    """One unambiguous text for each row: a missing cell differs from an empty one."""
     records = _join_cells(cells).cast(pl.Binary).to_list()
     signs = np.frombuffer(b"".join(records), dtype=np.uint8)
     marks = [int(np.count_nonzero(signs == ord(sign))) for sign in (END, ESCAPE)]
@@ -190,7 +190,7 @@ def _join_cells(cells: pl.DataFrame) -> pl.Series:
 
 
 def as_record(cells: pl.Series) -> pl.Series:
-    """Cells as text, null for missing. Typed cells have one text each: 1 and 1.0 are `1`, NaN is missing, times are in microseconds."""
+    """Cells as text, null for missing. Equal typed cells have equal text: 1 and 1.0 are `1`, NaN is missing, times are in microseconds."""
     dtype = cells.dtype
     if dtype == pl.String:
         return cells
@@ -206,7 +206,7 @@ def as_record(cells: pl.Series) -> pl.Series:
 
 
 def as_id(cells: pl.Series, kind: str | None) -> pl.Series:
-    """Ids as text without white space around them, integers in one writing: `+7` is `7`, and `007` is in a column declared as integer."""
+    """Ids as text without white space around them, integers in one form: `+7` is `7`, and so is `007` in a column declared as integer."""
     texts = as_record(cells).str.strip_chars()
     if kind not in (None, "integer"):
         return texts

@@ -1,7 +1,7 @@
-"""The role of each column of a data file: target, feature, private or none. Owns the errors about names that do not fit the data.
+"""Gives each column of a data file its role: target, feature, private or none. Owns the errors about names that do not fit the data.
 
 Never a feature: the target, the id, dropped and ignored columns, the column of a split, and the one that a split goes `by` (an identity,
-not a property). Of a column of dates the parts are features, in its place.
+not a property). A column of dates is replaced by its parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ OTHER_COLUMNS = "choose other columns, or rename the column in the data"
 class Shape(Frozen):
     """The role of each column. `target_type` is never boolean: a boolean target becomes the strings "true" and "false".
 
-    `dates` are the columns whose parts stand among the `features` and `types`.
+    `dates` are the columns whose parts are among the `features` and `types`.
     """
 
     target: str
@@ -68,7 +68,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
 
 
 def text_columns(inputs: PrepareInputs) -> set[str]:
-    """The columns whose text is needed, whatever their cells look like."""
+    """The columns whose text is needed, even where all cells are numbers."""
     texts = {name for name, declared in inputs.columns.items() if declared.type in ("string", "boolean") or date_type(declared)}
     # a time may be a number
     by = [] if isinstance(inputs.split, TimeSplit) else _split_columns(inputs.split)

@@ -1,7 +1,7 @@
 """Draws training and test rows at random: the same rows in the same order as scikit-learn's `train_test_split`.
 
-Importing that takes 0.6 s and 60 MiB, which a `prepare` needs for nothing else, and a stratified split holds each row as an object. Legacy
-generators of numpy are frozen, so their numbers stay what they are.
+Importing that takes 0.6 s and 60 MiB, which `prepare` needs for nothing else, and its stratified split holds each row as an object. Numpy's
+legacy generators are frozen, so their numbers never change.
 """
 
 import math
@@ -12,8 +12,7 @@ import numpy as np
 def shuffle_split(rows: int, test: float, seed: int, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the training and test rows. `test`: their number, or their share where it is below one.
 
-    classes: of each row [N], of which each side gets its share; sorted, they are drawn from one after the other. Raises ValueError when a
-    side gets no row.
+    classes: the class of each row [N]; each side gets its share of every class. Raises ValueError when a side gets no row.
     """
     held_out = math.ceil(test * rows) if test < 1 else int(test)
     if not 0 < held_out < rows:
@@ -34,7 +33,7 @@ def shuffle_split(rows: int, test: float, seed: int, classes: np.ndarray | None 
 
 
 def _shares(counts: np.ndarray, draws: int, random: np.random.RandomState) -> np.ndarray:
-    """How many of `draws` rows are of each class: in proportion, and what is left to the largest remainders, drawn where they are equal."""
+    """How many of `draws` rows each class gets: in proportion, the rest by largest remainder; equal remainders draw lots."""
     exact = counts / counts.sum() * draws
     rows = np.floor(exact)
     open_rows, remainders = int(draws - rows.sum()), exact - rows

@@ -19,8 +19,8 @@ from leptonctl.learning.tables.table import Table
 def side_lists(
     request: PrepareInputs, tables: Sequence[Table], places: Places, listings: Sequence[Listing]
 ) -> tuple[dict[str, RowList], dict[str, Marks]]:
-    """By what the rows of each side are known."""
-    row_lists = [listing.done() for listing in listings]
+    """The row list and the marks of each side."""
+    row_lists = [listing.finish() for listing in listings]
     marks = {side: row_lists[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {
@@ -34,7 +34,7 @@ def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
 
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
-    """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
+    """Digests of how cells become values: of the options under "", and of each declared column without its checks."""
     checks = dict.fromkeys((*Checks.__struct_fields__, "unique", "min_date", "max_date", *COLUMN_CHECKS))
     reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
     options = {digest(plain(one)) for one in reduced}

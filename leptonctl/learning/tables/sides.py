@@ -1,7 +1,4 @@
-"""Training and test rows in the form in which they are stored. Reads nothing.
-
-They are made column by column, so that no table is in memory twice.
-"""
+"""Puts training and test rows into the form in which they are stored: column by column, so that no table is in memory twice."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,18 +30,18 @@ def hash_private(shape: Shape, table: Table, cells: dict[str, pl.Series], key: b
 def take_sides(
     shape: Shape, cells: Sequence[dict[str, pl.Series]], more: Sequence[Sequence[pl.Series]], places: Places
 ) -> dict[str, pl.DataFrame]:
-    """The rows of each side: the features, the target, then the columns of `more`. Takes the features out of the `cells` of the tables."""
+    """The rows of each side: the features, the target, then the columns of `more`. Removes the features from `cells`."""
     rows = {side: (table, pl.Series(numbers, dtype=pl.UInt32)) for side, (table, numbers) in places.items()}
     columns: dict[str, list[pl.Series]] = {side: [] for side in rows}
     for name in (*shape.features, shape.target):
         whole = [columns_of_table.pop(name) for columns_of_table in cells]
-        # of a column in pieces, each row would be looked for
+        # gathering from a column in pieces would search for each row
         stored = [(target_of(values, shape) if name == shape.target else _feature(name, values)).rechunk() for values in whole]
         for side, (table, numbers) in rows.items():
             columns[side].append(stored[table].gather(numbers))
     for side, (table, numbers) in rows.items():
         columns[side] += [column.gather(numbers) for column in more[table]]
-    # by name: in a list, polars would give the target a name where it has none
+    # by name: from a list, polars would name the target that has no name
     return {side: pl.DataFrame({column.name: column for column in series}) for side, series in columns.items()}
 
 

@@ -89,7 +89,7 @@ def _stratify_problem(test: float, table: Table, target: pl.Series) -> str | Non
 
 
 def _rare(table: Table, target: pl.Series) -> str:
-    """The first classes of one row, each with its file and line; nothing of numbers, which are no classes."""
+    """The first classes with a single row, each with its file and line; "" for a target of numbers, which has no classes."""
     if target.dtype == pl.Float64:
         return ""
     rows = target.is_unique().arg_true().head(SHOWN_CLASSES).to_list()

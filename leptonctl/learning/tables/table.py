@@ -1,4 +1,4 @@
-"""A data file as read. Columns of plain numbers are held as numbers, which takes a fraction of the memory of their text."""
+"""A data file as read. Columns of numbers are held as numbers, which take a fraction of the memory of their text."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -29,9 +29,9 @@ class Piece(Frozen):
 class Table(Frozen):
     """The rows of a file, or of several files of one format. `name` is the path as written in the project.
 
-    frame: the columns. Of a format without types they hold text as written, except those in `numbers`: all their cells are numbers
-    or missing, and they are held as Int64 or Float64; `written` reads their text again. pieces: the files, if there are several.
-    kept: the rows of them that are in `frame`, if some were left out.
+    frame: the columns. In a format without types they are text as written, except those in `numbers`, whose cells are all numbers or
+    missing: these are Int64 or Float64, and `written` reads their text again. pieces: the files, if there are several.
+    kept: the numbers of the files' rows that are in `frame`, if some were left out.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Table(Frozen):
 
     @property
     def files(self) -> tuple[Piece, ...]:
-        """The files of the table, also if there is one."""
+        """The files of the table, even if there is only one."""
         return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
 
     def written(self, name: str) -> pl.Series:
@@ -81,7 +81,7 @@ def read_table(
     if source.typed or source.batches is None:
         frame = source.read(path, replace(options, missing_values=None))
         each(frame)
-        # a format may tell by the missing values which types its columns have
+        # a format may infer the types of its columns without the missing values
         frame = source.read(path, options) if options.missing else frame
         return Table(name=name, path=path, source=source, options=options, frame=frame)
     columns: dict[str, _Column] = {}
@@ -113,7 +113,7 @@ def trim(cells: pl.Series, options: SourceOptions) -> pl.Series:
 
 
 class _Column:
-    """The cells of a column: numbers until a cell is none, then text. `lost`: the text of its first cells has to be read again."""
+    """The cells of a column: numbers until a cell is not one, then text. `lost`: the text of its first cells must be read again."""
 
     def __init__(self, name: str, options: SourceOptions, *, as_text: bool) -> None:
         self._options, self._numbers, self._texts = options, Numbers(name), list[pl.Series]()

@@ -1,4 +1,4 @@
-"""Leaves out the rows without a target, where the dataset says so. Reads no file."""
+"""Leaves out rows without a target, where the dataset says so. Reads no file but for the text of numbers."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ NO_TARGET = "none"
 def with_targets(request: PrepareInputs, tables: Sequence[Table]) -> list[Table]:
     """The tables without the rows that have no target. Raises ProviderError (no-rows) when none is left.
 
-    Where the dataset has no target, each row gets the same word under the name "", which no file has: what reads the target reads that.
+    A dataset without a target gets one under the name "", which no file has, with the same word in each row.
     """
     if not request.target:
         return [replace(table, frame=table.frame.with_columns(pl.lit(NO_TARGET).alias(""))) for table in tables]

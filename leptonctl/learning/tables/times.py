@@ -17,7 +17,7 @@ from leptonctl.learning.tables.table import Table
 
 
 def newest(split: TimeSplit, table: Table, declared: DeclaredColumn | None) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of the training and test rows. At least the share `test` of the rows are test rows: rows of one time stay together.
+    """The row numbers of the training and test rows: at least the share `test` are test rows, since rows of one time stay together.
 
     The column is numbers, or dates as it declares them, else in ISO 8601. Raises ProviderError (data-contract) for other and missing cells.
     """
@@ -43,7 +43,7 @@ def _times(table: Table, name: str, declared: DeclaredColumn | None) -> Sequence
     column = replace(column, zoned=sum(zoned) * 2 > len(zoned))
     cells = as_text(table, name)
     unread = [text is not None and (m is None or m.zoned != column.zoned) for text, m in zip(cells.to_list(), moments, strict=True)]
-    wrong = find_faults(table, name, [("split", "no time to split by", pl.Series(unread, dtype=pl.Boolean))])
+    wrong = find_faults(table, name, [("split", "not a time to split by", pl.Series(unread, dtype=pl.Boolean))])
     _refuse([with_values(fault, cells) for fault in wrong] or _missing(table, name, cells))
     return [order(moment) for moment in moments if moment is not None]
 
