@@ -173,7 +173,7 @@ def test_a_network_says_whether_its_one_output_is_logits_and_which_class_is_whic
     assert answers.labels.tolist() == expected.argmax(axis=1).tolist()
     np.testing.assert_allclose(numbers.run(network(last="Softmax"))[1].probabilities, expected, atol=1e-6)
     id_, detail, _ = numbers.refusal(network(), outputs="probabilities")
-    assert (id_, "holds no probabilities" in detail) == ("import-outputs", True)
+    assert (id_, "does not hold probabilities" in detail) == ("import-outputs", True)
     text = World(tmp_path, SIDE)
     assert text.refusal(network(), outputs="logits")[0] == "import-classes"
     manifest, answers, _ = text.run(network(), outputs="logits", classes=["far", "above", "below"])

@@ -57,7 +57,7 @@ def test_classes_are_numbers_unless_they_are_listed_and_may_stand_in_another_ord
     case = CASES["xgboost multi:softprob"]
     made = world(tmp_path, case)
     id_, detail, hint = made.refusal(case["model"].encode())
-    assert (id_, "which of its outputs" in detail, "classes:" in hint) == ("import-classes", True, True)
+    assert (id_, "classes of its outputs" in detail, "classes:" in hint) == ("import-classes", True, True)
     _, answers, _ = made.run(case["model"].encode(), classes=["over", "below", "even"])
     np.testing.assert_allclose(answers.probabilities, np.array(case["answers"])[:, [1, 2, 0]], atol=1e-6)
 

@@ -420,9 +420,9 @@ def test_a_column_read_in_another_encoding_than_it_is_written_in(tmp_path: Path)
     """Also where two columns are missing, of which only the second shows it."""
     content = "a,Größe (m²),y\n1,2,p\n2,3,q\n"
     error = failure(tmp_path, content, columns={"Größe (m²)": {"min": 0}}, options={"encoding": "cp1252"})
-    assert (error.id, "read as cp1252: say `encoding: utf-8`" in error.hint) == ("unknown-column", True)
+    assert (error.id, "read as cp1252: write `encoding: utf-8`" in error.hint) == ("unknown-column", True)
     error = failure(tmp_path, content, columns={"b": {"min": 0}, "Größe (m²)": {"min": 0}}, options={"encoding": "latin-1"})
-    assert "read as latin-1: say `encoding: utf-8`" in error.hint
+    assert "read as latin-1: write `encoding: utf-8`" in error.hint
 
 
 FOLDS = {"method": "column", "column": "f"}

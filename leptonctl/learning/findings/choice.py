@@ -1,4 +1,4 @@
-"""What is learned, and how: task, algorithm, preprocess steps and the first gate. Reads no file."""
+"""Chooses how a target is learned: task, algorithm, preprocess steps and the first gate. Reads no file."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ FEW_CLASSES, ROWS_A_CLASS = 20, 5
 TEST = 0.25
 """The share of the test rows where no split is declared."""
 COMMON = 0.8
-"""The share of the most frequent class from which on accuracy says little."""
+"""From this share of the most frequent class on, accuracy says little."""
 DROPS = {"accuracy": 0.02, "balanced_accuracy": 0.03, "r2": 0.05}
 ALGORITHMS: dict[str, str] = {"classification": "logistic_regression", "regression": "ridge"}
 
@@ -25,7 +25,7 @@ ALGORITHMS: dict[str, str] = {"classification": "logistic_regression", "regressi
 class Learning(Frozen):
     """How a target is learned. type: to be declared for it, None if it is inferred. uneven: why it cannot be stratified, None if it can.
 
-    gate: a metric that a later version may not lose, and how much of it it may.
+    gate: the metric that later versions are compared by, and how much of it they may lose.
     """
 
     task: LearningTask
@@ -68,14 +68,14 @@ def task_of(target: TableColumn) -> tuple[LearningTask, str]:
 
 
 def target_type(target: TableColumn, task: LearningTask) -> ColumnType | None:
-    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers, and those of over 64 bits are text."""
+    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers, and integers of more than 64 bits are text."""
     if target.large:
         return "string"
     return "integer" if task == "classification" and target.type == "number" else None
 
 
 def positive_of(target: TableColumn) -> str | None:
-    """The class to look for, where it is not the last one."""
+    """The positive class, where it is not the last one."""
     words = true_and_false(target.texts) if target.type == "string" else None
     if words is None:
         return None
@@ -83,17 +83,17 @@ def positive_of(target: TableColumn) -> str | None:
 
 
 def unstratified(target: TableColumn, task: LearningTask) -> str | None:
-    """Why the classes cannot be divided evenly over training and test rows; None if they can, or if there are none."""
+    """Why the classes cannot be stratified; None if they can, or if there are none."""
     if task != "classification" or (target.type == "integer" and target.distinct > FEW_CLASSES):
         return None
     test = math.ceil(TEST * target.present)
     if target.rarest < 2:  # noqa: PLR2004 - one row cannot be on both sides
-        return "a class has one row only"
+        return "a class has only one row"
     return "there are more classes than test rows" if min(test, target.present - test) < target.distinct else None
 
 
 def preprocess_of(features: Sequence[TableColumn], declared: Sequence[Declared]) -> tuple[PreprocessLine, ...]:
-    """The steps that make numbers without gaps of the features, on one scale."""
+    """The steps that turn the features into numbers without gaps, on one scale."""
     by_name = {declaration.name: declaration for declaration in declared}
     dates = [column for column in features if column.name in by_name and by_name[column.name].date is not None]
     booleans = [column for column in features if column.type == "boolean" or _declared_boolean(by_name.get(column.name))]
@@ -113,7 +113,7 @@ def preprocess_of(features: Sequence[TableColumn], declared: Sequence[Declared])
 
 
 def gate_of(target: TableColumn, task: LearningTask) -> tuple[tuple[str, float], str]:
-    """The metric that a later version may not lose and how much of it, and why: the first version has none to be compared with."""
+    """The metric that later versions are compared by with how much of it they may lose, and why that metric."""
     if task == "regression":
         return ("r2", DROPS["r2"]), "a later version may lose this much against the one that serves"
     counts = target.values.drop_nulls().value_counts(name="rows")["rows"]

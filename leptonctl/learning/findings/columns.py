@@ -1,4 +1,4 @@
-"""The role of each column but the target: id, feature, date, true or false, or left out. Reads no file but for the text of numbers."""
+"""Gives each column but the target its role: id, feature, date, boolean, or left out. Reads no file but for the text of numbers."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -18,12 +18,12 @@ from leptonctl.spi.learning import ProviderError
 
 ROWS_A_VALUE = 10
 STAND_INS = (-9999, -999, -99999, -99, -9999.9, -999.9, 9999, 99999, 999)
-"""Numbers that loggers and surveys write for a missing cell."""
+"""Numbers that loggers and surveys write for missing."""
 NUMBERS_AS_TEXT = "its strings are numbers"
 
 
 class Features(Frozen):
-    """What is learned from. `names`: the features, of a column of dates its own name. declared: what has to be said of columns."""
+    """The features, by name (a column of dates by its own name), the id, and the columns that must be declared."""
 
     id: str | None
     names: tuple[str, ...]
@@ -64,7 +64,7 @@ def features_of(table: Table, columns: dict[str, TableColumn], target: str, wish
 
 def _id_reason(key: str | None, wishes: Wishes) -> Iterator[Reason]:
     if key is not None:
-        yield Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and another in each row'}")
+        yield Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and different in each row'}")
 
 
 def _id(others: Sequence[TableColumn], wishes: Wishes) -> str | None:
@@ -76,7 +76,7 @@ def _id(others: Sequence[TableColumn], wishes: Wishes) -> str | None:
         return column.name
     repeated = f"{column.present - column.distinct} of its cells repeat others and {column.missing} are missing"
     raise ProviderError(
-        "A column cannot be what it is to be",
+        "A column does not suit its role",
         detail=f'Column "{column.name}" cannot be the id: {repeated}.',
         hint=f"leave it out with `--drop {column.name}`, or name another column",
         id="unsuitable-column",
@@ -85,13 +85,13 @@ def _id(others: Sequence[TableColumn], wishes: Wishes) -> str | None:
 
 
 def _left_out(column: TableColumn, table: Table, wishes: Wishes, others: Sequence[TableColumn]) -> str | None:
-    """Why a column is no feature; None if it may be one."""
+    """Why a column is not a feature; None if it may be one."""
     if column.name in wishes.drop:
         return "--drop"
     if is_index(column):
         return "an index: it only counts or names the rows"
     if is_id(column):
-        return "an id: another in each row"
+        return "an id: different in each row"
     return useless(column, table, first=column is others[0] and len(others) > 1)
 
 
@@ -104,7 +104,7 @@ def _booleans(features: Iterable[TableColumn]) -> Iterator[Declared]:
 
 
 def _nullable(features: Sequence[TableColumn], declared: Sequence[Declared], target: TableColumn) -> list[Declared]:
-    """The same, and what requests may leave out although the rows that are learned from have it: other rows of the file do not."""
+    """The declarations, with `nullable` for features that only rows without a target lack: the rows to learn from would not show it."""
     has_target = target.values.is_not_null()
     lacking = [one.name for one in features if target.missing and one.missing and not one.values.filter(has_target).null_count()]
     by_name = {column.name: column for column in declared}
@@ -114,11 +114,11 @@ def _nullable(features: Sequence[TableColumn], declared: Sequence[Declared], tar
 
 
 def _notes(table: Table, features: Sequence[TableColumn], target: TableColumn) -> Iterator[Reason]:
-    """What is said of features that are read as they are."""
+    """Reasons about features that are read without a declaration."""
     for column in features:
         if (number := _stand_in(column)) is not None:
             key = f'`missing_values: ["{number}"]`'
-            detail = f"{number} stands far from its other numbers: if it means missing, declare {key}, as the file writes it"
+            detail = f"{number} is far from its other numbers: if it means missing, declare {key}, as the file writes it"
             yield Reason(about=column.name, detail=detail)
         notice = number_like([table], column.name) if column.type == "string" and not is_text(column) else None
         if notice is not None and notice.check == "signed_numbers":
@@ -136,7 +136,7 @@ def _notes(table: Table, features: Sequence[TableColumn], target: TableColumn) -
 
 
 def _determines(column: TableColumn, target: TableColumn) -> bool:
-    """Whether each value of a column that repeats has one target."""
+    """Whether each value of a column that repeats its values occurs with one value of the target only."""
     if not 2 <= column.distinct <= column.present / ROWS_A_VALUE or target.distinct > column.distinct:  # noqa: PLR2004
         return False
     pairs = pl.DataFrame({"cells": column.values, "target": target.values}).drop_nulls()
@@ -144,7 +144,7 @@ def _determines(column: TableColumn, target: TableColumn) -> bool:
 
 
 def _stand_in(column: TableColumn) -> float | None:
-    """A number that may stand for a missing cell: it is repeated, and ten times as far from zero as all others on its side."""
+    """A number that may mean a missing cell: it is repeated, and ten times as far from zero as all others on its side."""
     if not column.values.dtype.is_numeric():
         return None
     for number in STAND_INS:

@@ -1,4 +1,4 @@
-"""Columns of dates, and the order of day and month where both are possible. Reads no file."""
+"""Finds columns of dates, and decides the order of day and month where both are possible. Reads no file."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ NO_PART = "no part of its dates differs"
 
 
 def dates_of(texts: Mapping[str, pl.Series], *, day_first: bool) -> dict[str, tuple[DateColumn | None, str]]:
-    """The columns that hold dates, by name, each with why; None where there is nothing to learn from them.
+    """The columns that hold dates, by name, each with the reason; None where there is nothing to learn from them.
 
-    day_first: the order where no column of the table tells it.
+    day_first: the order where no column of the table shows it.
     """
     guesses = {name: guess for name, cells in texts.items() if (guess := guess_dates(cells)) is not None and _is_whole(guess, cells)}
     clear = [guess.format for guess in guesses.values() if guess.format is not None and guess.other is None]
@@ -29,14 +29,14 @@ def dates_of(texts: Mapping[str, pl.Series], *, day_first: bool) -> dict[str, tu
 
 
 def _with_one_format(guess: Guess, *, day_first: bool, known: bool) -> tuple[Guess, str]:
-    """The guess with one format, and why."""
+    """The guess with one format, and the reason for it."""
     form = guess.format or "ISO 8601"
     if guess.other is None or guess.format is None:
         return replace(guess, other=None), f"dates written as {form}"
     start = "%d" if day_first else "%m"
     form = next((one for one in (guess.format, guess.other) if one.startswith(start)), guess.format)
     other = guess.other if form == guess.format else guess.format
-    reason = "another column tells the order" if known else f"{other} fits as well: check the order"
+    reason = "another column shows the order" if known else f"{other} fits as well: check the order"
     return Guess(type=guess.type, format=form), f"dates written as {form}; {reason}"
 
 

@@ -1,4 +1,4 @@
-"""From a file that nobody has described to the settings for it. Reads the file, and writes nothing."""
+"""Infers the settings for a data file without a description, for `init`. Reads the file, and writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,7 +78,7 @@ def _learning_reasons(learning: Learning, target: TableColumn, features: Sequenc
 
 
 def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reason]]:
-    """The table with the options that read it, and why."""
+    """The table with the options that read it, and the reasons."""
     layout = (
         source.layout(path, wishes.encoding, wishes.header) if source.layout is not None else Layout(options=SourceOptions(), because={})
     )
@@ -91,7 +91,7 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
             because["decimal" if options.decimal != "." else "thousands"] = separator_reason(options)
             if source.columns(path, options) != sample.columns:
                 options = replace(options, delimiter=layout.delimiter)
-                because["delimiter"] = "the numbers have another one in them"
+                because["delimiter"] = "the numbers contain another one"
         doubtful = two_readings({cells.name: cells for cells in sample.get_columns()}, options, layout.delimiter or ",")
         doubts = [Reason(about=name, detail=TWO_READINGS) for name in doubtful]
     table = read_table(path, source, options)
@@ -111,7 +111,7 @@ def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reaso
 
 
 def _value_reasons(meaning: Markers) -> Iterator[Reason]:
-    """Why a column of numbers or dates is read as text: what seems to mean missing in it is a value elsewhere."""
+    """Why a column of numbers or dates is read as text: a text that seems to mean missing in it is a value elsewhere."""
     for name, (text, other) in meaning.values.items():
         yield Reason(about=name, detail=f"read as text: {text} among its cells is a value of {other}, so it is not declared as missing")
 
@@ -130,7 +130,7 @@ def _with_markers(table: Table, texts_by_column: Mapping[str, tuple[str, ...]]) 
 def _without_target_markers(
     table: Table, columns: dict[str, TableColumn], target: str, reading: list[Reason]
 ) -> tuple[Table, dict[str, TableColumn], list[Reason]]:
-    """The same, where the classes have texts that mean missing, or a total in the last row: such rows have no target."""
+    """The table without target cells that mean missing, or that are a total in the last row: such rows have no target."""
     if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
         return table, columns, reading
     cells = table.frame[target]
@@ -151,7 +151,7 @@ def _check_names(wishes: Wishes, names: list[str]) -> None:
                 "The table has no such column", detail=f"{flag} {name}", hint=did_you_mean(name, names), id="unknown-column", column=name
             )
     if wishes.target is not None and wishes.target in (wishes.id, *wishes.drop):
-        _unsuitable(f'Column "{wishes.target}" is the target, and named by `--id` or `--drop`, too.', "name it once")
+        _unsuitable(f'Column "{wishes.target}" is the target, and is also named by `--id` or `--drop`.', "name it once")
 
 
 def _target(table: Table, columns: dict[str, TableColumn], wishes: Wishes) -> tuple[str, str]:
@@ -161,9 +161,9 @@ def _target(table: Table, columns: dict[str, TableColumn], wishes: Wishes) -> tu
     never = {name for name, one in columns.items() if is_index(one) or is_id(one) or _is_dates(table, one)}
     target, rule = default_target(columns, [*never, *wishes.drop, *([wishes.id] if wishes.id else [])])
     if target is None and table.frame.height < FEWEST_TARGETS:
-        _unsuitable("The table has too few rows to learn from some and to test on others.", "add rows to the table")
+        _unsuitable("The table has too few rows for training and test rows.", "add rows to the table")
     if target is None:
-        _unsuitable("No column of the table can be predicted: classes that repeat, or numbers that differ.", "name one with `--target`")
+        _unsuitable("No column of the table can be predicted: no classes repeat, no numbers differ.", "name one with `--target`")
     return target, rule
 
 
@@ -172,7 +172,7 @@ def _is_dates(table: Table, column: TableColumn) -> bool:
 
 
 def _total_reasons(table: Table, target: TableColumn) -> Iterator[Reason]:
-    """What is said of a total in the last row that has a target: no option leaves that row out."""
+    """The reason to remove a total in the last row that has a target: no option leaves that row out."""
     if table.source.typed or target.values[-1] is None:
         return
     for name in table.frame.columns:
@@ -182,14 +182,14 @@ def _total_reasons(table: Table, target: TableColumn) -> Iterator[Reason]:
 
 
 def _refuse_one_class(table: Table, target: TableColumn) -> None:
-    """Raises ProviderError: unsuitable-column, where the rows are so few, or one class so frequent, that no other is learned from."""
+    """Raises ProviderError (unsuitable-column) where all training rows would have the same class."""
     values = target.values.drop_nulls()
     train, _, _ = split_rows(RandomSplit(test=TEST, stratify=False), table, values, {})
     classes = values.gather(train).n_unique()
-    if classes < 2:  # noqa: PLR2004 - nothing is told apart
+    if classes < 2:  # noqa: PLR2004 - there is nothing to tell apart
         rows = f"of its {len(values)} rows, the {len(train)} that would be learned from have {classes} class"
         _unsuitable(f'Column "{target.name}" cannot be the target: {rows}.', "add rows of each class to the table")
 
 
 def _unsuitable(detail: str, hint: str) -> NoReturn:
-    raise ProviderError("A column cannot be what it is to be", detail=detail, hint=hint, id="unsuitable-column")
+    raise ProviderError("A column does not suit its role", detail=detail, hint=hint, id="unsuitable-column")

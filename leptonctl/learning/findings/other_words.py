@@ -1,4 +1,4 @@
-"""Columns of numbers or dates that one word makes text, where too many of their cells are that word for it to be taken as missing."""
+"""Finds columns of numbers or dates that are text because of one word, which is too frequent to be assumed to mean missing."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, exempt
 
 
 def _kind(texts: pl.Series, options: SourceOptions) -> str | None:
-    """What all of these texts are: numbers, dates, or neither. Digits after a zero are names."""
+    """What all of these texts are: numbers, dates, or neither (None). Integers with leading zeros are names."""
     if is_number(texts, options).all():
         return None if plain(texts, options).str.contains(PADDED).any() else "numbers"
     return "dates" if guess_dates(texts) is not None else None

@@ -1,4 +1,4 @@
-"""Which columns of a table are no features, and why: row numbers, ids, columns with one value, texts that never repeat. Reads no file."""
+"""Judges which columns of a table are not features, and which may be the target. Reads no file."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from leptonctl.learning.tables.table import Table
 
 FEWEST_TARGETS = 3
 LONG_TEXT, FEW_TEXTS = 30.0, 20
-"""From this mean length in characters on, and this many different ones, strings are text for tfidf."""
+"""From this mean length in characters on, strings of more than so many values are text for tfidf."""
 NEARLY_ALL, FEWEST_ROWS = 0.9, 10
 LEAST_CATEGORIES, MOST_CATEGORIES, ROWS_A_CATEGORY = 50, 200, 10
 INDEX_NAMES = re.compile(
@@ -32,7 +32,7 @@ def is_index(column: TableColumn) -> bool:
 
 
 def is_id(column: TableColumn) -> bool:
-    """A column that is named like an id, with another integer or short text in each row."""
+    """A column that is named like an id, with a different integer or short text in each row."""
     return column.type in ("integer", "string") and column.is_distinct and column.length < LONG_TEXT and is_named_id(column.name)
 
 
@@ -48,7 +48,7 @@ def is_text(column: TableColumn) -> bool:
 
 
 def useless(column: TableColumn, table: Table, *, first: bool) -> str | None:
-    """Why nothing can be learned from a feature as it is; None if something can."""
+    """Why nothing can be learned from a feature; None if something can."""
     if why := _without_values(column):
         return why
     if column.large or _is_large(column):
@@ -56,7 +56,7 @@ def useless(column: TableColumn, table: Table, *, first: bool) -> str | None:
     if column.distinct == 1 and (column.missing == 0 or column.type != "string"):
         return "all its cells are equal"
     if column.wrong:
-        return f"{_cells_are(column.wrong)} no number although the others are"
+        return f"{_cells_are(column.wrong)} not a number although the others are"
     if first and column.counts_rows and column.rows >= FEWEST_ROWS and not is_time(column.name):
         return "it counts the rows"
     return _scattered(column, table) if column.type == "string" and not is_text(column) else None
@@ -69,7 +69,7 @@ def _without_values(column: TableColumn) -> str | None:
 
 
 def is_time(name: str) -> bool:
-    """A name that says that numbers in order are times, from which something may be learned."""
+    """Whether the name of sorted numbers says that they are times, from which something may be learned."""
     return re.search(r"time|year|month|week|day|hour|period|quarter|step|date|jahr|monat|tag|zeit|^t$", name, re.IGNORECASE) is not None
 
 
@@ -86,10 +86,10 @@ def unpredictable(column: TableColumn) -> str | None:
     if why := _without_values(column):
         return why
     if column.wrong or (column.type == "number" and column.values.is_infinite().any()):
-        wrong = f"{_cells_are(column.wrong)} no number although the others are; correct the file, or add what means missing to it"
+        wrong = f"{_cells_are(column.wrong)} not a number although the others are; correct the file, or add what means missing to it"
         return wrong if column.wrong else "some of its numbers are infinite"
     if column.distinct == 1 or column.present < FEWEST_TARGETS:
-        return "all its cells are equal" if column.distinct == 1 else "two cells are too few to learn from one and to test on the other"
+        return "all its cells are equal" if column.distinct == 1 else "two cells are too few for training and test rows"
     if column.distinct == 2 and column.rarest == 1 and column.type != "number":  # noqa: PLR2004
         return "all its cells but one are equal"
     if column.type == "string" and column.distinct > max(2, min(MOST_CATEGORIES, column.present / 2)):
@@ -98,7 +98,7 @@ def unpredictable(column: TableColumn) -> str | None:
 
 
 def default_target(columns: Mapping[str, TableColumn], others: Sequence[str]) -> tuple[str | None, str]:
-    """The target where none is named, and the rule: a column named like one, else the last one that can be predicted. others: never."""
+    """The target where none is named, and the rule: a column named like one, else the last one that can be predicted, but for `others`."""
     able = [n for n, column in columns.items() if n not in others and unpredictable(column) is None and _is_likely_target(column)]
     target = next((name for usual in TARGET_NAMES for name in reversed(able) if name.strip().casefold() == usual), None)
     if target is not None:

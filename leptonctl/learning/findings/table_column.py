@@ -1,4 +1,4 @@
-"""The figures of one column of a table that its role is judged by. Reads no file."""
+"""Figures of one column of a table, by which its role is judged. Reads no file but for the text of numbers."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,16 @@ from leptonctl.spi.learning import ProviderError
 
 SHOWN = 24
 LARGEST_INTEGER = 2.0**63
-NO_CELLS = {"nested-value": "objects or arrays", "binary-value": "bytes that are no text"}
-"""What the values of a column are that raises this when it is read."""
+UNREADABLE = {"nested-value": "objects or arrays", "binary-value": "binary values"}
+"""What the values of a column are, by the error when it is read."""
 
 
 class TableColumn(Frozen):
     """A column as read. `values` are its cells, typed. Counts are of rows; `distinct` does not count missing cells.
 
     wrong: cells that are not of the inferred type. length: the mean length in characters of cells of text.
-    texts: the distinct texts of a column of text where they are few. nested: what its values are, where they are no single ones or no
-    text. large: it has integers of more than 64 bits, so it is seen as text: as numbers, different ones would be equal.
+    texts: the distinct texts of a column of text where they are few. nested: what its values are, where they are not single texts or
+    numbers. large: it has integers of more than 64 bits, so it is read as text: as numbers, different ones would be equal.
     """
 
     name: str
@@ -46,7 +46,7 @@ class TableColumn(Frozen):
 
     @property
     def rarest(self) -> int:
-        """How many rows have the value that the fewest have."""
+        """The number of rows with the rarest value."""
         counts = self.values.drop_nulls().value_counts(name="rows")["rows"].to_list()
         return min(counts, default=0)
 
@@ -56,7 +56,7 @@ class TableColumn(Frozen):
         return self.missing == 0 and self.distinct == self.rows
 
     def with_target(self, target: "TableColumn") -> "TableColumn":
-        """The column in the rows that have a target: the others, a total in the last row for one, are left out before they are marked."""
+        """The column without the rows that have no target, such as a total in the last row."""
         if not target.missing or self.nested is not None:
             return self
         values = self.values.filter(target.values.is_not_null())
@@ -64,7 +64,7 @@ class TableColumn(Frozen):
 
     @property
     def may_be_dates(self) -> bool:
-        """Whether its text may be that of dates: words, or integers such as 20240131."""
+        """Whether it may hold dates: as text, or as integers such as 20240131."""
         return self.nested is None and (self.type == "string" or (self.type == "integer" and are_days(self.values)))
 
     @property
@@ -76,16 +76,16 @@ class TableColumn(Frozen):
 
 
 def observe_column(table: Table, name: str, kind: ColumnType | None = None) -> TableColumn:
-    """A column of a table, of a type if one is known. A nested one has no values."""
+    """A column of a table, with this type or the inferred one. A nested one has no values."""
     rows = table.frame.height
     try:
         kind = kind or infer([table], name)
         values, faults = type_column(table, name, kind, single=False)
     except ProviderError as problem:
-        if problem.id not in NO_CELLS:
+        if problem.id not in UNREADABLE:
             raise
         return TableColumn(
-            name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=NO_CELLS[problem.id]
+            name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=UNREADABLE[problem.id]
         )
     large = kind in ("integer", "number") and _has_large(values, faults) and _are_integers(as_text(table, name))
     if large:

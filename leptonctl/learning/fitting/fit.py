@@ -1,7 +1,7 @@
 """Fits a model: preprocess steps, then one algorithm, all on float32. Owns the meaning of the train inputs; writes no files.
 
 The result equals that of a scikit-learn Pipeline of `ColumnTransformer([(use, columns)], remainder="passthrough")` steps on the same
-float32 columns, except that string columns are kept apart from the numbers instead of in one object array.
+float32 columns, except that string columns are separate from the numbers instead of in one object array.
 """
 
 import warnings
@@ -107,7 +107,7 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, state: _FitState) ->
 
 
 def _without_empty(places: Sequence[Cell], state: _FitState, step: str) -> list[Cell]:
-    """The places with a value in the training rows. The others leave the frame, so that training and graph agree on what is left."""
+    """The places with a value in the training rows. The others leave the frame, so that training and graph agree on the rest."""
     empty = [place for place in places if bool(np.isnan(_dense(take(state.tensors, slices_of([place])))).all())]
     if empty:
         names = state.frame.names_at(empty)

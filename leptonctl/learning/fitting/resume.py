@@ -72,7 +72,7 @@ def check_same_form(parent: Contract, own: Contract, features: tuple[str, ...]) 
     if differences:
         more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
         raise ProviderError(
-            "The rows do not have the form of those before",
+            "The rows do not have the form of the parent's rows",
             detail="; ".join(differences[:NAMED]) + more + ".",
             hint="declare the columns of both dataset versions alike, or remove `warm_start` to train from the beginning",
             id="warm-start-mismatch",
@@ -86,11 +86,11 @@ def _target(parent: Contract, own: Contract) -> Iterator[str]:
         yield f"the target is {parent.target_type} for the version before, {own.target_type} here"
     elif parent.classes != own.classes:
         counts = len(parent.classes or ()), len(own.classes or ()), len({*map(str, parent.classes or ())} & {*map(str, own.classes or ())})
-        yield f"the classes differ: the version before knows {counts[0]}, the rows here have {counts[1]}, both {counts[2]}"
+        yield f"the classes differ: the version before has {counts[0]}, the rows here have {counts[1]}, and {counts[2]} are the same"
 
 
 def column_differences(parent: Contract, own: Contract, features: tuple[str, ...]) -> Iterator[str]:
-    """What these features are in one contract and not in the other, in words."""
+    """How these features differ between the contracts, in words."""
     theirs, ours = ({column.name: column for column in contract.columns} for contract in (parent, own))
     for name in features:
         if name not in ours:

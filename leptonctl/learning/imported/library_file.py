@@ -1,7 +1,7 @@
-"""A finished model in the file of XGBoost or LightGBM, as a graph; and the same rows answered by the library, where that is installed.
+"""Turns a model file of XGBoost or LightGBM into a graph, and compares its answers with the library's where that is installed.
 
-The graph is made of the file alone. What the library has to read runs in a process of its own, with bounds on memory and time: a file
-from elsewhere can end the process that loads it.
+The graph is made from the file alone. The library reads the file in a process of its own, with bounds on memory and time: a file from
+elsewhere can crash the process that loads it.
 """
 
 import sys
@@ -25,16 +25,16 @@ from leptonctl.spi.learning import Conversion, Prediction, ProviderError
 from leptonctl.spi.model_files import FileForm, FileModel
 
 LARGEST = 128 * 2**20
-"""Bytes of such a file: it takes several times as many in memory."""
+"""The largest file that is read, in bytes: it takes several times as many in memory."""
 OPSET = 18
 FILE, ROWS, RESULT, PROBLEM = "model", "rows.npy", "result", "problem"
 TOLERANCE = 1e-4
-"""How far a probability may be from the library's; a value, in parts of the spread of the values."""
+"""How far a probability may be from the library's, and a value in relation to the spread of the values."""
 TIE = 1e-5
 
 
 class LibraryFile(Frozen):
-    """A file with the model in it. data: in the form that is read without the library."""
+    """A file with its model. data: its bytes in the form that can be read without the library."""
 
     form: FileForm
     model: FileModel
@@ -64,12 +64,12 @@ class LibraryFile(Frozen):
         return tuple(columns_by_name[name] for name in self.model.names)
 
     def check(self, task: str, outputs: object) -> None:
-        """Raises ProviderError (import-outputs) when the YAML says of the answers what the file says otherwise."""
+        """Raises ProviderError (import-outputs) when the YAML contradicts the file about the answers."""
         if self.model.task != task:
-            detail = f"The objective {self.model.objective} is that of a {self.model.task}, and the version is one of {task}."
+            detail = f"The objective {self.model.objective} is for {self.model.task}, but the version has the task {task}."
             raise bad_outputs(detail, f"write `task: {self.model.task}`")
         if outputs is not None:
-            raise bad_outputs(f"A file of {self.title} says itself what its answers are.", "remove `outputs`")
+            raise bad_outputs(f"A file of {self.title} defines its answers itself.", "remove `outputs`")
 
 
 def read_library_file(data: bytes) -> LibraryFile | None:
@@ -117,7 +117,7 @@ def compare_with_library(file: LibraryFile, rows: np.ndarray, prediction: Predic
 
 
 def notices(file: LibraryFile, parity: ParityFigures | None) -> list[Notice]:
-    """What deserves attention of such a file."""
+    """The notices about such a file."""
     result = []
     if parity is None:
         result.append(Notice(check="parity_not_compared", severity="note", detail=f"{file.title} is not installed here"))
@@ -163,7 +163,7 @@ def _by_library(form: FileForm, data: bytes, rows: np.ndarray | None) -> bytes:
         if (folder / PROBLEM).exists():
             raise bad_model_file(title, (folder / PROBLEM).read_text(encoding="utf-8"))
         if not (folder / RESULT).exists():
-            raise bad_model_file(title, "the file ends the process that loads it")
+            raise bad_model_file(title, "the file crashes the process that loads it")
         return (folder / RESULT).read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Which outputs of an imported graph are its answer, and which classes they mean. Takes ZipMap nodes off; computes nothing."""
+"""Finds the outputs of an imported graph that are its answer, and the classes they mean. Removes ZipMap nodes; computes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -18,11 +18,11 @@ PASSING = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Fla
 NORMALISING = frozenset({"Softmax", "Sigmoid", "Normalizer", "LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"})
 Scores: TypeAlias = Literal["probabilities", "logits"]
 Declared: TypeAlias = str | Mapping[str, str] | None
-"""As `outputs:` says it."""
+"""The value of `outputs:`."""
 
 
 class Output(Frozen):
-    """An output as the graph declares it, `name` as its author called it, `tensor` as it is called now. width: None where it is open."""
+    """An output as the graph declares it: its original `name`, and the `tensor` that holds it now. width: None where it is open."""
 
     name: str
     tensor: str
@@ -32,8 +32,10 @@ class Output(Frozen):
 
 
 class Answer(Frozen):
-    """The outputs that are the answer. Of a classification: `label` (None: there is none) and `scores`, which are probabilities or
-    logits, with the `classes` that the graph itself has for them in their order (None: it does not say); of a regression: `scores`.
+    """The outputs that are the answer of a graph.
+
+    label: of a classification, if the graph has it. scores: probabilities or logits, or the values of a regression. classes: in the order
+    of the scores, where the graph lists them.
     """
 
     scores: Output
@@ -43,7 +45,7 @@ class Answer(Frozen):
 
 
 def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[Label, ...]]]:
-    """The outputs of a model, whose ZipMap nodes are taken off, and the classes that these listed by output.
+    """Remove the ZipMap nodes of a model. Returns its outputs, and the classes that these nodes listed, by output.
 
     Raises ProviderError: import-outputs.
     """
@@ -73,7 +75,7 @@ def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[
 
 
 def choose(model: onnx.ModelProto, task: str, declared: Declared) -> Answer:
-    """The answer of a model for a task. Takes its ZipMap nodes off. Raises ProviderError: import-outputs."""
+    """The answer of a model for a task. Removes its ZipMap nodes. Raises ProviderError: import-outputs."""
     outputs, zipped = read_outputs(model)
     if isinstance(declared, Mapping):
         roles = {role: _output_named(outputs, name) for role, name in declared.items()}
@@ -96,7 +98,7 @@ def choose(model: onnx.ModelProto, task: str, declared: Declared) -> Answer:
 
 
 def _refuse_clusters(label: Output | None, producers: Mapping[str, onnx.NodeProto]) -> None:
-    """A label that is the place of the smallest distance is a cluster, and no class of a target."""
+    """Refuse a label that is the place of the smallest distance: it is a cluster, not a class of a target."""
     node = _source(producers.get(label.tensor), producers) if label is not None else None
     if label is not None and node is not None and node.op_type == "ArgMin":
         detail = f"The output {label.name} is the nearest centre of each row: a clustering, which cannot be imported."
@@ -119,7 +121,7 @@ def _of_type(output: Output, types: Iterable[int], what: str) -> Output:
 
 
 def _by_type(model: onnx.ModelProto, outputs: Sequence[Output], task: str, declared: str | None) -> dict[str, Output]:
-    """The outputs by their roles where their types tell."""
+    """The outputs by role, inferred from their types."""
     scores = [output for output in outputs if output.type in NUMBERS]
     labels = [output for output in outputs if output.type in LABELS]
     names = ", ".join(output.name for output in outputs)
@@ -129,7 +131,7 @@ def _by_type(model: onnx.ModelProto, outputs: Sequence[Output], task: str, decla
             return {"prediction": numbers[0]}
         raise bad_outputs(f"The graph has the outputs {names}; a regression has one of numbers.", "write `outputs: {prediction: NAME}`")
     if len(scores) > 1 or len(labels) > 1 or not (scores or labels):
-        detail = f"The graph has the outputs {names}; which of them is the answer cannot be told."
+        detail = f"The graph has the outputs {names}; it is not clear which of them is the answer."
         raise bad_outputs(detail, "write `outputs: {label: NAME, probabilities: NAME}`")
     roles = {"label": labels[0]} if labels else {}
     if not scores:
@@ -147,7 +149,7 @@ def _is_normalised(graph: onnx.GraphProto, output: Output) -> bool:
 
 
 def _classes(graph: onnx.GraphProto, node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> tuple[Label, ...] | None:
-    """The classes that the node behind an output lists."""
+    """The classes that the node which computes an output lists."""
     node = _source(node, producers)
     if node is None:
         return None
@@ -158,7 +160,7 @@ def _classes(graph: onnx.GraphProto, node: onnx.NodeProto | None, producers: Map
 
 
 def _source(node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> onnx.NodeProto | None:
-    """The node behind those that only change the form."""
+    """The first node upstream that does more than change the form."""
     while node is not None and node.op_type in PASSING and node.input:
         node = producers.get(node.input[0])
     return node

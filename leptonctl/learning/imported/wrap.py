@@ -1,6 +1,6 @@
 """An imported graph in the form of every package: `features` and `s0` … in, `label` and `probabilities` or `prediction` out.
 
-The graph itself stays as it is, but for names. Around it columns are picked and cast, and answers are cast, ordered and named.
+The graph itself is unchanged except for names. Around it, columns are selected and cast, and answers are cast, ordered and named.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.wiring import Wiring
 
 NEWEST_IR = 10
-"""What onnxruntime has read for years; nothing that a served graph needs is newer."""
+"""Old enough for every onnxruntime in use; a served graph needs nothing newer."""
 OLDEST_IR = 4
-"""From here on weights need not be inputs."""
+"""From this version on, weights need not be inputs."""
 
 
 def wrap(model: onnx.ModelProto, inputs: Inputs, entries: Sequence[Entry], answer: Answer, classes: Classes | None) -> onnx.ModelProto:
-    """The canonical model. `classes` None: a regression. The model's own graph is taken apart."""
+    """The canonical model. `classes` None: a regression. Consumes the nodes of `model`."""
     wiring = Wiring()
     weights = {initializer.name for initializer in model.graph.initializer}
     own_inputs = [value for value in model.graph.input if value.name not in weights]
@@ -55,7 +55,7 @@ def _graph_inputs(inputs: Inputs) -> list[onnx.ValueInfoProto]:
 
 
 def _source(wiring: Wiring, inputs: Inputs, entry: Entry) -> str:
-    """The tensor that an input of the imported graph gets: its columns side by side, in its type and rank."""
+    """The tensor for an input of the imported graph: its columns side by side, in its type and rank."""
     tensor = entry.tensor
     if tensor.type == TensorProto.STRING:
         parts = [f"s{inputs.strings.index(name)}" for name in entry.columns]
@@ -120,7 +120,7 @@ def _label(wiring: Wiring, output: Output, classes: Classes, label: str) -> str:
     if names == classes.names and is_text == isinstance(classes.names[0], str):
         return wiring.node("Cast", [label], to=TensorProto.INT64) if output.type == TensorProto.INT32 else label
     if is_text:
-        # the classes are numbers, written as text in the graph, or the reverse of it was refused
+        # the classes are numbers, which the graph writes as text; the reverse was refused before
         return wiring.node("Cast", [label], to=TensorProto.INT64)
     label = wiring.node("Cast", [label], to=TensorProto.INT64)
     column = wiring.node("Reshape", [label, wiring.constant(np.array([-1, 1], dtype=np.int64))])

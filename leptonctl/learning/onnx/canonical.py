@@ -1,4 +1,4 @@
-"""Renames, sorts and strips an ONNX model so that equal graphs have equal bytes and digests. Does not change what it computes."""
+"""Renames, sorts and strips an ONNX model, so that equal graphs have equal bytes. Does not change what it computes."""
 
 from collections.abc import Callable, Iterable, Mapping
 

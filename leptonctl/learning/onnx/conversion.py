@@ -48,7 +48,7 @@ def convert(estimator: Estimator, *, name: str, takes: Takes, width: int, opset:
 
 
 def _list_operators_once(container: Any) -> None:
-    """Let the converter list the operators that onnx has once in a process. It does so for every model, a third of a small conversion."""
+    """Let the converter list onnx's operators once per process. By default it does so for every model, a third of a small conversion."""
     build = getattr(container, "_build_op_version", None)
     if build is not None and not hasattr(container, "_op_versions"):
         sample = container.__new__(container)

@@ -1,6 +1,6 @@
-"""Adds to an exported graph what decides: calibration of its probabilities, and the threshold or largest probability that is the label.
+"""Adds a decision to an exported graph: calibrates its probabilities, and takes the label by a threshold or the largest probability.
 
-A calibration is computed in float64, so that it equals numpy's; what enters and leaves it is float32, as in `Rule`.
+A calibration is computed in float64 so that it equals numpy's; probabilities are float32 before and after it, as in `Rule`.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from leptonctl.learning.scoring.decision import Calibrator, Rule, Sigmoid
 from leptonctl.spi.learning import ProviderError
 
 OLDEST_OPSET = 13
-"""Of graphs that were made elsewhere: from here on axes are inputs."""
+"""The lowest for graphs that were made elsewhere: from this version on, axes are inputs."""
 LABEL, PROBABILITIES = OUTPUTS["classification"]
 
 
@@ -26,7 +26,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     if opset < OLDEST_OPSET:
         raise ProviderError(
             "The threshold or calibration is not possible",
-            detail=f"The graph is made for version {opset} of ONNX's operators; what decides needs {OLDEST_OPSET} at least.",
+            detail=f"The graph is made for version {opset} of ONNX's operators; a threshold or calibration needs at least {OLDEST_OPSET}.",
             hint="export the model with `target_opset=18`",
             id="decision-not-possible",
         )
@@ -73,13 +73,13 @@ def _calibrate(wiring: Wiring, rule: Rule, probabilities: str) -> str:
     scores = wiring.node("Concat", columns, axis=1)
     total = wiring.node("ReduceSum", [scores, wiring.constant(np.array([1], dtype=np.int64))], keepdims=1)
     uniform = wiring.constant(np.array([1.0 / len(rule.classes)]))
-    is_nothing = wiring.node("Equal", [total, wiring.constant(np.array([0.0]))])
-    shares = wiring.node("Where", [is_nothing, uniform, wiring.node("Div", [scores, total])])
+    is_zero = wiring.node("Equal", [total, wiring.constant(np.array([0.0]))])
+    shares = wiring.node("Where", [is_zero, uniform, wiring.node("Div", [scores, total])])
     return wiring.node("Cast", [wiring.node("Min", [shares, one])], to=TensorProto.FLOAT)
 
 
 def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place: int) -> str:
-    """The calibrated float64 column [N, 1] of one class, before the classes are made to sum up to one."""
+    """The calibrated float64 column [N, 1] of one class, before the classes are normalised to a sum of one."""
     column = wiring.node("Gather", [probabilities, wiring.constant(np.array([place], dtype=np.int64))], axis=1)
     if isinstance(calibrator, Sigmoid):
         slope, offset = wiring.constant(np.array([-calibrator.slope])), wiring.constant(np.array([-calibrator.offset]))

@@ -47,7 +47,7 @@ def golden(
 ) -> Golden:
     """Some of these rows with the graph's answers, as a request for the `features`.
 
-    `texts` are those of the `dates`, which a request holds instead of parts.
+    `texts`: the cells of the `dates`, which a request has instead of their parts.
     """
     rows = golden_rows(columns, answers)
     cells, dates_as_text = take_rows(columns, rows), take_rows(texts, rows)

@@ -87,7 +87,7 @@ def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
 
 
 def _raw_value(fitted: Fitted, column: int, value: float) -> tuple[str, np.float32] | None:
-    """The input column and value that reach the algorithm as `value`, None when other steps than scalers and imputers lie between."""
+    """The input column and value that reach the algorithm as `value`, None when a step other than scalers and imputers is in between."""
     tensor, position = _flat(fitted.final)[column]
     while tensor >= fitted.inputs.count:
         step = fitted.steps[tensor - fitted.inputs.count]

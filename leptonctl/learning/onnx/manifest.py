@@ -1,4 +1,4 @@
-"""Makes `manifest.json` from a fitted model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
+"""Makes `manifest.json` from a model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ def manifest_of(
 
 
 def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
-    """The column with the parts that the model takes."""
+    """The column of dates with only the parts that the model takes."""
     return replace(date, parts=tuple(part for part, name in zip(date.parts, date.names, strict=True) if name in features))
 
 

@@ -51,7 +51,7 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
 
 
 def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
-    """The rows whose native answer changes when the input moves by a float32 rounding error: no float32 graph can agree there.
+    """The rows whose native answer changes when the input changes by a float32 rounding error: no float32 graph can agree there.
 
     Always empty for models with thresholds, whose answers jump by design.
     """
@@ -84,7 +84,7 @@ def compare(
 ) -> Parity:
     """Compare both models on these rows, except those in `skip`, which are counted as not compared.
 
-    `scale` is the standard deviation of the training target (regression only), `answers` the graph's to all rows, where they are known.
+    `scale`: the standard deviation of the training target (regression only). `answers`: the graph's answers to all rows, if known already.
     """
     rows = count_rows(columns)
     native, places = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
@@ -127,7 +127,7 @@ def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Pre
 def _answer(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
     """The native answers, and the rows of the batch that have one. Raises ValueError where scikit-learn does.
 
-    A row with a missing cell left raises alone too, and finding them one by one takes most of the time of a small comparison.
+    Rows with missing cells are left out first: finding them by bisection would take most of the time of a small comparison.
     """
     matrix = fitted.matrix(take_rows(columns, rows))
     if isinstance(matrix, np.ndarray) and not fitted.trainer.takes_missing:
@@ -172,7 +172,7 @@ def compare_values(native: Prediction, exported: Prediction, places: np.ndarray,
 
 
 def _compare_labelled(fitted: Fitted, native: Prediction, exported: Prediction, places: np.ndarray, tolerance: float) -> Parity:
-    """Labels with scores or distances. A score so close to 0 that the tolerance reaches beyond may have either label."""
+    """Labels with scores or distances. A score within the tolerance of 0 may have either label."""
     values = np.asarray(native.values)
     scale = float(np.std(values))
     distance = _value_distances(native, exported, scale)

@@ -28,7 +28,7 @@ class ProgressLine(Frozen):
 
 
 def read_line(line: str) -> ProgressLine | None:
-    """The progress in a line, None for one that is for people."""
+    """The progress in a line, None for any other line."""
     if not line.lstrip().startswith("{"):
         return None
     try:
@@ -76,7 +76,7 @@ class Printout:
 
     @property
     def losses(self) -> list[float | None]:
-        """All losses; of over 100,000 every second, fourth … one, from the first, and the last."""
+        """All losses; of more than 100,000 every second, fourth … from the first on, and the last."""
         whole = (self._count - 1) % self._stride == 0
         return [*self._losses, *([] if whole or not self._count else [self._newest])]
 
@@ -89,7 +89,7 @@ class Printout:
         self._count, self._newest = self._count + 1, loss
 
     def read(self, stream: str, file: IO[bytes]) -> None:
-        """Read a stream to its end. It never stops reading: a program would wait for it."""
+        """Read a stream to its end, never stopping before: the program would block."""
         while data := file.readline(LONGEST):
             line = data.decode("utf-8", errors="replace").rstrip("\r\n")
             progress = read_line(line) if stream == "stdout" else None

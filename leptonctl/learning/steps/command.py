@@ -1,4 +1,4 @@
-"""The step `command`: runs a program of the user, which makes an ONNX file of the training rows. The step `import` checks that file."""
+"""The step `command`: runs a program of the user that makes an ONNX file from the training rows. The step `import` checks the file."""
 
 import io
 
@@ -22,7 +22,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("command", inputs, CommandInputs)
     prepare, program = needs["prepare"], request.command
     contract = read_contract(prepare)
-    # the target is checked as for any training; evaluation rows are not for the program
+    # checks the target as any training does; the program does not get the evaluation rows
     read_prepared(prepare, "train", request.task, bench.artifacts)
     columns = [column for column in contract.columns if request.features is None or column.name in request.features]
     bench.progress(message=f"running {program.run[0]}")

@@ -30,22 +30,22 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOutputs:
     """Compare both versions on the candidate's test rows, without those that either was trained on.
 
-    Where that cannot be told, or the versions answer different questions, the outputs say why (`not_comparable`) and hold the figures
-    on the rows that are left, if there are any, for whoever takes the responsibility.
+    Where it is not known which rows those are, or the versions answer different questions, the outputs say why (`not_comparable`). They
+    still have the figures on the rows that are left, if any, for gates that accept them.
     """
     artifacts = bench.artifacts
     candidate, bound = read_package(needs["export"], artifacts), read_package(needs["bound_export"], artifacts)
     rows = read_prepared(needs["prepare"], "test", request.task, artifacts)
-    foreign = [owner for owner, of in ((BOUND, bound), (CANDIDATE, candidate)) if of.manifest.origin == "imported"]
+    imported = [owner for owner, of in ((BOUND, bound), (CANDIDATE, candidate)) if of.manifest.origin == "imported"]
     training = {
         owner: [read_side(needs[rows], "train", artifacts), *sides(ancestors(needs.get(train)), artifacts)]
         for owner, rows, train in ((BOUND, "bound_prepare", "bound_train"), (CANDIDATE, "prepare", "train"))
-        if owner not in foreign
+        if owner not in imported
     }
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
-    unknown = [IMPORTED.format(OWNERS[owner]) for owner in foreign]
-    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *unknown, *fair.reasons)
+    origins = [IMPORTED.format(OWNERS[owner]) for owner in imported]
+    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *origins, *fair.reasons)
     if request.task != bound.manifest.task:
         return without_figures(fair, reasons)
     if not fair.keep.any():
@@ -70,7 +70,7 @@ def no_rows_left(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
 
 
 def without_figures(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
-    """The outputs when nothing can be measured."""
+    """The outputs where nothing can be measured."""
     return replace(CompareOutputs(n=0, rows=0, excluded=0, metrics={}, flips=Flips(rows=0)), **_selection(fair, reasons))
 
 

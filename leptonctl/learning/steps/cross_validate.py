@@ -1,4 +1,4 @@
-"""The step `cross_validate`: the metrics of each fold of the training rows when it is held_out out. Records nothing.
+"""The step `cross_validate`: the metrics of each fold of the training rows when it is held out. Records nothing.
 
 For each fold, preprocessing and model are fitted again on the other folds, as scikit-learn pipelines; nothing is exported.
 """
@@ -58,14 +58,14 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def _fair_mask(rows: Rows, needs: Needs, bench: Bench) -> np.ndarray:
-    """Which training rows the versions before have not learned."""
+    """Which training rows the ancestors have not learned."""
     before = [*ancestors(needs[WARM_START]), needs[WARM_PREPARE]]
     evaluation = read_side(needs["prepare"], "train", bench.artifacts)
     return fair_to("an earlier version", before, evaluation, bench.artifacts, len(rows.y)).keep
 
 
 def _fair_rows(rows: np.ndarray, unlearned: np.ndarray, fold: int, notes: list[str]) -> np.ndarray:
-    """The rows of a fold that no version before has learned. Without any the fold has no figures; a note says so."""
+    """The rows of a fold that no ancestor has learned. A fold without any has no figures, and a note says so."""
     fair: np.ndarray = rows[unlearned[rows]]
     if not len(fair):
         notes.append(f"fold {fold}: not scored, since the versions before were trained on all of its {len(rows)} rows")
@@ -81,7 +81,7 @@ def predict_fold(fitted: Fitted, columns: Columns, fold: int) -> Prediction:
     except ValueError as problem:
         raise ProviderError(
             "Missing values reach a step that cannot take them",
-            detail=f"Held-out fold {fold} cannot be predict_fold: {' '.join(str(problem).split())[:400]}.",
+            detail=f"Held-out fold {fold} cannot be predicted: {' '.join(str(problem).split())[:400]}.",
             hint="put `- {columns: numeric, use: imputer}` before it, or give the columns a `missing:` fill value",
             id="missing-values",
         ) from problem

@@ -1,7 +1,7 @@
 """The step `decide`: calibrates the probabilities of a package and sets the threshold of its label, in the graph. Retrains nothing.
 
-What has to be chosen is chosen on probabilities of training rows that a model of the same recipe has not seen: on held-out folds,
-never on evaluation rows. The final package has the form of an export. Records nothing.
+Thresholds and calibrations are fitted on held-out folds: on probabilities of training rows from models that have not seen them, never
+on evaluation rows. The final package has the form of an export. Records nothing.
 """
 
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def _write(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, P
 
 
 def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Bench) -> tuple[Rule, Decision]:
-    """The rule, fitted and chosen on held-out folds of the training rows where it has to be, and what is recorded of it.
+    """The rule, fitted on held-out folds of the training rows where necessary, and the record of it.
 
     Raises ProviderError: decision-not-possible, unknown-class, no-threshold, too-few-rows-for-folds.
     """
@@ -117,14 +117,14 @@ def _positive(request: DecideInputs, classes: tuple[Label, ...], training: Rows)
             id="decision-not-possible",
         )
     positive = resolve_scoring(training.y, classes, request.positive, None).positive
-    assert positive in classes, "a class of the training rows is one of the model"
+    assert positive in classes, "the model has every class of the training rows"
     return positive
 
 
 def _recipe(request: DecideInputs) -> TrainInputs:
     if request.train is None:
         raise ProviderError(
-            "What was not trained here cannot be fitted on folds",
+            "A model that was not trained here cannot be fitted on folds",
             detail="Calibrating, and choosing a threshold, fits the recipe on folds of the training rows.",
             hint="write the threshold as a number: `threshold: 0.5`",
             id="decision-not-possible",
@@ -133,7 +133,7 @@ def _recipe(request: DecideInputs) -> TrainInputs:
 
 
 def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -> np.ndarray:
-    """The held-out probabilities. Too few rows are an error of the key that asks for folds."""
+    """The held-out probabilities. The error for too few rows names the key that needs folds."""
     try:
         return held_out_probabilities(_recipe(request), training, folds, bench)
     except ProviderError as problem:
@@ -170,7 +170,7 @@ def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Be
 
 
 def _choose_threshold(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
-    """The threshold by the objective on these (calibrated) probabilities of held-out rows."""
+    """The threshold that the objective chooses on these (calibrated) probabilities of held-out rows."""
     positive = rule.classes[rule.positive]
     scoring = Scoring(positive=positive, average="binary")
     metric = metric_table("classification").get(objective.metric or "")
@@ -187,7 +187,7 @@ def _choose_threshold(rule: Rule, objective: Objective, probabilities: np.ndarra
 
 
 def compare(rule: Rule, decision: Decision, learned: Prediction, final: Prediction) -> Decision:
-    """The decision with how far the graph is from numpy on these rows. Raises ProviderError (export-mismatch) when it is too far."""
+    """The decision with the difference of the graph from numpy on these rows. Raises ProviderError (export-mismatch) if it is too large."""
     before, after = np.asarray(learned.probabilities, dtype=np.float32), np.asarray(final.probabilities, dtype=np.float32)
     finite = np.isfinite(before).all(axis=1)
     labels = np.asarray(final.labels)[finite]
@@ -195,7 +195,7 @@ def compare(rule: Rule, decision: Decision, learned: Prediction, final: Predicti
     distance = float(np.abs(rule.probabilities(before[finite]).astype(np.float64) - after[finite]).max(initial=0.0))
     if differ or not distance <= TOLERANCE:
         raise ProviderError(
-            "The decision in the graph and the same in numpy give different answers",
+            "The decision in the graph and in numpy give different answers",
             detail=f"{differ} of {len(labels)} labels differ; the largest difference of a probability is {distance:.3g}.",
             hint="use `method: sigmoid`, or report this",
             id="export-mismatch",

@@ -24,7 +24,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
             hint="write `split: {test: 0.25}` in the dataset",
             id="no-evaluation-rows",
         )
-    rows, unlearned, notices = _unlearned(rows, needs, bench)
+    rows, exclusions, notices = _without_learned(rows, needs, bench)
     bench.progress(message=f"scoring {len(rows.y)} rows")
     package = read_package(needs["export"], bench.artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
@@ -36,7 +36,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
-        evaluation={**scores.details, "notes": [*unlearned, *scores.notes]},
+        evaluation={**scores.details, "notes": [*exclusions, *scores.notes]},
         rows=len(rows.y),
         positive=scoring.positive if has_classes else None,
         average=scoring.average if has_classes else None,
@@ -45,18 +45,18 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     return Produced(outputs=outputs.to_json())
 
 
-def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str], list[Notice]]:
-    """The rows that no version before has learned, where this one goes on from others; a note, and a notice where it cannot be told.
+def _without_learned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str], list[Notice]]:
+    """The rows that no ancestor has learned, with a note on how many were left out, and a notice where they are not known.
 
     Raises ProviderError (no-evaluation-rows) when none is left.
     """
     fair = fair_test_rows(needs.get("train"), needs["prepare"], len(rows.y), bench.artifacts)
     if fair is None:
         return rows, [], []
-    untold = [Notice(check="untold_ancestors", detail="; ".join(fair.reasons))] if fair.reasons else []
+    unknown = [Notice(check="untold_ancestors", detail="; ".join(fair.reasons))] if fair.reasons else []
     count = int((~fair.keep).sum())
     if not count:
-        return rows, [], untold
+        return rows, [], unknown
     if not fair.keep.any():
         raise ProviderError(
             "The dataset has no evaluation rows",
@@ -66,4 +66,4 @@ def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str],
         )
     columns, texts = take_rows(rows.columns, fair.keep), take_rows(rows.texts, fair.keep)
     fair_rows = replace(rows, columns=columns, y=rows.y[fair.keep], texts=texts)
-    return fair_rows, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], untold
+    return fair_rows, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], unknown

@@ -1,4 +1,4 @@
-"""The step `export`: makes canonical ONNX, manifest and golden rows from the native model once both agree. Records nothing."""
+"""The step `export`: makes canonical ONNX, manifest and golden rows from the native model, and checks that both agree. Records nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -40,7 +40,7 @@ class Exported(Frozen):
     parity: ParityFigures
     golden: Golden
     unanswered: int = 0
-    """Evaluation rows that the native model has no answer to, whatever the graph answers."""
+    """Evaluation rows that the native model cannot answer, although the graph does."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
@@ -98,8 +98,8 @@ def export(
 ) -> Exported:
     """Convert, compare with the native model on the evaluation rows and on hard rows, and record golden answers.
 
-    A graph that differs is converted again with the algorithm in float64, and then compared again with the native model in float64,
-    since in float32 some native models sum too imprecisely to compare with. Raises ProviderError (export-mismatch) if it still differs.
+    A graph that differs is converted again with the algorithm in float64, and then also compared with the native model in float64, since
+    some native models sum too imprecisely in float32. Raises ProviderError (export-mismatch) if it still differs.
     """
     rows = evaluation if len(evaluation.y) else training
     columns = pick_columns(rows.columns, fitted.features)

@@ -1,6 +1,6 @@
-"""The step `import`: makes a package of a file that was made elsewhere, once it is checked and has answered rows.
+"""The step `import`: makes a package of a file from elsewhere, once it has been checked and has answered rows.
 
-Records nothing. A graph of the user's own command comes in the same way.
+A graph that the user's own command has made is imported in the same way. Records nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ TRIAL_ROWS = 2048
 
 
 class Match(Frozen):
-    """A file and the dataset that it goes with: which columns enter where, and what the answers mean. `columns`: all features by name."""
+    """A file matched with a dataset: which columns enter where, and what the answers mean. `columns`: all features by name."""
 
     model: onnx.ModelProto
     library_file: LibraryFile | None
@@ -172,7 +172,7 @@ def _answers(graph: bytes, layout: Inputs, rows: Rows, classes: Classes | None) 
 def _answer_notices(prediction: Prediction, inputs: Sequence[np.ndarray]) -> list[Notice]:
     notices = []
     if (without := not_finite(prediction)).any():
-        # as text a missing cell is empty, and as a number it is NaN, which equals nothing
+        # a missing cell is "" as text, and NaN as a number, which is not equal to itself
         gaps = any(((values[without] == "") | (values[without] != values[without])).any() for values in inputs)
         notices.append(Notice(check="no_number" if gaps else "no_number_complete", count=int(without.sum())))
     if count := count_disagreements(prediction):

@@ -1,6 +1,6 @@
-"""The step `search`: ranks trials by their scores. It chooses the winner, or those that go on to the next rung. Fits nothing.
+"""The step `search`: ranks trials by their scores, and chooses the winner or those that go on to the next rung. Fits nothing.
 
-Without a score a trial comes last; of equal scores the first in order is better.
+A trial without a score comes last; among equal scores the first in order is better.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def _as_ranked(name: str, trial: TrialOutputs, rung: int) -> Ranked:
 
 
 def _survivors(request: SearchInputs, trials: Sequence[Entry]) -> dict[str, Survivor]:
-    """The best `keep`, in their order of before, so that equal scores are decided as in the first rung."""
+    """The best `keep` in their original order, so that ties are decided as in the first rung."""
     if request.keep is None:
         return {}
     best = {name for name, _ in rank(trials, greater_is_better=request.greater_is_better)[: request.keep]}

@@ -36,7 +36,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def parent_of(request: TrainInputs, needs: Needs, bench: Bench) -> Fitted | None:
-    """The model that the training goes on from, None when it begins anew. Raises ProviderError when the rows do not fit it."""
+    """The model that the training goes on from, None without a parent. Raises ProviderError when the rows do not fit it."""
     if request.warm_start is None:
         return None
     parent = load_native(native_files(needs[WARM_START], bench.artifacts), request.warm_start.train)
@@ -55,7 +55,7 @@ def notices(fitted: Fitted) -> list[Notice]:
 
 def iterations(fitted: Fitted) -> int | None:
     """The number of iterations, None where the algorithm does not count them."""
-    # what is calibrated lies inside
+    # calibrated estimators are inside
     inner = [calibrated.estimator for calibrated in getattr(fitted.estimator, "calibrated_classifiers_", ())]
     counts = [np.max(estimator.n_iter_) for estimator in (fitted.estimator, *inner) if getattr(estimator, "n_iter_", None) is not None]
     return int(max(counts)) if counts else len(fitted.losses) or None

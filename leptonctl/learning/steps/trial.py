@@ -1,6 +1,6 @@
 """The step `trial`: the score of one combination of parameters, by cross-validation on the training rows. Records nothing.
 
-A combination that cannot be fitted, or whose score is not defined on a fold, is a result with a reason: it loses, and is not tried again.
+A combination that cannot be fitted, or whose score is not defined on a fold, has a result with a reason: it loses, and is not repeated.
 """
 
 import math
@@ -23,7 +23,7 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 RUNG = "rung"
 TOO_FEW = "too-few-rows-for-folds"
-OF_THE_DATA = ("unknown-provider", "unknown-class", "unknown-metric", "average-needs-two-classes", "too-few-rows-for-search")
+NOT_OF_THE_COMBINATION = ("unknown-provider", "unknown-class", "unknown-metric", "average-needs-two-classes", "too-few-rows-for-search")
 """Errors that every combination would meet: they fail the step at once."""
 
 
@@ -40,7 +40,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     try:
         scores, unconverged = _scores(request, rows, metrics, scoring, bench)
     except ProviderError as problem:
-        if problem.id in OF_THE_DATA:
+        if problem.id in NOT_OF_THE_COMBINATION:
             raise
         failed = replace(outputs, reason=f"{problem.summary}. {problem.detail}".strip())
         return Produced(outputs=failed.to_json())
@@ -53,7 +53,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def _with_survivor(request: TrialInputs, needs: Needs) -> TrialInputs:
-    """The request with its parameters: of a later rung, those that the rung before has left at its place."""
+    """The request with its parameters: in a later rung, those of the survivor at its place in the rung before."""
     if request.slot is None:
         return request
     survivor = read_record("the outputs of `search`", needs[RUNG].outputs, SearchOutputs).survivors[request.slot]
@@ -87,7 +87,7 @@ def _folds(request: TrialInputs, rows: Rows) -> Sequence[tuple[np.ndarray, np.nd
 def subset(rows: Rows, train: TrainInputs, request: TrialInputs) -> Rows:
     """The rows that a trial fits and scores: of each class the same share, and enough for every fold.
 
-    Seeded, and a larger share has all rows of a smaller one, so that rungs differ in rows and not in luck.
+    Seeded; a larger share contains all rows of a smaller one, so that rungs differ by rows and not by luck.
     """
     if request.share >= 1:
         return rows
