@@ -20,9 +20,9 @@ from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.kinds.environment.foreseen import not_comparable
 from leptonctl.learning.steps import compare, prepare
-from leptonctl.learning.tables.row_list import ListPrivacy, list_rows
+from leptonctl.learning.tables.row_list import ListPrivacy
 from leptonctl.spi.running import Bench
-from tests.learning.exported import Shelf, exported, quiet
+from tests.learning.exported import Shelf, exported, list_rows, quiet
 
 PAIRS = 200 if os.environ.get("LEPTONCTL_SOAK") == "1" else 30
 NAMES = ("a", "b", "c", "d", "s", "g", "side")

@@ -14,13 +14,13 @@ from leptonctl.kinds.notices import WORDS
 from leptonctl.learning.tables import table as tables
 from leptonctl.learning.tables.cells import as_text, type_column
 from leptonctl.learning.tables.infer import infer
-from leptonctl.learning.tables.row_list import list_rows
 from leptonctl.learning.tables.several import join_tables
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
 from leptonctl.spi.learning import OnlyMissing, ProviderError, SourceOptions
+from tests.learning.exported import list_rows
 from tests.learning.test_prepare import Prepared, prepare
 
 OTHER_NOTICES = ("tells_target", "dates_as_text")

@@ -44,25 +44,6 @@ class Predictions(Frozen):
     values: np.ndarray | None = None
 
 
-def predict_file(
-    onnx: bytes,
-    manifest: Manifest,
-    path: Path,
-    source: Source,
-    options: SourceOptions,
-    *,
-    key: bytes | None = None,
-    name: str | None = None,
-) -> Predictions:
-    """The model's answers to the rows of a file. Its columns are raw as in requests, in any order; other columns are ignored.
-
-    `key` hashes the private columns; `name` is the file's name in messages. Raises ProviderError with file lines.
-    """
-    from leptonctl.learning.tables.raw import read_input
-
-    return _predict(onnx, manifest, read_input(path, source, options, manifest.columns, dates=manifest.dates, key=key, name=name))
-
-
 def predict_batches(
     onnx: bytes,
     manifest: Manifest,
@@ -75,7 +56,11 @@ def predict_batches(
     name: str | None = None,
     checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Predictions]:
-    """As `predict_file`, in parts of at most `rows` rows, for files of any size. `checks`: ranges; cells outside are counted."""
+    """The model's answers to the rows of a file, in parts of at most `rows` rows. Its columns are raw as in requests, in any order.
+
+    Other columns are ignored. `key` hashes the private columns; `name` is the file's name in messages; `checks`: ranges, outside of
+    which cells are counted. Raises ProviderError with file lines.
+    """
     from leptonctl.learning.tables.raw import read_batches
 
     batches = read_batches(

@@ -57,12 +57,6 @@ def are_days(integers: pl.Series) -> bool:
     return len(distinct) >= FEWEST_DAYS and bool(distinct.cast(pl.String).str.contains(EIGHT_DIGITS).all())
 
 
-def guess_column(name: str, cells: pl.Series) -> DateColumn | None:
-    """A column of dates with the parts to learn from; None where it has none, where two formats fit, or where no part differs."""
-    guess = guess_dates(cells)
-    return None if guess is None or guess.other is not None else column_of(name, guess, cells)
-
-
 def column_of(name: str, guess: Guess, cells: pl.Series) -> DateColumn | None:
     """The column of dates in this format, with the parts to learn from; None where no part differs."""
     texts = cells.drop_nulls().unique().head(LOOKED_AT).to_list()

@@ -28,24 +28,6 @@ class Batch(Frozen):
     outside: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_input(
-    path: Path,
-    source: Source,
-    options: SourceOptions,
-    columns: Sequence[ManifestColumn],
-    *,
-    dates: Sequence[DateColumn] = (),
-    key: bytes | None = None,
-    name: str | None = None,
-) -> Columns:
-    """The columns of a raw file in the form of prepared rows: missing cells filled, private columns hashed with `key`, `dates` read.
-
-    Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
-    """
-    table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
-    return _columns_of(table, columns, dates, key)
-
-
 def read_batches(
     path: Path,
     source: Source,
@@ -59,7 +41,11 @@ def read_batches(
     id_column: str | None = None,
     checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Batch]:
-    """As `read_input`, in parts of at most `rows` rows; each part is checked as it is read. `checks`: ranges, by column."""
+    """A raw file in the form of prepared rows, in parts of at most `rows` rows: missing cells filled, private columns hashed with `key`.
+
+    Checks types and missing cells of each part as it is read; cells outside of the ranges in `checks` are counted. `name` is the file's
+    name in messages. Raises ProviderError with file lines.
+    """
     start = 0
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
         table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)

@@ -98,13 +98,6 @@ class Listing:
         return rows, Marks(records=records, ids=ids if has_id else None)
 
 
-def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: ListPrivacy = PUBLIC) -> tuple[RowList, Marks]:  # noqa: A002
-    """The list of the rows of a table and their marks."""
-    listing = Listing(source, id=id, privacy=privacy)
-    listing.add(frame)
-    return listing.finish()
-
-
 def unpack(data: bytes, rows: RowList) -> Marks:
     """The marks that `pack` wrote."""
     table = np.frombuffer(data, dtype=f"V{ID_BYTES}")
