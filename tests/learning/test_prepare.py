@@ -404,9 +404,9 @@ COMMA = "a;b;y\n" + "".join(f"{i},5;{i}.{i:03},25;{'pq'[i % 2]}\n" for i in rang
 @pytest.mark.parametrize(
     ("column", "kind", "keys"),
     [
-        ("a", "number", 'say how the file writes numbers, `decimal: ","`; or '),
-        ("a", "integer", 'say how the file writes numbers, `decimal: ","`; or '),
-        ("b", "number", 'say how the file writes numbers, `decimal: ","` and `thousands: "."`; or '),
+        ("a", "number", 'declare how the file writes numbers, `decimal: ","`; or '),
+        ("a", "integer", 'declare how the file writes numbers, `decimal: ","`; or '),
+        ("b", "number", 'declare how the file writes numbers, `decimal: ","` and `thousands: "."`; or '),
         ("y", "number", "correct"),
         ("a", "boolean", "correct"),
     ],

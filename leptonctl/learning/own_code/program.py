@@ -68,7 +68,7 @@ def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str,
     }
 
 
-def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printed: Printout) -> None:
+def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printout: Printout) -> None:
     """Run it to its end. Raises ProviderError (command-failed, command-stopped) with its last lines unless it ends with 0."""
     _find(run[0], place, environment)
     process = subprocess.Popen(
@@ -77,7 +77,7 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
         start_new_session=True,
     )  # fmt: skip
     streams = {"stdout": process.stdout, "stderr": process.stderr}
-    readers = [threading.Thread(target=printed.read, args=pair, daemon=True) for pair in streams.items()]
+    readers = [threading.Thread(target=printout.read, args=pair, daemon=True) for pair in streams.items()]
     stopped = False
     try:
         for reader in readers:
@@ -91,9 +91,9 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
         for reader in readers:
             reader.join(GRACE_S)
     if stopped:
-        raise _stopped(limits, printed)
+        raise _stopped(limits, printout)
     if process.returncode:
-        raise _failed(process.returncode, limits, printed)
+        raise _failed(process.returncode, limits, printout)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -123,16 +123,16 @@ def _find(program: str, place: RunFolders, environment: Mapping[str, str]) -> No
         )
 
 
-def _stopped(limits: Limits, printed: Printout) -> ProviderError:
+def _stopped(limits: Limits, printout: Printout) -> ProviderError:
     return ProviderError(
         "A command was stopped",
-        detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printed.last]),
+        detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printout.last]),
         hint="raise `limits: {seconds: …}`, or let it do less",
         id="command-failed",
     )
 
 
-def _failed(code: int, limits: Limits, printed: Printout) -> ProviderError:
+def _failed(code: int, limits: Limits, printout: Printout) -> ProviderError:
     how = f"It ended with exit code {code}."
     if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
         how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."
@@ -140,8 +140,8 @@ def _failed(code: int, limits: Limits, printed: Printout) -> ProviderError:
     hint = "only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs"
     return ProviderError(
         "A command failed",
-        detail="\n".join([how + memory, *printed.last]),
-        hint=_not_installed(printed.last) or hint,
+        detail="\n".join([how + memory, *printout.last]),
+        hint=_not_installed(printout.last) or hint,
         id="command-failed",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,12 +14,12 @@ def column_figures(artifacts: Artifacts, prepare: Result) -> dict[str, dict[str,
     """Column -> `{missing: share of the rows, distinct: number of values}`, over training and test rows. Empty without the rows."""
     import polars as pl
 
+    from leptonctl.learning.tables.prepared import read_cells
+
     try:
-        files = [prepare.artifacts[f"{side}.parquet"] for side in ("train", "test")]
-        frames = [pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in files]
+        frame = read_cells(prepare, artifacts)
     except (KeyError, ValueError, pl.exceptions.PolarsError):
         return {}
-    frame = pl.concat(frames, how="vertical_relaxed")
     rows = frame.height or 1
     return {
         series.name: {"missing": series.null_count() / rows, "distinct": series.drop_nulls().n_unique()} for series in frame.get_columns()

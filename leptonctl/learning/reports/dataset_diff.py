@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import polars as pl
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.row_list import RowList, same_ids, same_records
 from leptonctl.learning.needs import read_contract, read_row_list
+from leptonctl.learning.tables.prepared import read_cells
 from leptonctl.learning.tables.row_list import FILES, Marks
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def distances(a: Result, b: Result, artifacts: Artifacts) -> dict[str, Distance]
     for of, contract in zip(kinds, contracts, strict=True):
         of.update({contract.target: _kind(contract.target_type)} if contract.target else {})
     try:
-        before, after = (_rows(result, artifacts) for result in (a, b))
+        before, after = (read_cells(result, artifacts) for result in (a, b))
     except (KeyError, ValueError, pl.exceptions.PolarsError):
         return {}
     return {name: _distance(before[name], after[name]) for name, kind in kinds[0].items() if kinds[1].get(name) == kind}
@@ -112,11 +112,6 @@ def distances(a: Result, b: Result, artifacts: Artifacts) -> dict[str, Distance]
 
 def _kind(type: str) -> str:  # noqa: A002
     return "number" if type == "integer" else type
-
-
-def _rows(prepare: Result, artifacts: Artifacts) -> pl.DataFrame:
-    files = (prepare.artifacts[f"{side}.parquet"] for side in FILES)
-    return pl.concat([pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in files], how="vertical_relaxed")
 
 
 def _distance(a: pl.Series, b: pl.Series) -> Distance:

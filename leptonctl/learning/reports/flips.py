@@ -18,11 +18,12 @@ def compare_versions(
 
     None when the two versions cannot be compared, and where artifacts are gone, damaged or not those of such steps.
     """
+    from leptonctl.learning.fitting.folds import no_progress
     from leptonctl.learning.inputs import CompareInputs, read_inputs
     from leptonctl.learning.steps.compare import comparison
 
     request = replace(read_inputs("compare", scoring, CompareInputs), metrics=tuple(metrics))
-    bench = Bench(project=project, artifacts=store, progress=_silent)
+    bench = Bench(project=project, artifacts=store, progress=no_progress)
     try:
         outputs = comparison(request, needs, bench)
     except (ProviderError, KeyError, ValueError):
@@ -34,7 +35,3 @@ def flips(store: Artifacts, project: Path, needs: Mapping[str, Result], scoring:
     """`{rows, changed, share}`, or None when the two versions cannot be compared."""
     outputs = compare_versions(store, project, needs, scoring)
     return outputs.flips.to_json() if outputs else None
-
-
-def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Report no progress: the comparison is short."""

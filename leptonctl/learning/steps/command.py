@@ -30,12 +30,12 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         write_files(program, bench.project, place.work)
         frame = pl.read_parquet(io.BytesIO(bench.artifacts.get_artifact(prepare.artifacts[TRAIN_FILE])))
         write_rows(frame, columns, contract, request, place.work)
-        printed = Printout(bench.progress, str(place.work))
-        run_program(program.run, place, variables(place, request.seed, program.env), request.limits, printed)
+        printout = Printout(bench.progress, str(place.work))
+        run_program(program.run, place, variables(place, request.seed, program.env), request.limits, printout)
         data = read_output(program, place.work)
     outputs = TrainOutputs(
         features=tuple(column.name for column in columns),
-        iterations=printed.iterations or printed.counted or None,
-        loss=tuple(printed.losses) or None,
+        iterations=printout.iterations or printout.counted or None,
+        loss=tuple(printout.losses) or None,
     )
     return Produced(artifacts={GRAPH_FILE: bench.artifacts.put_artifact(data)}, outputs=outputs.to_json())

@@ -4,16 +4,14 @@ Thresholds and calibrations are fitted on held-out folds: on probabilities of tr
 on evaluation rows. The final package has the form of an export. Records nothing.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from leptonctl.core.codec import encode
+from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Manifest, Threshold, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.fitting.fit import fit
-from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.folds import TOO_FEW_ROWS, Folds, fit_folds, predict_fold, split_folds
 from leptonctl.learning.fitting.weights import sample_weights
 from leptonctl.learning.inputs import Calibrate, DecideInputs, Objective, TrainInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared
@@ -23,19 +21,14 @@ from leptonctl.learning.outputs import DecideOutputs, Decision
 from leptonctl.learning.scoring.answers import predict_onnx
 from leptonctl.learning.scoring.decision import Choice, Rule, choose, count, fit_calibrators
 from leptonctl.learning.scoring.metrics import metric_table, resolve_scoring
-from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
 from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced
 
-if TYPE_CHECKING:
-    from leptonctl.core.contract import Contract
-
 TOLERANCE = 1e-6
 """How far the graph's probabilities may be from numpy's."""
 TWO = 2
-TOO_FEW = "too-few-rows-for-folds"
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
@@ -52,21 +45,23 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     manifest = _manifest(learned.manifest, decision)
     answers = predict_onnx(onnx, manifest, rows.columns, "float32")
     decision = compare(rule, decision, predict_onnx(learned.onnx, learned.manifest, rows.columns, "float32"), answers)
-    return _write(bench, learned, Final(onnx=onnx, manifest=manifest, decision=decision), (rows, answers), read_contract(prepare))
+    final = Final(onnx=onnx, manifest=manifest, decision=decision, rows=rows, answers=answers)
+    return _write(bench, learned, final, read_contract(prepare))
 
 
 class Final(Frozen):
-    """The final package, before it is written."""
+    """The final package, before it is written, and its answers to some rows."""
 
     onnx: bytes
     manifest: Manifest
     decision: Decision
+    rows: Rows
+    answers: Prediction
 
 
-def _write(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, Prediction], contract: "Contract") -> Produced:
-    rows, answers = answered
+def _write(bench: Bench, learned: Package, final: Final, contract: Contract) -> Produced:
     features = [column.name for column in final.manifest.columns]
-    golden_rows = golden(features, pick_columns(rows.columns, features), answers, contract.dates, rows.texts)
+    golden_rows = golden(features, pick_columns(final.rows.columns, features), final.answers, contract.dates, final.rows.texts)
     graph = bench.artifacts.put_artifact(final.onnx)
     files = {
         GRAPH_FILE: graph,
@@ -137,7 +132,7 @@ def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -
     try:
         return held_out_probabilities(_recipe(request), training, folds, bench)
     except ProviderError as problem:
-        if problem.id != TOO_FEW:
+        if problem.id != TOO_FEW_ROWS:
             raise
         hint = "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
         if request.calibrate is not None:
@@ -150,14 +145,12 @@ def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Be
     """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
     classes = sorted(set(rows.y.tolist()))
     result = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
-    places = list(split_folds(rows.y, "classification", folds, train.seed))
-    checkpoint = Folds[list[list[float]]](bench.checkpoint)
-    for number, (others, held_out) in checkpoint.remaining(places):
-        bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
-        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=checkpoint)
+    splits = split_folds(rows.y, "classification", folds, train.seed)
+    answers = Folds[list[list[float]]](bench.checkpoint)
+    for number, held_out, fitted in fit_folds(train, rows, splits, answers, bench):
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        checkpoint.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
-    for (_, held_out), probabilities in zip(places, checkpoint.results, strict=True):
+        answers.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
+    for (_, held_out), probabilities in zip(splits, answers.results, strict=True):
         result[held_out] = np.asarray(probabilities, dtype=np.float32)
     if not np.isfinite(result).all():
         raise ProviderError(

@@ -10,19 +10,16 @@ import numpy as np
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
-from leptonctl.learning.fitting.fit import fit
-from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.folds import TOO_FEW_ROWS, Folds, Split, fit_folds, predict_fold, split_folds
 from leptonctl.learning.inputs import ScoringInputs, TrainInputs, TrialInputs, read_inputs, read_record
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.outputs import SearchOutputs, TrialOutputs
 from leptonctl.learning.scoring.metrics import Scores, score, scoring_of
-from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, take_rows
 from leptonctl.spi.learning import Metric, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced
 
 RUNG = "rung"
-TOO_FEW = "too-few-rows-for-folds"
 NOT_OF_THE_COMBINATION = ("unknown-provider", "unknown-class", "unknown-metric", "average-needs-two-classes", "too-few-rows-for-search")
 """Errors that every combination would meet: they fail the step at once."""
 
@@ -63,21 +60,19 @@ def _with_survivor(request: TrialInputs, needs: Needs) -> TrialInputs:
 def _scores(request: TrialInputs, rows: Rows, metrics: Sequence[Metric], scoring: Scoring, bench: Bench) -> tuple[list[float | None], int]:
     """The score of each fold, None where it is not defined, and on how many folds the fit did not converge."""
     folds = Folds[tuple[float | None, bool]](bench.checkpoint)
-    for number, (others, held_out) in folds.remaining(_folds(request, rows)):
-        bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
-        fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=folds)
+    for number, held_out, fitted in fit_folds(request.train, rows, _split(request, rows), folds, bench):
         prediction = predict_fold(fitted, take_rows(rows.columns, held_out), number)
         scores: Scores = score(metrics, rows.y[held_out], prediction, scoring)
         folds.add((scores.numbers.get(request.metric), bool(fitted.unconverged)))
     return [figure for figure, _ in folds.results], sum(unconverged for _, unconverged in folds.results)
 
 
-def _folds(request: TrialInputs, rows: Rows) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+def _split(request: TrialInputs, rows: Rows) -> list[Split]:
     """The folds of `cross_validate` with the seed of the model. Raises ProviderError: too-few-rows-for-search."""
     try:
-        return list(split_folds(rows.y, request.train.task, request.folds, request.train.seed))
+        return split_folds(rows.y, request.train.task, request.folds, request.train.seed)
     except ProviderError as problem:
-        if problem.id != TOO_FEW:
+        if problem.id != TOO_FEW_ROWS:
             raise
         raise ProviderError(
             problem.summary, detail=problem.detail, hint=problem.hint.replace("`cross_validation`", "rows"), id="too-few-rows-for-search"

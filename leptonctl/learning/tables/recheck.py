@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from leptonctl.learning.inputs import read_record
 from leptonctl.learning.outputs import ColumnProfile, PrepareOutputs
 from leptonctl.learning.prepare_inputs import DeclaredColumn, RowCheck
 from leptonctl.learning.tables import column_checks
+from leptonctl.learning.tables.prepared import read_cells
 from leptonctl.learning.tables.row_checks import RuleColumns, broken_rows
 from leptonctl.spi.learning import ProviderError
 
@@ -63,7 +63,7 @@ def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts
             if limit is None or limit is (check == "nullable") or profile_settles(check, limit, profiles.get(name)):
                 continue
             if not rows:
-                rows[""] = _read(prepare, artifacts)
+                rows[""] = read_cells(prepare, artifacts)
             violation = _violation(name, check, limit, rows[""], profiles.get(name))
             if violation is not None:
                 yield violation
@@ -71,7 +71,7 @@ def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts
 
 def broken_rules(checks: Sequence[RowCheck], prepare: Result, artifacts: Artifacts) -> Iterator[tuple[int, int | ProviderError]]:
     """The places of the rules that prepared rows break, each with the number of rows, or the error of a rule that cannot be read."""
-    rows, contract = _read(prepare, artifacts), _outputs(prepare).contract
+    rows, contract = read_cells(prepare, artifacts), _outputs(prepare).contract
     dates = {date.name: (date, rows[date.name]) for date in contract.dates if date.name in rows.columns}
     columns = RuleColumns(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
     for place, check in enumerate(checks):
@@ -126,14 +126,6 @@ def _describe(check: str, limit: object) -> str:
         "nullable": "missing where the contract requires a value",
         "unique": "equal to a cell of another row",
     }[check]
-
-
-def _read(prepare: Result, artifacts: Artifacts) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.concat(
-        [pl.read_parquet(io.BytesIO(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]))) for side in ("train", "test")]
-    )
 
 
 def _outside(cells: pl.Series, values: object) -> pl.Series:
