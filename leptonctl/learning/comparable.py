@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from leptonctl.core.contract import Contract
-    from leptonctl.learning.tables.row_list import Marks
+    from leptonctl.learning.preparing.row_list import Marks
 
 Listed: TypeAlias = "tuple[RowList, Marks]"
 
@@ -91,7 +91,7 @@ def _alike(evaluation: Side, training: Side, columns: Sequence[str]) -> np.ndarr
     """Which evaluation rows have the prepared cells of a training row in these columns and the target."""
     import numpy as np
 
-    from leptonctl.learning.tables.identity import row_ids
+    from leptonctl.learning.preparing.identity import row_ids
 
     marks = [row_ids(cells.select(columns), cells[side.contract.target]) for side in (evaluation, training) for cells in (side.cells(),)]
     learned = set(marks[1])

@@ -16,9 +16,9 @@ from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
+from leptonctl.learning.preparing.row_list import FILES, Marks, unpack
 from leptonctl.learning.scoring.answers import WIDE
 from leptonctl.learning.tables.prepared import Rows, copy_rows, read_rows
-from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
 

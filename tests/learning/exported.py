@@ -15,7 +15,7 @@ from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn,
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
-from leptonctl.learning.tables.row_list import PUBLIC, Listing, ListPrivacy, Marks
+from leptonctl.learning.preparing.row_list import PUBLIC, Listing, ListPrivacy, Marks
 from leptonctl.spi.running import Bench
 
 

@@ -7,9 +7,9 @@ import re
 import polars as pl
 import pytest
 
-from leptonctl.learning.tables.identity import ID_BYTES
+from leptonctl.learning.preparing.identity import ID_BYTES
+from leptonctl.learning.preparing.row_list import PUBLIC, Listing, ListPrivacy
 from leptonctl.learning.tables.numbers import PADDED, number_pattern, parse_numbers
-from leptonctl.learning.tables.row_list import PUBLIC, Listing, ListPrivacy
 from leptonctl.providers.sources.csv_blocks import _has_blank_lines
 from leptonctl.spi.learning import SourceOptions
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from leptonctl.core.frozen import replace
+from leptonctl.learning.preparing.copies import determines
 from leptonctl.learning.tables.cells import type_column
-from leptonctl.learning.tables.copies import determines
 from leptonctl.learning.tables.faults import contract_error
 from leptonctl.learning.tables.growing import FIRST_ROWS, Numbers
 from leptonctl.learning.tables.numbers import parse_numbers

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from leptonctl.learning.preparing.copies import tells
 from leptonctl.learning.scoring.misleading import misleading
-from leptonctl.learning.tables.copies import tells
 
 CLASSES = np.array(["a"] * 97 + ["b"] * 3)
 NUMBERS = np.linspace(10, 20, 40)

@@ -21,8 +21,8 @@ from sklearn.model_selection import train_test_split
 from leptonctl.core.contract import Column
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_contract
+from leptonctl.learning.preparing.identity import row_ids, rows_digest
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
@@ -404,9 +404,9 @@ COMMA = "a;b;y\n" + "".join(f"{i},5;{i}.{i:03},25;{'pq'[i % 2]}\n" for i in rang
 @pytest.mark.parametrize(
     ("column", "kind", "keys"),
     [
-        ("a", "number", 'declare how the file writes numbers, `decimal: ","`; or '),
-        ("a", "integer", 'declare how the file writes numbers, `decimal: ","`; or '),
-        ("b", "number", 'declare how the file writes numbers, `decimal: ","` and `thousands: "."`; or '),
+        ("a", "number", 'say how the file writes numbers, `decimal: ","`; or '),
+        ("a", "integer", 'say how the file writes numbers, `decimal: ","`; or '),
+        ("b", "number", 'say how the file writes numbers, `decimal: ","` and `thousands: "."`; or '),
         ("y", "number", "correct"),
         ("a", "boolean", "correct"),
     ],

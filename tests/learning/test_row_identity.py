@@ -19,8 +19,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.kinds.environment.foreseen import not_comparable
+from leptonctl.learning.preparing.row_list import ListPrivacy
 from leptonctl.learning.steps import compare, prepare
-from leptonctl.learning.tables.row_list import ListPrivacy
 from leptonctl.spi.running import Bench
 from tests.learning.exported import Shelf, exported, list_rows, quiet
 

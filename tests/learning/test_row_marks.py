@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from leptonctl.core.contract import id_mark
-from leptonctl.learning.tables.identity import ROW_MARK
+from leptonctl.learning.preparing.identity import ROW_MARK
 from tests import projects
 
 ROWS = projects.points().splitlines()[1:]

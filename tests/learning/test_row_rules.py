@@ -8,7 +8,7 @@ import pytest
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.learning.prepare_inputs import RowCheck
-from leptonctl.learning.tables.row_checks import RuleColumns, broken_rows, moments
+from leptonctl.learning.preparing.row_checks import RuleColumns, broken_rows, moments
 from tests.learning.test_prepare import failure, prepare
 
 INFINITE = float("inf")

@@ -11,7 +11,7 @@ import pytest
 
 from leptonctl.core.contract import Column, Contract, hash_text
 from leptonctl.core.manifest import GraphInput, ManifestColumn
-from leptonctl.learning.tables.identity import row_ids, rows_digest
+from leptonctl.learning.preparing.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.learning.tables.raw import read_batches
 from leptonctl.providers.sources.csv import SOURCE as CSV

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from leptonctl.learning.tables.shuffle import shuffle_split
+from leptonctl.learning.preparing.shuffle import shuffle_split
 
 PREPARE = """
 import sys

@@ -88,7 +88,7 @@ def _only_warns(rule: Json) -> bool:
 def later_notices(session: Session, dataset: Dataset, result: Result) -> list[dict[str, Json]]:
     """What the rules that only warn find in prepared rows, as a step would have recorded it: rules declared since then."""
     from leptonctl.learning.prepare_inputs import RowCheck
-    from leptonctl.learning.tables.recheck import broken_rules
+    from leptonctl.learning.preparing.recheck import broken_rules
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
     recorded = _warned(result)
@@ -123,7 +123,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
     if not dataset.rules:
         return
     from leptonctl.learning.prepare_inputs import RowCheck
-    from leptonctl.learning.tables.recheck import broken_rules
+    from leptonctl.learning.preparing.recheck import broken_rules
     from leptonctl.spi.learning import ProviderError
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules]
@@ -157,7 +157,7 @@ def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
 
 def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
     from leptonctl.learning.prepare_inputs import DeclaredColumn
-    from leptonctl.learning.tables.recheck import violations
+    from leptonctl.learning.preparing.recheck import violations
 
     columns = cast("dict[str, Json]", dataset.inputs["columns"])
     private = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})

@@ -10,8 +10,8 @@ from leptonctl.learning.findings.findings import Declared, Reason, Wishes
 from leptonctl.learning.findings.roles import is_id, is_index, is_text, relabels, useless
 from leptonctl.learning.findings.table_column import TableColumn
 from leptonctl.learning.findings.words import are_usual, true_and_false
+from leptonctl.learning.preparing.copies import orders
 from leptonctl.learning.tables.cells import as_text
-from leptonctl.learning.tables.copies import orders
 from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError

@@ -17,9 +17,9 @@ from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is
 from leptonctl.learning.findings.table_column import TableColumn, observe_column
 from leptonctl.learning.findings.writing import Markers, markers, numbers_as_text, separator_reason, separators, total, two_readings
 from leptonctl.learning.prepare_inputs import RandomSplit
+from leptonctl.learning.preparing.split import split_rows
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.date_like import guess_dates
-from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from leptonctl.core.contract import LARGEST_FLOAT32
 from leptonctl.learning.findings.table_column import TableColumn
-from leptonctl.learning.tables.copies import tells
+from leptonctl.learning.preparing.copies import tells
 from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.table import Table
 

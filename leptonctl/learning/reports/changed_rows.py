@@ -10,8 +10,8 @@ from leptonctl.core.values import Json
 from leptonctl.learning.inputs import read_inputs
 from leptonctl.learning.needs import read_row_list
 from leptonctl.learning.prepare_inputs import PrepareInputs, SourceFile
-from leptonctl.learning.tables.sources import read_sources
-from leptonctl.learning.tables.targets import with_targets
+from leptonctl.learning.preparing.sources import read_sources
+from leptonctl.learning.preparing.targets import with_targets
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.running import Bench
 

@@ -13,8 +13,8 @@ import polars as pl
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.row_list import RowList, same_ids, same_records
 from leptonctl.learning.needs import read_contract, read_row_list
+from leptonctl.learning.preparing.row_list import FILES, Marks
 from leptonctl.learning.tables.prepared import read_cells
-from leptonctl.learning.tables.row_list import FILES, Marks
 
 if TYPE_CHECKING:
     from leptonctl.core.result import Result

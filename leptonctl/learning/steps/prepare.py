@@ -17,23 +17,23 @@ from leptonctl.core.values import Json
 from leptonctl.learning.inputs import read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.prepare_inputs import PrepareInputs
-from leptonctl.learning.tables.contract import TypedTables, check_contract, contract_of, type_tables
+from leptonctl.learning.preparing.contract import TypedTables, check_contract, contract_of, type_tables
+from leptonctl.learning.preparing.distribution import profile_rows
+from leptonctl.learning.preparing.identity import rows_digest
+from leptonctl.learning.preparing.leaks import Sides, learned_rows, telling_columns, time_order
+from leptonctl.learning.preparing.marks import row_marks
+from leptonctl.learning.preparing.notices import rows_without_target, uninformative_columns, unseen_classes
+from leptonctl.learning.preparing.recheck import profile_of
+from leptonctl.learning.preparing.row_list import FILES, Listing, Marks
+from leptonctl.learning.preparing.shape import Shape, shape_of
+from leptonctl.learning.preparing.side_lists import side_lists
+from leptonctl.learning.preparing.sides import Places, hash_private, take_sides, target_of
+from leptonctl.learning.preparing.sources import read_sources
+from leptonctl.learning.preparing.split import split_rows
+from leptonctl.learning.preparing.targets import count_left_out, with_targets
 from leptonctl.learning.tables.date_like import notices as date_like_notices
-from leptonctl.learning.tables.distribution import profile_rows
-from leptonctl.learning.tables.identity import rows_digest
-from leptonctl.learning.tables.leaks import Sides, learned_rows, telling_columns, time_order
-from leptonctl.learning.tables.marks import row_marks
-from leptonctl.learning.tables.notices import rows_without_target, uninformative_columns, unseen_classes
 from leptonctl.learning.tables.number_like import notices as number_like_notices
-from leptonctl.learning.tables.recheck import profile_of
-from leptonctl.learning.tables.row_list import FILES, Listing, Marks
-from leptonctl.learning.tables.shape import Shape, shape_of
-from leptonctl.learning.tables.side_lists import side_lists
-from leptonctl.learning.tables.sides import Places, hash_private, take_sides, target_of
-from leptonctl.learning.tables.sources import read_sources
-from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table
-from leptonctl.learning.tables.targets import count_left_out, with_targets
 from leptonctl.spi.running import Bench, Needs, Produced
 
 ROWS_IN_A_GROUP = 1 << 20

@@ -106,5 +106,5 @@ def _other_reading(faults: Sequence[Fault]) -> str:
     for fault in faults:
         notice = number_like([fault.table], fault.column) if fault.check == "type" and fault.description != NOT_BOOLEAN else None
         if notice is not None and notice.check == "other_numbers":
-            return f"declare how the file writes numbers, {notice.detail}; or "
+            return f"say how the file writes numbers, {notice.detail}; or "
     return ""

@@ -10,9 +10,9 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import read_record
 from leptonctl.learning.outputs import ColumnProfile, PrepareOutputs
 from leptonctl.learning.prepare_inputs import DeclaredColumn, RowCheck
-from leptonctl.learning.tables import column_checks
+from leptonctl.learning.preparing import column_checks
+from leptonctl.learning.preparing.row_checks import RuleColumns, broken_rows
 from leptonctl.learning.tables.prepared import read_cells
-from leptonctl.learning.tables.row_checks import RuleColumns, broken_rows
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:

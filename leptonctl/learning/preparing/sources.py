@@ -5,9 +5,9 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import files_digest
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.prepare_inputs import PrepareInputs, Privacy, SourceFile
-from leptonctl.learning.tables.row_list import Listing, ListPrivacy
+from leptonctl.learning.preparing.row_list import Listing, ListPrivacy
+from leptonctl.learning.preparing.shape import text_columns
 from leptonctl.learning.tables.several import join_tables, refuse_other_columns
-from leptonctl.learning.tables.shape import text_columns
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.project.secrets import read_secret

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from leptonctl.learning.preparing.shape import Shape
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.raw import hash_cells
-from leptonctl.learning.tables.shape import Shape
 from leptonctl.learning.tables.table import Table
 
 TARGET_DTYPES = {"number": pl.Float64, "integer": pl.Int64, "string": pl.String}

@@ -9,13 +9,13 @@ from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.prepare_inputs import RowCheck
+from leptonctl.learning.preparing.column_checks import column_faults
+from leptonctl.learning.preparing.row_checks import RuleColumns, check_rows
+from leptonctl.learning.preparing.shape import OTHER_COLUMNS, Shape
+from leptonctl.learning.preparing.sides import target_of
 from leptonctl.learning.tables.cells import check, declared_column, fill_cells, type_column
-from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.dates import Dates, read_dates
 from leptonctl.learning.tables.faults import Fault, contract_error
-from leptonctl.learning.tables.row_checks import RuleColumns, check_rows
-from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape
-from leptonctl.learning.tables.sides import target_of
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 

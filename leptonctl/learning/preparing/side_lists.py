@@ -10,9 +10,9 @@ from leptonctl.core.contract import Checks
 from leptonctl.core.frozen import replace
 from leptonctl.core.row_list import RowList, writing_of
 from leptonctl.learning.prepare_inputs import PrepareInputs
-from leptonctl.learning.tables.column_checks import NAMES as COLUMN_CHECKS
-from leptonctl.learning.tables.row_list import Listing, Marks
-from leptonctl.learning.tables.sides import Places
+from leptonctl.learning.preparing.column_checks import NAMES as COLUMN_CHECKS
+from leptonctl.learning.preparing.row_list import Listing, Marks
+from leptonctl.learning.preparing.sides import Places
 from leptonctl.learning.tables.table import Table
 
 

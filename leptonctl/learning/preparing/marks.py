@@ -6,9 +6,9 @@ from itertools import chain
 import polars as pl
 
 from leptonctl.core.contract import Column, id_mark
+from leptonctl.learning.preparing.identity import ROW_MARK
 from leptonctl.learning.tables.cells import as_text, check
 from leptonctl.learning.tables.faults import contract_error
-from leptonctl.learning.tables.identity import ROW_MARK
 from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError

@@ -10,9 +10,9 @@ from leptonctl.core.contract import ColumnType
 from leptonctl.core.dates import part_name
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.prepare_inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split, TimeSplit
+from leptonctl.learning.preparing.identity import ROW_ID, ROW_MARK
 from leptonctl.learning.tables.cells import check_columns
 from leptonctl.learning.tables.dates import date_type
-from leptonctl.learning.tables.identity import ROW_ID, ROW_MARK
 from leptonctl.learning.tables.infer import infer
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError

@@ -11,12 +11,12 @@ import polars as pl
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.prepare_inputs import HashSplit, RandomSplit, Split
-from leptonctl.learning.tables.copies import determines, orders, tells
+from leptonctl.learning.preparing.copies import determines, orders, tells
+from leptonctl.learning.preparing.identity import ROW_MARK
+from leptonctl.learning.preparing.row_checks import moments
+from leptonctl.learning.preparing.row_list import Marks
 from leptonctl.learning.tables.dates import Dates
 from leptonctl.learning.tables.faults import SHOWN_LINES
-from leptonctl.learning.tables.identity import ROW_MARK
-from leptonctl.learning.tables.row_checks import moments
-from leptonctl.learning.tables.row_list import Marks
 from leptonctl.learning.tables.table import Table
 
 SHARED = 0.05

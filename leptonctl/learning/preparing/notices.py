@@ -11,11 +11,11 @@ import polars as pl
 from leptonctl.core.contract import Contract
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.prepare_inputs import PrepareInputs
+from leptonctl.learning.preparing.recheck import FIRST_ROWS
+from leptonctl.learning.preparing.shape import Shape
+from leptonctl.learning.preparing.targets import count_left_out, first_left_out
 from leptonctl.learning.tables.faults import SHOWN_LINES
-from leptonctl.learning.tables.recheck import FIRST_ROWS
-from leptonctl.learning.tables.shape import Shape
 from leptonctl.learning.tables.table import Table
-from leptonctl.learning.tables.targets import count_left_out, first_left_out
 
 
 def rows_without_target(request: PrepareInputs, before: Sequence[Table], after: Sequence[Table]) -> Iterator[Notice]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.row_list import RowList
-from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
+from leptonctl.learning.preparing.identity import ID_BYTES, length_prefixed
 
 ROWS_AT_ONCE = 1 << 16
 ESCAPE, END = "\x1e", "\x1f"

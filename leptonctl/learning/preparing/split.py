@@ -8,11 +8,11 @@ import polars as pl
 
 from leptonctl.core.contract import share
 from leptonctl.learning.prepare_inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
+from leptonctl.learning.preparing.shuffle import shuffle_split
+from leptonctl.learning.preparing.times import newest
 from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.faults import Fault, contract_error
-from leptonctl.learning.tables.shuffle import shuffle_split
 from leptonctl.learning.tables.table import Table
-from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
 
 SHOWN_CLASSES = 3
