@@ -126,8 +126,8 @@ KEY, OTHER = ("sha256:" + letters * 32 for letters in ("ab", "cd"))
 
 
 def test_a_file_of_other_libraries_or_a_damaged_one_counts_as_absent(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    file = FileCheckpoint(tmp_path, KEY, every_s=0, tell=told.append)
+    description: list[str] = []
+    file = FileCheckpoint(tmp_path, KEY, every_s=0, tell=description.append)
     assert file.load() is None
     assert file.is_due()
     file.save(b"far")
@@ -143,14 +143,14 @@ def test_a_file_of_other_libraries_or_a_damaged_one_counts_as_absent(tmp_path: A
     assert file.load() == b"far"
     (path,) = (tmp_path / ".leptonctl" / "checkpoints").iterdir()
     path.rename(path.with_name("cd" * 32))
-    assert FileCheckpoint(tmp_path, OTHER, tell=told.append).load() is None, "it is of another step"
+    assert FileCheckpoint(tmp_path, OTHER, tell=description.append).load() is None, "it is of another step"
     path.with_name("cd" * 32).rename(path)
     for damaged in (path.read_bytes()[:-1] + b"?", b"short", b""):
         path.write_bytes(damaged)
         assert file.load() is None
     file.discard()
     assert not path.exists()
-    assert told == [OTHER_LIBRARIES, OTHER_USER, GOES_ON, DAMAGED, DAMAGED, DAMAGED, DAMAGED]
+    assert description == [OTHER_LIBRARIES, OTHER_USER, GOES_ON, DAMAGED, DAMAGED, DAMAGED, DAMAGED]
 
 
 def test_the_next_one_waits_the_longer_the_longer_one_takes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

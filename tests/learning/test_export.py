@@ -42,19 +42,19 @@ def through_the_steps(folder, load, task, algorithm, *steps, **more):
     seen, unseen = halves(columns, target)
     shelf = Shelf()
     prepare = prepared(shelf, frame_of(seen), frame_of(unseen))
-    asked = recipe(task, algorithm, *steps, **more)
-    made = train.run(plain(asked), {"prepare": prepare}, bench(shelf, folder))
-    needs = {"prepare": prepare, "train": Result(key="sha256:1", op="train", artifacts=made.artifacts, outputs=made.outputs)}
-    inputs = {"task": task, "opset": 18, "tolerance": None, "train": plain(asked), "privacy": None}
+    train_inputs = recipe(task, algorithm, *steps, **more)
+    result = train.run(plain(train_inputs), {"prepare": prepare}, bench(shelf, folder))
+    needs = {"prepare": prepare, "train": Result(key="sha256:1", op="train", artifacts=result.artifacts, outputs=result.outputs)}
+    inputs = {"task": task, "opset": 18, "tolerance": None, "train": plain(train_inputs), "privacy": None}
     out = run(inputs, needs, bench(shelf, folder))
     return out, {name: shelf[digest] for name, digest in out.artifacts.items()}, unseen
 
 
 def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
-    made, files, unseen = through_the_steps(tmp_path, mixed, "classification", "logistic_regression", *TEXTS)
+    result, files, unseen = through_the_steps(tmp_path, mixed, "classification", "logistic_regression", *TEXTS)
     assert sorted(files) == ["golden.json", "manifest.json", "model.onnx"]
-    assert made.outputs["size"] == len(files["model.onnx"])
-    parity = made.outputs["parity"]
+    assert result.outputs["size"] == len(files["model.onnx"])
+    parity = result.outputs["parity"]
     assert sorted(parity) == [
         "hard_rows", "labels_differ", "max_probability_diff", "max_value_diff", "not_compared", "repairs", "rows", "ties", "tolerance",
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
         "flag": GraphInput(input="s2"),
     }
     assert (manifest.classes, manifest.target_type, manifest.privacy) == (("ham", "spam"), "string", None)
-    assert made.outputs["package"] == package_digest(made.artifacts["model.onnx"], manifest)
+    assert result.outputs["package"] == package_digest(result.artifacts["model.onnx"], manifest)
 
 
 def test_golden_rows_are_the_graphs_own_answers_to_a_request(tmp_path):
@@ -103,12 +103,12 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
     golden = json.loads(files["golden.json"])
     assert golden["response"]["outputs"][0]["datatype"] == "INT64"
     assert decode(files["manifest.json"], Manifest).classes == (0, 1)
-    made, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
+    result, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
     (output,) = json.loads(files["golden.json"])["response"]["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("prediction", "FP32", [16])
     manifest = decode(files["manifest.json"], Manifest)
     assert (manifest.graph.outputs, manifest.classes) == ({"prediction": "prediction"}, None)
-    assert made.outputs["parity"]["tolerance"] == 1e-5
+    assert result.outputs["parity"]["tolerance"] == 1e-5
 
 
 def test_the_manifest_has_privacy_and_the_chosen_features():
@@ -153,8 +153,8 @@ def test_subgraphs_are_renamed_too():
 @pytest.mark.parametrize("opset", [17, 18, 19, 20, 21])
 def test_every_offered_opset_runs(opset):
     fitted, seen, unseen = fitted_on(mixed, "classification", "logistic_regression", *TEXTS)
-    made = export(fitted, seen, unseen, opset=opset)
-    model = onnx.ModelProto.FromString(made.onnx)
+    result = export(fitted, seen, unseen, opset=opset)
+    model = onnx.ModelProto.FromString(result.onnx)
     assert model.opset_import[0].version == opset
     assert model.ir_version <= 10
 

@@ -117,11 +117,11 @@ def test_the_answers_to_the_rows_before_are_kept_for_the_same_session_and_number
         (first, names[1:], x.copy(), False), (first, names, x, True), (first, names, changed, True), (other, names, changed, True),
         (other, names, changed[:5], True), (other, names[:1], x, True), (other, names, x, True), (other, names, x, False),
     )  # fmt: skip
-    for session, wanted, rows, runs in cases:
+    for session, expected, rows, runs in cases:
         before = session.runs
-        found = run_in_batches(session, wanted, {"x": rows})
+        found = run_in_batches(session, expected, {"x": rows})
         assert session.runs - before == runs
-        assert [np.concatenate(parts).tolist() for parts in found] == [part.tolist() for part in session.session.run(wanted, {"x": rows})]
+        assert [np.concatenate(parts).tolist() for parts in found] == [part.tolist() for part in session.session.run(expected, {"x": rows})]
     assert [parts[0].tolist() for parts in answer] == [part.tolist() for part in first.session.run(names, {"x": x})]
 
 

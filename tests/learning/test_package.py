@@ -53,8 +53,8 @@ def build(project, shelf, *features, columns=None, preprocess=(), privacy=None, 
         ("export", export.run, {"train": recipe, "privacy": privacy}),
         ("evaluate", evaluate.run, {"task": "classification", "metrics": ["accuracy"]}),
     ):
-        made = run(json.loads(json.dumps(inputs)), needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+        result = run(json.loads(json.dumps(inputs)), needs, bench(shelf, project))
+        needs[op] = Result(key=op, op=op, artifacts=result.artifacts, outputs=result.outputs)
     return needs
 
 

@@ -96,8 +96,8 @@ def built(project, monkeypatch, task, target, algorithm):
     }  # fmt: skip
     shelf, needs = Shelf(), {}
     for op, module in (("prepare", prepare), ("train", train), ("export", export)):
-        made = module.run(inputs[op], needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+        predictions = module.run(inputs[op], needs, bench(shelf, project))
+        needs[op] = Result(key=op, op=op, artifacts=predictions.artifacts, outputs=predictions.outputs)
     package = read_package(needs["export"], shelf)
     return package.onnx, package.manifest
 
@@ -121,11 +121,11 @@ def csv_of(made):
 
 def test_a_classification_answers_as_over_http(project, monkeypatch):
     onnx, manifest = built(project, monkeypatch, "classification", "kind", "logistic_regression")
-    made = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
+    predictions = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
     rows, model = list(raw_rows()), load_model(onnx, manifest, key=KEY)
     answer = asked(model, rows)
-    written = csv_of(made)
-    assert made.rows == len(written) == 300
+    written = csv_of(predictions)
+    assert predictions.rows == len(written) == 300
     assert list(written[0]) == ["label", "probability_no", "probability_yes"]
     assert [row["label"] for row in written] == answer["label"]
     assert {"no", "yes"} == set(answer["label"])
@@ -139,11 +139,11 @@ def test_a_classification_answers_as_over_http(project, monkeypatch):
 
 def test_a_regression_answers_as_over_http(project, monkeypatch):
     onnx, manifest = built(project, monkeypatch, "regression", "price", "random_forest")
-    made = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
+    predictions = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
     answer = asked(load_model(onnx, manifest, key=KEY), list(raw_rows()))
-    assert [float(row["prediction"]) for row in csv_of(made)] == answer["prediction"]
+    assert [float(row["prediction"]) for row in csv_of(predictions)] == answer["prediction"]
     out = io.StringIO()
-    write_jsonl(made, out)
+    write_jsonl(predictions, out)
     assert [json.loads(line)["prediction"] for line in out.getvalue().splitlines()] == answer["prediction"]
     assert all(float(np.float32(v)) == v for v in answer["prediction"])
 
@@ -155,9 +155,9 @@ def test_every_format_and_column_order_gives_the_same_answers(project, monkeypat
     write_rows(tmp_path / "d.csv", rows)
     texts = []
     for name in ("csv", "jsonl"):
-        made = predict_whole(onnx, manifest, tmp_path / f"d.{name}", CATALOG.sources[name], SourceOptions(), key=KEY)
+        predictions = predict_whole(onnx, manifest, tmp_path / f"d.{name}", CATALOG.sources[name], SourceOptions(), key=KEY)
         out = io.StringIO()
-        write_jsonl(made, out)
+        write_jsonl(predictions, out)
         texts.append(out.getvalue())
     assert texts[0] == texts[1]
     first = json.loads(texts[0].splitlines()[0])

@@ -107,7 +107,7 @@ def contract(**types: Any) -> Contract:
         (contract(a="number"), "the column b, which the version before learned, is not in the data"),
         (contract(a="number", b="number"), "the column b is string for the version before, number here"),
         (Contract(target="other", target_type="string", classes=(), columns=contract(a="number", b="string").columns), "predicts side"),
-        (Contract(target="side", target_type="string", classes=("no",), columns=contract(a="number", b="string").columns), "knows 2"),
+        (Contract(target="side", target_type="string", classes=("no",), columns=contract(a="number", b="string").columns), "has 2"),
     ],
 )
 def test_rows_of_another_form_are_refused_with_what_differs(own: Contract, difference: str) -> None:

@@ -304,11 +304,11 @@ def test_a_row_of_an_older_version_is_known_whatever_it_drops_or_reads(tmp_path:
             "source": {"path": "t.csv", "format": "csv", "options": options}, "target": "y",
             "split": {"method": "random", "test": 0.5, "seed": seed}, "columns": {"c": {"type": "string"}},
         }  # fmt: skip
-        made = prepare.run(inputs, {}, Bench(project=tmp_path, artifacts=shelf, progress=quiet))
-        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run(inputs, {}, Bench(project=tmp_path, artifacts=shelf, progress=quiet))
+        return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     old, new = prepared(1, missing_values=["?"]), prepared(2)
-    train = {side: pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for side, made in (("old", old), ("new", new))}
+    train = {side: pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for side, result in (("old", old), ("new", new))}
     exports = [exported(shelf, train["old"], ["b"])[0], exported(shelf, train["new"], ["a", "b"])[0]]
     out = compare.run(
         COMPARE, {"prepare": new, "export": exports[1], "bound_prepare": old, "bound_export": exports[0]},
@@ -373,11 +373,11 @@ def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path)
         split = {"method": "random", "test": 0.5, "seed": seed, "stratify": False}
         source = {"path": name, "format": form, "options": {}}
         bench = Bench(project=tmp_path, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
-        made = prepare.run({"source": source, "target": "y", "split": split, **inputs}, {}, bench)
-        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run({"source": source, "target": "y", "split": split, **inputs}, {}, bench)
+        return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     def compared(old: Result, new: Result) -> dict[str, Any]:
-        frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+        frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
         bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
         needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
         return dict(compare.run(COMPARE, needs, Bench(project=tmp_path, artifacts=shelf, progress=quiet)).outputs)
@@ -401,14 +401,14 @@ def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]
     def prepared(name: str, seed: int, options: dict[str, Any]) -> tuple[dict[str, Any], Result]:
         source = {"path": name, "format": "csv", "options": options}
         inputs = {"source": source, "target": "y", "split": {"method": "random", "test": 0.5, "seed": seed, "stratify": False}, **more}
-        made = prepare.run(inputs, {}, Bench(project=folder, artifacts=shelf, progress=quiet))
-        return inputs, Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run(inputs, {}, Bench(project=folder, artifacts=shelf, progress=quiet))
+        return inputs, Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     for name, text in (("old.csv", first), ("new.csv", second)):
         (folder / name).write_text(text, encoding="utf-8")
     _, old = prepared("old.csv", 1, {})
     inputs, new = prepared("new.csv", 2, {"decimal": ",", "delimiter": ";"} if ";" in second else {})
-    frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+    frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
     bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
     needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
     out = dict(compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs)

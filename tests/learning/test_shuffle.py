@@ -48,5 +48,5 @@ def test_rows_are_drawn_as_scikit_learn_draws_them() -> None:
 def test_a_prepare_imports_no_scikit_learn(tmp_path: Path) -> None:
     rows = "".join(f"{place},{'yes' if place % 3 else 'no'}\n" for place in range(40))
     (tmp_path / "t.csv").write_text("x,y\n" + rows, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", PREPARE, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "{'test': 10, 'train': 30} []"
+    process = subprocess.run([sys.executable, "-c", PREPARE, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "{'test': 10, 'train': 30} []"

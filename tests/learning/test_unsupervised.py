@@ -29,9 +29,9 @@ MIXTURES = ["full", "tied", "diag", "spherical"]
 
 def answers(task, name, params, table="wine"):
     """The estimator, its input, and the answers of the exported graph to rows that it has not seen."""
-    asked = recipe(task, name, SCALER, params=params, seed=3)
+    inputs = recipe(task, name, SCALER, params=params, seed=3)
     seen, unseen = Table(name=table).halves(task)
-    fitted = load_native(dump_native(fit(asked, seen.columns, seen.y, quiet)), asked)
+    fitted = load_native(dump_native(fit(inputs, seen.columns, seen.y, quiet)), inputs)
     exported = export(fitted, seen, unseen)
     assert exported.parity.labels_differ == 0
     return fitted.estimator, fitted.matrix(unseen.columns), run_graph(open_session(exported.onnx), fitted, unseen.columns)

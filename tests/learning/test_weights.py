@@ -108,9 +108,9 @@ def test_the_column_of_weights_is_no_feature_and_requests_may_leave_it_out():
     assert model.features == ("c0", "c1", "c2")
     columns = tuple(Column(name=name, type="number") for name in COLUMNS)
     contract = Contract(target="y", target_type="string", classes=("no", "yes"), columns=columns)
-    made = trained_manifest(model, contract, None, ["weight"])
-    assert [column.name for column in made.inputs] == ["c0", "c1", "c2"]
-    assert "weight" in made.passed_over
+    manifest = trained_manifest(model, contract, None, ["weight"])
+    assert [column.name for column in manifest.inputs] == ["c0", "c1", "c2"]
+    assert "weight" in manifest.passed_over
 
 
 def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):
@@ -120,8 +120,8 @@ def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):
     trained = train.run(inputs, needs, bench(shelf, tmp_path))
     needs["train"] = Result(key="t", op="train", artifacts=trained.artifacts, outputs=trained.outputs)
     exported = export.run({"train": inputs}, needs, bench(shelf, tmp_path))
-    made = decode(shelf.get_artifact(exported.artifacts["manifest.json"]), Manifest)
-    assert ([column.name for column in made.columns], made.ignored) == (["c0", "c1", "c2"], ("weight",))
+    manifest = decode(shelf.get_artifact(exported.artifacts["manifest.json"]), Manifest)
+    assert ([column.name for column in manifest.columns], manifest.ignored) == (["c0", "c1", "c2"], ("weight",))
     assert trained.outputs["features"] == ["c0", "c1", "c2"]
 
 

@@ -79,35 +79,47 @@ def _learning_reasons(learning: Learning, target: TableColumn, features: Sequenc
 
 def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reason]]:
     """The table with the options that read it, and the reasons."""
-    layout = (
-        source.layout(path, wishes.encoding, wishes.header) if source.layout is not None else Layout(options=SourceOptions(), because={})
-    )
-    options, because = layout.options, dict(layout.because)
-    doubts: list[Reason] = []
-    if not source.typed:
-        sample = next(iter(source.batches(path, options, SAMPLE_ROWS))) if source.batches is not None else source.read(path, options)
-        options = separators(sample.get_columns(), options, layout.delimiter or "")
-        if options != layout.options:
-            because["decimal" if options.decimal != "." else "thousands"] = separator_reason(options)
-            if source.columns(path, options) != sample.columns:
-                options = replace(options, delimiter=layout.delimiter)
-                because["delimiter"] = "the numbers contain another one"
-        doubtful = two_readings({cells.name: cells for cells in sample.get_columns()}, options, layout.delimiter or ",")
-        doubts = [Reason(about=name, detail=TWO_READINGS) for name in doubtful]
-    table = read_table(path, source, options)
-    if source.typed:
-        options = separators(table.frame.get_columns(), options, ",")
-        if options != table.options and any(numbers_as_text(table.frame.get_columns(), options)):
-            because["decimal" if options.decimal != "." else "thousands"] = separator_reason(options)
-            table = read_table(path, source, options)
-    if not source.typed:
-        texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
-        target = wishes.target or likely_target(table.frame.columns)
-        meaning = markers(texts, target, options)
-        table, reasons = _with_markers(table, meaning.found)
-        reasons += [*_value_reasons(meaning), *other_words(texts, table.options, (target, *wishes.drop, *meaning.values))]
-        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *doubts]
+    layout = Layout(options=SourceOptions(), because={})
+    if source.layout is not None:
+        layout = source.layout(path, wishes.encoding, wishes.header)
+    return _read_typed(path, source, layout) if source.typed else _read_text(path, source, layout, wishes)
+
+
+def _read_typed(path: Path, source: Source, layout: Layout) -> tuple[Table, list[Reason]]:
+    """A table of a format with types, some of whose strings may be numbers."""
+    because = dict(layout.because)
+    table = read_table(path, source, layout.options)
+    options = separators(table.frame.get_columns(), layout.options, ",")
+    if options != table.options and any(numbers_as_text(table.frame.get_columns(), options)):
+        because[_separator_key(options)] = separator_reason(options)
+        table = read_table(path, source, options)
     return table, [Reason(about=name, detail=why) for name, why in because.items()]
+
+
+def _read_text(path: Path, source: Source, layout: Layout, wishes: Wishes) -> tuple[Table, list[Reason]]:
+    """A table of a format without types: separators by its first rows, then texts that mean missing by all."""
+    because = dict(layout.because)
+    parts = source.batches(path, layout.options, SAMPLE_ROWS) if source.batches is not None else [source.read(path, layout.options)]
+    sample = next(iter(parts))
+    options = separators(sample.get_columns(), layout.options, layout.delimiter or "")
+    if options != layout.options:
+        because[_separator_key(options)] = separator_reason(options)
+        if source.columns(path, options) != sample.columns:
+            options = replace(options, delimiter=layout.delimiter)
+            because["delimiter"] = "the numbers contain another one"
+    doubtful = two_readings({cells.name: cells for cells in sample.get_columns()}, options, layout.delimiter or ",")
+    doubts = [Reason(about=name, detail=TWO_READINGS) for name in doubtful]
+    table = read_table(path, source, options)
+    texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
+    target = wishes.target or likely_target(table.frame.columns)
+    meaning = markers(texts, target, options)
+    table, reasons = _with_markers(table, meaning.found)
+    reasons += [*_value_reasons(meaning), *other_words(texts, table.options, (target, *wishes.drop, *meaning.values))]
+    return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons, *doubts]
+
+
+def _separator_key(options: SourceOptions) -> str:
+    return "decimal" if options.decimal != "." else "thousands"
 
 
 def _value_reasons(meaning: Markers) -> Iterator[Reason]:

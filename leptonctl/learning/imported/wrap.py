@@ -3,7 +3,7 @@
 The graph itself is unchanged except for names. Around it, columns are selected and cast, and answers are cast, ordered and named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -114,8 +114,7 @@ def _probabilities(wiring: Wiring, answer: Answer, scores: str) -> str:
 
 def _label(wiring: Wiring, output: Output, classes: Classes, label: str) -> str:
     """The graph's own label as the target has it."""
-    own: Mapping[bool, tuple[int | str, ...]] = {True: classes.own or (), False: tuple(range(len(classes.names)))}
-    names = own[classes.own is not None]
+    names = classes.own if classes.own is not None else tuple(range(len(classes.names)))
     is_text = output.type == TensorProto.STRING
     if names == classes.names and is_text == isinstance(classes.names[0], str):
         return wiring.node("Cast", [label], to=TensorProto.INT64) if output.type == TensorProto.INT32 else label

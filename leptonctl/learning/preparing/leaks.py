@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.prepare_inputs import HashSplit, RandomSplit, Split
 from leptonctl.learning.preparing.copies import determines, orders, tells
@@ -47,7 +47,7 @@ def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) 
         alike = same | _alike(sides.rows, {ROW_MARK, *texts})
         same = alike if alike.sum() >= max(2, SHARED * len(rows)) else same
     if same.sum() >= least:
-        yield Notice(check="learned_rows", count=int(same.sum()), **_first(tables[table], rows[same]))  # type: ignore[arg-type]
+        yield _with_places(Notice(check="learned_rows", count=int(same.sum())), tables[table], rows[same])
 
 
 def _shared_records(records: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -71,13 +71,13 @@ def _alike(rows: Mapping[str, pl.DataFrame], left_out: Collection[str]) -> np.nd
     return joined["\0learned"].fill_null(value=False).to_numpy()
 
 
-def _first(table: Table, rows: np.ndarray) -> dict[str, object]:
-    """The places of the first rows: lines of one file, else files with their lines."""
+def _with_places(notice: Notice, table: Table, rows: np.ndarray) -> Notice:
+    """The notice with the places of the first rows: lines of one file, else files with their lines."""
     places = table.places(sorted(rows.tolist())[:SHOWN_LINES])
     if not table.pieces:
-        return {"lines": tuple(line for _, line in places)}
+        return replace(notice, lines=tuple(line for _, line in places))
     more = ", …" if len(rows) > len(places) else ""
-    return {"detail": ", ".join(f"{file}:{line}" for file, line in places) + more + ":"}
+    return replace(notice, detail=", ".join(f"{file}:{line}" for file, line in places) + more + ":")
 
 
 def telling_columns(features: Sequence[str], cells: Mapping[str, pl.Series], target: pl.Series) -> Iterator[Notice]:

@@ -41,12 +41,7 @@ def broken_rows(check: RowCheck, rows: RuleColumns) -> pl.Series:
 
     A comparison with a missing cell is neither met nor broken, as in the CHECK of a database.
     """
-    try:
-        rule = parse(check.rule)
-        names = _column_names(rule, rows.kinds)
-        check_types(rule, rows.kinds)
-    except BadRule as problem:
-        raise bad_rule(check.rule, problem) from problem
+    rule, names = _read_rule(check, rows.kinds)
     numbers = {name: moments(*rows.dates[name]) for name in names if name in rows.dates}
     is_single = any(rows.columns[name].dtype == pl.Float32 for name in names if name not in numbers)
     frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in names})
@@ -55,14 +50,23 @@ def broken_rows(check: RowCheck, rows: RuleColumns) -> pl.Series:
     return (~frame.select(_expression(rule, set(numbers), single=is_single).alias("met"))["met"]).fill_null(value=False).arg_true()
 
 
-def _unfit(check: RowCheck, rows: RuleColumns) -> ProviderError | None:
-    """Why a rule does not fit the columns."""
+def _read_rule(check: RowCheck, kinds: Mapping[str, Kind]) -> tuple[Term, set[str]]:
+    """The rule and the columns that it names. Raises ProviderError (bad-rule) when it does not fit the columns."""
     try:
         rule = parse(check.rule)
-        _column_names(rule, rows.kinds)
-        check_types(rule, rows.kinds)
+        names = _column_names(rule, kinds)
+        check_types(rule, kinds)
     except BadRule as problem:
-        return bad_rule(check.rule, problem)
+        raise bad_rule(check.rule, problem) from problem
+    return rule, names
+
+
+def _unfit(check: RowCheck, rows: RuleColumns) -> ProviderError | None:
+    """Why a rule does not fit the columns; None if it does."""
+    try:
+        _read_rule(check, rows.kinds)
+    except ProviderError as problem:
+        return problem
     return None
 
 

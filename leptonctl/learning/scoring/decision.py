@@ -94,7 +94,7 @@ def fit_calibrators(
     assert list(classes) == np.unique(y).tolist(), "probabilities are in the order of the sorted classes"
     every = np.arange(len(y))
     probabilities = learned.astype(np.float32).astype(np.float64)
-    calibrated = CalibratedClassifierCV(_as_given(), method=method, ensemble=False, cv=[(every, every)])
+    calibrated = CalibratedClassifierCV(_identity(), method=method, ensemble=False, cv=[(every, every)])
     calibrated.fit(probabilities, y, sample_weight=weights)
     return tuple(_calibrator(one) for one in calibrated.calibrated_classifiers_[0].calibrators)
 
@@ -106,11 +106,11 @@ def _calibrator(fitted: Any) -> Calibrator:
     return Isotonic(x=np.asarray(fitted.X_thresholds_, dtype=np.float64), y=np.asarray(fitted.y_thresholds_, dtype=np.float64))
 
 
-def _as_given() -> Any:
-    """A classifier that returns its input as probabilities: the folds are fitted already."""
+def _identity() -> Any:
+    """A classifier that returns its input as probabilities: the models of the folds are fitted already."""
     from sklearn.base import BaseEstimator, ClassifierMixin
 
-    class AsGiven(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    class Identity(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def fit(self, features: np.ndarray, target: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:  # noqa: ARG002
             self.classes_ = np.unique(target)
             return self
@@ -121,7 +121,7 @@ def _as_given() -> Any:
         def predict_proba(self, features: np.ndarray) -> np.ndarray:
             return features
 
-    return AsGiven()
+    return Identity()
 
 
 class Choice(Frozen):

@@ -15,7 +15,7 @@ from leptonctl.learning.tables.table import Table, trim
 
 MOST, HALF = 0.9, 0.5
 """The least share of cells by which a column looks like numbers: in one writing, and beside texts that mean missing."""
-SHOWN_LINES, FIRST_ROWS = 10, 4096
+SHOWN_LINES, FIRST_ROWS, MOST_NOTICES = 10, 4096, 50
 MARKERS = (
     "?",
     "-",
@@ -152,6 +152,3 @@ def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -
 def notices(tables: Sequence[Table], names: Sequence[str]) -> Iterator[Notice]:
     """The notices about some columns that were inferred as text."""
     yield from islice((notice for name in names if (notice := number_like(tables, name)) is not None), MOST_NOTICES)
-
-
-MOST_NOTICES = 50
