@@ -1,4 +1,4 @@
-"""What a build adds: the schemas of the kinds compiled into `leptonctl/kinds/checkers.py`, and the package's description."""
+"""What a build adds to the package: the schemas of the kinds compiled into `leptonctl/kinds/checkers.py`, and the description."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ RELATIVE_LINK = re.compile(r"!?\[([^\]]+)\]\((?!https?://|mailto:|#)[^)\s]+\)")
 
 
 class Description(MetadataHookInterface):
-    """The README as the page of a package index shows it: of links to files of the checkout, and of its images, only the words stay."""
+    """The README for the page of a package index: links to files of the checkout and images become their text."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ class CompiledChecks(BuildHookInterface):  # type: ignore[type-arg]
     _folder: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        # an isolated build has the checkout's own code, and of other packages only those that pyproject.toml requires for it
+        # an isolated build has the code of the checkout, and only the packages that pyproject.toml requires for a build
         sys.path.insert(0, self.root)
         try:
             from leptonctl.project.compiled import compiled_checks

@@ -1,30 +1,28 @@
-"""What an apply costs beside a plain script that does the same: `python benchmarks/apply.py [COUNT …]`.
+"""What an apply costs beside a plain script that does the same.
 
     python benchmarks/apply.py [1 10 100] [--runs 3] [--dvc] [--peers FOLDER]
 
 COUNT versions of a logistic regression over 200 rows. The script reads, splits, fits, converts to ONNX, compares both models and
-computes the metrics, all in one process. Ours does so too, from an empty state, with everything recorded. Processes are run in turns,
-after one warm-up each; CPU seconds are the kernel's accounting of the finished command and its workers, printed is the median.
+computes the metrics, all in one process. An apply does so too, from an empty state, and records everything. Processes are run in turns,
+after one warm-up each. Prints medians.
 
-`--dvc`: beside `dvc repro` too, whose stages run the same script, once for all versions and once for each version. DVC is installed from
-PyPI into an environment of its own (in --peers, kept when that is named); nothing that it has recorded is left when it starts.
+`--dvc`: compares with `dvc repro` too, whose stages run the same script, once for all versions and once for each version. DVC is
+installed from PyPI into an environment of its own (in --peers, kept when that is named) and starts without recorded results.
 """
 
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import cli
-import plan
+import peers
+import small_project
+from processes import LEPTONCTL, Cost, cost, medians
 
 PLAIN = """
 import csv, sys
@@ -51,16 +49,6 @@ for number in range(*map(int, sys.argv[1:])):
 """
 
 
-def cost(command: Sequence[str], folder: Path) -> tuple[float, float]:
-    """CPU seconds and wall seconds of a finished command with its children."""
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=folder, env=cli.ENVIRONMENT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(done.stdout + done.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.perf_counter() - began
-
-
 def stages(count: int, *, each: bool) -> str:
     """A pipeline of DVC with one stage for all versions, or with a stage for each."""
     ranges = [(number, number + 1) for number in range(count)] if each else [(0, count)]
@@ -82,29 +70,29 @@ def forget(folder: Path) -> None:
 
 def compare(folder: Path, count: int, runs: int, dvc: Path | None) -> None:
     """An apply of `count` versions beside the script, and beside DVC when there is a command of that name."""
-    cli.project(folder, count)
+    small_project.write(folder, count)
     (folder / "plain.py").write_text(PLAIN, encoding="utf-8")
     commands: dict[str, Sequence[str]] = {
-        "apply": (*cli.LEPTONCTL, "apply", "--yes"),
+        "apply": (*LEPTONCTL, "apply", "--yes"),
         "script": (sys.executable, "plain.py", "0", str(count)),
     }
     if dvc is not None:
         cost((str(dvc), "init", "--no-scm", "-q"), folder)
         commands |= {"dvc repro, one stage": (str(dvc), "repro", "-q")}
         commands |= {"dvc repro, a stage each": (str(dvc), "repro", "-q")} if count > 1 else {}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for turn in range(runs + 1):
         for name, command in commands.items():
             forget(folder)
             if name.startswith("dvc"):
                 (folder / "dvc.yaml").write_text(stages(count, each=name.endswith("each")), encoding="utf-8")
             measured = cost(command, folder)
-            found[name] += [measured] if turn else []
+            costs[name] += [measured] if turn else []
     print(f"{count} versions")
-    for name, pairs in found.items():
-        cpu, wall = (statistics.median(column) for column in zip(*pairs, strict=True))
-        ratio = statistics.median(ours[0] / theirs[0] for ours, theirs in zip(found["apply"], pairs, strict=True))
-        print(f"  {name:24} {cpu:7.2f} CPU s {wall:7.2f} s; apply takes {ratio:.2f} of it", flush=True)
+    for name, of_command in costs.items():
+        typical = medians(of_command)
+        ratio = statistics.median(ours.cpu / theirs.cpu for ours, theirs in zip(costs["apply"], of_command, strict=True))
+        print(f"  {name:24} {typical.cpu:7.2f} CPU s {typical.wall:7.2f} s; apply takes {ratio:.2f} of it", flush=True)
 
 
 def main() -> None:
@@ -113,14 +101,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dvc", action="store_true")
     parser.add_argument("--peers", type=Path)
-    chosen = parser.parse_args()
-    print(f"{os.cpu_count()} cores, one BLAS thread, medians of {chosen.runs} runs in turns")
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, one BLAS thread, medians of {options.runs} runs in turns")
     with tempfile.TemporaryDirectory() as name:
-        dvc = plan.install("dvc", chosen.peers or Path(name)) / "bin" / "dvc" if chosen.dvc else None
-        for count in chosen.counts:
+        dvc = peers.install("dvc", options.peers or Path(name)) / "bin" / "dvc" if options.dvc else None
+        for count in options.counts:
             folder = Path(name) / str(count)
             folder.mkdir()
-            compare(folder, count, chosen.runs, dvc)
+            compare(folder, count, options.runs, dvc)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What an apply on a large table costs beside a plain script: `python benchmarks/large.py [ROWS]`.
+"""What an apply on a large table costs beside a plain script that does the same.
 
     python benchmarks/large.py [1000000] [--algorithms logistic_regression hist_gradient_boosting] [--runs 1]
 
 A table of 20 columns as CSV. The script reads it with polars, splits, fits, converts to ONNX, compares both models on the test rows and
-computes the metrics. Ours does so too, from an empty state, with everything recorded. Processes are run in turns; CPU seconds are the
-kernel's accounting of the finished command and its workers.
+computes the metrics. An apply does so too, from an empty state, and records everything. Processes are run in turns. Prints medians
+of CPU seconds.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import apply
 import reading
+from processes import LEPTONCTL, cost
 
 PROJECT = """kind: Project
 name: large
@@ -68,7 +68,7 @@ open("model.onnx", "wb").write(graph)
 
 
 def write(path: Path, rows: int) -> None:
-    """The table of `reading`, but with classes that there is something to learn about: of chance, every fit is short."""
+    """The table of `reading`, but with classes that depend on the columns: on random classes every fit is short."""
     import numpy as np
     import polars as pl
 
@@ -89,8 +89,8 @@ def compare(folder: Path, algorithm: str, runs: int) -> None:
     pairs = []
     for _ in range(runs):
         shutil.rmtree(folder / ".leptonctl", ignore_errors=True)
-        ours = apply.cost((*apply.cli.LEPTONCTL, "apply", "--yes"), folder)[0]
-        pairs.append((ours, apply.cost((sys.executable, "plain.py", algorithm), folder)[0]))
+        ours = cost((*LEPTONCTL, "apply", "--yes"), folder).cpu
+        pairs.append((ours, cost((sys.executable, "plain.py", algorithm), folder).cpu))
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(f"{algorithm}: apply {ours:.1f} CPU s, script {theirs:.1f} CPU s; {ratio:.2f} x", flush=True)
@@ -101,11 +101,11 @@ def main() -> None:
     parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
     parser.add_argument("--algorithms", nargs="+", default=["logistic_regression", "hist_gradient_boosting"])
     parser.add_argument("--runs", type=int, default=1)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        write(Path(name) / "data.csv", chosen.rows)
-        for algorithm in chosen.algorithms:
-            compare(Path(name), algorithm, chosen.runs)
+        write(Path(name) / "data.csv", options.rows)
+        for algorithm in options.algorithms:
+            compare(Path(name), algorithm, options.runs)
 
 
 if __name__ == "__main__":

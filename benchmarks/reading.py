@@ -1,7 +1,9 @@
-"""What `prepare` costs on large tables: `python benchmarks/reading.py [ROWS] [--columns N] [--formats csv parquet]`.
+"""What `prepare` costs on a large table.
+
+    python benchmarks/reading.py [1000000] [--columns 20] [--formats csv parquet] [--repeat 3]
 
 Writes a table (half of its columns are numbers with fractions, the others integers and words), and prepares it in a fresh process for each
-format, as an apply does. Says CPU and wall seconds without imports, and the peak memory, of which the imports take a part that is given.
+format, as an apply does. Prints CPU and wall seconds without imports, the peak memory, and the part of it that imports take.
 """
 
 import argparse
@@ -36,8 +38,8 @@ def write(path: Path, rows: int, columns: int) -> None:
         pl.concat(parts).write_parquet(path)
 
 
-class Shelf:
-    """Artifacts that are written to a file and forgotten."""
+class Artifacts:
+    """Writes artifacts to a file, as a store would, and keeps none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,25 +57,25 @@ def prepare(path: Path) -> dict[str, float]:
     from leptonctl.learning.steps.prepare import run
     from leptonctl.spi.running import Bench
 
-    # imports are measured apart
-    imported, began, wall = _peak(), time.process_time(), time.perf_counter()
-    bench = Bench(project=path.parent, artifacts=Shelf(path.parent), progress=lambda **_: None, check_key=lambda *_: True)
+    # imports are measured separately
+    imports, began, wall = _peak(), time.process_time(), time.perf_counter()
+    bench = Bench(project=path.parent, artifacts=Artifacts(path.parent), progress=lambda **_: None, check_key=lambda *_: True)
     source = {"path": path.name, "format": path.suffix[1:], "options": {}}
     run({"source": source, "target": "y", "split": {"method": "random", "test": 0.25, "seed": 0}}, {}, bench)
     return {
-        "cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "imports_mib": imported,
+        "cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "imports_mib": imports,
         "file_mib": path.stat().st_size / 2**20,
     }  # fmt: skip
 
 
 def _peak() -> float:
-    # not `ru_maxrss`, which a process has from the one that started it
+    # not `ru_maxrss`, which a process inherits from the one that started it
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--columns", type=int, default=20)
     parser.add_argument("--formats", nargs="+", default=["csv", "parquet"])
@@ -97,8 +99,8 @@ def _measure(path: Path) -> dict[str, float]:
     from leptonctl.building.slot import worker_environment
 
     command = [sys.executable, __file__, "--file", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=worker_environment())
-    figures: dict[str, float] = json.loads(done.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, check=True, env=worker_environment())
+    figures: dict[str, float] = json.loads(process.stdout)
     return figures
 
 

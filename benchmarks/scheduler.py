@@ -1,11 +1,11 @@
-"""What the scheduler costs its own process, a version and a step: carrying out steps that take no time, over a real folder store.
+"""What the scheduler costs its own process per version and per step: it runs steps that take no time, over a real folder store.
 
     python benchmarks/scheduler.py [--versions 1000 10000] [--folder /dev/shm] [--profile] [--again]
 
-Each version has four steps: one by its declaration, two that read it, one that is keyed by the bytes of what it reads. The
-executor is a fake one that says at once that a step is done, so what is measured is the parent: order, keys, leases, results put
-into the store and read from it, events. CPU seconds are `time.process_time` of this process. `--again` builds everything a second
-time with another bottom that comes out the same: all but the bottom is adopted (early cutoff).
+Each version has four steps: one by its declaration, two that read it, one that is keyed by the bytes of what it reads. A fake
+executor reports each step as done at once, so only the parent is measured: order, keys, leases, events, and results written to
+the store and read from it. CPU seconds are `time.process_time` of this process. `--again` measures a second build in which the first
+step of each version has another key but the same outputs: all other steps are adopted (early cutoff).
 """
 
 import argparse
@@ -45,7 +45,7 @@ OPS = {
         Op(name="weigh", done="weighed", run="benchmarks:none"),
     )
 }
-# as large as what prepared rows record of thirty columns
+# as large as the record of thirty prepared columns
 COLUMNS: Json = [
     {"name": f"column_{n}", "type": "number", "nullable": True, "fill": None, "min": None, "max": None, "values": None, "hash": False}
     for n in range(30)
@@ -54,11 +54,11 @@ PROVENANCE: dict[str, Json] = {"host": "here", "by": "me", "versions": {f"librar
 
 
 def version(number: int, mark: str) -> Node:
-    """One version. `mark` moves the key of its bottom and nothing else."""
+    """One version. `mark` changes the key of its first step and nothing else."""
     address = f"thing/t{number % 50}@v{number}"
     recipe: dict[str, Json] = {"number": number, "depth": number % 7}
-    bottom: dict[str, Json] = {"number": number, "mark": mark}
-    gather = _step("gather", address, bottom, {})
+    first: dict[str, Json] = {"number": number, "mark": mark}
+    gather = _step("gather", address, first, {})
     work = _step("work", address, {"gather": gather.key, **recipe}, {"rows": (address, "gather")}, own=recipe)
     places = {"rows": (address, "gather"), "worked": (address, "work")}
     press = _step("press", address, {"work": work.key, "opset": 1}, places, own={"opset": 1, **recipe})
@@ -74,7 +74,7 @@ def version(number: int, mark: str) -> Node:
     )  # fmt: skip
 
 
-def _step(op: str, address: str, fields: dict[str, Json], needs: dict[str, tuple[str, str]], own: dict[str, Json] | None = None) -> Step:
+def _step(op: str, address: str, fields: dict[str, Json], needs: dict[str, tuple[str, str]], *, own: dict[str, Json] | None = None) -> Step:
     key = digest({"op": op, **fields})
     return Step(name=op, op=op, address=address, key=key, spec=key, fields=fields, own=own, inputs=fields, needs=needs)
 
@@ -83,8 +83,8 @@ PRODUCES = {"gather": "rows", "work": "worked", "press": "pressed", "weigh": "we
 
 
 @dataclass(slots=True, kw_only=True)
-class AtOnce:
-    """Every step is done as soon as it is handed in."""
+class InstantExecutor:
+    """Every step is done as soon as it is submitted."""
 
     artifacts: Mapping[str, str]
     _done: deque[Outcome] = field(default_factory=deque)
@@ -122,14 +122,14 @@ def run(nodes: tuple[Node, ...], store: Store, current: Mapping[str, Pointer], a
     work = Work(
         ops=OPS, keys=keys.by_place, current=current, known={}, owner=Owner(user="me"), parallelism=4, locate=lambda *_: None
     )  # fmt: skip
-    scheduler = Scheduler(store=store, executor=lambda: AtOnce(artifacts=artifacts), reporter=events.append, work=work)
+    scheduler = Scheduler(store=store, executor=lambda: InstantExecutor(artifacts=artifacts), reporter=events.append, work=work)
     started = time.process_time()
     built = scheduler.run(changes)
     return time.process_time() - started, built
 
 
 def measure(count: int, folder: Path, *, again: bool, profile: bool) -> tuple[float, int]:
-    """CPU seconds of one run over so many versions, and its steps."""
+    """CPU seconds of one run over `count` versions, and the number of its steps."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="leptonctl-scheduler-") as root:
         store = open_store("store", Path(root), {"": STORE})
         artifacts = {op: store.put_artifact(op.encode()) for op in OPS}
@@ -158,8 +158,8 @@ def _pointers(nodes: tuple[Node, ...], results: Mapping[tuple[str, str], Result]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--versions", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the store is made")
-    parser.add_argument("--again", action="store_true", help="measure a second build in which all but the bottom is adopted")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="where to create the store")
+    parser.add_argument("--again", action="store_true", help="measure a second build in which all but the first steps are adopted")
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     gc.disable()  # as the command line does

@@ -1,21 +1,20 @@
-"""A search of ten trials beside the same loop in scikit-learn: `python benchmarks/search.py [--rows N] [--repeat N]`.
+"""What a search of ten trials costs beside the same loop in scikit-learn.
 
-The loop is a script of its own: it reads the CSV, splits it, scores each combination with `cross_val_score` on two processes (joblib),
-fits the best and scores it on the test rows. Ours is `leptonctl build` into an empty store, which also exports, compares and evaluates.
-Both are whole processes, imports and all. Prints wall and CPU times, the best of the repeats, and what our steps took.
+    python benchmarks/search.py [--rows 4000] [--trees 40] [--repeat 3]
+
+The loop is a script: it reads the CSV, splits it, scores each combination with `cross_val_score` on two processes (joblib), fits the
+best and scores it on the test rows. Ours is `leptonctl build` into an empty store, which also exports, compares and evaluates. Both are
+whole processes, imports included. Prints wall and CPU seconds, the best of the repeats, and how long our steps took.
 """
 
 import argparse
 import json
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
+
+from processes import LEPTONCTL, run
 
 VALUES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 PROJECT = """\
@@ -77,33 +76,13 @@ def write(root: Path, rows: int, trees: int) -> None:
     (root / "rows.csv").write_text("\n".join(lines) + "\n")
     names = {"TREES": str(trees), "VALUES": str(list(VALUES))}
     for file, text in (("leptonctl.yaml", PROJECT), ("loop.py", LOOP)):
-        filled = text
         for name, value in names.items():
-            filled = filled.replace(name, value)
-        (root / file).write_text(filled)
-
-
-class Cost(NamedTuple):
-    """What a command took, with all its processes."""
-
-    wall: float
-    cpu: float
-
-
-def run(command: list[str], root: Path) -> tuple[Cost, str]:
-    """What a command cost, and what it printed."""
-    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ, **threads})
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(done.stdout + done.stderr)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall=wall, cpu=cpu), done.stdout
+            text = text.replace(name, value)  # noqa: PLW2901
+        (root / file).write_text(text)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--trees", type=int, default=40)
     parser.add_argument("--repeat", type=int, default=3)
@@ -111,23 +90,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write(root, options.rows, options.trees)
-        loops, builds, alone, parts = [], [], [], []
+        loops, builds, trials, durations = [], [], [], []
         for _ in range(options.repeat):
-            taken, printed = run([sys.executable, "loop.py"], root)
-            loops.append(taken)
+            cost, output = run([sys.executable, "loop.py"], root)
+            loops.append(cost)
             shutil.rmtree(root / ".leptonctl", ignore_errors=True)
-            taken, lines = run([sys.executable, "-m", "leptonctl", "build", "--json"], root)
-            builds.append(taken)
-            done = [e for e in map(json.loads, lines.splitlines()) if e["type"] == "step_finished"]
-            alone.append(sum(e["seconds"] for e in done if e["op"] == "trial"))
-            parts.append({e["name"]: round(e["seconds"], 2) for e in done})
-        winner = next(e["message"] for e in done if e["op"] == "search")
-    print(f"scikit-learn: {printed.strip()}; ours: {winner}")
+            cost, lines = run((*LEPTONCTL, "build", "--json"), root)
+            builds.append(cost)
+            steps = [e for e in map(json.loads, lines.splitlines()) if e["type"] == "step_finished"]
+            trials.append(sum(e["seconds"] for e in steps if e["op"] == "trial"))
+            durations.append({e["name"]: round(e["seconds"], 2) for e in steps})
+        winner = next(e["message"] for e in steps if e["op"] == "search")
+    print(f"scikit-learn: {output.strip()}; ours: {winner}")
     for what in ("wall", "cpu"):
         loop, build = (min(getattr(cost, what) for cost in costs) for costs in (loops, builds))
         print(f"{what}: loop {loop:.2f} s, build {build:.2f} s: {build / loop:.2f} times")
-    fastest = parts[builds.index(min(builds, key=lambda cost: cost.wall))]
-    print(f"trials: {min(alone) / len(VALUES):.2f} s each; steps of the fastest build: {fastest}")
+    fastest = durations[builds.index(min(builds, key=lambda cost: cost.wall))]
+    print(f"trials: {min(trials) / len(VALUES):.2f} s each; steps of the fastest build: {fastest}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Requests a second of `leptonctl serve` beside a naive FastAPI + onnxruntime server: same model, same requests, same run.
+"""How many requests a second `leptonctl serve` answers, beside a naive server of FastAPI and onnxruntime with the same model.
 
     python benchmarks/serving.py [--seconds 3] [--connections 8] [--columns 57] [--rows 1] [--rounds 3] [--alone]
 
-Servers and load run in processes of their own; the rounds alternate, so that a busy machine hits both. Needs the `bench` extra,
-but for `--alone`, which measures leptonctl's server only.
+Servers and load run in separate processes; the rounds alternate, so that a busy machine slows both. Prints the best round of each.
+`--alone` measures leptonctl's server only; without it the `bench` extra is needed.
 """
 
 import argparse
@@ -62,7 +62,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), access_log=False, log_
 
 
 class Client(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered."""
+    """One connection, which sends the next request as soon as it has the answer."""
 
     def __init__(self, message: bytes, times: list[float], until: float) -> None:
         self.message, self.times, self.until = message, times, until
@@ -79,8 +79,8 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.pending += data
-        head, found, body = self.pending.partition(b"\r\n\r\n")
-        if not found or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+        head, separator, body = self.pending.partition(b"\r\n\r\n")
+        if not separator or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
             return
         self.pending = b""
         now = time.perf_counter()
@@ -118,16 +118,16 @@ async def load(port: int, connections: int, seconds: float, body: bytes) -> dict
 
 
 def requests(columns: int, rows: int) -> dict[str, bytes]:
-    """The same rows as one input a column and packed."""
-    cells = [[((31 * row + 7 * place) % 100) / 100 for place in range(columns)] for row in range(rows)]
+    """The same rows with one input per column, and packed."""
+    cells = [[((31 * row + 7 * column) % 100) / 100 for column in range(columns)] for row in range(rows)]
     split = [{"name": f"c{n}", "shape": [rows], "datatype": "FP32", "data": [row[n] for row in cells]} for n in range(columns)]
     packed = [{"name": "features", "shape": [rows, columns], "datatype": "FP32", "data": [cell for row in cells for cell in row]}]
-    # FastAPI wants flat data; ours takes either
+    # flat data, since the naive server reads no other
     return {"one input a column": json.dumps({"inputs": split}).encode(), "packed features": json.dumps({"inputs": packed}).encode()}
 
 
 def make_store(folder: Path, columns: int) -> bytes:
-    """A deployment of one logistic regression; gives its ONNX bytes."""
+    """Write a deployment of one logistic regression. Returns its ONNX bytes."""
     import numpy as np
     import onnxruntime as ort
     from skl2onnx import to_onnx
@@ -164,14 +164,14 @@ def make_store(folder: Path, columns: int) -> bytes:
 
 
 def put_deployment(folder: Path, onnx: bytes, manifest: "Manifest", golden: object) -> None:
-    """What an apply leaves in a store: the model's files, a deployment of it, and the head that names it."""
+    """Write what an apply leaves in a store: the files of the model, a deployment of it, and the head that names it."""
     import hashlib
 
     from leptonctl.core import layout
     from leptonctl.core.codec import encode
     from leptonctl.core.deployment import Deployment, Epoch, Route
     from leptonctl.core.manifest import package_digest
-    from leptonctl.core.state import StoreIdentity
+    from leptonctl.core.store_records import StoreIdentity
     from leptonctl.storage.folder import FolderObjects
     from leptonctl.storage.lineage import LineageStore
 
@@ -200,7 +200,7 @@ def free_port() -> int:
 
 
 def wait(port: int, body: bytes, process: subprocess.Popen[bytes]) -> Any:
-    """Until the server answers; the answer's outputs."""
+    """Wait until the server answers. Returns the outputs in its answer."""
     headers = {"Content-Type": "application/json"}
     url = f"http://127.0.0.1:{port}/v2/models/m/infer"
     for _ in range(600):
@@ -223,16 +223,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--alone", action="store_true", help="measure leptonctl's server only")
     parser.add_argument("--load", type=int, default=0, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.load:
-        print(json.dumps(asyncio.run(load(given.load, given.connections, given.seconds, sys.stdin.buffer.read()))))
+    options = parser.parse_args()
+    if options.load:
+        print(json.dumps(asyncio.run(load(options.load, options.connections, options.seconds, sys.stdin.buffer.read()))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        compare(given, Path(folder))
+        compare(options, Path(folder))
 
 
-def compare(given: argparse.Namespace, folder: Path) -> None:
-    onnx = make_store(folder / "store", given.columns)
+def compare(options: argparse.Namespace, folder: Path) -> None:
+    """Start the servers, check that they answer alike, and print the figures of each form of request."""
+    onnx = make_store(folder / "store", options.columns)
     (folder / "model.onnx").write_bytes(onnx)
     (folder / "naive.py").write_text(NAIVE)
     ports = {"naive": free_port(), "leptonctl": free_port()}
@@ -242,18 +243,18 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
         "naive": [str(folder / "naive.py"), str(folder / "model.onnx"), str(ports["naive"])],
         "leptonctl": [*ours, "--port", str(ports["leptonctl"])],
     }
-    if given.alone:
+    if options.alone:
         del commands["naive"]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": one_thread}
     servers = {name: subprocess.Popen([sys.executable, *command], **quiet) for name, command in commands.items()}
     try:
-        for form, body in requests(given.columns, given.rows).items():
+        for form, body in requests(options.columns, options.rows).items():
             answers = [wait(ports[name], body, servers[name]) for name in servers]
             if any(answer != answers[0] for answer in answers):
                 sys.exit("the two servers give different answers")
-            rounds = [{name: measure(given, ports[name], body) for name in servers} for _ in range(given.rounds)]
-            best = {name: show(form, name, [found[name] for found in rounds]) for name in servers}
+            rounds = [{name: measure(options, ports[name], body) for name in servers} for _ in range(options.rounds)]
+            best = {name: show(form, name, [figures[name] for figures in rounds]) for name in servers}
             if "naive" in best:
                 print(f"{form}: leptonctl / naive = {best['leptonctl'] / best['naive']:.2f}\n", flush=True)
     finally:
@@ -263,17 +264,17 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
             process.wait(timeout=20)
 
 
-def measure(given: argparse.Namespace, port: int, body: bytes) -> dict[str, float]:
-    command = [sys.executable, __file__, "--load", str(port), "--connections", str(given.connections), "--seconds", str(given.seconds)]
-    found: dict[str, float] = json.loads(subprocess.run(command, input=body, capture_output=True, check=True).stdout)
-    return found
+def measure(options: argparse.Namespace, port: int, body: bytes) -> dict[str, float]:
+    command = [sys.executable, __file__, "--load", str(port), "--connections", str(options.connections), "--seconds", str(options.seconds)]
+    figures: dict[str, float] = json.loads(subprocess.run(command, input=body, capture_output=True, check=True).stdout)
+    return figures
 
 
 def show(form: str, name: str, rounds: list[dict[str, float]]) -> float:
-    """Print the best round of one server and give its requests a second."""
-    best = max(rounds, key=lambda found: found["requests_per_s"])
-    shown = f"{best['requests_per_s']:8.0f} requests/s  p50 {best['p50_ms']:6.2f} ms  p99 {best['p99_ms']:6.2f} ms"
-    print(f"{form:20} {name:10} {shown}  failed {sum(int(found['failed']) for found in rounds)}", flush=True)
+    """Print the best round of one server. Returns its requests a second."""
+    best = max(rounds, key=lambda figures: figures["requests_per_s"])
+    text = f"{best['requests_per_s']:8.0f} requests/s  p50 {best['p50_ms']:6.2f} ms  p99 {best['p99_ms']:6.2f} ms"
+    print(f"{form:20} {name:10} {text}  failed {sum(int(figures['failed']) for figures in rounds)}", flush=True)
     return best["requests_per_s"]
 
 

@@ -1,20 +1,20 @@
-"""What a warm start on new rows costs beside training anew on all rows: `python benchmarks/warm_start.py [--rows 50000] [NAME …]`.
+"""What a warm start on new rows costs beside training from the beginning on all rows.
 
-A version is trained on the old rows. For 10 % new rows, one version goes on from it on these alone, and one is trained from the
-beginning on all. All are evaluated on the same rows of a file of their own. Seconds are those of the step `train`, as recorded; each run
-has a store of its own, and the median is printed with the metrics.
+    python benchmarks/warm_start.py [NAME …] [--rows 50000] [--runs 3]
+
+NAME is an algorithm. A version is trained on the old rows. For 10 % new rows, one version goes on from it on these alone, and one is
+trained from the beginning on all rows. All are evaluated on the same file of test rows. Seconds are those of the step `train`, as recorded;
+each run has a store of its own. Prints the medians and the metrics.
 """
 
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-import cli
 import numpy as np
+import processes
 
 COLUMNS = 20
 ALGORITHMS = {
@@ -26,11 +26,11 @@ ALGORITHMS = {
     "hist_gradient_boosting": ("{max_iter: 100}", "{max_iter: 10}"),
     "random_forest": ("{n_estimators: 60}", "{n_estimators: 6}"),
 }
-"""Algorithm -> parameters, and what the warm start says otherwise: trees and stages that are added are a tenth."""
+"""Algorithm -> its parameters, and those that the warm start overrides: it adds a tenth of the trees or stages."""
 
 
 def table(file: Path, rows: int, seed: int) -> None:
-    """Two classes that a curved border parts, with a tenth of the labels at random."""
+    """Two classes with a curved border, and a tenth of the labels at random."""
     rng, border = np.random.default_rng(seed), np.random.default_rng(0).normal(size=COLUMNS)
     x = rng.normal(size=(rows, COLUMNS))
     y = np.where(rng.random(rows) < 0.1, rng.random(rows) < 0.5, x @ border + 1.5 * np.sin(2 * x[:, 0]) * x[:, 1] > 0)
@@ -58,8 +58,7 @@ def project(root: Path, name: str, rows: int) -> None:
 
 def run(root: Path, *arguments: str) -> str:
     """What a command prints."""
-    command = [sys.executable, "-m", "leptonctl", *arguments]
-    return subprocess.run(command, cwd=root, env=cli.ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+    return processes.run((*processes.LEPTONCTL, *arguments), root)[1]
 
 
 def measure(name: str, rows: int) -> dict[str, tuple[float, float, float]]:
@@ -68,13 +67,13 @@ def measure(name: str, rows: int) -> dict[str, tuple[float, float, float]]:
         root = Path(folder) / "project"
         project(root, name, rows)
         run(root, "apply", "--yes")
-        found = {}
+        figures = {}
         for version in ("before", "warm", "full"):
-            story = json.loads(run(root, "show", f"m@{version}", "--json"))["version"]
-            seconds = next(step["seconds"] for step in story["steps"] if step["name"] == "train")
-            numbers = {metric["name"]: metric["value"] for metric in story["metrics"]}
-            found[version] = seconds, numbers["accuracy"], numbers["log_loss"]
-        return found
+            record = json.loads(run(root, "show", f"m@{version}", "--json"))["version"]
+            seconds = next(step["seconds"] for step in record["steps"] if step["name"] == "train")
+            numbers = {metric["name"]: metric["value"] for metric in record["metrics"]}
+            figures[version] = seconds, numbers["accuracy"], numbers["log_loss"]
+        return figures
 
 
 def main() -> None:
@@ -88,7 +87,7 @@ def main() -> None:
     for name in arguments.names:
         runs = [measure(name, arguments.rows) for _ in range(arguments.runs)]
         full, warm = (statistics.median(run[version][0] for run in runs) for version in ("full", "warm"))
-        numbers = [f"{runs[0][version][place]:.4f}" for place in (1, 2) for version in ("before", "full", "warm")]
+        numbers = [f"{runs[0][version][index]:.4f}" for index in (1, 2) for version in ("before", "full", "warm")]
         print(f"| {name} | {full:.2f} | {warm:.2f} | {warm / full:.2f} | {' | '.join(numbers)} |", flush=True)
 
 

@@ -9,18 +9,18 @@ from leptonctl.safe_path import leave_working_folder
 
 
 def main() -> int:
-    """Run the command line. Ctrl-C while it is still being loaded ends it as quietly as later.
+    """Run the command line. Ctrl-C ends it quietly, even while it is still being loaded.
 
     A short command ends the process here.
     """
     _prepare_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # a closed window, or whoever stops a job: the command takes back what is not applied, as with Ctrl-C
+        # when the window is closed or the job is stopped, the command undoes what is not applied, as with Ctrl-C
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
-    # thousands of documents and pointers hold no cycle; what runs for long turns the collector on again
+    # thousands of documents and pointers contain no cycles; long commands turn the collector on again
     gc.disable()
-    # `python -m` puts the working folder, which is the project's, before everything that is installed
+    # `python -m` puts the working folder, which is the project's, first on the import path
     leave_working_folder()
     try:
         from leptonctl.cli.main import main as run
@@ -40,9 +40,9 @@ def _interrupt(*_: object) -> None:
 
 
 def _prepare_streams() -> None:
-    """Open what a daemon or a scheduler has closed (`2>&-`): what is written there goes nowhere, also from the processes of an apply.
+    """Open the standard streams that a daemon or a scheduler has closed (`2>&-`) on /dev/null, for the processes of an apply too.
 
-    A pipe that another program has set not to block would take the first 64 kB and lose the rest.
+    A pipe that another program has made non-blocking would take the first 64 kB and lose the rest, so pipes are made to block.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
@@ -58,9 +58,9 @@ def _prepare_streams() -> None:
 
 
 def _end_short(code: int) -> None:
-    """End the process of a short command: to take its values and modules apart takes a quarter of the time of a plan, and frees nothing.
+    """End the process of a short command at once: a regular exit takes a quarter of the time of a plan and frees nothing of use.
 
-    What may run for long, has threads or is profiled returns, and ends as any other program.
+    Returns for a command that may run for long, has threads or is profiled, which then exits as usual.
     """
     import atexit
     import threading

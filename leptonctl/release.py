@@ -1,3 +1,3 @@
-"""The version of this release, apart from the package's public names, so that what needs it loads none of them."""
+"""The version of this release, in a module of its own so that reading it loads nothing else."""
 
 __version__ = "0.1.0"

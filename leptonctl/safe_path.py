@@ -1,7 +1,7 @@
-"""Takes the working folder off the import path, so that no process of ours runs a file of a project.
+"""Removes the working folder from the import path, so that no process of ours runs a file of a project.
 
 `python -P` does the same earlier; this covers a start without it and an empty entry in PYTHONPATH. It imports only modules that
-every interpreter has loaded already, since any other could come from the folder.
+every interpreter has already loaded, because any other could come from the folder.
 """
 
 import os
@@ -17,11 +17,11 @@ def without_folder(path: list[str], folder: str, package: str) -> list[str]:
 
 
 def leave_working_folder() -> None:
-    """Take the working folder off `sys.path`. Call it before importing anything that is not ours."""
+    """Remove the working folder from `sys.path`. Call it before importing anything that is not ours."""
     package = os.path.join(os.path.dirname(__file__), os.pardir)  # noqa: PTH118, PTH120
     try:
         folder = os.getcwd()  # noqa: PTH109
     except OSError:
-        # it was removed: nothing can be imported from it, and what needs a folder says so
+        # it was removed: nothing can be imported from it, and commands that need a folder report it
         return
     sys.path[:] = without_folder(sys.path, folder, package)

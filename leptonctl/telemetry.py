@@ -8,10 +8,10 @@ SWITCH = "ORT_DISABLE_TELEMETRY"
 
 
 @contextmanager
-def unreported() -> Iterator[None]:
-    """Import onnxruntime inside. From 1.31 on it reads, while it is loaded, whether to report every session to its maker.
+def without_telemetry() -> Iterator[None]:
+    """Import onnxruntime inside. From 1.31 on it reads when it is loaded whether to report every session to its vendor.
 
-    A value that is set already is kept.
+    A value that is already set is kept.
     """
     if SWITCH in os.environ:
         yield

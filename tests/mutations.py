@@ -17,10 +17,10 @@ from tests.quick import CHECKOUT
 FILES = tuple(
     f"leptonctl/{package}/{name}.py"
     for package, names in {
-        "deploying": "switch fence phases heal wanted",
+        "deploying": "switch fence heal desired written",
         "storage": "claims leases folder_lease durable store artifacts folder pointers standing",
         "kinds": "environment/gates environment/gate_rules rules environment/judging environment/binding",
-        "commands": "applying/decision gc applying/environments",
+        "commands": "apply gc applying/moving applying/healing",
     }.items()
     for name in names.split()
 )

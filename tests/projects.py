@@ -169,7 +169,7 @@ def head_of(root: Path, name: str) -> Head:
 def deployments_of(root: Path, name: str) -> dict[int, Deployment]:
     """The deployments of an environment that the store holds, by number."""
     folder = stored(root, layout.deployments(recorded(root).lineage, name))
-    numbers = sorted(number for file in folder.iterdir() if (number := layout.numbered(file.name)) is not None)
+    numbers = sorted(number for file in folder.iterdir() if (number := layout.deployment_number(file.name)) is not None)
     return {number: decode((folder / f"{number:0{layout.NUMBER_DIGITS}d}").read_bytes(), Deployment) for number in numbers}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import leptonctl
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from leptonctl.library import reference as python_reference
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.project.schemas import derived

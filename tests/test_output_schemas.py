@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leptonctl.core.diagnostic import error, fail
-from leptonctl.views.events import event_to_json
+from leptonctl.views.event_json import event_to_json
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.reports import validation_to_json, versions
 from tests.golden import Names, leptonctl

@@ -77,7 +77,7 @@ def test_files_that_are_not_imported_run_the_tests_that_read_them() -> None:
 def test_the_imports_of_the_checkout() -> None:
     imports = imports_of(CHECKOUT)
     assert "leptonctl.core.plan" in imports["tests.core.test_plan"]
-    assert "leptonctl.learning.steps.train" in imports["leptonctl.kinds.table"], "named in a string"
+    assert "leptonctl.learning.steps.train" in imports["leptonctl.kinds.registry"], "named in a string"
     assert "tests.projects" in imports["tests.test_imports"]
     named = [module for module in imports if module.startswith("leptonctl.core.") and set(mirrors(module)) & imports.keys()]
     assert len(named) > 6

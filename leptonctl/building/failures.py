@@ -17,7 +17,7 @@ def step_diagnostic(outcome: Failed | Lost, span: Span | None) -> Diagnostic:
 
 
 def with_place(detail: str, file: str | None, line: int | None) -> str:
-    """The detail of an error with its place in the data, unless it says it."""
+    """The detail of an error with its place in the data, unless it names the place already."""
     if not file or not line or f"{file}:{line}" in detail or re.search(rf"\bline {line}\b", detail, re.IGNORECASE):
         return detail
     return f"{detail} ({file}:{line})"

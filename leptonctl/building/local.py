@@ -1,4 +1,4 @@
-"""Runs steps in warm worker processes on this machine. Owns the queue and the slots; knows nothing of what steps do."""
+"""Runs steps in warm worker processes on this machine. Owns the queue and the slots; does not know what steps do."""
 
 import os
 import select
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Self
 
-from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Message, ProgressMessage
+from leptonctl.building.messages import CompletedMessage, FailedMessage, Greeting, Message, ProgressMessage, StartedMessage
 from leptonctl.building.slot import Slot
 from leptonctl.spi.running import Completed, ExecutorBackend, Failed, Lost, Outcome, Produced, Progressed, StepError, Task, Workplace
 from leptonctl.storage.durable import make_folder, sweep
@@ -15,55 +15,55 @@ from leptonctl.storage.durable import make_folder, sweep
 GRACE_S = 1.0
 PARALLELISM = 2
 WAIT_FACTOR, LEAST_WAIT_S, MOST_WAIT_S = 3.0, 2.0, 10.0
-"""Tasks wait three times as long as the start of a worker takes, but within these bounds, before another worker is started."""
+"""Another worker is started after tasks have waited three times as long as its start takes, within these bounds."""
 IMPORTS = 2.5
-"""How many times its first task the start of a worker takes: that one reads rows, and those after it import more than it does."""
+"""How many times as long as its first task the start of a worker takes: the first task reads rows, and later ones import more."""
 GAIN = 1.5
-"""How many times the start of a worker another one has to save, before it is started for work whose amount is known."""
+"""Another worker is started for work of a known amount when it saves this many times its own start."""
 LEAST_POLL_S = 0.01
 LOG_AGE_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
 class Patience:
-    """When one more worker pays: after tasks have waited for longer than it takes a worker to import what it needs, or at once when
-    many tasks wait of a kind that is known to take long.
+    """Decides when another worker pays: after tasks have waited longer than a worker takes to import what it needs, or at once when
+    many tasks of a kind wait that is known to take long.
 
-    The first task of a worker is the measure, since it contains imports: ten small fits are done before another worker could begin.
+    The first task of a worker is the measure, because it contains imports: ten small fits are done before another worker could begin.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._waited = 0.0
-        self._limit = LEAST_WAIT_S
+        self._wait_s = LEAST_WAIT_S
         self._start_s = LEAST_WAIT_S
-        self._took: dict[str, list[float]] = {}
+        self._durations: dict[str, list[float]] = {}
 
-    def took(self, op: str, seconds: float) -> None:
-        """Take the duration of a task as the measure of those of its kind."""
-        self._took.setdefault(op, []).append(seconds)
+    def record(self, op: str, seconds: float) -> None:
+        """Take the duration of a task as a measure for its kind."""
+        self._durations.setdefault(op, []).append(seconds)
 
     def is_worth(self, task: Task, waiting: int) -> bool:
-        """Whether one more worker saves more than it costs, if all that waits takes as long as earlier tasks of this kind.
+        """Whether another worker saves more than it costs, if every waiting task takes as long as earlier tasks of this kind.
 
-        The shortest of two or more is what they take: the first of a kind may contain imports.
+        The shortest of at least two counts, because the first of a kind may contain imports.
         """
-        took = self._took.get(task.op, ())
-        return len(took) > 1 and min(took) * (waiting + task.behind) / 2 > GAIN * self._start_s
+        durations = self._durations.get(task.op, ())
+        return len(durations) > 1 and min(durations) * (waiting + task.behind) / 2 > GAIN * self._start_s
 
-    def first_took(self, seconds: float) -> None:
+    def record_first(self, seconds: float) -> None:
         """Take the duration of a worker's first task as the measure."""
-        self._limit = min(max(WAIT_FACTOR * IMPORTS * seconds, LEAST_WAIT_S), MOST_WAIT_S)
+        self._wait_s = min(max(WAIT_FACTOR * IMPORTS * seconds, LEAST_WAIT_S), MOST_WAIT_S)
         self._start_s = min(IMPORTS * seconds, LEAST_WAIT_S)
 
-    def left(self, *, waiting: bool) -> float:
-        """For how many seconds more tasks have to wait; 0 starts the count anew. `waiting`: a task waits, from now or still."""
+    def remaining(self, *, waiting: bool) -> float:
+        """How many more seconds tasks have to wait before another worker pays; 0 restarts the count. `waiting`: a task waits now."""
         now = time.monotonic()
         self._waited += now - self._since if self._since is not None else 0.0
         self._since = now if waiting else None
-        left = self._limit - self._waited
-        if left > 0 or not waiting:
-            return max(left, LEAST_POLL_S)
+        remaining_s = self._wait_s - self._waited
+        if remaining_s > 0 or not waiting:
+            return max(remaining_s, LEAST_POLL_S)
         self._waited = 0.0
         return 0.0
 
@@ -71,7 +71,7 @@ class Patience:
 class LocalExecutor:
     """At most `parallelism` workers, each started when it pays and used for many tasks.
 
-    The first is started at once if the workplace says what will come. The time of its imports counts as part of its first task.
+    The first is started at once if the workplace names modules to import ahead. The time of its imports counts as part of its first task.
     """
 
     def __init__(self, place: Workplace) -> None:
@@ -81,7 +81,7 @@ class LocalExecutor:
         self._queue: deque[Task] = deque()
         self._slots: list[Slot] = []
         self._started = 0
-        self._wanted = 1
+        self._worker_limit = 1
         self._patience = Patience()
         self._ready: list[Outcome] = []
         if place.ahead:
@@ -113,8 +113,8 @@ class LocalExecutor:
         """End all workers. Unfinished tasks are dropped silently; call `cancel` first to get their outcomes."""
         self._queue.clear()
         for slot in self._slots:
-            if slot.task or not slot.served:
-                slot.kill()  # one that has done nothing may still import
+            if slot.task or not slot.task_count:
+                slot.kill()  # one without a finished task may still be importing
             else:
                 slot.finish(GRACE_S)
             slot.drop_empty_log()
@@ -127,20 +127,20 @@ class LocalExecutor:
         self.close()
 
     def _hand_out(self) -> float:
-        """Give tasks to idle workers, and return for how long to wait for another one that would pay."""
+        """Give tasks to idle workers. Returns how many seconds to wait until another worker pays."""
         while self._queue:
             slot = next((slot for slot in self._slots if slot.task is None), None)
-            if slot is None and len(self._slots) < self._wanted:
+            if slot is None and len(self._slots) < self._worker_limit:
                 slot = self._start()
             if slot is not None:
                 slot.give(self._queue.popleft())
-            elif self._wanted == self._parallelism:
+            elif self._worker_limit == self._parallelism:
                 break
-            elif not self._patience.is_worth(self._queue[0], len(self._queue)) and (left := self._patience.left(waiting=True)) > 0:
-                return left
+            elif not self._patience.is_worth(self._queue[0], len(self._queue)) and (wait_s := self._patience.remaining(waiting=True)) > 0:
+                return wait_s
             else:
-                self._wanted += 1
-        self._patience.left(waiting=False)
+                self._worker_limit += 1
+        self._patience.remaining(waiting=False)
         return MOST_WAIT_S
 
     def _start(self) -> Slot:
@@ -168,26 +168,26 @@ class LocalExecutor:
         return bool(readable)
 
     def _process(self, slot: Slot, message: Message) -> None:
-        if isinstance(message, Begun):
-            slot.begun, slot.imports = True, slot.imports + message.imports
+        if isinstance(message, StartedMessage):
+            slot.has_begun, slot.imports = True, slot.imports + message.imports
             return
         if isinstance(message, ProgressMessage):
-            self._ready.append(_progressed(message))
+            self._ready.append(_progress_of(message))
             return
-        if slot.served == 0:
-            self._patience.first_took(slot.imports + message.seconds)
+        if slot.task_count == 0:
+            self._patience.record_first(slot.imports + message.seconds)
         if slot.task is not None:
-            self._patience.took(slot.task.op, message.seconds)
-        slot.task, slot.served = None, slot.served + 1
-        self._ready.append(_failed(message) if isinstance(message, FailedMessage) else _completed(message))
+            self._patience.record(slot.task.op, message.seconds)
+        slot.task, slot.task_count = None, slot.task_count + 1
+        self._ready.append(_failure_of(message) if isinstance(message, FailedMessage) else _completion_of(message))
 
     def _remove_dead(self, slot: Slot) -> None:
-        """Free the slot of a dead worker for a new one. Its task is lost, or queued again if it was not begun."""
+        """Free the slot of a dead worker for a new one. Its task is lost, or queued again if the worker had not begun it."""
         self._slots.remove(slot)
         code = slot.kill()
         if slot.task is None:
             return
-        if slot.served and not slot.begun:
+        if slot.task_count and not slot.has_begun:
             self._queue.appendleft(slot.task)  # the worker died before it began the task: another one can do it
         else:
             self._ready.append(Lost(id=slot.task.id, why=_reason(code), log=slot.log_tail()))
@@ -209,19 +209,19 @@ def _reason(code: int) -> str:
     return f"Its worker process ended with exit code {code}."
 
 
-def _progressed(message: ProgressMessage) -> Progressed:
+def _progress_of(message: ProgressMessage) -> Progressed:
     return Progressed(
         id=message.id, seconds=message.seconds, message=message.message, iteration=message.iteration, of=message.of, loss=message.loss,
         notice=message.notice,
     )  # fmt: skip
 
 
-def _completed(message: CompletedMessage) -> Completed:
+def _completion_of(message: CompletedMessage) -> Completed:
     produced = Produced(artifacts=message.artifacts, outputs=message.outputs)
     return Completed(id=message.id, produced=produced, seconds=message.seconds, provenance=message.provenance)
 
 
-def _failed(message: FailedMessage) -> Failed:
+def _failure_of(message: FailedMessage) -> Failed:
     problem = StepError(
         id=message.error, summary=message.summary, detail=message.detail, hint=message.hint,
         file=message.file, line=message.line, column=message.column,

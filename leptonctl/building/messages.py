@@ -9,7 +9,7 @@ from leptonctl.core.values import Json
 
 
 class Greeting(Record):
-    """The first line to a worker. `project`: the folder as bytes, since a name may not be valid UTF-8. `store`: as in the YAML.
+    """The first line to a worker. `project`: the folder as bytes, because a name need not be valid UTF-8. `store`: as in the YAML.
 
     `ahead`: modules to import before the first order comes.
     """
@@ -30,14 +30,14 @@ class Order(Record):
     key: str = ""
 
 
-class Begun(Record, tag_field="type", tag="begun"):
-    """The worker has begun its order. `imports`: the seconds that its imports ahead took, with the first one."""
+class StartedMessage(Record, tag_field="type", tag="begun"):
+    """The worker has begun its order. `imports`: with the first order, the seconds that the imports ahead took."""
 
     imports: float = 0.0
 
 
 class ProgressMessage(Record, tag_field="type", tag="progressed"):
-    """How far a step is, `seconds` after it began. `notice`: the message is for a person to know."""
+    """How far a step is, `seconds` after it began. `notice`: the message is a notice for people."""
 
     id: str
     seconds: float
@@ -72,4 +72,4 @@ class FailedMessage(Record, tag_field="type", tag="failed"):
     column: str | None = None
 
 
-Message: TypeAlias = Begun | ProgressMessage | CompletedMessage | FailedMessage
+Message: TypeAlias = StartedMessage | ProgressMessage | CompletedMessage | FailedMessage

@@ -1,4 +1,4 @@
-"""The results that a run records: of steps that were computed, and of steps that took over an earlier result. Only values."""
+"""The results that a run records: of steps that were computed, and of steps that adopted an earlier result. Values only."""
 
 from leptonctl.building.work import Ready, Work
 from leptonctl.core.codec import plain
@@ -29,7 +29,7 @@ def adopted_result(ready: Ready, earlier: Result) -> Result:
 
 
 def _reading(ready: Ready) -> dict[str, Json]:
-    """What a step read and with which inputs: once it is no longer declared, nothing else says what its artifacts hold."""
+    """What a step read, and with which inputs: the only record of what its artifacts hold once it is no longer declared."""
     if not ready.needs:
         return {}
     return {"read": {role: result.key for role, result in ready.needs.items()}, "inputs": dict(ready.planned.step.inputs)}

@@ -1,22 +1,23 @@
-"""Does the steps of a plan: in parallel, each key once, adopting what others built. Never does a step that is not listed.
+"""Runs the steps of a plan: in parallel, each key once, adopting what others built. Never runs a step that is not listed.
 
 graphlib says which steps are ready; results are read in batches; the work of this process is linear in the number of steps.
 """
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from leptonctl.building.failures import step_diagnostic
+from leptonctl.building.known import KnownResults
 from leptonctl.building.results import adopted_result, built_result
-from leptonctl.building.work import Built, Ready, Work, waits_for
+from leptonctl.building.work import Built, Ready, Work, predecessors
 from leptonctl.core import layout
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.core.graph import content_of, key_from, needed_key
+from leptonctl.core.graph import content_of, key_from
 from leptonctl.core.result import Result
 from leptonctl.core.values import Step, StepPlace
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
@@ -26,7 +27,7 @@ from leptonctl.storage.store import Store
 
 POLL_S = 0.05
 ELSEWHERE_S = 0.2
-"""How often we look for the result of a key that another process builds."""
+"""How often to look for the result of a key that another process builds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,27 +39,26 @@ class Scheduler:
     reporter: Reporter
     work: Work
     built: Built = field(default_factory=Built)
-    _known: dict[str, Result] = field(init=False, default_factory=dict)
+    _known: KnownResults = field(init=False)
     _predecessors: dict[StepPlace, tuple[StepPlace, ...]] = field(init=False, default_factory=dict)
     _queue: list[Ready] = field(init=False, default_factory=list)
     _order: dict[StepPlace, int] = field(init=False, default_factory=dict)
     _elsewhere: list[Ready] = field(init=False, default_factory=list)
-    _waited: set[str] = field(init=False, default_factory=set)
+    _reported: set[str] = field(init=False, default_factory=set)
     _running: dict[str, Ready] = field(init=False, default_factory=dict)
     _twins: dict[str, list[Ready]] = field(init=False, default_factory=dict)
     _leases: StepLeases = field(init=False)
     _open: Executor | None = field(init=False, default=None)
     _last_look: float = field(init=False, default=0.0)
-    _endings: list[StepPlace] = field(init=False, default_factory=list)
-    _earlier: Mapping[StepPlace, tuple[str, ...]] | None = field(init=False, default=None)
+    _ended: list[StepPlace] = field(init=False, default_factory=list)
 
     def run(self, changes: Sequence[Change]) -> Built:
-        """Do every step of the changes except effects. KeyboardInterrupt stops the running steps and is raised again."""
+        """Run every step of the changes except effects. KeyboardInterrupt stops the running steps and is raised again."""
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
         self.built.ops.update({place: step.step.op for place, step in steps.items()})
-        self._predecessors = waits_for(steps)
+        self._predecessors = predecessors(steps)
         self._order = {place: number for number, place in enumerate(steps)}
-        self._known.update(self.work.known)
+        self._known = KnownResults(store=self.store, work=self.work, built=self.built)
         with StepLeases(self.store, self.work.owner) as self._leases:
             try:
                 self._carry_out(steps)
@@ -75,25 +75,25 @@ class Scheduler:
         order = TopologicalSorter(self._predecessors)
         order.prepare()
         while order.is_active():
-            fresh = order.get_ready()
-            self._sort_in([steps[place] for place in fresh])
+            new = order.get_ready()
+            self._sort_ready([steps[place] for place in new])
             self._start()
-            order.done(*self._take_ended(wait=not fresh))
+            order.done(*self._take_ended(wait=not new))
 
     # --- steps that are ready --------------------------------------------------------------------------------------
 
-    def _sort_in(self, fresh: Sequence[PlannedStep]) -> None:
+    def _sort_ready(self, new: Sequence[PlannedStep]) -> None:
         """Skip, adopt or queue steps whose needs have ended."""
-        if not fresh:
+        if not new:
             return
-        to_do = [step for step in fresh if not self._skip(step)]
+        due = [step for step in new if not self._skip(step)]
         # a step that has a result reads nothing
-        self._fetch(step.key for step in to_do if step.key is not None)
-        self._fetch(key for step in to_do if step.key not in self._known for key in self._needed_keys(step.step))
-        all_ready = [ready for step in to_do if (ready := self._prepare(step)) is not None]
-        self._fetch(ready.key for ready in all_ready)
-        earlier_keys = {r.planned.step.place: self._earlier_keys(r) for r in all_ready if r.content and r.key not in self._known}
-        self._fetch(key for keys in earlier_keys.values() for key in keys)
+        self._known.fetch(step.key for step in due if step.key is not None)
+        self._known.fetch(key for step in due if step.key not in self._known for key in self._known.needed_keys(step.step))
+        all_ready = [ready for step in due if (ready := self._prepare(step)) is not None]
+        self._known.fetch(ready.key for ready in all_ready)
+        earlier_keys = {r.planned.step.place: self._known.earlier_keys(r) for r in all_ready if r.content and r.key not in self._known}
+        self._known.fetch(key for keys in earlier_keys.values() for key in keys)
         for ready in all_ready:
             results = (self._known.get(key) for key in earlier_keys.get(ready.planned.step.place, ()))
             earlier = next((result for result in results if result is not None and result.content == ready.content), None)
@@ -109,7 +109,7 @@ class Scheduler:
         if obstacle is None:
             return False
         self.built.skipped[planned.step.place] = obstacle
-        self._endings.append(planned.step.place)
+        self._ended.append(planned.step.place)
         step = planned.step
         self.reporter(StepSkipped(op=step.op, address=step.address, name=step.name, key=planned.key, because=obstacle))
         return True
@@ -120,7 +120,7 @@ class Scheduler:
             return Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
         for role in (*step.needs, *step.given):
-            result = self._need(step, role)
+            result = self._known.needed(step, role)
             if result is None:
                 self._fail_missing(planned)
                 return None
@@ -130,33 +130,6 @@ class Scheduler:
             msg = f"the key of {step.name} of {step.address} cannot be completed from its needs"
             raise RuntimeError(msg)
         return Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops), order=self._order[step.place])
-
-    def _need(self, step: Step, role: str) -> Result | None:
-        """The result that a step reads in a role: from this run, or by key from an earlier one."""
-        place = step.needs.get(role)
-        if place is not None and place in self.built.results:
-            return self.built.results[place]
-        return self._known.get(needed_key(step, role, self.work.keys, self.work.current) or "")
-
-    def _needed_keys(self, step: Step) -> Iterable[str]:
-        for role in (*step.needs, *step.given):
-            if step.needs.get(role) not in self.built.results:
-                key = needed_key(step, role, self.work.keys, self.work.current)
-                if key is not None:
-                    yield key
-
-    def _earlier_keys(self, ready: Ready) -> tuple[str, ...]:
-        """The keys recorded at this place before: their results may have been made from equal contents."""
-        pointer = self.work.current.get(ready.planned.address)
-        key = pointer.key(ready.planned.name) if pointer else None
-        if self._earlier is None:
-            self._earlier = self.work.earlier()
-        return (*((key,) if key else ()), *self._earlier.get(ready.planned.step.place, ()))
-
-    def _fetch(self, keys: Iterable[str]) -> None:
-        missing = {key for key in keys if key not in self._known}
-        if missing:
-            self._known.update(self.store.results(missing))
 
     def _adopt(self, ready: Ready, earlier: Result) -> None:
         """Record an earlier result of equal contents under the new key: nothing is computed (early cutoff)."""
@@ -181,8 +154,8 @@ class Scheduler:
             self._elsewhere.append(ready)
             self._report_wait(ready)
             return
-        # its last holder may have finished between our last look and this lease
-        self._fetch([ready.key])
+        # the last holder of the lease may have finished since we last looked
+        self._known.fetch([ready.key])
         if ready.key in self._known:
             self._leases.release(ready.key)
             self._finish(ready, self._known[ready.key], 0.0, adopted=True)
@@ -200,10 +173,10 @@ class Scheduler:
         self._open.submit(Task(id=task, op=step.op, run=run, inputs=inputs, needs=ready.needs, key=ready.key, behind=behind))
 
     def _report_wait(self, ready: Ready) -> None:
-        """Say once of each key who else builds it."""
-        if ready.key in self._waited:
+        """Report once for each key which other process builds it."""
+        if ready.key in self._reported:
             return
-        self._waited.add(ready.key)
+        self._reported.add(ready.key)
         name = layout.step_lease(ready.key)
         holder = self.store.leases(name.partition("/")[0]).get(name)
         who = describe(holder) if holder else "another process"
@@ -215,14 +188,14 @@ class Scheduler:
         if not self._elsewhere or time.monotonic() - self._last_look < ELSEWHERE_S:
             return
         self._last_look = time.monotonic()
-        self._fetch(ready.key for ready in self._elsewhere)
+        self._known.fetch(ready.key for ready in self._elsewhere)
         for ready in self._elsewhere:
             heapq.heappush(self._queue, ready)
         self._elsewhere.clear()
 
     def _take_ended(self, *, wait: bool) -> list[StepPlace]:
         """The places that have ended since the last call. `wait`: there is nothing else to do, so wait a moment for an outcome."""
-        if not self._endings and wait:
+        if not self._ended and wait:
             if self._open is not None and self._running:
                 for outcome in self._open.poll(POLL_S):
                     self._process(outcome)
@@ -231,13 +204,13 @@ class Scheduler:
         elif self._open is not None and self._running:
             for outcome in self._open.poll(0):
                 self._process(outcome)
-        ended, self._endings = self._endings, []
+        ended, self._ended = self._ended, []
         return ended
 
     def _process(self, outcome: Outcome) -> None:
         ready = self._running.get(outcome.id)
         if ready is None:
-            return  # the step has ended: the executor may have sent this before it knew
+            return  # the step has ended; the executor may have sent this before
         if isinstance(outcome, Progressed):
             self._progress(ready.planned.step, outcome)
             return
@@ -254,7 +227,7 @@ class Scheduler:
                 self._fail(ready, outcome)
         finally:
             self._leases.release(ready.key)
-        # steps with the same key take its result, or try themselves
+        # steps with the same key adopt its result, or try themselves
         for twin in twins:
             heapq.heappush(self._queue, twin)
 
@@ -269,13 +242,13 @@ class Scheduler:
 
     def _finish(self, ready: Ready, result: Result, seconds: float, *, adopted: bool) -> None:
         step = ready.planned.step
-        self._known[result.key] = result
+        self._known.add(result)
         refusal = self.work.refusal(step, result) if adopted else None
         if refusal is not None:
             self._end_failed(ready.planned, ready.key, refusal, seconds)
             return
         self.built.results[step.place] = result
-        self._endings.append(step.place)
+        self._ended.append(step.place)
         remark = self.work.remark(step, result)
         if ready.planned.cached:
             return
@@ -312,5 +285,5 @@ class Scheduler:
     def _end_failed(self, planned: PlannedStep, key: str | None, diagnostic: Diagnostic, seconds: float) -> None:
         step = planned.step
         self.built.failed[step.place] = diagnostic
-        self._endings.append(step.place)
+        self._ended.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))

@@ -19,18 +19,18 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
 )  # fmt: skip
 MEMORY = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:100,muzzy_decay_ms:0"}
-"""Polars returns memory soon after it has freed it. By default it keeps all until another process needs it."""
+"""Makes Polars return memory to the system soon after freeing it; by default it keeps it."""
 
 
 class Slot:
-    """A living worker and its task, if any. `begun`: it has reported the start; `served`: how many tasks it has ended.
+    """A living worker and its task, if any. `has_begun`: it has reported that it began the task; `task_count`: how many tasks it has ended.
 
     `imports`: the seconds of its imports before the first task.
     """
 
     def __init__(self, greeting: Greeting, log: Path) -> None:
         self.task: Task | None = None
-        self.begun, self.served, self.imports = False, 0, 0.0
+        self.has_begun, self.task_count, self.imports = False, 0, 0.0
         self.events, self._control, self._life = -1, -1, -1
         self._partial = b""
         self._log = log
@@ -39,8 +39,8 @@ class Slot:
         self._write(greeting)
 
     def give(self, task: Task) -> None:
-        """Hand over a task. If the worker has died meanwhile, its events end."""
-        self.task, self.begun = task, False
+        """Hand over a task. If the worker has died, its events end."""
+        self.task, self.has_begun = task, False
         self._log_start = self._log.stat().st_size
         self._write(Order(id=task.id, op=task.op, run=task.run, inputs=task.inputs, needs=task.needs, key=task.key))
 
@@ -62,7 +62,7 @@ class Slot:
 
     def kill(self) -> int:
         """Kill the worker and all processes it started. Returns its exit code (negative: the signal that ended it)."""
-        # until we have waited for it, its pid cannot belong to another process, even if it has ended
+        # until it is waited for, its pid cannot belong to another process, even if it has ended
         if self._process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The input and the outcome of a run of steps, and which step waits for which. Only values: the scheduler owns the order."""
+"""The input and the outcome of a run of steps, and which step waits for which. Values only: the scheduler decides the order."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,10 @@ from leptonctl.spi.running import StepError
 class Built:
     """The outcome of the steps so far: results by place, and why other places have none. `done`: the op of each step computed.
 
-    `warnings`: the notices of all results that were computed or adopted. `ops`: the op of every step that is to be done.
+    `warnings`: the notices of all results that were computed or adopted. `ops`: the op of every step of the run.
     """
 
     ops: dict[StepPlace, str] = field(default_factory=dict)
-
     results: dict[StepPlace, Result] = field(default_factory=dict)
     failed: dict[StepPlace, Diagnostic] = field(default_factory=dict)
     skipped: dict[StepPlace, str] = field(default_factory=dict)
@@ -32,15 +31,15 @@ class Built:
         return all(step.step.place in self.results for step in change.steps if not step.effect)
 
     def obstacle(self, places: Iterable[StepPlace]) -> str | None:
-        """The first of these that failed, or what those that were skipped waited for, as `OP of ADDRESS`."""
+        """The first failed step among these or before a skipped one of these, as `OP of ADDRESS`."""
         for place in places:
             if place in self.skipped:
                 return self.skipped[place]
             if place in self.failed:
-                return f"{self._word(place)} of {place[0]}"
+                return f"{self._label(place)} of {place[0]}"
         return None
 
-    def _word(self, place: StepPlace) -> str:
+    def _label(self, place: StepPlace) -> str:
         """The op of a step, or its name where its address has several steps of that op."""
         address, name = place
         op = self.ops.get(place, name)
@@ -51,10 +50,9 @@ class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
     `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
-    that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not take a result that
-    was computed for another one, if it may not. `remark`: what there is to say about a result in one line, asked in the order in which
-    steps end; cached ones too. `earlier`: the keys that steps had in builds that no pointer knows, newest first, asked once, and only
-    when a step has no result.
+    that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not adopt a result that
+    was computed for another one, if it may not. `remark` describes a result in one line; it is called in the order in which steps end,
+    for cached ones too. `earlier`: the keys that steps had in builds that no pointer knows, newest first; called at most once.
     """
 
     ops: Ops
@@ -89,8 +87,8 @@ class Ready:
         return self.order < other.order
 
 
-def waits_for(steps: Mapping[StepPlace, PlannedStep]) -> dict[StepPlace, tuple[StepPlace, ...]]:
-    """The steps for which each step waits: those listed that it reads, by place or by the key that they will have."""
+def predecessors(steps: Mapping[StepPlace, PlannedStep]) -> dict[StepPlace, tuple[StepPlace, ...]]:
+    """The steps for which each step waits: those of the run that it reads, by place or by the key that they will have."""
     by_key = {step.key: place for place, step in steps.items() if step.key is not None}
 
     def read_by(step: Step) -> Iterable[StepPlace]:

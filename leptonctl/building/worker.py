@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from leptonctl.building.checkpoint import FileCheckpoint
-from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Order, ProgressMessage
+from leptonctl.building.messages import CompletedMessage, FailedMessage, Greeting, Order, ProgressMessage, StartedMessage
 from leptonctl.building.provenance import provenance
 from leptonctl.core.codec import Record, decode, encode_line
 from leptonctl.core.diagnostic import Failure
@@ -36,51 +36,51 @@ from leptonctl.storage.store import Store
 
 PROGRESS_S = 0.1
 COLLECT_AFTER = 50_000
-"""How many new objects there are when the garbage collector runs."""
-# so many characters of a message stay below PIPE_BUF even if every one of them is escaped
+"""The garbage collector runs after this many new objects."""
+# a message of this many characters stays below PIPE_BUF even if every one of them is escaped
 MESSAGE_LENGTH = 300
 
 
 class Events:
-    """Sends messages to the executor, from two threads. Progress is limited to ten messages a second; the latest is never lost."""
+    """Sends messages to the executor, from two threads. Progress is limited to ten messages a second; the latest one is never lost."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._changed = threading.Condition()
-        self._waiting: Record | None = None
+        self._pending: Record | None = None
         self._last = 0.0
         threading.Thread(target=self._send_late, daemon=True).start()
 
     def send(self, message: Record) -> None:
-        """Send the outcome of a task; progress that is still waiting is dropped."""
+        """Send any other message; progress that was not sent yet is dropped."""
         data = encode_line(message)
         with self._changed:
-            self._waiting, self._last = None, 0.0
+            self._pending, self._last = None, 0.0
             self._write(data)
 
     def progress(self, message: Record) -> None:
         with self._changed:
-            self._waiting = message
+            self._pending = message
             if time.monotonic() - self._last >= PROGRESS_S:
-                self._send_waiting()
+                self._send_pending()
             else:
                 self._changed.notify()
 
-    def _send_waiting(self) -> None:
+    def _send_pending(self) -> None:
         # a line below PIPE_BUF fits whenever the pipe is writable; if it is not, no step waits for the reader
-        if self._waiting is not None and select.select([], [self._handle], [], 0)[1]:
-            self._write(encode_line(self._waiting))
-            self._waiting = None
+        if self._pending is not None and select.select([], [self._handle], [], 0)[1]:
+            self._write(encode_line(self._pending))
+            self._pending = None
         self._last = time.monotonic()
 
     def _send_late(self) -> None:
         while True:
             with self._changed:
-                while self._waiting is None:
+                while self._pending is None:
                     self._changed.wait()
                 due = self._last + PROGRESS_S - time.monotonic()
                 if due <= 0:
-                    self._send_waiting()
+                    self._send_pending()
                     due = PROGRESS_S
             time.sleep(due)
 
@@ -91,7 +91,7 @@ class Events:
 
 
 class Reports:
-    """How far a step is (`spi.learning.Progress`), and what a person should know of it."""
+    """The progress of a step (`spi.learning.Progress`), and notices about it."""
 
     def __init__(self, task_id: str, out: Events) -> None:
         self._id, self._out, self._started = task_id, out, time.monotonic()
@@ -100,7 +100,7 @@ class Reports:
         number = float(loss) if loss is not None and math.isfinite(loss) else None
         self._out.progress(replace(self._message(message), iteration=iteration, of=of, loss=number))
 
-    def tell(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         """A notice, which is never dropped."""
         self._out.send(replace(self._message(message), notice=True))
 
@@ -111,7 +111,7 @@ class Reports:
 def run_order(order: Order, project: Path, store: Store, progress: Reports) -> CompletedMessage | FailedMessage:
     """Run one step and return its outcome, whatever it raises."""
     started = time.monotonic()
-    checkpoint = FileCheckpoint(project, order.key, tell=progress.tell) if order.key else None
+    checkpoint = FileCheckpoint(project, order.key, notify=progress.notify) if order.key else None
     ended = True
     try:
         batch = ArtifactBatch(store=store)
@@ -128,13 +128,13 @@ def run_order(order: Order, project: Path, store: Store, progress: Reports) -> C
         )
     except BaseException as reason:  # noqa: BLE001  a step may raise anything, even SystemExit, and the worker continues
         if isinstance(reason, ProviderError) and reason.__cause__ is None:
-            # it says all that there is to know, and a traceback of ours would only hide what a program printed
+            # it says everything, and our traceback would only bury what a program printed
             sys.stdout.write(f"{reason.summary}: {reason.detail}\n")
         else:
             traceback.print_exception(reason)
-        # a full disk or memory is no fault of the step: hours of work are not given up for it
+        # when disk or memory is full, the checkpoint is kept: the step is not at fault
         ended = not isinstance(reason, OSError | MemoryError)
-        return _failed(order, reason, time.monotonic() - started)
+        return _failure_message(order, reason, time.monotonic() - started)
     finally:
         if checkpoint is not None and ended:
             checkpoint.discard()
@@ -149,7 +149,7 @@ def _run(order: Order, bench: Bench) -> Produced:
     return produced
 
 
-def _failed(order: Order, reason: BaseException, seconds: float) -> FailedMessage:
+def _failure_message(order: Order, reason: BaseException, seconds: float) -> FailedMessage:
     if isinstance(reason, ProviderError):
         return FailedMessage(
             id=order.id, seconds=seconds, error=reason.id, summary=reason.summary, detail=reason.detail, hint=reason.hint,
@@ -182,8 +182,8 @@ def _failed(order: Order, reason: BaseException, seconds: float) -> FailedMessag
 
 
 def die_with(life: int) -> None:
-    """Kill this process and all it started as soon as the other end of the pipe is closed, whatever runs at that moment."""
-    # the kernel does it, even while native code blocks the interpreter; PR_SET_PDEATHSIG would not do, since it fires when
+    """Kill this process and all it started as soon as the other end of the pipe is closed, whatever is running."""
+    # the kernel does it, even while native code blocks the interpreter; PR_SET_PDEATHSIG would not do, because it fires when
     # the *thread* that started us ends
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
@@ -212,7 +212,7 @@ def main(control: int, events: int, life: int) -> None:
         for line in lines:
             order = decode(line, Order)
             sys.stdout.write(f"--- {order.op} {order.id}\n")  # the log
-            out.send(Begun(imports=imports))
+            out.send(StartedMessage(imports=imports))
             imports = 0.0
             out.send(run_order(order, project, store, Reports(order.id, out)))
 
@@ -227,9 +227,9 @@ def import_ahead(modules: Sequence[str]) -> float:
 
 
 if __name__ == "__main__":
-    # importing two thousand modules makes no garbage, and walking what they hold again and again takes a tenth of a small fit
+    # importing two thousand modules makes no garbage, and collecting it again and again takes a tenth of a small fit
     gc.set_threshold(COLLECT_AFTER)
     main(*(int(argument) for argument in sys.argv[1:4]))
-    # all is sent and stored: taking the modules apart takes another tenth
+    # everything is sent and stored; a regular exit, which takes the modules apart, takes another tenth
     sys.stdout.flush()
     os._exit(0)

@@ -6,17 +6,18 @@ from typing import Annotated
 import typer
 
 from leptonctl.cli.options import Expect, LockTimeout, Only, Reason, Rewind, Yes, terminal_of
-from leptonctl.cli.planned import SAVED, conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
+from leptonctl.cli.planned import SAVED, conclude, consent_to_plan, move_pointers, plan_exit_code, show_plan
 
 DESTROYS = (
     "Their servers on this host stop; versions, results, seals and the history stay.\n"
     "While the YAML declares an environment, `leptonctl apply` brings it back."
 )
-"""What a destroy does and leaves, said before it is asked for."""
+"""What a destroy does and what it leaves, shown before consent is asked for."""
 
 
 def plan(
     ctx: typer.Context,
+    *,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan for `leptonctl apply`.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the plan as a comment for a pull request.")] = False,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")] = False,
@@ -45,6 +46,7 @@ def build(
 def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
+    *,
     yes: Yes = False,
     only: Only = None,
     expect: Expect = None,
@@ -60,14 +62,18 @@ def apply(
     consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None, hint=SAVED)
     saved = terminal.path(plan_file) if plan_file is not None else None
     request = Request(plan_file=saved, only=only or (), expect=expect, allow_rewind=allow_rewind, reason=reason)
-    reporter = terminal.reporter()
-    outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, request, consent=consent, reporter=reporter))
-    return conclude(terminal, outcome, "apply")
+    return move_pointers(
+        terminal,
+        "apply",
+        lambda session, reporter: command(session, request, consent=consent, reporter=reporter),
+        lock_timeout=lock_timeout,
+    )
 
 
 def rollback(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]", help="The environment, or one binding of it.")],
+    target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]", help="The environment, or one of its bindings.")],
+    *,
     to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to. Default: the previous one.")] = None,
     yes: Yes = False,
     expect: Expect = None,
@@ -75,20 +81,19 @@ def rollback(
     lock_timeout: LockTimeout = 0.0,
     reason: Reason = "",
 ) -> int:
-    """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
+    """Bind what an environment served before: edit the YAML, apply it, print the commit to make. Trains nothing."""
     from leptonctl.commands.apply import Request
     from leptonctl.commands.rollback import rollback as command
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind, reason=reason)
-    reporter = terminal.reporter()
-    outcome = wait_for_lock(
+    return move_pointers(
         terminal,
-        lock_timeout,
-        lambda session: command(session, target, to, request, consent=consent, reporter=reporter, say=terminal.aside),
+        "rollback",
+        lambda session, reporter: command(session, target, to, request, consent=consent, reporter=reporter, say=terminal.aside),
+        lock_timeout=lock_timeout,
     )
-    return conclude(terminal, outcome, "rollback")
 
 
 def promote(
@@ -96,29 +101,32 @@ def promote(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment that binds the version.")],
     destination: Annotated[str, typer.Argument(metavar="TO", help="The environment to bind it in as well.")],
+    *,
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,
     lock_timeout: LockTimeout = 0.0,
     reason: Reason = "",
 ) -> int:
-    """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
+    """Bind in one environment what another one binds: edit the YAML, apply it, print the commit to make."""
     from leptonctl.commands.apply import Request
     from leptonctl.commands.promote import promote as command
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind, reason=reason)
-    reporter = terminal.reporter()
-    outcome = wait_for_lock(
-        terminal, lock_timeout, lambda session: command(session, model, source, destination, request, consent=consent, reporter=reporter)
+    return move_pointers(
+        terminal,
+        "promote",
+        lambda session, reporter: command(session, model, source, destination, request, consent=consent, reporter=reporter),
+        lock_timeout=lock_timeout,
     )
-    return conclude(terminal, outcome, "promote")
 
 
 def destroy(
     ctx: typer.Context,
     environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment. Default: all.")] = None,
+    *,
     yes: Yes = False,
     lock_timeout: LockTimeout = 0.0,
     reason: Reason = "",
@@ -128,10 +136,11 @@ def destroy(
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes, close=DESTROYS)
-    reporter = terminal.reporter()
-    outcome = wait_for_lock(
-        terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter, reason=reason)
+    code = move_pointers(
+        terminal,
+        "destroy",
+        lambda session, reporter: command(session, environment, consent=consent, reporter=reporter, reason=reason),
+        lock_timeout=lock_timeout,
     )
-    code = conclude(terminal, outcome, "destroy")
     terminal.warn_of_left_out()
     return code

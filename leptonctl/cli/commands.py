@@ -1,4 +1,4 @@
-"""The table of commands and the look-up in it. A command's module loads when the command or its help is used."""
+"""The table of commands, and how one is found in it. A command's module loads when the command or its help is used."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -8,8 +8,8 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from leptonctl.cli.suggestions import command_hint
 from leptonctl.cli.terminal import Terminal
-from leptonctl.cli.words import command_hint
 
 Function = Callable[..., int]
 
@@ -24,8 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("change", "Bind what an environment served before; train nothing."),
     "promote": ("change", "Bind in one environment what another one binds."),
     "update": ("models", "Write the versions for new data, and plan."),
-    "readmit": ("holds", "Let a version back in that was withdrawn."),
-    "freeze": ("holds", "Hold every binding of an environment but returns."),
+    "readmit": ("holds", "Let a withdrawn version back in."),
+    "freeze": ("holds", "Hold the bindings of an environment; only returns still move."),
     "unfreeze": ("holds", "Let the bindings of an environment move again."),
     "show": ("look", "Show the recorded state, or a saved plan."),
     "status": ("look", "Show which versions serve where and since when."),
@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("fleet", "Show the log of a server or of a build."),
     "destroy": ("change", "Undo the effects of environments; results stay."),
     "gc": ("storage", "Delete from the store what nothing needs."),
-    "state": ("state", "Look at the state, back it up, restore or adopt it."),
+    "state": ("state", "Look at the state, back it up, restore or rebuild it."),
     "purge": ("storage", "Report what holds a person's rows, and remove it."),
     "lock": ("storage", "List the locks, or release one."),
     "version": ("project", "Print the versions of leptonctl and of its libraries."),
@@ -80,7 +80,7 @@ def global_options(*, root: bool = False) -> list[click.Parameter]:
 def as_command(name: str, function: Function, *, optional: Mapping[str, float] | None = None) -> click.Command:
     """A function with annotated parameters as a command that also takes the global options.
 
-    `optional`: options whose value may be left out -> the number that they have then.
+    `optional`: options that may be written without a value -> the number that they have then.
     """
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(function)
@@ -90,7 +90,7 @@ def as_command(name: str, function: Function, *, optional: Mapping[str, float] |
 
 
 def _valueless(param: click.Parameter, number: float | None) -> click.Parameter:
-    """An option that has this number when it is written without one; None: unchanged."""
+    """The option, which has this number when it is written without a value. None: the parameter unchanged."""
     if number is None or not isinstance(param, click.Option):
         return param
     return click.Option(
@@ -115,17 +115,29 @@ class CommandGroup(TyperGroup):
         return name, command, args[1:]
 
 
+def group(name: str, summary: str, functions: Mapping[str, Function]) -> click.Group:
+    """A command with subcommands, by name. It takes the global options too."""
+    return CommandGroup(
+        name=name,
+        help=summary,
+        rich_markup_mode=None,
+        no_args_is_help=False,
+        params=global_options(),
+        commands={name: as_command(name, function) for name, function in functions.items()},
+    )
+
+
 class UnknownCommandError(click.UsageError):
     """No command has this name."""
 
-    def __init__(self, words: Sequence[str], known: Sequence[str], ctx: click.Context) -> None:
+    def __init__(self, words: Sequence[str], commands: Sequence[str], ctx: click.Context) -> None:
         # with the name of the group, so that `state list` is found whether or not there is a group `state`
-        self.hint = command_hint(ctx.command_path.split()[1:], words, known) or f"known: {', '.join(known)}"
+        self.hint = command_hint(ctx.command_path.split()[1:], words, commands) or f"known: {', '.join(commands)}"
         super().__init__(f'There is no command "{words[0]}".', ctx)
 
 
 class Root(CommandGroup):
-    """`leptonctl`: names and summaries from the table, everything else on demand."""
+    """`leptonctl`: names and summaries come from the table, everything else is imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -147,6 +159,6 @@ class Root(CommandGroup):
 def root() -> Root:
     """The whole command line."""
     text = "Declarative config-as-code for the life of a machine-learning model: plan, apply, serve, roll back."
-    group = Root(name="leptonctl", help=text, rich_markup_mode=None, params=global_options(root=True), invoke_without_command=True)
-    group.callback = lambda: None
-    return group
+    commands = Root(name="leptonctl", help=text, rich_markup_mode=None, params=global_options(root=True), invoke_without_command=True)
+    commands.callback = lambda: None
+    return commands

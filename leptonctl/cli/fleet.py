@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import click
 import typer
 
-from leptonctl.cli.commands import CommandGroup, as_command, global_options
+from leptonctl.cli.commands import group
 from leptonctl.cli.options import terminal_of
 from leptonctl.cli.watching import pause, until_interrupted
 from leptonctl.core.diagnostic import OK
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from leptonctl.spi.platforms import Say
 
 FOLLOW_S = 0.2
-Name: TypeAlias = Annotated[str, typer.Argument(metavar="ENV", help="The environment. It has to run here, started from this folder.")]
+Name: TypeAlias = Annotated[str, typer.Argument(metavar="ENV", help="The environment. Its server must have been started from this folder.")]
 
 
 def server_list(ctx: typer.Context) -> int:
@@ -46,8 +46,9 @@ def server_forget(
 def server_stop(
     ctx: typer.Context,
     environment: Name,
+    *,
     stray: Annotated[
-        bool, typer.Option("--stray", help="Instead, the one on its address that this folder started before its state was removed.")
+        bool, typer.Option("--stray", help="Stop instead the server on its address that this folder started for a state since removed.")
     ] = False,
 ) -> int:
     """Stop this folder's server of an environment. The next apply starts it again."""
@@ -77,17 +78,18 @@ def _act(
 def log(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="ENV|MODEL@VERSION", help="An environment, or a version.")],
-    lines: Annotated[int, typer.Option("--lines", metavar="N", help="How many lines from the end.", min=0)] = 100,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is written, until Ctrl-C (exit 0).")] = False,
+    *,
+    lines: Annotated[int, typer.Option("--lines", metavar="N", help="Show this many lines from the end.", min=0)] = 100,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing new lines until Ctrl-C (exit 0).")] = False,
 ) -> int:
     """Show the log of this folder's server of an environment, or of the last build of a version in this folder."""
     from leptonctl.commands.log import followed, log_of
     from leptonctl.views.servers import line_json, log_text
 
     terminal = terminal_of(ctx)
-    path, written = log_of(terminal.session(), target)
+    path, logged = log_of(terminal.session(), target)
     offset = path.stat().st_size
-    last = written[len(written) - min(lines, len(written)) :]
+    last = logged[len(logged) - min(lines, len(logged)) :]
     if not follow:
         return terminal.show({"target": target, "file": str(path), "lines": list(last)}, log_text)
     with until_interrupted():
@@ -100,16 +102,8 @@ def log(
     return OK
 
 
-server: click.Group = CommandGroup(
-    name="server",
-    help="List the servers of all environments; forget, stop or restart one.",
-    rich_markup_mode=None,
-    no_args_is_help=False,
-    params=global_options(),
-    commands={
-        "list": as_command("list", server_list),
-        "forget": as_command("forget", server_forget),
-        "stop": as_command("stop", server_stop),
-        "restart": as_command("restart", server_restart),
-    },
+server: click.Group = group(
+    "server",
+    "List the servers of all environments; forget, stop or restart one.",
+    {"list": server_list, "forget": server_forget, "stop": server_stop, "restart": server_restart},
 )

@@ -14,16 +14,17 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The file, inside the project: ONNX, .json or .ubj of XGBoost, .txt of LightGBM.")
     ],
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model; a new one gets a file of its own.")],
+    *,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model. A new one gets its own file.")],
     version: Annotated[str, typer.Option("--version", metavar="VERSION", help="The name of the new version.")],
     dataset: Annotated[
-        str | None, typer.Option("--dataset", metavar="NAME@VERSION", help="The rows that evaluate it. Default: the model's.")
+        str | None, typer.Option("--dataset", metavar="NAME@VERSION", help="The rows to evaluate it on. Default: the model's.")
     ] = None,
     task: Annotated[
-        Literal["classification", "regression"] | None, typer.Option("--task", help="What it predicts. Default: as its outputs say.")
+        Literal["classification", "regression"] | None, typer.Option("--task", help="What it predicts. Default: inferred from its outputs.")
     ] = None,
 ) -> int:
-    """Write the YAML of a version that is a finished model, and say what the file holds. Comments stay; nothing is built."""
+    """Write the YAML of a version that is a finished model, and describe the file. Comments stay; nothing is built."""
     from leptonctl.commands.import_file import Import, import_file
     from leptonctl.views.imported import imported_text
 

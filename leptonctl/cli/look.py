@@ -12,11 +12,9 @@ from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.diagnostic import ERROR, OK
 
 WATCH_S = 2.0
-"""Seconds between two looks of `status --watch`, unless others are given."""
-
-
+"""Seconds between two looks of `status --watch`, by default."""
 PLANS = (".json", ".plan")
-"""What the name of a saved plan usually ends in: such a name is no address."""
+"""The usual endings of a saved plan: a name that has one is not an address."""
 
 
 def show(
@@ -27,7 +25,8 @@ def show(
             metavar="[ADDR|PLAN]", help="An address, such as spam-filter@v2, mail@2024-06 or prod/spam-filter, or a saved plan."
         ),
     ] = None,
-    trials: Annotated[bool, typer.Option("--trials", help="Of a version with a search: list its trials, the best first.")] = False,
+    *,
+    trials: Annotated[bool, typer.Option("--trials", help="List the trials of the version's search, best first.")] = False,
 ) -> int:
     """Show the recorded state with its results, all about one version or binding, or a saved plan."""
     from leptonctl.commands.show import show as command
@@ -38,9 +37,9 @@ def show(
     if plan_file is not None and (plan_file.is_file() or plan_file.suffix in PLANS):
         return _show_plan(terminal, plan_file)
     session = terminal.session()
-    shown = command(session, item, trials=trials)
+    report = command(session, item, trials=trials)
     code = ERROR if session.left_out else OK
-    return terminal.show(shown, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time(), trials=trials)
+    return terminal.show(report, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time(), trials=trials)
 
 
 def _show_plan(terminal: Terminal, file: Path) -> int:
@@ -52,12 +51,13 @@ def _show_plan(terminal: Terminal, file: Path) -> int:
 
 def show_status(
     ctx: typer.Context,
+    *,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 if what is bound is not served in good health, 6 if YAML and bindings differ.")
+        bool, typer.Option("--check", help="Exit 1 unless everything that is bound is served and healthy; 6 if YAML and bindings differ.")
     ] = False,
     watch: Annotated[
         float | None,
-        typer.Option("--watch", metavar="[SECONDS]", help="Look again every few seconds (2), until Ctrl-C; in a pipe, print changes."),
+        typer.Option("--watch", metavar="[SECONDS]", help="Repeat every SECONDS (2) until Ctrl-C; in a pipe, print only changes."),
     ] = None,
 ) -> int:
     """Show which versions serve where and since when, and whether that agrees with the state."""
@@ -71,16 +71,16 @@ def show_status(
         return _watch(terminal, watch)
     from leptonctl.views.status import render_text
 
-    shown = command(terminal.session(), strict=check)
-    code = check_command(shown) if check else OK
-    return terminal.show(shown, render_text, code, width=terminal.room, now=time())
+    report = command(terminal.session(), strict=check)
+    code = check_command(report) if check else OK
+    return terminal.show(report, render_text, code, width=terminal.room, now=time())
 
 
 status = as_command("status", show_status, optional={"watch": WATCH_S})
 
 
 def _watch(terminal: Terminal, seconds: float) -> int:
-    """On a terminal the screen, again and again; otherwise one block, or one line of JSON, for every change."""
+    """Redraw the screen of a terminal again and again; elsewhere print one block, or one line of JSON, for every change."""
     from leptonctl.cli.watching import CLEAR, changing, until_interrupted
     from leptonctl.commands.status import essence
     from leptonctl.commands.status import status as command
@@ -114,7 +114,7 @@ def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="A version of a model or a dataset, such as spam-filter@v1.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")],
 ) -> int:
-    """Compare two versions: fields, metrics, flips, size, data; of datasets, rows added and gone, and each column."""
+    """Compare two versions: fields, metrics, flips, size, data; for datasets, rows added and removed, and each column."""
     from leptonctl.commands.diff import diff as command
     from leptonctl.views.diff import render_text
 
@@ -125,12 +125,13 @@ def diff(
 def leaderboard(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
-    by: Annotated[str | None, typer.Option("--by", metavar="METRIC", help="Order by this metric. Default: the first gated one.")] = None,
+    *,
+    by: Annotated[str | None, typer.Option("--by", metavar="METRIC", help="Order by this metric. Default: the first with a gate.")] = None,
     yaml: Annotated[
-        str | None, typer.Option("--yaml", metavar="VERSION|DIGEST", help="Print the entry under `versions:` that gives this recipe again.")
+        str | None, typer.Option("--yaml", metavar="VERSION|DIGEST", help="Print the YAML that declares this version again.")
     ] = None,
 ) -> int:
-    """List all declared versions of a model and all that were ever built, best first."""
+    """List all versions of a model that are declared or were ever built, best first."""
     from leptonctl.commands.leaderboard import leaderboard as command
     from leptonctl.views.leaderboard import render_text
 

@@ -1,4 +1,4 @@
-"""The entry point. Whatever fails inside leaves as a diagnostic and an exit code."""
+"""The entry point. Every failure becomes a diagnostic and an exit code."""
 
 import os
 import sys
@@ -8,29 +8,30 @@ from pathlib import Path
 import click
 
 from leptonctl.cli.commands import root
+from leptonctl.cli.suggestions import argument_hint, option_hint, option_word
 from leptonctl.cli.terminal import Terminal, lost_output, write
-from leptonctl.cli.words import argument_hint, option_hint, option_word
 from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
 from leptonctl.release import __version__
 
 
 def main(arguments: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
-    """Run one command line and return its exit code. `terminal`: a new one, which afterwards holds what the command has read."""
+    """Run one command line and return its exit code. `terminal`: a new one, which keeps the session of the command."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     terminal = terminal or Terminal()
-    code = _answer(list(sys.argv[1:] if arguments is None else arguments), terminal)
+    code = _exit_code(list(sys.argv[1:] if arguments is None else arguments), terminal)
     if why := lost_output():
-        # with --json, too: there is no other place for it
+        # as text even with --json: JSON would go to standard output
         terminal.json = False
-        detail = f"standard output: {why}; what the command did besides is done"
+        detail = f"standard output: {why}; everything else was done"
         terminal.complain([error("output-lost", "The output could not be written", detail, hint="write it to another place")])
         return code or ERROR
     return code
 
 
-def _answer(words: Sequence[str], terminal: Terminal) -> int:
+def _exit_code(words: Sequence[str], terminal: Terminal) -> int:
+    """Run a command line; whatever it raises is printed."""
     try:
         return _run(words, terminal)
     except Failure as failure:
@@ -77,10 +78,10 @@ def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
     hint = getattr(problem, "hint", "") or f"`{command} --help` lists its arguments and options"
     if isinstance(problem, click.NoSuchOption):
         typed = option_word(problem.option_name, words)
-        known = [name for param in problem.ctx.command.params for name in param.opts] if problem.ctx is not None else []
+        options = [name for param in problem.ctx.command.params for name in param.opts] if problem.ctx is not None else []
         if problem.possibilities:
             hint = f'did you mean "{problem.possibilities[0]}"?'
-        hint = option_hint(typed, known) or hint
+        hint = option_hint(typed, options) or hint
         detail = f"`{command}` has no option {typed}."
         return error("unknown-option", "There is no such option", detail, hint=hint)
     if hasattr(problem, "hint"):
@@ -91,7 +92,7 @@ def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
 
 
 def _command_path(words: Sequence[str]) -> str:
-    """The command that the words name, where a usage error does not say of which it is."""
+    """The command that the words name, for a usage error without a context."""
     path: list[str] = ["leptonctl"]
     command: click.Command = root()
     for word in words:
@@ -116,7 +117,7 @@ def _bug(bug: Exception, words: Sequence[str], directory: Path | None) -> Diagno
 
 
 def _write_log(directory: Path | None, name: str, text: str) -> Path:
-    """Into `.leptonctl/logs` of the project around `directory` (default: the working folder), or where temporary files go."""
+    """Write into `.leptonctl/logs` of the project around `directory` (default: the working folder), else to the temporary files."""
     try:
         start = (directory or Path()).absolute()
     except OSError:  # the working folder was removed

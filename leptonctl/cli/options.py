@@ -10,7 +10,7 @@ REASON_LENGTH = 500
 
 
 def one_line(text: str | None) -> str:
-    """The value of `--reason` without surrounding blanks. BadParameter (a usage error) when it is not one line of bounded length."""
+    """The value of `--reason` without surrounding spaces. BadParameter (a usage error) unless it is one line of bounded length."""
     if text is None or text == "":
         return ""
     line = text.strip()

@@ -1,4 +1,4 @@
-"""What the commands around a plan share: showing it, asking for consent, the exit code and the conclusion."""
+"""What commands around a plan share: showing it, consent, waiting for locks, the exit code and the conclusion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from leptonctl.commands.outcome import Outcome
     from leptonctl.commands.session import Session
     from leptonctl.core.change import Plan
-    from leptonctl.core.event import ApplyFinished
+    from leptonctl.core.event import ApplyFinished, Reporter
 
 T = TypeVar("T")
 LOCK_POLL_S = 0.5
@@ -56,7 +56,7 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
 def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --yes", close: str = "") -> Callable[[Plan], bool]:
     """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none.
 
-    `close`: what is said below a plan that has an effect.
+    `close`: text below a plan that has an effect.
     """
     ask: Callable[[Plan], bool] = terminal.consent(
         lambda plan: plan_text(terminal, plan) + (f"\n{close}" if close and plan.has_effect else ""),
@@ -76,7 +76,7 @@ def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --
 
 
 def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Session], T]) -> T:
-    """Run a command. While another apply moves its addresses, plan again and try again until the time is up."""
+    """Run a command. While another apply moves its addresses, plan and try again until the time is up."""
     deadline = monotonic() + timeout_s
     session, announced = terminal.session(), ""
     while True:
@@ -93,8 +93,14 @@ def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Sessi
         session = session.reopen()
 
 
+def move_pointers(terminal: Terminal, command: str, attempt: Callable[[Session, Reporter], Outcome], *, lock_timeout: float) -> int:
+    """Run a command that moves pointers, wait for locks meanwhile, and print its conclusion. The exit code."""
+    reporter = terminal.reporter()
+    return conclude(terminal, wait_for_lock(terminal, lock_timeout, lambda session: attempt(session, reporter)), command)
+
+
 def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
-    """Print what is still missing after the reporter's last line, and give the exit code."""
+    """Print what the reporter has not printed yet, and return the exit code."""
     terminal.close()
     if outcome.finished is None:
         terminal.aside("Nothing was changed.")
@@ -117,13 +123,13 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
 
 def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
     """The conclusion of an apply that did no step, about which the reporter says nothing."""
-    from leptonctl.views.events import closing, did_anything
+    from leptonctl.views.events import closing_line, did_anything
     from leptonctl.views.style import Style
 
     if did_anything(finished):
         return ""
     if not plan.has_effect:
         return plan_text(terminal, plan)
-    gone = [change.place for change in plan.changes if change.action == "remove"]
-    environments = sum(address.kind == "environment" and address.member is None for address in gone)
-    return closing(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)
+    removed = [change.place for change in plan.changes if change.action == "remove"]
+    environments = sum(address.kind == "environment" and address.member is None for address in removed)
+    return closing_line(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)

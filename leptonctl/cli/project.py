@@ -12,6 +12,7 @@ from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
 
 def init(
     ctx: typer.Context,
+    *,
     from_file: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A table to learn from.")] = None,
     target: Annotated[
         str | None,
@@ -21,12 +22,12 @@ def init(
             help="The column to predict. Default: one named target, label, class or outcome, else the last that can be predicted.",
         ),
     ] = None,
-    encoding: Annotated[str | None, typer.Option("--encoding", metavar="E", help="How its text is encoded. Default: found out.")] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="It has no header line.")] = False,
-    row_id: Annotated[str | None, typer.Option("--id", metavar="COL", help="The column that names a row. Default: found out.")] = None,
-    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COL", help="A column to leave out; may be repeated.")] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding", metavar="E", help="The encoding of its text. Default: detected.")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="The table has no header line.")] = False,
+    row_id: Annotated[str | None, typer.Option("--id", metavar="COL", help="The column that identifies a row. Default: detected.")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COL", help="A column to leave out (repeatable).")] = None,
 ) -> int:
-    """Create a project that is ready to apply, and report what was inferred from its table and why."""
+    """Create a project that is ready to apply, and report what was inferred from its table, and why."""
     from leptonctl.commands.init import init as command
     from leptonctl.commands.session import folder_of
     from leptonctl.views.reports import init_text

@@ -1,4 +1,4 @@
-"""The command line -> docs/commands.md. Run as `python -m leptonctl.cli.reference`. Knows no command itself."""
+"""Writes docs/commands.md from the command line itself. Run as `python -m leptonctl.cli.reference`."""
 
 import sys
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def _parameters(command: click.Command, title: str) -> str:
 
 
 def _row(param: click.Parameter) -> str:
-    """One row of a table: how it is written, what it means, its default."""
+    """One row of a table: the argument or option, its meaning, its default."""
     usage = param.metavar or ""
     if isinstance(param, click.Option):
         value = param.metavar or _value(param)

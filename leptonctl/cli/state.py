@@ -1,4 +1,4 @@
-"""Commands about the state itself: look at it, keep a copy, go back to one, go on without one."""
+"""Commands about the state itself: look at it, back it up, restore it, rebuild it."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from leptonctl.cli.commands import CommandGroup, as_command, global_options
+from leptonctl.cli.commands import group
 from leptonctl.cli.options import Yes, terminal_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def state_list(ctx: typer.Context) -> int:
 
 def state_show(
     ctx: typer.Context,
-    address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="One pointer. Default: the state itself.")] = None,
+    address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="The address of a pointer. Default: the state itself.")] = None,
 ) -> int:
-    """Show one pointer with its steps, or what the state says of itself and whether it may be moved."""
+    """Show one pointer with its steps, or the state itself. Of the state, also whether it can be changed."""
     from leptonctl.commands.state_look import show_pointer, show_state
     from leptonctl.views.reports import outline_text
 
@@ -43,9 +43,10 @@ def state_show(
 def state_backup(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file with other contents.")] = False,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that has other contents.")] = False,
 ) -> int:
-    """Write the state to a file, and read it back."""
+    """Write the state to a file, and check it by reading it back."""
     from leptonctl.commands.state_backup import backup
     from leptonctl.views.state import backup_text
 
@@ -54,9 +55,9 @@ def state_backup(
 
 
 def state_restore(
-    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `state backup` wrote.")], yes: Yes = False
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `state backup` wrote.")], *, yes: Yes = False
 ) -> int:
-    """Go back to a copy of the state. The state that it replaces can then only be read; its history stays."""
+    """Go back to a backup of the state. The state that it replaces becomes read-only; its history stays."""
     from leptonctl.commands.state_backup import restore
     from leptonctl.views.state import takeover_text
 
@@ -67,12 +68,13 @@ def state_restore(
 
 def state_adopt(
     ctx: typer.Context,
-    moved: Annotated[bool, typer.Option("--moved", help="This folder was moved: it owns what the old one started.")] = False,
-    copy: Annotated[bool, typer.Option("--copy", help="This folder is a copy: a project of its own, with nothing bound.")] = False,
-    lineage: Annotated[str | None, typer.Option("--lineage", metavar="ID", help="Which lineage, when the store knows several.")] = None,
+    *,
+    moved: Annotated[bool, typer.Option("--moved", help="This folder was moved: it owns what it started at its old path.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="This folder is a copy: make it a project of its own, with nothing bound.")] = False,
+    lineage: Annotated[str | None, typer.Option("--lineage", metavar="ID", help="Which lineage, if the store has several.")] = None,
     yes: Yes = False,
 ) -> int:
-    """Go on from what the store knows, when the state is lost or behind; or say what this folder is."""
+    """Rebuild a lost or outdated state from the store. Or declare that this folder was moved or copied."""
     from leptonctl.commands.state_adopt import adopt, adopt_copy, adopt_moved
     from leptonctl.views.state import takeover_text
 
@@ -88,10 +90,11 @@ def state_adopt(
 
 def state_forget(
     ctx: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="ADDR", help="A built thing, or a destroyed environment.")],
+    address: Annotated[str, typer.Argument(metavar="ADDR", help="A dataset or model version, or a destroyed environment.")],
+    *,
     yes: Yes = False,
 ) -> int:
-    """Drop a pointer from the state. Results, deployments and history stay; what is declared is found again by the next apply."""
+    """Drop a pointer from the state. Results, deployments and history stay; the next apply finds again what is still declared."""
     from leptonctl.commands.state_edit import forget
     from leptonctl.views.state import edit_text
 
@@ -100,9 +103,9 @@ def state_forget(
 
 
 def state_rename(
-    ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NEW", help="The name that leptonctl.yaml says now.")], yes: Yes = False
+    ctx: typer.Context, name: Annotated[str, typer.Argument(metavar="NEW", help="The new name, as in leptonctl.yaml.")], *, yes: Yes = False
 ) -> int:
-    """Carry state and store to a project's new name, after `name:` was edited."""
+    """Rename the project in its state and store, after `name:` was edited."""
     from leptonctl.commands.state_edit import rename
     from leptonctl.views.state import edit_text
 
@@ -111,31 +114,28 @@ def state_rename(
 
 
 def _file(terminal: "Terminal", file: Path) -> Path:
-    """A file named on the command line; relative to the folder of -C."""
+    """A file named on the command line, relative to the folder of -C."""
     from leptonctl.commands.session import folder_of
 
-    return Path(os.path.abspath(folder_of(terminal.directory) / file))  # noqa: PTH100 - a link stays the name that was given
+    return Path(os.path.abspath(folder_of(terminal.directory) / file))  # noqa: PTH100 - resolve would replace the name of a link
 
 
 def _consent(terminal: "Terminal", *, assume_yes: bool) -> "Consent":
     from leptonctl.views.state import preview
 
-    return terminal.consent(lambda what: preview(what, color=terminal.color), assume_yes=assume_yes, needed=bool)
+    return terminal.consent(lambda report: preview(report, color=terminal.color), assume_yes=assume_yes, needed=bool)
 
 
-state: click.Group = CommandGroup(
-    name="state",
-    help="Look at the state, back it up, go back to a backup, or go on from the store when the state is lost.",
-    rich_markup_mode=None,
-    no_args_is_help=False,
-    params=global_options(),
-    commands={
-        "list": as_command("list", state_list),
-        "show": as_command("show", state_show),
-        "backup": as_command("backup", state_backup),
-        "restore": as_command("restore", state_restore),
-        "adopt": as_command("adopt", state_adopt),
-        "forget": as_command("forget", state_forget),
-        "rename": as_command("rename", state_rename),
+state: click.Group = group(
+    "state",
+    "Look at the state, back it up, restore a backup, or rebuild a lost state from the store.",
+    {
+        "list": state_list,
+        "show": state_show,
+        "backup": state_backup,
+        "restore": state_restore,
+        "adopt": state_adopt,
+        "forget": state_forget,
+        "rename": state_rename,
     },
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from leptonctl.cli.commands import CommandGroup, as_command, global_options
+from leptonctl.cli.commands import group
 from leptonctl.cli.options import Reason, Yes, terminal_of
 
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def gc(
     ctx: typer.Context,
+    *,
     forget_lineage: Annotated[
-        str | None, typer.Option("--forget-lineage", metavar="ID", help="End a lineage of the store that nobody uses any more.")
+        str | None, typer.Option("--forget-lineage", metavar="ID", help="Remove a lineage from the store that nobody uses any more.")
     ] = None,
     yes: Yes = False,
 ) -> int:
@@ -25,7 +26,7 @@ def gc(
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
-        lambda what: gc_preview(what, color=terminal.color), assume_yes=yes, needed=bool
+        lambda report: gc_preview(report, color=terminal.color), assume_yes=yes, needed=bool
     )
     return terminal.show(command(terminal.session(), consent, forget_lineage=forget_lineage), gc_text)
 
@@ -34,20 +35,21 @@ def purge(
     ctx: typer.Context,
     version: Annotated[
         str | None,
-        typer.Argument(metavar="[DATASET@VERSION]", help="All rows of this version go, wherever they are."),
+        typer.Argument(metavar="[DATASET@VERSION]", help="Remove all rows of this version, wherever they are."),
     ] = None,
-    row: Annotated[str | None, typer.Option("--id", metavar="VALUE", help="The row with this value in the `id:` column goes.")] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="With --id: of this dataset only.")] = None,
+    *,
+    row: Annotated[str | None, typer.Option("--id", metavar="VALUE", help="Remove the row with this value in the `id:` column.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="With --id: from this dataset only.")] = None,
     reason: Reason = "",
     yes: Yes = False,
 ) -> int:
-    """Report what holds the rows of a dataset version or of a person, and remove it for good. Data files are never edited."""
+    """Report what holds the rows of a dataset version or of a person, and remove them for good. Data files are never edited."""
     from leptonctl.commands.purge import purge as command
     from leptonctl.views.purge import purge_preview, purge_text
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
-        lambda what: purge_preview(what, color=terminal.color), assume_yes=yes, needed=bool
+        lambda report: purge_preview(report, color=terminal.color), assume_yes=yes, needed=bool
     )
     return terminal.show(command(terminal.session(), version, row, dataset, reason=reason, consent=consent), purge_text)
 
@@ -55,28 +57,21 @@ def purge(
 def lock_list(ctx: typer.Context) -> int:
     """List the locks: who holds each, since when, and whether the holder is alive."""
     from leptonctl.commands.lock import locks as command
-    from leptonctl.views.reports import locks
+    from leptonctl.views.reports import locks_text
 
     terminal = terminal_of(ctx)
-    return terminal.show({"locks": command(terminal.session())}, locks)
+    return terminal.show({"locks": command(terminal.session())}, locks_text)
 
 
 def lock_release(
     ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `leptonctl lock list` shows.")]
 ) -> int:
-    """Release a lock by force, when its holder does not."""
+    """Take a lock from a holder that does not release it."""
     from leptonctl.commands.lock import release as command
-    from leptonctl.views.reports import lock_released
+    from leptonctl.views.reports import lock_release_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), lock_id), lock_released)
+    return terminal.show(command(terminal.session(), lock_id), lock_release_text)
 
 
-lock: click.Group = CommandGroup(
-    name="lock",
-    help="List the locks, or release one.",
-    rich_markup_mode=None,
-    no_args_is_help=False,
-    params=global_options(),
-    commands={"list": as_command("list", lock_list), "release": as_command("release", lock_release)},
-)
+lock: click.Group = group("lock", "List the locks, or release one.", {"list": lock_list, "release": lock_release})

@@ -30,7 +30,7 @@ UNLIMITED = 100_000
 
 @dataclass(slots=True, kw_only=True)
 class Terminal:
-    """Set by the global options; keeps the session, so that errors can be shown with its sources."""
+    """Where output goes, and how. The global options set its fields; it keeps the session, to show errors with lines of its files."""
 
     directory: Path | None = None
     json: bool = False
@@ -49,7 +49,7 @@ class Terminal:
         return self._session
 
     def path(self, file: Path) -> Path:
-        """A path from the command line: relative to the folder of `-C`, as everywhere in the command."""
+        """A path from the command line, relative to the folder of `-C`."""
         return self.directory / file if self.directory is not None else file
 
     @property
@@ -71,11 +71,11 @@ class Terminal:
     @property
     def room(self) -> int:
         """The columns that tables may fill: those of the terminal, or of COLUMNS; without limit with -v and in a pipe or a file."""
-        given = os.environ.get("COLUMNS", "")
+        columns = os.environ.get("COLUMNS", "")
         if self.verbose:
             return UNLIMITED
-        if given.isdecimal() and int(given) > 0:
-            return max(int(given), LEAST_WIDTH)
+        if columns.isdecimal() and int(columns) > 0:
+            return max(int(columns), LEAST_WIDTH)
         return max(self.width, LEAST_WIDTH) if sys.stdout.isatty() else UNLIMITED
 
     @property
@@ -89,7 +89,7 @@ class Terminal:
         return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:
-        """Print a value as JSON, or as `text(value, color=…, …)`, and what is not in it; return the exit code."""
+        """Print a value as JSON, or as `text(value, color=…, …)`, then what the command left out; return the exit code."""
         left_out = [d if code else replace(d, severity="warning") for d in (self._session.left_out if self._session else ())]
         if self.json:
             self.say(json_text({**value, "diagnostics": [d.to_json() for d in left_out]} if left_out else value))
@@ -100,21 +100,21 @@ class Terminal:
         return code
 
     def warn_of_left_out(self) -> None:
-        """After events: print what the command did without as warnings. With JSON the last event stays the last line."""
+        """After events: print what the command left out as warnings. Not with JSON, where the last event stays the last line."""
         if self._session is not None and self._session.left_out and not self.json:
             self.complain(replace(problem, severity="warning") for problem in self._session.left_out)
 
     def say(self, text: str, *, whole: bool = False) -> None:
-        """Print lines of text on standard output, fitted to the terminal unless they are to be kept `whole`."""
+        """Print text on standard output, its lines fitted to the terminal. `whole`: as they are."""
         if text:
             write(sys.stdout, (text if whole or self.json else self.fitted(text)).rstrip("\n") + "\n")
 
     def aside(self, text: str) -> None:
-        """Print what a person should read besides the output: on standard output, or with JSON on standard error."""
+        """Print what a person should read beside the output: on standard output, or with JSON on standard error."""
         write(sys.stderr if self.json else sys.stdout, self.fitted(text).rstrip("\n") + "\n")
 
     def fitted(self, text: str) -> str:
-        """The text in lines that the terminal has room for. What is read by a program, or with -v, stays whole."""
+        """The text with lines that fit the terminal. Output for a program, or with -v, stays as it is."""
         if self.verbose or not sys.stdout.isatty():
             return text
         from leptonctl.views.fit import fit
@@ -141,9 +141,10 @@ class Terminal:
 
     def reporter(self) -> "Reporter":
         """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
-        from leptonctl.views.events import Console, JsonLines
+        from leptonctl.views.event_json import JsonLines
+        from leptonctl.views.events import Console
 
-        # __main__ turned it off: what has events may run for long
+        # __main__ turned it off, but a command with events may run for long
         gc.enable()
         if self.json:
             return JsonLines(_to_stdout)
@@ -158,21 +159,21 @@ class Terminal:
             refresh()
 
     def close(self) -> None:
-        """Stop the live part: the screen does not change by itself after this."""
+        """Stop the live part: the screen no longer changes by itself."""
         self._closed.set()
 
     def consent(
         self, text: Callable[[T], str], *, assume_yes: bool, needed: Callable[[T], bool], hint: str = "add --yes"
     ) -> Callable[[T], bool]:
-        """A function that shows what would be done, then asks, unless consent was given on the command line or is not needed.
+        """A function that shows what would be done, then asks, unless consent is assumed or not needed.
 
-        `hint`: how consent is given where nobody can be asked.
+        `hint`: how to give consent where nobody can be asked.
         """
 
-        def ask(what: T) -> bool:
+        def ask(effect: T) -> bool:
             if not self.json:
-                write(sys.stdout, self.fitted(text(what)) + "\n\n")
-            if assume_yes or not needed(what):
+                write(sys.stdout, self.fitted(text(effect)) + "\n\n")
+            if assume_yes or not needed(effect):
                 return True
             if self.json or not sys.stdin.isatty():
                 raise fail(
@@ -188,7 +189,7 @@ class Terminal:
 
 def _yes() -> bool:
     write(sys.stdout, 'Continue? Type "yes" to confirm: ')
-    # a signal just before a read that blocks would wait for the answer
+    # a signal that comes just before a blocking read would wait for the answer
     while not select.select([sys.stdin], [], [], SIGNAL_SECONDS)[0]:
         pass
     try:
@@ -225,13 +226,13 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def lost_output() -> str:
-    """Why some of what was to be on standard output is not there; "" if all of it is, or its reader went away."""
+    """Why some of the output could not be written; "" if all of it was, or its reader went away."""
     write(sys.stdout, "")
     return "".join(_lost[:1])
 
 
 def _drop(stream: TextIO) -> None:
-    """Let what is still written into a stream go nowhere."""
+    """Send everything that is still written to a stream to the null device."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

@@ -1,4 +1,4 @@
-"""Commands that go on until Ctrl-C, or until nobody reads their output any more. Both are their usual end: exit 0."""
+"""Commands that run until Ctrl-C, or until nobody reads their output. Both are a normal end: exit 0."""
 
 import os
 import select
@@ -23,21 +23,20 @@ def until_interrupted() -> Iterator[None]:
 
 
 def changing(look: Callable[[], T], essence: Callable[[T], object], seconds: float, *, always: bool) -> Iterator[T]:
-    """Look again and again, and yield what differs from the last in its essence; `always`: everything. Ends with the reader."""
-    before: object = None
-    first = True
+    """Look again and again, and yield each value whose essence differs from the last; `always`: every value. Ends with the reader."""
+    before: object = object()  # equal to no essence
     while True:
         value = look()
         now = essence(value)
-        if first or always or now != before:
+        if always or now != before:
             yield value
-        first, before = False, now
+        before = now
         if not pause(seconds):
             return
 
 
 def pause(seconds: float) -> bool:
-    """Wait. False at once when standard output is a pipe that is no longer read: nothing would be written to find that out."""
+    """Wait. False at once when standard output is a pipe that is no longer read, which a command that writes nothing would not notice."""
     output = _output()
     if output is None or not stat.S_ISFIFO(os.fstat(output).st_mode):
         time.sleep(seconds)
@@ -55,7 +54,7 @@ def _output() -> int | None:
 
 
 def _is_null() -> bool:
-    """Whether standard output is the null device: it becomes that after a write to a pipe that is no longer read."""
+    """Whether standard output is the null device, which `terminal.write` makes it after a write to a pipe that is no longer read."""
     output = _output()
     return output is not None and os.path.samestat(os.fstat(output), Path(os.devnull).stat())
 

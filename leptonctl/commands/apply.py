@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.applying.built_pointers import built_pointers, recipe_of
-from leptonctl.commands.applying.environments import Environments
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.applying.healing import heal_environment, to_heal
+from leptonctl.commands.applying.moving import move_environments
 from leptonctl.commands.applying.run import Run, executor_ahead
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.folder import own_folder
@@ -21,12 +20,11 @@ from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.state import State
+from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.holding import note_of_next_apply
 from leptonctl.spi.running import Executor
-from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
+from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, without_dead
 from leptonctl.storage.durable import ensure_dot_folder
-from leptonctl.storage.pointers import Note
 
 RETRIES = 5
 Consent = Callable[[Plan], bool]
@@ -95,10 +93,10 @@ def _forget_holds(session: Session, planned: Planned) -> None:
     if not recorded:
         return
     moving = {change.address for change in planned.plan.moving}
-    kept = {change.address for change in planned.plan.changes} - moving
-    gone = {address: None for address in recorded if address in kept or (not planned.plan.only and address not in moving)}
-    if gone:
-        session.pointers.move(lambda state: state.holding(gone))
+    unchanged = {change.address for change in planned.plan.changes} - moving
+    ended = {address: None for address in recorded if address in unchanged or (not planned.plan.only and address not in moving)}
+    if ended:
+        session.pointers.move(lambda state: state.holding(ended))
 
 
 def _refuse(plan: Plan, expect: str | None) -> None:
@@ -138,21 +136,21 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
                 command=request.command,
                 owner=owner,
                 executor=executor,
+                claim=claim,
                 next_apply=request.next_apply,
             )
             run.begin(effects=True)
             # the claim says that this apply is running, and the roots what it moves
             spare(session, planned)
-            environments = Environments(run=run, claim=claim, commit=planned.checkout.commit)
             try:
-                environments.heal()
+                _heal(run)
                 run.build()
                 run.refuse_warnings()
                 enter_binding(session.pointers, claim)
-                _record(run, lambda state: own(state, claim))
-                environments.move()
+                run.record()
+                move_environments(run)
             except KeyboardInterrupt:
-                run.codes.append(INTERRUPTED)
+                run.tally.codes.append(INTERRUPTED)
     except Failure as failure:
         # without a run nothing was done; otherwise the last event reports what was
         if run is None:
@@ -162,21 +160,24 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
     return run.finish(state.serial if state else 0)
 
 
-def _record(run: Run, asserting: Callable[[State], State]) -> None:
-    """Move the pointers of what was built and drop the forgotten ones in one write, after storing their recipes."""
-    keys, results = run.evidence()
-    pointers = built_pointers(run.planned, run.built, keys, results)
-    if not pointers:
+def _heal(run: Run) -> None:
+    """Heal the environments that this apply does not move anyway, before anything is built (law 10)."""
+    moving = {change.place.name for change in run.planned.plan.moving if change.place.kind == "environment" and not change.is_held}
+    for name in sorted(to_heal(run) - moving):
+        heal_environment(run, name)
+
+
+def recover(session: Session) -> None:
+    """Complete or drop, as the head says, every switch whose apply has died; drop the claims and locks of dead holders."""
+    state = session.pointers.read()
+    if state is None:
         return
-    by_address = run.planned.settled.by_address
-    built = [by_address[address] for address, pointer in pointers.items() if pointer is not None]
-    run.session.store.put_recipes({node.declaration: recipe_of(node) for node in built})
-    planned_digests = {change.address: change.before for change in run.planned.plan.moving}
-
-    def move(state: State) -> State:
-        asserting(state)
-        current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
-        still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
-        return state.moved(still) if still else state
-
-    run.session.pointers.move(move, Note(author=author_of(run.owner, run.command)))
+    alive = without_dead(state, session.liveness)
+    dead = [name for name, pending in state.pending.items() if pending.claim not in alive.applies]
+    if dead:
+        owner = owner_of(session)
+        with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
+            switch = session.switch(claim, author_of(owner, "recover"))
+            for name in dead:
+                switch.recover(name, here=is_here(state.environments.get(name), session.root))
+    session.pointers.move(lambda now: without_dead(now, session.liveness))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from leptonctl.commands.applying.built_pointers import recipe_of
 from leptonctl.commands.applying.run import Run, executor_ahead
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.libraries import refuse_without_library
@@ -13,9 +12,9 @@ from leptonctl.commands.who import owner_of
 from leptonctl.core.diagnostic import INTERRUPTED, Failure
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
+from leptonctl.core.node_records import recipe_of
 from leptonctl.core.values import Json
-from leptonctl.kinds.environment.judging import judge_changes
-from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.environment.judging import Basis, judge_changes
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.views.plan_json import judgement_to_json
 
@@ -50,7 +49,7 @@ def _carry_out(run: Run) -> None:
         refer(session, planned, reference, "build", run.evidence()[0])
         run.refuse_warnings()
     except KeyboardInterrupt:
-        run.codes.append(INTERRUPTED)
+        run.tally.codes.append(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
 
@@ -60,7 +59,7 @@ def _gates(run: Run) -> Iterator[dict[str, Json]]:
     planned, declarations = run.planned, run.session.declarations
     keys, results = run.evidence()
     settled = replace(planned.settled, keys=keys, results=results)
-    for change in judge_changes(planned.plan.moving, bindings(declarations), declarations, settled, planned.state):
+    for change in judge_changes(planned.plan.moving, Basis(declarations=declarations, settled=settled, state=planned.state)):
         if not change.judgements or change.is_return:
             continue
         passed = [judgement.passed for judgement in change.judgements]

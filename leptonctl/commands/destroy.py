@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from leptonctl.commands.apply import Consent
-from leptonctl.commands.applying.recover import recover
-from leptonctl.commands.freeze import refuse_frozen
+from leptonctl.commands.apply import Consent, recover
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.folder import own_folder
+from leptonctl.commands.recorded.holds import refuse_frozen
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import covers, document
@@ -19,20 +17,21 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
 from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Pointer, State
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
 if TYPE_CHECKING:
     from leptonctl.deploying.switch import Outcome as Moved
+    from leptonctl.deploying.switch import Switch
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
     """Destroy one environment, or all that are recorded. `reason`: for the history.
 
-    It goes by the state: what serves can be stopped also while the project's files are invalid.
+    It goes by the state, so that servers can be stopped while the project's files are invalid.
     """
     session = session.as_recorded()
     recover(session)
@@ -51,33 +50,26 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
         return Outcome(plan=plan, exit_code=OK)
     if not consent(plan):
         return Outcome(plan=plan, exit_code=ERROR)
-    return _destroy_claimed(session, state, names, plan, reporter, reason)
+    return _destroy_claimed(session, state, names, plan, reporter=reporter, reason=reason)
 
 
-def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter, reason: str) -> Outcome:
+def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, *, reporter: Reporter, reason: str) -> Outcome:
+    """Claim the addresses, then destroy one environment after the other. One that fails does not stop the others."""
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy", reason=reason)
-    author = author_of(owner, "destroy")
     codes: list[int] = []
     unbound_count = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
         reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
-        switch = session.switch(claim, author)
+        switch = session.switch(claim, author_of(owner, "destroy"))
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and c.place.member]
-            try:
-                moved = switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
-                if moved.lagging:
-                    raise _still_served(session, name, moved)
-            except Failure as failure:
+            failure = _destroy_one(session, switch, state, name)
+            if failure is None:
+                unbound_count += len(addresses)
+            else:
                 codes.append(failure.exit_code or ERROR)
-                problem = failure.diagnostics[0]
-                for address in addresses or [document("environment", name)]:
-                    reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=0.0, diagnostic=problem))
-                continue
-            unbound_count += len(addresses)
-            for address in addresses:
-                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message=_left(plan, address)))
+            _report_bindings(reporter, plan, addresses or ([document("environment", name)] if failure else []), failure)
     after = session.pointers.read()
     code = exit_code(codes)
     finished = ApplyFinished(
@@ -92,35 +84,55 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
     return Outcome(plan=plan, exit_code=code, finished=finished)
 
 
-def _left(plan: Plan, address: str) -> str:
-    """`v1 → unbound`, as an apply says of a binding that it removes."""
+def _destroy_one(session: Session, switch: "Switch", state: State, name: str) -> Failure | None:
+    """Destroy an environment. The failure, if it is not."""
+    try:
+        here = is_here(state.environments.get(name), session.root)
+        with switch.locked(name, here=here) as locked:
+            # a freeze may have come since the plan
+            refuse_frozen(locked.state, name)
+            moved = switch.carry_out(locked, _DESTROYED, here=here)
+        if moved.lagging:
+            raise _still_served(session, name, moved)
+    except Failure as failure:
+        return failure
+    return None
+
+
+def _report_bindings(reporter: Reporter, plan: Plan, addresses: Sequence[str], failure: Failure | None) -> None:
+    """Report the end of the step `bind` of these addresses."""
+    for address in addresses:
+        if failure is not None:
+            problem = failure.diagnostics[0]
+            reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=0.0, diagnostic=problem))
+        else:
+            message = _unbinding(plan, address)
+            reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message=message))
+
+
+def _unbinding(plan: Plan, address: str) -> str:
+    """`v1 → unbound`, the message of an apply about a binding that it removes."""
     before = next((change.before_version for change in plan.moving if change.address == address), None)
     return f"{before or 'bound'} → unbound"
 
 
 def _still_served(session: Session, name: str, moved: "Moved") -> Failure:
-    """Nothing is bound any more, and yet a server answers with what was."""
+    """The failure when nothing is bound any more, but a server still answers."""
     living = Fleet(lineage=session.lineage(moved.state), environment=name, liveness=session.liveness).living()
     where = ", ".join(f"{server.id} is {runs_on(server)}" for server in living if server.deployment)
     detail = f"{name} has no bindings any more, but {moved.lagging}" + (f"; {where}" if where else "")
-    return fail("not-stopped", "The server did not stop", detail, hint="end that process; `leptonctl server list` shows when it is gone")
+    return fail("not-stopped", "The server did not stop", detail, hint="end that process; `leptonctl server list` shows when it has ended")
 
 
 def _no_route(address: str, _pointer: Pointer) -> Route:
     raise AssertionError(address)
 
 
-def _destroyed(name: str, state: State) -> Wanted:
-    # a freeze may have come since the plan
-    refuse_frozen(state, name)
-    return _DESTROYED
+_DESTROYED = Desired(bindings={}, environment=None, routes=_no_route)
 
 
-_DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)
-
-
-def _future(state: State | None, name: str) -> str:
-    """What is to become of an environment: a plan is shown before anything is done."""
+def _reason(state: State | None, name: str) -> str:
+    """The reason of a removal, which the plan shows before anything is done."""
     record = state.environments.get(name) if state else None
     return f"to be destroyed: {name} is protected" if record is not None and record.protected else "to be destroyed"
 
@@ -128,7 +140,7 @@ def _future(state: State | None, name: str) -> str:
 def _removal_plan(session: Session, state: State | None, names: Sequence[str]) -> Plan:
     """The plan of a destroy: every address of the environments is removed."""
     changes = [
-        with_unbind_step(Remove(address=address, reason=_future(state, name), before=pointer.digest, before_version=pointer.version))
+        with_unbind_step(Remove(address=address, reason=_reason(state, name), before=pointer.digest, before_version=pointer.version))
         for name in names
         for address, pointer in (state.current if state else {}).items()
         if covers(document("environment", name), address)

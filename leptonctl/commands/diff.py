@@ -1,31 +1,26 @@
 """`diff`: compares two versions or bindings: recipe fields, metrics, flips if they are comparable, size, data."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
+from leptonctl.commands.planning.nodes import node_at
 from leptonctl.commands.recorded.built_versions import BuiltVersion, named_version, with_results
-from leptonctl.commands.recorded.results import join_results
+from leptonctl.commands.recorded.results import direction, gated_metrics, join_results
 from leptonctl.commands.session import Session
-from leptonctl.commands.showing.show_version import direction
-from leptonctl.core.address import full, parse, short, version_of
-from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.address import full, parse
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.gate import Gate
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
-from leptonctl.core.values import Json, Node
-from leptonctl.kinds.environment.kind import bindings, environments
+from leptonctl.core.values import Json
+from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.model.decision import POSITIVE
 from leptonctl.kinds.model.search import SEARCH
 
 if TYPE_CHECKING:
     from leptonctl.learning.outputs import CompareOutputs
-
-
-MOST = 3
-"""How many addresses a hint names."""
 
 
 class Side(Frozen):
@@ -40,7 +35,7 @@ class Side(Frozen):
 
 
 def diff(session: Session, a: str, b: str) -> dict[str, Json]:
-    """The object of `diff --json`. A binding stands for the version that is bound, or that is declared where nothing is bound yet."""
+    """The object of `diff --json`. A binding stands for the version that is bound, or the declared one if none is bound yet."""
     from leptonctl.views.diff import diff_fields
 
     state = session.pointers.read()
@@ -48,12 +43,9 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
     first, second = (_side(session, settled, state, name) for name in (a, b))
     outcome_a, outcome_b = (join_results({name: name for name in side.results}, side.results) for side in (first, second))
     task = str(second.recipe.get("task"))
-    metrics = {
-        name: {**pair, "better": direction(session.catalog, task, name)}
-        for name, pair in _metrics(outcome_a["metrics"], outcome_b["metrics"], _gated(session))
-    }
+    metrics = _metrics(session, task, outcome_a["metrics"], outcome_b["metrics"])
     same_rows = _same_test_rows(first, second)
-    # on one set of test rows the figures compare as they are
+    # figures of the same test rows can be compared as they are
     names = [n for n, pair in metrics.items() if (task, n) in session.catalog.metrics and None not in (pair["a"], pair["b"])]
     outputs = _compared(session, first, second, [] if same_rows else names)
     return {
@@ -83,23 +75,13 @@ def _datasets(session: Session, a: Side, b: Side) -> Json:
     return dataset_differences(session, a.address, b.address, (a.results.get("prepare"), b.results.get("prepare")))
 
 
-def node_at(session: Session, name: str, nodes: Mapping[str, Node]) -> Node:
-    """The node of a full or short address. Failure `unknown-address` when it is not declared."""
-    address = full(name, nodes.keys(), session.address_kinds)
-    if address not in nodes:
-        of = [short(node) for node in nodes if version_of("model", parse(node).name, name) == node]
-        hint = f"write {' or '.join(of[:MOST])}: a version is named with its model" if of else did_you_mean(name, nodes)
-        raise fail("unknown-address", "No such address", f"{name} is not declared", hint=hint)
-    return nodes[address]
-
-
 def _side(session: Session, settled: Settled, state: State | None, name: str) -> Side:
     known = {*settled.by_address, *(state.current if state else {})}
     address = full(name, known, session.address_kinds)
     version = named_version(session, settled, state, address if address in known else name)
     if version is not None:
         (built,) = with_results(session, [version], damaged="omit")
-        # the figures are what is compared; for flips and rows the output says where they are missing
+        # figures have to be readable; where flips and rows are missing, the output says so
         session.store.results(filter(None, [built.keys.get("evaluate")]))
         return _version_side(built, address if address in known and address != version.address else version.address)
     node = node_at(session, name, settled.by_address)
@@ -110,8 +92,8 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
 
 
 def _bound(session: Session, state: State | None, address: str) -> dict[str, Json]:
-    """The versions of an environment by model, as `models`: bound ones, or declared ones where nothing is bound yet; and as `gates`
-    the limits of each binding. {} for others.
+    """The recipe of an environment: `models`, the bound version of each, or the declared one if none is bound yet, and `gates`,
+    the limits of each binding. {} for other addresses.
     """
     environment = next((e for e in environments(session.declarations).values() if e.address == address), None)
     if environment is None:
@@ -139,33 +121,28 @@ def _version_side(version: BuiltVersion, address: str) -> Side:
     )  # fmt: skip
 
 
-def _gated(session: Session) -> dict[str, None]:
-    """The metrics that gates are about, in the order of the gates."""
-    return dict.fromkeys(gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates)
-
-
-def _metrics(left: Json, right: Json, gated: Mapping[str, None]) -> Iterator[tuple[str, dict[str, Json]]]:
-    """The metrics by name: gated ones first, then those of both sides, then those of one side."""
+def _metrics(session: Session, task: str, left: Json, right: Json) -> dict[str, dict[str, Json]]:
+    """The metrics by name, each with its better direction: gated ones first, then those of both sides, then those of one side."""
     a, b = (side if isinstance(side, dict) else {} for side in (left, right))
     both = [name for name in a if name in b]
-    first = [name for name in gated if name in a or name in b]
-    for name in dict.fromkeys([*first, *both, *sorted(a.keys() ^ b.keys())]):
-        yield name, {"a": a.get(name), "b": b.get(name)}
+    gated = [name for name in gated_metrics(session) if name in a or name in b]
+    names = dict.fromkeys([*gated, *both, *sorted(a.keys() ^ b.keys())])
+    return {name: {"a": a.get(name), "b": b.get(name), "better": direction(session.catalog, task, name)} for name in names}
 
 
 def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
-    """What is compared. How the rows are made is shown only for one dataset version: other names say enough."""
-    recipes = (_as_found(a), _as_found(b))
+    """The two recipes as they are compared. How rows are prepared is shown only if the dataset version has the same name."""
+    recipes = (_with_chosen(a), _with_chosen(b))
     same_name = a.recipe.get("dataset") == b.recipe.get("dataset")
     left, right = ({n: v for n, v in recipe.items() if (same_name or n != "data") and v not in ({}, [])} for recipe in recipes)
     if (POSITIVE in left) != (POSITIVE in right):
-        # a recipe has it only where a label depends on it, and the other is measured by one too
+        # a recipe has it only if a label depends on it, but metrics of the other side have a positive class too
         (left if POSITIVE in right else right)[POSITIVE] = (a if POSITIVE in right else b).scoring.get(POSITIVE)
     return left, right
 
 
-def _as_found(side: Side) -> dict[str, Json]:
-    """The recipe with the parameters that its search has found."""
+def _with_chosen(side: Side) -> dict[str, Json]:
+    """The recipe with the parameters that its search has chosen."""
     search = side.results.get(SEARCH)
     if search is None:
         return dict(side.recipe)
@@ -174,14 +151,14 @@ def _as_found(side: Side) -> dict[str, Json]:
 
 
 def _same_test_rows(a: Side, b: Side) -> bool | None:
-    """Whether the metrics of both were measured on the same rows; None where one of them has none."""
+    """Whether the metrics of both were computed on the same rows; None if one of them has no rows."""
     rows = [cast("dict[str, Json]", s.results["prepare"].outputs.get("rows_digest") or {}) for s in (a, b) if "prepare" in s.results]
     digests = [digest for sides in rows if (digest := sides.get("test")) is not None]
     return digests[0] == digests[1] if len(digests) == len((a, b)) else None
 
 
 def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":
-    """Both on those of b's test rows that neither was trained on; None if one of the two is not built or they are not comparable."""
+    """Both compared on the test rows of b that neither was trained on; None if one is not built or they are not comparable."""
     from leptonctl.learning.reports.flips import compare_versions
 
     if any("prepare" not in side.results for side in (a, b)) or a.package is None or b.package is None:
@@ -197,7 +174,7 @@ def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "Co
 
 
 def _on_common_rows(outputs: "CompareOutputs | None") -> Json:
-    """The figures on the common rows; without any it is said why."""
+    """The figures on the common rows, or the reason why there are none."""
     if outputs is None:
         return {"rows": 0, "excluded": 0, "metrics": {}, "reason": "the two cannot be compared on the same rows"}
     metrics: Json = {name: {"a": pair.a, "b": pair.b} for name, pair in outputs.metrics.items()}

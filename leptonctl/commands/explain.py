@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from leptonctl.commands.diff import node_at
 from leptonctl.commands.planning.line import plan_project
+from leptonctl.commands.planning.nodes import node_at
 from leptonctl.commands.recorded.builds import builds
 from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session
@@ -43,7 +43,7 @@ def explain(session: Session, address: str) -> dict[str, Json]:
 
 
 def _held(change: Change) -> Json:
-    """Why an apply does not move what differs, and the way out. `since`: when a run met it, None when none has."""
+    """Why an apply does not move what differs, and what to do. `since`: when an apply first found it held; None if none has."""
     hold = change.hold
     reason = hold.reason if hold else refusal(change.judgements)
     return {"reason": reason, "hint": (hold.hint if hold else "") or None, "since": (hold.since if hold else "") or None}
@@ -70,11 +70,11 @@ def _fields(node: Node) -> Iterator[dict[str, Json]]:
 
 
 def _origin(node: Node, path: Path) -> Span | None:
-    """Where a field is written; None for a default. What follows from another field is written where that one is."""
+    """Where a field is written; None for a default. A field that follows from another one is written where that one is."""
     if path in node.origins:
         return node.origins[path]
     if "source" in path:
-        # format and digest are those of the file that `source` names
+        # format and digest belong to the file that `source` names
         return node.origins.get(path[: path.index("source") + 1])
     return node.origins.get(FOLLOWS.get(path, ()))
 

@@ -1,13 +1,11 @@
 """`freeze` and `unfreeze`: hold every binding of an environment except returns, until it is unfrozen."""
 
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.apply import recover
 from leptonctl.commands.editing.bind_yaml import environment_document
 from leptonctl.commands.planning.folder import refuse_copy
-from leptonctl.commands.readmit import require_reason
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import author_of, owner_of
+from leptonctl.commands.who import author_of, owner_of, require_reason
 from leptonctl.core.codec import plain
-from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Freeze
 from leptonctl.core.state import State
@@ -18,7 +16,7 @@ from leptonctl.storage.pointers import Note, now
 
 
 def freeze(session: Session, environment: str, reason: str) -> dict[str, Json]:
-    """Freeze an environment that is declared or recorded. Waits for a switch that is under way, and for nothing else."""
+    """Freeze an environment that is declared or recorded. Waits only for a switch that is under way."""
     require_reason(reason, f'leptonctl freeze {environment} --reason "…"')
     return _set(session, environment, reason.strip(), frozen=True)
 
@@ -26,18 +24,6 @@ def freeze(session: Session, environment: str, reason: str) -> dict[str, Json]:
 def unfreeze(session: Session, environment: str, reason: str = "") -> dict[str, Json]:
     """Let the bindings of an environment move again. One that is not frozen stays as it is."""
     return _set(session, environment, reason.strip(), frozen=False)
-
-
-def refuse_frozen(state: State, name: str) -> None:
-    """Failure `frozen-environment` when the environment is frozen: what is frozen is not destroyed."""
-    if name in state.frozen:
-        raise frozen_failure(name, state.frozen[name])
-
-
-def frozen_failure(name: str, freeze_: Freeze) -> Failure:
-    """The refusal to destroy what is frozen."""
-    detail = f"{name} is frozen since {freeze_.at[:16].replace('T', ' ')} UTC: {freeze_.reason}"
-    return fail("frozen-environment", "The environment is frozen", detail, hint=f"leptonctl unfreeze {name}")
 
 
 def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str, Json]:
@@ -59,7 +45,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
     note = Note(author=author, environment=name, acts=(Act(kind="frozen" if frozen else "unfrozen", reason=reason),))
     with (
         claimed(session.pointers, owner, [], liveness=session.liveness) as claim,
-        # under the lock, so that a switch that has passed its holds already is over
+        # under the lock, so that a switch that has already checked for holds is over
         session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
     ):
         session.pointers.note(note, lambda state: _with(locked.mine(state), name, value))

@@ -1,12 +1,12 @@
-"""`history`: every pointer change, every refusal by a gate and every build, newest first, of all addresses or of one."""
+"""`history`: every change of a pointer, every refusal by a gate and every build, newest first."""
 
 from collections.abc import Iterable
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.editing.ways_back import offer
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.builds import builds
 from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session
-from leptonctl.commands.ways_back import offer
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, document, full, member_of
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
@@ -32,7 +32,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     strays = _strays(session, state, records)
     records += strays
     replaced |= {_mark(record) for record in strays}
-    # addresses that are gone, or never passed a gate, have a history too
+    # an address that was removed, or never passed a gate, has a history too
     addresses = {*state.current, *_addresses(records), *(str(build["address"]) for build in all_builds)}
     if not address:
         return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds], "way_back": offer(session, state, records, None)}
@@ -47,7 +47,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
 
 
 def _declared_keys(session: Session, state: State) -> Iterable[str | None]:
-    """The step keys that are declared now; none where the data or a record that they depend on cannot be read."""
+    """The step keys that are declared now; none if data or a record that they depend on cannot be read."""
     try:
         return settle(session, state)[0].keys.by_place.values()
     except Failure as failure:
@@ -66,7 +66,7 @@ def _entries(records: list[HistoryRecord | Hole], replaced: set[Mark], scope: st
 
 
 def _replaced(records: list[HistoryRecord | Hole]) -> set[Mark]:
-    """The records of states that were replaced: those between a restore and the record that it went back to. Newest first."""
+    """The marks of records that a restore replaced: those between it and the record that it went back to. `records`: newest first."""
     marks: set[Mark] = set()
     until: Mark | None = None
     for record in records:
@@ -80,7 +80,7 @@ def _replaced(records: list[HistoryRecord | Hole]) -> set[Mark]:
 
 
 def _strays(session: Session, state: State, records: list[HistoryRecord | Hole]) -> list[HistoryRecord | Hole]:
-    """Records of the store that the chain does not reach: a state that was replaced meanwhile wrote them. Newest first."""
+    """The records of the store that the chain does not reach, newest first: a state wrote them while it was being replaced."""
     lineage = session.lineage(state)
     visited = {_mark(record) for record in records}
     return [lineage.record(mark) for mark in reversed(lineage.marks()) if mark not in visited]
@@ -96,7 +96,7 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
         return _hole_entry(record)
     changes = [_change(m) for m in record.changes if scope is None or covers(scope, m.address)]
     held = [_change(m) for m in record.held if scope is None or covers(scope, m.address)]
-    acts = [plain_act(act) for act, place in zip(record.acts, _places(record), strict=True) if scope is None or covers(scope, place)]
+    acts = [_act(act) for act, place in zip(record.acts, _places(record), strict=True) if scope is None or covers(scope, place)]
     if not changes and not held and not acts and scope is not None:
         return None
     author = record.author
@@ -121,7 +121,7 @@ def _places(record: HistoryRecord) -> list[str]:
     return [member_of("environment", name, act.model) if act.model else document("environment", name) for act in record.acts]
 
 
-def plain_act(act: Act) -> dict[str, Json]:
+def _act(act: Act) -> dict[str, Json]:
     """An act as JSON, every key present."""
     return {"kind": act.kind, "model": act.model, "version": act.version, "withdrawal": act.withdrawal, "reason": act.reason}
 

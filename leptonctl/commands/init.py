@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import cast
 
 from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate, options_of
-from leptonctl.commands.predict import from_provider
+from leptonctl.commands.files.problems import provider_failure
 from leptonctl.core.diagnostic import fail
-from leptonctl.core.frozen import replace
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import port_free
 from leptonctl.learning.findings.findings import Findings, Wishes
@@ -23,6 +23,14 @@ FIRST_PORT = 8080
 SAMPLE, SAMPLE_TARGET, SAMPLE_GATE = "data/points.csv", "side", "accuracy: {min: 0.5}"
 
 
+class _Table(Frozen):
+    """The table to learn from: its path in the project, its file, and whether that is to be copied to the path."""
+
+    path: str
+    file: Path
+    is_outside: bool = False
+
+
 def init(
     directory: Path,
     from_file: Path | None,
@@ -33,50 +41,78 @@ def init(
     row_id: str | None = None,
     drop: Sequence[str] = (),
 ) -> dict[str, Json]:
-    """Write leptonctl.yaml, and a small table if none is given. Never overwrites a file; on a Failure it writes nothing but that table.
+    """Write leptonctl.yaml, and a small table if none is passed. Never overwrites a file; after a Failure at most that table is written.
 
-    The others say something of the table: see `Wishes`; header False: it has none.
+    The other parameters describe the table, see `Wishes`. `header`: False when it has none.
     """
     wishes = Wishes(target=target, encoding=encoding, header=None if header else False, id=row_id, drop=tuple(drop))
-    # a path that cannot lead to a folder is refused here, before anything asks where it leads
+    config = _new_config(directory)
+    if from_file is None:
+        _refuse_wishes(wishes)
+        table, wishes = _write_sample(directory), replace(wishes, target=SAMPLE_TARGET)
+    else:
+        table = _table(directory, from_file)
+    findings = _observe(table.file, wishes)
+    port = next(p for p in range(FIRST_PORT, FIRST_PORT + 1000) if port_free("127.0.0.1", p))
+    _copy(directory, table)
+    project = FirstProject(name=_name(directory), path=table.path, port=port, gate=gate(findings) if from_file is not None else SAMPLE_GATE)
+    write_text(config, first_yaml(findings, project))
+    files: list[Json] = ["leptonctl.yaml", *([table.path] if table.is_outside or from_file is None else [])]
+    return {"files": files, "inferred": _report(findings, port, "data" if from_file is None else findings.target_from)}
+
+
+def _new_config(directory: Path) -> Path:
+    """The path of leptonctl.yaml. Failure `project-exists` when there is one."""
+    # refused here, before anything asks where the path leads
     with writing(directory), suppress(FileNotFoundError):
         directory.stat()
     config = directory / "leptonctl.yaml"
     if config.exists():
-        hint = "run `leptonctl plan`; to begin anew, as for another target, move leptonctl.yaml away, or begin in another folder: `-C DIR`"
+        hint = "run `leptonctl plan`; to start over, as for another target, move leptonctl.yaml away, or use another folder: `-C DIR`"
         raise fail("project-exists", "The folder is a project already", str(config), hint=hint)
-    if from_file is None:
-        path, table_file, copied, wishes = *_sample(directory, wishes), replace(wishes, target=SAMPLE_TARGET)
-    else:
-        (path, copied), table_file = _path_inside(directory, from_file), from_file
-    found = _observe(table_file, wishes)
-    port = next(p for p in range(FIRST_PORT, FIRST_PORT + 1000) if port_free("127.0.0.1", p))
-    with writing((directory / path).parent):
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-    ensure_dot_folder(directory)
-    if copied and from_file is not None:
-        with writing(directory / path):
-            shutil.copyfile(table_file, directory / path)
-    place = FirstProject(name=_name(directory), path=path, port=port, gate=gate(found) if from_file is not None else SAMPLE_GATE)
-    write_text(config, first_yaml(found, place))
-    files: list[Json] = ["leptonctl.yaml", *([path] if copied else [])]
-    return {"files": files, "inferred": _report(found, port, "data" if from_file is None else found.target_from)}
+    return config
 
 
-def _sample(directory: Path, wishes: Wishes) -> tuple[str, Path, bool]:
-    """Write a table to begin with: its path in the project, its file, and that it was written."""
-    given = next(
-        (flag for flag, value in (("--target", wishes.target), ("--encoding", wishes.encoding), ("--id", wishes.id)) if value), None
-    )
-    given = given or ("--drop" if wishes.drop else "--no-header" if wishes.header is False else None)
-    if given is not None:
-        detail = f"{given} says something of the file given by --from"
-        raise fail("usage", f"{given} needs a table", detail, hint="add --from FILE")
+def _refuse_wishes(wishes: Wishes) -> None:
+    """Failure `usage` when an option describes a table, and none is passed."""
+    options = {
+        "--target": wishes.target, "--encoding": wishes.encoding, "--id": wishes.id, "--drop": wishes.drop,
+        "--no-header": wishes.header is False,
+    }  # fmt: skip
+    option = next((option for option, value in options.items() if value), None)
+    if option is not None:
+        raise fail("usage", f"{option} needs a table", f"{option} describes the file of --from", hint="add --from FILE")
+
+
+def _write_sample(directory: Path) -> _Table:
+    """Write a small table to begin with."""
     _refuse_existing(directory / SAMPLE)
     with writing(directory / "data"):
         (directory / "data").mkdir(parents=True, exist_ok=True)
     write_text(directory / SAMPLE, _points())
-    return SAMPLE, directory / SAMPLE, True
+    return _Table(path=SAMPLE, file=directory / SAMPLE)
+
+
+def _table(directory: Path, file: Path) -> _Table:
+    """A file as the table to learn from. One from outside the project is to be copied to data/."""
+    if not file.is_file():
+        hint = "pass an existing file to --from; with -C it is relative to that folder"
+        raise fail("missing-file", "The table does not exist", str(file), hint=hint)
+    if file.resolve().is_relative_to(directory.resolve()):
+        return _Table(path=file.resolve().relative_to(directory.resolve()).as_posix(), file=file)
+    _refuse_existing(directory / "data" / file.name)
+    return _Table(path=f"data/{file.name}", file=file, is_outside=True)
+
+
+def _copy(directory: Path, table: _Table) -> None:
+    """Create the folders of the project, and copy a table from outside into it."""
+    target = directory / table.path
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_dot_folder(directory)
+    if table.is_outside:
+        with writing(target):
+            shutil.copyfile(table.file, target)
 
 
 def _observe(table_file: Path, wishes: Wishes) -> Findings:
@@ -91,34 +127,34 @@ def _observe(table_file: Path, wishes: Wishes) -> Findings:
         # there is no YAML yet to declare it in
         hint = problem.hint.replace("declare the file's encoding; `encoding: ", "pass `--encoding E`; `").replace("`encoding: ", "`")
         problem.hint = hint.replace("say `header: false`", "pass `--no-header`")
-        raise from_provider(problem) from problem
+        raise provider_failure(problem) from problem
 
 
 def _name(directory: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", directory.resolve().name.lower()).strip("-._")[:63] or "project"
 
 
-def _report(found: Findings, port: int, target_from: str) -> dict[str, Json]:
-    dates = [column for column in found.declared if column.date is not None and not column.ignore]
-    booleans = [column for column in found.declared if column.type == "boolean"]
+def _report(findings: Findings, port: int, target_from: str) -> dict[str, Json]:
+    dates = [column for column in findings.declared if column.date is not None and not column.ignore]
+    booleans = [column for column in findings.declared if column.type == "boolean"]
     return {
-        "rows": found.rows,
-        "target": found.target,
+        "rows": findings.rows,
+        "target": findings.target,
         "target_from": target_from,
-        "task": found.task,
-        "algorithm": found.algorithm,
-        "columns": cast("Json", dict(found.columns)),
-        "missing": cast("Json", dict(found.missing)),
-        "id": found.id,
-        "left_out": list(found.ignored),
+        "task": findings.task,
+        "algorithm": findings.algorithm,
+        "columns": cast("Json", dict(findings.columns)),
+        "missing": cast("Json", dict(findings.missing)),
+        "id": findings.id,
+        "left_out": list(findings.ignored),
         "dates": {
             column.name: {"type": column.date.type, "format": column.date.format, "parts": list(column.date.parts)}
             for column in dates
             if column.date is not None
         },
         "booleans": [column.name for column in booleans],
-        "reading": cast("Json", options_of(found.options)),
-        "reasons": [{"about": reason.about, "detail": reason.detail} for reason in found.reasons],
+        "reading": cast("Json", options_of(findings.options)),
+        "reasons": [{"about": reason.about, "detail": reason.detail} for reason in findings.reasons],
         "port": port,
     }
 
@@ -128,23 +164,8 @@ def _refuse_existing(path: Path) -> None:
         raise fail("file-exists", "A file of that name exists already", str(path), hint="use it with --from, or move it away")
 
 
-def _path_inside(directory: Path, file: Path) -> tuple[str, bool]:
-    """The file's path within the project, and whether it must be copied there: a file from elsewhere goes to data/."""
-    if not file.is_file():
-        raise fail(
-            "missing-file",
-            "The table does not exist",
-            str(file),
-            hint="pass an existing file to --from; with -C it is relative to that folder",
-        )
-    if file.resolve().is_relative_to(directory.resolve()):
-        return file.resolve().relative_to(directory.resolve()).as_posix(), False
-    _refuse_existing(directory / "data" / file.name)
-    return f"data/{file.name}", True
-
-
 def _points() -> str:
-    """Two hundred points labelled by their side of a line, a few of them wrongly; the same every time."""
+    """The same two hundred points every time, labelled by their side of a line, a few of them wrongly."""
     rows = ["x,y,side"]
     seed = 1
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""`lock`: lists the registrations of applies and the locks of environments, and takes one from its holder."""
+"""`lock`: lists the claims of applies and the locks of environments, and releases one by force."""
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document
@@ -12,7 +12,7 @@ from leptonctl.storage.owner import describe
 
 
 def locks(session: Session) -> list[dict[str, Json]]:
-    """Every claim and lock, and whether its holder lives as far as is known here."""
+    """Every claim and lock, and whether its holder is alive, as far as is known here."""
     state = session.pointers.read()
     if state is None:
         return []
@@ -28,7 +28,7 @@ def locks(session: Session) -> list[dict[str, Json]]:
 
 
 def release(session: Session, lock_id: str) -> dict[str, Json]:
-    """Take a claim or lock from its holder. A holder that still lives is refused at its next write by the fence."""
+    """Take a claim or lock from its holder. If the holder is still alive, the fence refuses its next write."""
     rows = {str(row["id"]): row for row in locks(session)}
     if lock_id not in rows:
         raise fail("unknown-lock", "No such lock", lock_id, hint=did_you_mean(lock_id, rows) or "leptonctl lock list")

@@ -15,12 +15,12 @@ TAIL_BYTES = 1_000_000
 
 
 def log_of(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
-    """The file for `target`, ENV or MODEL@VERSION, and its lines. Failure unknown-environment, unknown-address or no-log."""
+    """The log of `target`, ENV or MODEL@VERSION, and its lines. Failure: unknown-environment, unknown-address, no-log."""
     return _build(session, target) if "@" in target else _server(session.as_recorded(), target.removeprefix("environment/"))
 
 
 def followed(path: Path, offset: int) -> Iterator[str | None]:
-    """The lines written to a log after `offset`, and None whenever there is none. Begins again when the file is shortened."""
+    """The lines written to a log after `offset`, and None whenever there is no new one. Starts over when the file is shortened."""
     rest = b""
     while True:
         size = path.stat().st_size if path.exists() else 0
@@ -28,9 +28,9 @@ def followed(path: Path, offset: int) -> Iterator[str | None]:
         if size > offset:
             with path.open("rb") as file:
                 file.seek(offset)
-                read = file.read(TAIL_BYTES)
-            offset += len(read)
-            *whole, rest = (rest + read).split(b"\n")
+                data = file.read(TAIL_BYTES)
+            offset += len(data)
+            *whole, rest = (rest + data).split(b"\n")
             yield from (line.decode("utf-8", "replace") for line in whole)
         else:
             yield None
@@ -41,8 +41,8 @@ def _server(session: Session, name: str) -> tuple[Path, tuple[str, ...]]:
     record = state.environments.get(name) if state else None
     path = log_file(session.root, name)
     if record is None and name not in session.project.of("Environment"):
-        known = {*session.project.of("Environment"), *(state.environments if state else ())}
-        hint = did_you_mean(name, known) or "name an environment, or a version as MODEL@VERSION"
+        names = {*session.project.of("Environment"), *(state.environments if state else ())}
+        hint = did_you_mean(name, names) or "name an environment, or a version as MODEL@VERSION"
         raise fail("unknown-environment", "No such environment", name, hint=hint)
     if not path.exists():
         elsewhere = record is not None and placement(record.platform) == "elsewhere"
@@ -56,8 +56,8 @@ def _build(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
     address = version_of("model", model, version)
     nodes = session.declarations.built
     if address not in nodes:
-        known = [name.removeprefix("model/") for name in nodes if parse(name).kind == "model"]
-        raise fail("unknown-address", "No such version", address, hint=did_you_mean(target, known) or "leptonctl show")
+        versions = [name.removeprefix("model/") for name in nodes if parse(name).kind == "model"]
+        raise fail("unknown-address", "No such version", address, hint=did_you_mean(target, versions) or "leptonctl show")
     folder = session.root / ".leptonctl" / "logs"
     for path in sorted(folder.glob("worker-*.log"), key=os.path.getmtime, reverse=True):
         lines = _sections(path, address)
@@ -67,7 +67,7 @@ def _build(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
 
 
 def _sections(path: Path, address: str) -> tuple[str, ...]:
-    """What a worker's log holds of one address: `--- OP ADDRESS NAME` begins a section."""
+    """The sections of one address in a worker's log. Each begins with `--- OP ADDRESS NAME`."""
     lines: list[bytes] = []
     inside = False
     for line in path.read_bytes().split(b"\n"):

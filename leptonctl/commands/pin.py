@@ -1,4 +1,4 @@
-"""`pin`: write the digest of each unpinned source into its dataset version. An existing digest is never changed."""
+"""`pin`: writes the digest of each unpinned source into its dataset version. An existing digest is never changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from leptonctl.project.own_edits import OwnEdits
 
 
 def pin(session: Session, addresses: Sequence[str], edits: OwnEdits | None = None) -> dict[str, Json]:
-    """Pin these dataset versions (none: all). `edits`: those of a larger command."""
+    """Pin these dataset versions (none: all). `edits`: of the command that this is a part of."""
     edits = edits or OwnEdits(root=session.root)
     declared = {dataset.address: dataset for dataset in datasets(session.declarations).values()}
     selected = expand(addresses, declared.keys(), ["dataset"]) if addresses else list(declared)
@@ -35,17 +35,17 @@ def pin(session: Session, addresses: Sequence[str], edits: OwnEdits | None = Non
 def _pin_source(session: Session, edits: OwnEdits, dataset: Dataset, at: Path, digest: str) -> Json:
     """Insert `digest:` next to the `source:` or `append:` that this version reads, which is in the version or in the base block."""
     document = session.project.of("Dataset")[dataset.declared.name]
-    holder = write_digest(session, document, dataset.declared.version, digest, edits, at)
+    holder = write_digest(session, edits, document, dataset.declared.version, digest=digest, at=at)
     span = document.at(*holder, "source" if (*holder, "source") in document.values else "append")
     return {"address": dataset.address, "file": document.file, "line": span.line, "digest": digest}
 
 
 def _changed_since_pin(address: str, span: Span, digest: str | None) -> Diagnostic:
-    what = f"the file now has {digest}" if digest else "the file is missing"
+    change = f"the file now has {digest}" if digest else "the file is missing"
     problem = error(
         "pinned-already",
         "A pinned source has changed",
-        f"{address}: {what}; the pinned digest stays",
+        f"{address}: {change}; the pinned digest stays",
         span=span,
         hint="declare a new version for the new data",
     )

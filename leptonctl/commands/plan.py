@@ -1,10 +1,10 @@
-"""`plan`: what would change, and why. Also reads a saved plan."""
+"""`plan`: shows what would change, and why. Also reads a saved plan."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.editing.overwriting import refuse_overwriting
+from leptonctl.commands.files.overwriting import refuse_overwriting
 from leptonctl.commands.planning.line import Planned, plan_project
 from leptonctl.commands.planning.references import new_id, refer, spare
 from leptonctl.commands.planning.saved_plan import read_saved, save
@@ -15,7 +15,7 @@ from leptonctl.core.values import Json
 
 
 def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None) -> Plan:
-    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `out`: also save it."""
+    """The plan for these addresses (none: all). `out`: also save it. Failure (exit 3) when the configuration is invalid."""
     if out is not None:
         refuse_overwriting(session, out)
     planned = plan_project(session, addresses=only)
@@ -27,7 +27,7 @@ def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None)
 
 
 def _refer(session: Session, planned: Planned) -> None:
-    """Say what the plan reuses. A job that may only read the store makes plans too: they hold, but nothing is kept for them."""
+    """Record what the plan reuses, if the store can be written: plans of a job that may only read it are valid too."""
     with suppress(Failure):
         refer(session, planned, new_id(), "plan --out")
         spare(session, planned)

@@ -27,17 +27,17 @@ def promote(
 
 
 def _check_served(session: Session, model: str, source: str, version: str) -> None:
-    """Failure when what `source` serves is not what would be bound: an edit that was not applied there, or a binding that was held."""
+    """Failure when `source` does not serve what would be bound: an edit was not applied there, or a binding was held."""
     state = session.pointers.read()
     pointer = state.current.get(member_of("environment", source, model)) if state is not None else None
     declared = session.declarations.built.get(version_of("model", model, version))
     if pointer is None or declared is None or (pointer.version, pointer.digest) == (version, declared.digest):
         return
-    served, wanted = f"{pointer.version} ({pointer.digest[:19]}…)", f"{version} ({declared.digest[:19]}…)"
+    served, promoted = f"{pointer.version} ({pointer.digest[:19]}…)", f"{version} ({declared.digest[:19]}…)"
     raise fail(
         "not-served",
         "The environment does not serve what its YAML declares",
-        f"{source} serves {model} {served}, and {wanted} is declared: it has not been there yet",
-        hint=f"run `leptonctl apply --only {document('environment', source)}` first, or take the edit back",
+        f"{source} serves {model} {served}, and {promoted} is declared, which has not served there yet",
+        hint=f"run `leptonctl apply --only {document('environment', source)}` first, or undo the edit",
         exit_code=STALE,
     )

@@ -1,13 +1,13 @@
-"""`readmit`: lets a version back in that was withdrawn from an environment. Binds nothing: that takes an apply."""
+"""`readmit`: lets a version that was withdrawn from an environment back in. Binds nothing: that takes an apply."""
 
 from collections.abc import Sequence
 
-from leptonctl.commands.applying.recover import recover
+from leptonctl.commands.apply import recover
 from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import author_of, owner_of
-from leptonctl.core.address import environment_and_member, parse, version_of
+from leptonctl.commands.who import author_of, owner_of, require_reason
+from leptonctl.core.address import environment_and_member, version_of
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.frozen import replace
@@ -20,7 +20,7 @@ from leptonctl.storage.pointers import Note, now
 
 
 def readmit(session: Session, target: str, reason: str, withdrawal: str | None = None) -> dict[str, Json]:
-    """Readmit ENV/MODEL@VERSION, which must name one withdrawal. `withdrawal`: its id, where the version alone does not tell.
+    """Readmit ENV/MODEL@VERSION, which must name one withdrawal. `withdrawal`: its id, if the version has several.
 
     Failure: `reason-missing`, `not-withdrawn`, `ambiguous-withdrawal`.
     """
@@ -38,8 +38,8 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
     with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
         switch = session.switch(claim, author)
         with switch.locked(name, here=is_here(state.environments[name], session.root)) as locked:
-            found = _named(session, locked.state, name, (model, version), withdrawal)
-            readmitted = readmitted_by(found, now(), author.by, reason.strip())
+            withdrawn = _withdrawal(session, locked.state, name, (model, version), id_=withdrawal)
+            readmitted = readmitted_by(withdrawn, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))
             session.pointers.note(note, lambda current: _with(locked.mine(current), name, readmitted))
     return {"environment": name, "model": model, "version": version, "withdrawal": withdrawal_to_json(readmitted)}
@@ -55,12 +55,6 @@ def withdrawal_to_json(withdrawal: Withdrawal) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def require_reason(reason: str, command: str) -> None:
-    """Failure `reason-missing` when a reason is blank."""
-    if not reason.strip():
-        raise fail("reason-missing", "A reason is required", "it is recorded in the history, for whoever asks why", hint=command)
-
-
 def _parts(target: str) -> tuple[str, str, str]:
     """ENV, MODEL and VERSION of ENV/MODEL@VERSION."""
     name, member = environment_and_member(target)
@@ -70,37 +64,37 @@ def _parts(target: str) -> tuple[str, str, str]:
     return name, model, version
 
 
-def _named(session: Session, state: State, name: str, version: tuple[str, str], id_: str | None) -> Withdrawal:
-    """The one withdrawal in force that the user means."""
+def _withdrawal(session: Session, state: State, name: str, version: tuple[str, str], *, id_: str | None) -> Withdrawal:
+    """The one withdrawal in force of a version, (model, version), or with this id. Failure: ambiguous-withdrawal, not-withdrawn."""
     record = state.environments[name]
-    matching = _matching(session, state, record, *version)
+    matching = _matching(session, state, record, version)
     active = [w for w in matching if w.readmitted is None and id_ in (None, w.id)]
     if len(active) == 1:
         return active[0]
     if active:
         hint = f"add --withdrawal {active[-1].id}"
         raise fail("ambiguous-withdrawal", "More than one withdrawal matches this version", _listed(active), hint=hint)
-    raise _not_withdrawn(record, name, version, matching, id_)
+    raise _not_withdrawn(record, name, version, matching, id_=id_)
 
 
-def _matching(session: Session, state: State, record: Environment, model: str, version: str) -> list[Withdrawal]:
-    """The withdrawals of a version: by its name, or by what it is declared or built as now."""
-    place = version_of("model", model, version)
+def _matching(session: Session, state: State, record: Environment, version: tuple[str, str]) -> list[Withdrawal]:
+    """The withdrawals of a version: of its present recipe or package, else those under its name."""
+    model, _ = version
+    place = version_of("model", *version)
     node, pointer = session.declarations.built.get(place), state.current.get(place)
     digest, artifact = node.digest if node else None, pointer.artifact if pointer else None
     same = [*record.withdrawals_of(model, digest, pointer.package if pointer else None, artifact)]
-    return same or [w for w in record.withdrawals if (w.model, w.version) == (model, version)]
+    return same or [w for w in record.withdrawals if (w.model, w.version) == version]
 
 
-def _not_withdrawn(record: Environment, name: str, version: tuple[str, str], matching: Sequence[Withdrawal], id_: str | None) -> Failure:
-    model, wanted = version
+def _not_withdrawn(record: Environment, name: str, version: tuple[str, str], matching: Sequence[Withdrawal], *, id_: str | None) -> Failure:
     used = next((w for w in reversed(matching) if w.readmitted is not None and id_ in (None, w.id)), None)
     active = [w for w in record.withdrawals if w.readmitted is None]
     if used is not None and used.readmitted is not None:
         detail = f"{used.id} was readmitted on {used.readmitted.at[:10]}"
         hint = "leptonctl plan"
     else:
-        detail = f"{model}@{wanted} is not withdrawn from {name}" + (f" as {id_}" if id_ else "")
+        detail = f"{'@'.join(version)} is not withdrawn from {name}" + (f" as {id_}" if id_ else "")
         hint = f"withdrawn from {name}: {_listed(active)}" if active else f"nothing is withdrawn from {name}"
     return fail("not-withdrawn", "Nothing is withdrawn under this name", detail, hint=hint)
 
@@ -113,8 +107,3 @@ def _with(state: State, name: str, withdrawal: Withdrawal) -> State:
     record = state.environments[name]
     withdrawals = tuple(withdrawal if w.id == withdrawal.id else w for w in record.withdrawals)
     return replace(state, environments={**state.environments, name: replace(record, withdrawals=withdrawals)})
-
-
-def withdrawn_now(record: Environment, address: str) -> list[Withdrawal]:
-    """The withdrawals in force of the model that a binding's address names."""
-    return [w for w in record.withdrawals if w.readmitted is None and w.model == parse(address).member]

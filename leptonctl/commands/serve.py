@@ -1,4 +1,4 @@
-"""`serve`: serves an environment in the foreground until it is stopped, on any machine that reaches state and store."""
+"""`serve`: serves an environment in the foreground until it is stopped, on any machine that reaches the state and the store."""
 
 import gc
 import os
@@ -20,7 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Address(Frozen):
-    """Where a server listens and how it is known; None: as declared, or derived from host, folder and port."""
+    """Where a server listens and what it is called. None: as declared, or made from host, folder and port."""
 
     host: str | None = None
     port: int | None = None
@@ -34,8 +34,6 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
     Failure: unknown-environment, nothing-applied, bad-url, bad-server-id, server-id-taken, port-in-use, cannot-listen.
     """
     from leptonctl.deploying import server
-    from leptonctl.deploying.obstacles import warnings
-    from leptonctl.deploying.processes import default_id
     from leptonctl.deploying.serve import run
 
     environment_document(session, environment)
@@ -46,36 +44,33 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
         raise _nothing_applied(session, environment)
     own_folder(session, state, [environment])
     gc.enable()
-    site = session.site(state, environment, platform, here=True)
+    site = session.sites.site(state.lineage, environment, platform, here=True)
     launch = server.launch_of(site)
     host, port = at.host or launch.host, launch.port if at.port is None else at.port
-    _check_port(replace(site, settings={**site.settings, "host": host, "port": port}))
-    for problem in warnings({**site.settings, "host": host, "port": port}):
-        say(f"warning[{problem.id}]: {problem.summary}: {problem.detail}\n  hint: {problem.hint}")
-    # a free port is known only when it is taken, and is another one each time: the process tells two such servers apart
-    server_id = at.id or f"{default_id(session.root)}-{port or f'p{os.getpid()}'}"
-    _check_id(session, state, environment, server_id, say)
+    _check_address(site, host, port, say)
+    server_id = at.id or _default_id(session, port)
+    _check_id(session, state, environment, server_id, say=say)
     if not state.entries(member_of("environment", environment, "")):
         say(f"nothing is bound in {environment} yet: waiting for its first deployment")
     try:
         run(
-            store=session.settings.store,
-            root=session.root,
-            lineage=state.lineage,
-            environment=environment,
-            host=host,
-            port=port,
-            server_id=server_id,
-            settings=server.settings_of(site),
-            url=at.advertise or "",
-        )
+            store=session.settings.store, root=session.root, lineage=state.lineage, environment=environment, host=host, port=port,
+            server_id=server_id, settings=server.settings_of(site), url=at.advertise or "",
+        )  # fmt: skip
     except Failure as failure:
         raise _with_way_out(failure, state, environment, (host, port)) from failure
     return OK
 
 
+def _default_id(session: Session, port: int) -> str:
+    from leptonctl.deploying.processes import default_id
+
+    # port 0 takes another free port each time, so that only the process tells two such servers apart
+    return f"{default_id(session.root)}-{port or f'p{os.getpid()}'}"
+
+
 def _with_way_out(failure: Failure, state: State, environment: str, at: tuple[str, int]) -> Failure:
-    """The failure; where the port is in use, with the holder if it is a server of this project, and the option that takes another one."""
+    """The failure; for a port in use with the server of this project that uses it, if any, and the option for another port."""
     from leptonctl.deploying import addresses
 
     problem = failure.diagnostics[0]
@@ -87,17 +82,20 @@ def _with_way_out(failure: Failure, state: State, environment: str, at: tuple[st
         return fail(problem.id, problem.summary, problem.detail, hint=hint)
     detail = f"{at[0]}:{at[1]} is used by server {answer.id} of {answer.environment} (pid {answer.pid})."
     if answer.environment == environment:
-        hint = f"`leptonctl serve {environment} --port PORT` starts another server beside it; both follow every deployment"
+        hint = f"`leptonctl serve {environment} --port PORT` starts another server; both follow every deployment"
     return fail(problem.id, problem.summary, detail, hint=hint)
 
 
-def _check_port(site: Site) -> None:
-    """Failure `port-in-use` that names who listens; whoever comes in between is found when the server listens."""
-    from leptonctl.deploying.obstacles import problems
+def _check_address(site: Site, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Say what is risky about an address. Failure `port-in-use` that names who listens there already."""
+    from leptonctl.deploying.obstacles import problems, warnings
 
-    for problem in problems(site, None):
+    settings = {**site.settings, "host": host, "port": port}
+    for problem in problems(replace(site, settings=settings), None):
         if problem.id == "port-in-use":
             raise fail("port-in-use", problem.summary, problem.detail, hint=f"{problem.hint}; `--port` listens on another one")
+    for problem in warnings(settings):
+        say(f"warning[{problem.id}]: {problem.summary}: {problem.detail}\n  hint: {problem.hint}")
 
 
 def _check(at: Address) -> None:
@@ -121,7 +119,7 @@ def _is_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and plain
 
 
-def _check_id(session: Session, state: State, environment: str, server_id: str, say: Callable[[str], None]) -> None:
+def _check_id(session: Session, state: State, environment: str, server_id: str, *, say: Callable[[str], None]) -> None:
     """Failure `server-id-taken` when a living server has this id: the two would overwrite each other's record."""
     from leptonctl.deploying.fleet import Fleet, ends, runs_on
 

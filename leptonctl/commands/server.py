@@ -1,4 +1,4 @@
-"""`server`: lists the servers of all environments, forgets dead ones, and stops or restarts this folder's."""
+"""`server`: lists the servers of all environments, forgets dead ones, and stops or restarts that of this folder."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from leptonctl.storage.claims import claimed
 
 
 def servers(session: Session) -> dict[str, Json]:
-    """The object of `server list --json`: every registered server of every environment, stopped ones too."""
+    """The object of `server list --json`: every registered server of every environment, including stopped ones."""
     session = session.as_recorded()
     state = session.pointers.read()
     if state is None:
@@ -45,27 +45,27 @@ def servers(session: Session) -> dict[str, Json]:
 
 
 def forget(session: Session, target: str, say: Say) -> dict[str, Json]:
-    """Remove the records of the dead or stopped servers called `target`, ID or ENV/ID. Failure when one of them lives."""
+    """Remove the records of the dead or stopped servers called `target`, ID or ENV/ID. Failure when one of them is alive."""
     session = session.as_recorded()
     state = session.pointers.read()
     names = _platforms(session, state) if state else ()
     registered = [(name, server) for name in names for server in _records(_fleet(session, state, name))] if state else []
-    found = [(name, server) for name, server in registered if target in (server.id, f"{name}/{server.id}")]
-    if state is None or not found:
+    matches = [(name, server) for name, server in registered if target in (server.id, f"{name}/{server.id}")]
+    if state is None or not matches:
         hint = did_you_mean(target, {server.id for _, server in registered}) or "leptonctl server list"
         raise fail("unknown-server", "No such server is registered", target, hint=hint)
-    for name, server in found:
+    for name, server in matches:
         if not server.stopped and not ends(_fleet(session, state, name), server, say):
-            raise _alive(name, server, many=len(found) > 1)
-    for name, server in found:
+            raise _alive(name, server, many=len(matches) > 1)
+    for name, server in matches:
         session.lineage(state).remove_server(name, server.id)
-    return {"forgotten": [{"environment": name, "id": server.id, "url": server.url} for name, server in found]}
+    return {"forgotten": [{"environment": name, "id": server.id, "url": server.url} for name, server in matches]}
 
 
 def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[str, Json]:
     """Stop this folder's server of an environment and wait until it is gone. The next apply starts it again.
 
-    `stray`: instead the server on its address that this folder started for another state, before `.leptonctl` was removed.
+    `stray`: stop instead the server on its address that this folder started for an earlier state, before `.leptonctl` was removed.
     """
     if stray:
         return {"environment": name, "action": "stop", "was_running": _stop_stray(session, name, say), "server": None}
@@ -79,18 +79,18 @@ def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[
 def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     """Stop this folder's server, start it, and wait until it serves what is bound. Failure with the server's own reason.
 
-    Failure also, and the server runs on, when the store lacks what it would have to load.
+    When the store lacks what it would have to load, that is a Failure too, and the server keeps running.
     """
     state, record = _own(session, name)
-    # of a store that is behind, what it lacks is only a consequence
+    # first: a store that is behind also lacks artifacts, which would be reported instead
     session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
         with switch.locked(name, here=True):
             was_running = _stop(switch, state, name, record)
         heal(switch, name, here=True, routes=lambda address, pointer: route_of(session, address, pointer, {}))
-        platform = switch.platform(record.platform)
-        observation = platform.observe(switch.site(name, state, platform, record.platform, here=True))
+        sites = session.sites
+        observation = sites.platform(record.platform).observe(sites.site(state.lineage, name, record.platform, here=True))
     fleet = _fleet(session, state, name)
     answers = observation.answering
     live = _live(fleet, record.platform, observation.servers)
@@ -119,7 +119,7 @@ def _own(session: Session, name: str) -> tuple[State, Environment]:
 
 
 def _check_loadable(session: Session, state: State, name: str) -> None:
-    """Failure when what is bound could not be loaded again: it is purged, missing or damaged, and lives in the server's memory alone."""
+    """Failure when what is bound could not be loaded again: it is purged, missing or damaged, and only in the memory of the server."""
     try:
         for address, pointer in state.entries(member_of("environment", name, "")).items():
             route = route_of(session, address, pointer, {})
@@ -127,7 +127,7 @@ def _check_loadable(session: Session, state: State, name: str) -> None:
                 artifact_of(session, route.checks, f"run `leptonctl apply --only {address}`")
     except Failure as failure:
         problem = failure.diagnostics[0]
-        detail = f"{problem.detail}; the server of {name} was not stopped, and answers from memory as long as it runs"
+        detail = f"{problem.detail}; the server of {name} was not stopped, and answers from memory while it runs"
         raise Failure([replace(problem, detail=detail)], failure.exit_code) from failure
 
 
@@ -144,9 +144,8 @@ def _switching(session: Session, name: str, command: str, say: Say) -> Iterator[
 
 
 def _stop(switch: Switch, state: State, name: str, record: Environment) -> bool:
-    """Stop what serves from here; whether anything did. Failure `not-stopped` when it lives on."""
-    platform = switch.platform(record.platform)
-    site = switch.site(name, state, platform, record.platform, here=True)
+    """Stop the server that runs here; whether there was one. Failure `not-stopped` when it keeps running."""
+    platform, site = switch.sites.platform(record.platform), switch.sites.site(state.lineage, name, record.platform, here=True)
     if not platform.observe(site).running:
         return False
     platform.remove(site, switch.say)
@@ -159,7 +158,7 @@ def _stop_stray(session: Session, name: str, say: Say) -> bool:
     environment_document(session, name)
     platform = environments(session.declarations)[name].platform
     state = session.pointers.read() or State(lineage="", project="")
-    site = session.site(state, name, platform, here=is_here(state.environments.get(name), session.root))
+    site = session.sites.site(state.lineage, name, platform, here=is_here(state.environments.get(name), session.root))
     if platform["type"] != "server" or not site.here:
         raise _not_here(f"{name} does not run here", "run the command on the host that runs it")
     return stop_stray(site, say)
@@ -183,7 +182,7 @@ def _fleet(session: Session, state: State, name: str) -> Fleet:
 
 
 def _platforms(session: Session, state: State) -> dict[str, Mapping[str, Json]]:
-    """The settings of the environments that are recorded, or declared: a server may wait for the first deployment of one. By name."""
+    """The platform settings of recorded and declared environments, by name: a server may wait for the first deployment of one."""
     declared = {name: environment.platform for name, environment in environments(session.declarations).items()}
     return dict(sorted({**declared, **{name: record.platform for name, record in state.environments.items()}}.items()))
 
@@ -191,5 +190,5 @@ def _platforms(session: Session, state: State) -> dict[str, Mapping[str, Json]]:
 def _live(fleet: Fleet, platform: Mapping[str, Json], registered: tuple[ServerRecord, ...]) -> Live:
     alive = frozenset(server.id for server in registered if not server.stopped and fleet.lives(server))
     now = time.time()
-    seen = {server.id: fleet.seen(server, now) for server in registered}
-    return Live(placement=placement(platform), servers=registered, alive=alive, seen=seen)
+    last_seen = {server.id: fleet.seen(server, now) for server in registered}
+    return Live(placement=placement(platform), servers=registered, alive=alive, seen=last_seen)

@@ -1,8 +1,8 @@
-"""`show`: the recorded pointers with the joined results of their digests; of one address more, and of a version everything."""
+"""`show`: the recorded pointers with the results of their digests; more about one address, and everything about a version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import named_version
 from leptonctl.commands.recorded.results import gated_first, gated_metrics, join_results
 from leptonctl.commands.session import Session
@@ -13,49 +13,47 @@ from leptonctl.core.values import Json
 
 FORMAT = "1.0"
 AT_ONCE = 1000
-"""The addresses whose results are held at the same time."""
+"""How many addresses are joined with their results at a time."""
 
 
 def show(session: Session, name: str | None = None, *, trials: bool = False) -> dict[str, Json]:
-    """The object of `show --json`, with nothing in it before the first apply.
+    """The object of `show --json`, which is empty before the first apply.
 
-    `name`: only this address; of a model's version or a binding with `version`, of a dataset's version with `dataset`. Failure
-    `unknown-address`. `trials`: those of its search are asked for; Failure `no-search` when it has none.
+    `name`: only this address, with `version` for a model version or a binding, and `dataset` for a dataset version. `trials`: the trials
+    of its search are to be listed. Failure: `unknown-address`, `no-search`.
     """
     state = session.pointers.read()
-    shown = _recorded(session, state, None) if name is None else _show_address(session, state, name)
-    version = shown.get("version")
+    report = _recorded(session, state, None) if name is None else _show_address(session, state, name)
+    version = report.get("version")
     if trials and not (isinstance(version, dict) and version.get("search")):
         hint = "name a version that declares `search:`: `leptonctl show MODEL@VERSION --trials`"
         raise fail("no-search", "There are no trials to list", f"{name or 'the state'} has no search", hint=hint)
-    return shown
+    return report
 
 
 def _recorded(session: Session, state: State | None, scope: str | None) -> dict[str, Json]:
     if state is None:
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
-    shown = {address: pointer for address, pointer in state.current.items() if scope is None or covers(scope, address)}
+    pointers = sorted((address, pointer) for address, pointer in state.current.items() if scope is None or covers(scope, address))
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
-    ordered, gated = sorted(shown.items()), gated_metrics(session)
+    gated = gated_metrics(session)
     if scope is None:
         session.release()
-    for start in range(0, len(ordered), AT_ONCE):
-        _join(session, gated, ordered[start : start + AT_ONCE], current, results)
+    for start in range(0, len(pointers), AT_ONCE):
+        for address, pointer, outcome in _joined(session, pointers[start : start + AT_ONCE]):
+            current[address] = _pointer(pointer, outcome.get("package"))
+            if pointer.steps:
+                results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(gated, outcome["metrics"])})
     return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 
-def _join(
-    session: Session, gated: Sequence[str], shown: Sequence[tuple[str, Pointer]], current: dict[str, Json], results: dict[str, Json]
-) -> None:
-    """Add these addresses to what is shown."""
-    keys = {address: {name: step.key for name, step in pointer.steps.items()} for address, pointer in shown}
+def _joined(session: Session, pointers: Sequence[tuple[str, Pointer]]) -> Iterator[tuple[str, Pointer, dict[str, Json]]]:
+    """These pointers, each with the joined results of its steps."""
+    keys = {address: {name: step.key for name, step in pointer.steps.items()} for address, pointer in pointers}
     step_results = session.results({key for steps in keys.values() for key in steps.values()})
-    for address, pointer in shown:
-        outcome = join_results(keys[address], step_results)
-        current[address] = _pointer(pointer, outcome.get("package"))
-        if pointer.steps:
-            results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(gated, outcome["metrics"])})
+    for address, pointer in pointers:
+        yield address, pointer, join_results(keys[address], step_results)
 
 
 def _pointer(pointer: Pointer, package: Json) -> Json:
@@ -79,14 +77,14 @@ def _show_address(session: Session, state: State | None, name: str) -> dict[str,
     known = {*settled.by_address, *(state.current if state else {})}
     address = full(name, known, session.address_kinds)
     place = parse(address)
-    shown = _recorded(session, state, address)
+    report = _recorded(session, state, address)
     version = named_version(session, settled, state, address if address in known else name)
     if version is not None:
-        return {**shown, "version": version_story(session, state, version, place)}
+        return {**report, "version": version_story(session, state, version, place)}
     if place.kind == "dataset" and address in settled.by_address:
-        return {**shown, "dataset": dataset_story(session, settled, address)}
+        return {**report, "dataset": dataset_story(session, settled, address)}
     if not any(covers(address, other) for other in known):
         raise fail("unknown-address", "No such address", f"{name} is neither declared nor built", hint=did_you_mean(address, known))
     if place.kind == "environment" and state is not None and place.name in state.environments:
-        return {**shown, "was": address}
-    return shown
+        return {**report, "was": address}
+    return report

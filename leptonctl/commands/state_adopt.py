@@ -1,12 +1,18 @@
-"""`state adopt`: goes on from what the store knows when the state is lost or behind, or owns a folder that was moved or copied."""
+"""`state adopt`: rebuilds a lost or outdated state from the store, or takes possession of a folder that was moved or copied."""
 
 import os
 from collections.abc import Mapping
 
+from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import ADOPT, is_outside
+from leptonctl.commands.recorded.state_takeover import (
+    other_lineage,
+    put_in_charge,
+    refuse_while_applying,
+    stored_or_damage,
+    takeover_report,
+)
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_backup import Consent, behind, other_lineage, refuse_living, stored_or_damage
-from leptonctl.commands.state_look import moved_row
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import Failure, fail
@@ -14,12 +20,11 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPointer
 from leptonctl.core.values import Json
 from leptonctl.deploying.rebuild import rebuilt
-from leptonctl.deploying.takeover import Request, settled, take_over
+from leptonctl.deploying.takeover import Request, settled
 from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.model.package import holds_package, package_name
 from leptonctl.storage import folder_identity
-from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, survey
 from leptonctl.storage.owner import host_name
@@ -32,47 +37,42 @@ AHEAD = "store-behind"
 
 
 def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> dict[str, Json]:
-    """Rebuild the state from the store and put it in charge; where an older copy of the store was put back, the state as it is.
+    """Rebuild the state from the store and put it in charge. If an older copy of the store was put back, keep the state as it is.
 
-    Nothing is done when the two belong together as they are.
+    Nothing is done when the two already belong together.
     """
     before, damage = stored_or_damage(session)
     target = _target(session, before, lineage)
     why, is_ahead = _why(session, before, damage, target)
     part = LineageStore(objects=session.objects, lineage=target)
-    seen = survey(session.objects, target)
+    current = survey(session.objects, target)
 
-    def rebuild(part: LineageStore, seen: Survey, stored: State | None) -> State:
-        # of what the store has lost, the state knows more: bindings, withdrawals, seals
-        return stored if is_ahead and stored is not None else _rebuild(session, part, seen, stored)
+    def rebuild(part: LineageStore, current: Survey, stored: State | None) -> State:
+        # the state knows more than a store that has lost records: bindings, withdrawals, seals
+        return stored if is_ahead and stored is not None else _rebuild(session, part, current, stored)
 
-    after = settled(part, seen, rebuild(part, seen, before))
+    after = settled(part, current, rebuild(part, current, before))
     report: dict[str, Json] = {
         "lineage": target,
         "why": why,
         "kept": is_ahead,
-        "generation": seen.generation((before, after)) + 1,
-        "serial": seen.serial((before, after)) + 1,
+        **takeover_report(current, before, after),
         "pointers": len(after.current),
-        "changes": [moved_row(m) for m in moves(before or seen.copy or replace(after, current={}), after)],
-        "behind": behind(seen, after),
-        "set_aside": None,
         "copy_of": _copy_of(session),
         "done": False,
     }
-    if not why or not consent(report):
-        return {**report, "generation": before.generation, "serial": before.serial} if not why and before else report
-    refuse_living(session, before)
-    ensure_dot_folder(session.root)
-    aside = session.pointers.set_aside() if damage is not None else None
+    if not why:
+        return {**report, "generation": before.generation, "serial": before.serial} if before else report
+    if not consent(report):
+        return report
+    refuse_while_applying(session, before)
     owner = owner_of(session)
     request = Request(lineage=target, author=author_of(owner, "state adopt"), owner=owner)
-    state = take_over(session.pointers, request, rebuild)
-    return {**report, "generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
+    return {**report, **put_in_charge(session, damage, request, rebuild)}
 
 
 def _copy_of(session: Session) -> str | None:
-    """The folder that the state was recorded for, where that is another one than this."""
+    """The folder that the state was recorded for, if it is not this one."""
     standing = folder_identity.standing(session.root)
     return standing.record.path if standing.record is not None and standing.place in ADOPT else None
 
@@ -113,40 +113,48 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
         "done": False,
     }
     if stored is None:
-        folder_identity.mark(session.root, anew=True)
+        folder_identity.mark(session.root, new_id=True)
         return {**report, "done": True}
     before, stamp = stored
     _refuse_shared_state(session)
     if not consent(report):
         return report
-    owner = owner_of(session)
-    fresh = State(
-        lineage=os.urandom(16).hex(),
-        project=before.project,
-        id=os.urandom(8).hex(),
-        store=before.store,
-        revision=before.revision + 1,
-        write=os.urandom(8).hex(),
-        serial=1,
-        current={address: pointer for address, pointer in before.current.items() if not pointer.effect},
-    )
-    record = HistoryRecord(
-        serial=1, id=os.urandom(8).hex(), previous=None, at=now(), author=author_of(owner, "state adopt --copy"),
-        changes=tuple(moves(replace(fresh, current={}), fresh)),
-    )  # fmt: skip
-    fresh = replace(fresh, history=Mark(serial=1, id=record.id), latest=record)
+    fresh = _own_state(session, before)
     mark_lineage(session.objects, fresh)
     if not session.pointers.install(stamp, fresh):
         raise _not_written(session)
-    folder_identity.mark(session.root, anew=True)
+    folder_identity.mark(session.root, new_id=True)
     after = session.pointers.stored()
     if after is None or after[0] != fresh or session.lineage(fresh).owner() is None:
         raise _not_written(session)
     return {**report, "lineage": fresh.lineage, "done": True}
 
 
+def _own_state(session: Session, original: State) -> State:
+    """The first state of a new lineage: what is built of the original, and nothing bound."""
+    fresh = State(
+        lineage=os.urandom(16).hex(),
+        project=original.project,
+        id=os.urandom(8).hex(),
+        store=original.store,
+        revision=original.revision + 1,
+        write=os.urandom(8).hex(),
+        serial=1,
+        current={address: pointer for address, pointer in original.current.items() if not pointer.effect},
+    )
+    record = HistoryRecord(
+        serial=1,
+        id=os.urandom(8).hex(),
+        previous=None,
+        at=now(),
+        author=author_of(owner_of(session), "state adopt --copy"),
+        changes=tuple(moves(replace(fresh, current={}), fresh)),
+    )
+    return replace(fresh, history=Mark(serial=1, id=record.id), latest=record)
+
+
 def _target(session: Session, before: State | None, lineage: str | None) -> str:
-    """The lineage to go on with: that of the state in place, the one that was named, or the only one of this project."""
+    """The lineage to adopt: that of the present state, the one that was named, or the only one of this project."""
     if before is not None:
         if before.project != session.project.name:
             session.pointers.read()  # says how to rename
@@ -157,18 +165,18 @@ def _target(session: Session, before: State | None, lineage: str | None) -> str:
     owners = lineages_of(session.objects, session.project.name)
     if lineage in owners or (lineage is None and len(owners) == 1):
         return lineage or next(iter(owners))
-    known = "; ".join(f"{name} (of {owner.by or 'somebody'}, since {owner.at or 'unknown'})" for name, owner in owners.items())
+    listed = "; ".join(f"{name} (of {owner.by or 'somebody'}, since {owner.at or 'unknown'})" for name, owner in owners.items())
     if not owners:
         detail = f"{session.objects.describe()} has no lineage of project {session.project.name}."
         raise fail(
             "nothing-to-adopt", "The store has nothing to adopt", detail, hint="run `leptonctl apply`, or check `store:` and `name:`"
         )
-    detail = f"{session.objects.describe()} has these lineages of project {session.project.name}: {known}."
+    detail = f"{session.objects.describe()} has these lineages of project {session.project.name}: {listed}."
     raise fail("nothing-to-adopt", "The store has nothing to adopt", detail, hint="name one: `leptonctl state adopt --lineage LINEAGE`")
 
 
 def _why(session: Session, before: State | None, damage: Failure | None, lineage: str) -> tuple[str, bool]:
-    """Why the state in place is not enough, "" when it is; and whether that is because it is ahead of its store."""
+    """Why the present state has to be replaced, "" if it does not; and whether that is because it is ahead of its store."""
     if damage is not None:
         return damage.diagnostics[0].detail, False
     if before is None:
@@ -184,15 +192,15 @@ def _why(session: Session, before: State | None, damage: Failure | None, lineage
     return (f"the head of environment/{min(damaged)} in the store cannot be read" if damaged else ""), False
 
 
-def _rebuild(session: Session, part: LineageStore, seen: Survey, before: State | None) -> State:
+def _rebuild(session: Session, part: LineageStore, current: Survey, before: State | None) -> State:
     identity = read_standing(session.objects, None).identity or ""
     first = before if before is not None else State(lineage=part.lineage, project=session.project.name, store=identity)
-    state = rebuilt(part, seen, first, declared=_declared(session), steps=lambda route: _steps(session, route))
+    state = rebuilt(part, current, first, declared=_declared(session), steps=lambda route: _steps(session, route))
     return replace(state, project=session.project.name, store=identity)
 
 
 def _declared(session: Session) -> dict[str, Environment]:
-    """The records of the declared environments, for those that were lost. The YAML may be broken when the state has to be saved."""
+    """Records of the declared environments, for those that were lost. {} if the YAML is invalid."""
     try:
         declared = environments(session.declarations)
     except Failure:
@@ -215,10 +223,10 @@ def _steps(session: Session, route: Route) -> Mapping[str, StepPointer]:
 
 
 def _refuse_shared_state(session: Session) -> None:
-    """Failure when the state lies outside the folder: it is the original's too, and a copy must not replace it."""
+    """Failure when the state is outside the folder: then it is the original's too, and a copy must not replace it."""
     state = session.settings.state
     if is_outside(session, state):
-        detail = f"`state: {state}` lies outside of {session.root}, so it is the original's state."
+        detail = f"`state: {state}` is outside {session.root}, so it is the original's state."
         raise fail("shared-state", "The copy shares its state with the original", detail, hint="first set `state:` to a place of its own")
 
 

@@ -1,11 +1,17 @@
-"""`state backup` and `state restore`: a copy of the state in a file, and the way back to it."""
+"""`state backup` and `state restore`: write the state to a file, and put it in charge again."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import refuse_copy
+from leptonctl.commands.recorded.state_takeover import (
+    other_lineage,
+    put_in_charge,
+    refuse_while_applying,
+    stored_or_damage,
+    takeover_report,
+)
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_look import moved_row
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import document
 from leptonctl.core.codec import BadRecord
@@ -14,21 +20,15 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
-from leptonctl.deploying.takeover import Request, settled, take_over
+from leptonctl.deploying.takeover import Request, settled
 from leptonctl.project.edits import write_text
-from leptonctl.storage.claims import TERM_S, lock_held
-from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, survey
-from leptonctl.storage.pointers import moves
 from leptonctl.storage.standing import read_standing, refuse_other_store
-
-Consent = Callable[[Mapping[str, Json]], bool]
-UNREADABLE = frozenset({"corrupt-state", "lost-state"})
 
 
 def backup(session: Session, file: Path, *, force: bool) -> dict[str, Json]:
-    """Write the state to a file and read it back. Failure `file-exists` when the file is another one, unless `force`."""
+    """Write the state to a file and read it back. Failure `file-exists` when the file has other contents, unless `force`."""
     stored = session.pointers.stored()
     if stored is None:
         raise fail(
@@ -57,106 +57,53 @@ def backup(session: Session, file: Path, *, force: bool) -> dict[str, Json]:
 
 def restore(session: Session, file: Path, consent: Consent, *, reason: str = "") -> dict[str, Json]:
     """Put the state in a file in charge, above everything that the store has seen since."""
-    wanted = _read(file)
-    _refuse_stranger(session, wanted, file)
+    saved = _read(file)
+    _refuse_stranger(session, saved, file)
     before, damage = stored_or_damage(session)
-    if before is not None and before.lineage != wanted.lineage:
-        raise other_lineage(session, before, f"{file} is a state of lineage {wanted.lineage}")
-    refuse_copy(session, before or wanted)
-    refuse_living(session, before)
-    part = LineageStore(objects=session.objects, lineage=wanted.lineage)
-    seen = survey(session.objects, wanted.lineage)
-    if seen.owner is None or seen.owner.record.project != session.project.name:
-        whose = f"belongs to project {seen.owner.record.project} there" if seen.owner else "is not in that store"
-        detail = f"lineage {wanted.lineage} of {file} {whose}: {session.objects.describe()}"
-        raise fail(
-            "wrong-store", "The store is not the one that this state belongs to", detail, hint="set `store:` to the one that was used"
-        )
-    after = settled(part, seen, combined(wanted, before, seen))
+    if before is not None and before.lineage != saved.lineage:
+        raise other_lineage(session, before, f"{file} is a state of lineage {saved.lineage}")
+    refuse_copy(session, before or saved)
+    refuse_while_applying(session, before)
+    current = survey(session.objects, saved.lineage)
+    _refuse_wrong_store(session, saved, current, file)
+    part = LineageStore(objects=session.objects, lineage=saved.lineage)
+    after = settled(part, current, combined(saved, before, current))
     report: dict[str, Json] = {
         "file": str(file),
-        "lineage": wanted.lineage,
-        "generation": seen.generation((before, wanted)) + 1,
-        "restored_serial": wanted.serial,
-        "serial": seen.serial((before, wanted)) + 1,
-        "changes": [moved_row(m) for m in moves(before or seen.copy or replace(after, current={}), after)],
-        "behind": behind(seen, after),
-        "set_aside": None,
+        "lineage": saved.lineage,
+        "restored_serial": saved.serial,
+        **takeover_report(current, before, after, saved),
         "done": False,
     }
     if not consent(report):
         return report
-    ensure_dot_folder(session.root)
-    aside = session.pointers.set_aside() if damage is not None else None
     owner = owner_of(session, reason=reason)
-    request = Request(lineage=wanted.lineage, author=author_of(owner, "state restore"), owner=owner, base=wanted.history)
-    state = take_over(session.pointers, request, lambda _part, newest, now: combined(wanted, now, newest))
-    return {**report, "generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
+    request = Request(lineage=saved.lineage, author=author_of(owner, "state restore"), owner=owner, base=saved.history)
+    return {**report, **put_in_charge(session, damage, request, lambda _part, newest, now: combined(saved, now, newest))}
 
 
-def combined(wanted: State, before: State | None, seen: Survey) -> State:
-    """The restored state with what it cannot know and what stays true: later seals, freezes and withdrawals, and environments that
-    began later.
-    """
-    known = [state for state in (seen.copy, before) if state is not None and state.lineage == wanted.lineage]
-    for state in sorted(known, key=lambda state: state.serial):
-        names = [name for name in state.environments if name not in wanted.environments]
+def combined(saved: State, before: State | None, current: Survey) -> State:
+    """The restored state, with what happened later and stays true: seals, freezes, withdrawals and new environments."""
+    later = [state for state in (current.copy, before) if state is not None and state.lineage == saved.lineage]
+    for state in sorted(later, key=lambda state: state.serial):
+        names = [name for name in state.environments if name not in saved.environments]
         entries = {a: p for name in names for a, p in state.current.items() if a == document("environment", name)}
         entries |= {a: p for name in names for a, p in state.entries(document("environment", name) + "/").items()}
-        wanted = replace(
-            wanted,
-            sealed={**state.sealed, **wanted.sealed},
+        saved = replace(
+            saved,
+            sealed={**state.sealed, **saved.sealed},
             environments={
-                **{name: _with_withdrawals(record, state.environments.get(name)) for name, record in wanted.environments.items()},
+                **{name: _with_withdrawals(record, state.environments.get(name)) for name, record in saved.environments.items()},
                 **{name: state.environments[name] for name in names},
             },
             frozen=state.frozen,
-            current={**wanted.current, **entries},
+            current={**saved.current, **entries},
         )
-    return wanted
+    return saved
 
 
 def _with_withdrawals(record: Environment, later: Environment | None) -> Environment:
     return record if later is None else replace(record, withdrawals=later.withdrawals)
-
-
-def behind(seen: Survey, state: State) -> list[Json]:
-    """The environments of which the head names another deployment than the state: the next plan shows them."""
-    rows: list[Json] = []
-    for name, record in sorted(state.environments.items()):
-        at = seen.heads.get(name)
-        recorded = 0 if record.destroyed else record.deployment
-        if at is not None and at.head.deployment != recorded:
-            rows.append({"environment": name, "recorded": recorded, "head": at.head.deployment})
-    return rows
-
-
-def stored_or_damage(session: Session) -> tuple[State | None, Failure | None]:
-    """The state as stored; or None and the failure by which it cannot be read."""
-    try:
-        stored = session.pointers.stored()
-    except Failure as failure:
-        if failure.diagnostics[0].id not in UNREADABLE:
-            raise
-        return None, failure
-    return (stored[0] if stored else None), None
-
-
-def refuse_living(session: Session, state: State | None) -> None:
-    """Failure `lock-held` (exit 4) while an apply is running with this state."""
-    for id_, claim in (state.applies if state else {}).items():
-        if session.liveness.alive(f"claim/{id_}", claim.owner, claim.beat, TERM_S):
-            raise lock_held(min(claim.addresses, default="the state"), claim.owner)
-
-
-def other_lineage(session: Session, state: State, why: str) -> Failure:
-    """Another lineage than that of the state in place."""
-    return fail(
-        "other-lineage",
-        "This belongs to another lineage",
-        f"{why}, but {session.pointers.states.describe()} is of lineage {state.lineage}.",
-        hint="name the file or lineage of this project; to begin with another one, move the state away first",
-    )
 
 
 def _read(file: Path) -> State:
@@ -181,6 +128,14 @@ def _refuse_stranger(session: Session, state: State, file: Path) -> None:
             hint="name a backup of this project; if it was renamed, restore under the old `name:`, then `leptonctl state rename`",
         )
     refuse_other_store(read_standing(session.objects, state.lineage), state, session.objects.describe())
+
+
+def _refuse_wrong_store(session: Session, saved: State, current: Survey, file: Path) -> None:
+    if current.owner is None or current.owner.record.project != session.project.name:
+        whose = f"belongs to project {current.owner.record.project} there" if current.owner else "is not in that store"
+        detail = f"lineage {saved.lineage} of {file} {whose}: {session.objects.describe()}"
+        hint = "set `store:` to the one that was used"
+        raise fail("wrong-store", "The store is not the one that this state belongs to", detail, hint=hint)
 
 
 def _text_of(file: Path) -> str | None:

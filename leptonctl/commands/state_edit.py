@@ -1,15 +1,17 @@
-"""`state forget` and `state rename`: drop one pointer, or carry state and store to the project's new name."""
+"""`state forget` and `state rename`: drop one pointer, or rename the project in its state and store."""
 
+from leptonctl.commands.outcome import Consent
 from leptonctl.commands.planning.folder import refuse_copy
+from leptonctl.commands.recorded.state_takeover import refuse_while_applying
 from leptonctl.commands.session import Session
-from leptonctl.commands.state_backup import Consent, refuse_living
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import layout
 from leptonctl.core.address import covers, document, full, parse
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fail
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import LineageName, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import LineageName
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage_survey import replace_owner, survey
 from leptonctl.storage.pointers import Note
@@ -17,7 +19,7 @@ from leptonctl.storage.standing import lineages_of, read_standing, refuse_other_
 
 
 def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
-    """Drop the pointer of a built thing; its results stay. A binding or environment only once the environment is destroyed."""
+    """Drop a pointer; its results stay. That of a binding or an environment only after the environment is destroyed."""
     state = session.pointers.read()
     destroyed = {document("environment", name): name for name, record in (state.environments if state else {}).items() if record.destroyed}
     known = {*(state.current if state else {}), *destroyed}
@@ -30,7 +32,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
     if parse(scope).kind == "environment" and scope not in destroyed:
         detail = f"{scope} has an effect: environment {name} serves it"
         raise fail("serving", "What serves cannot be forgotten", detail, hint=f"leptonctl destroy {name}")
-    refuse_living(session, state)
+    refuse_while_applying(session, state)
     pointer = state.current.get(scope)
     report: dict[str, Json] = {
         "address": scope,
@@ -48,7 +50,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
 
 
 def rename(session: Session, name: str, consent: Consent) -> dict[str, Json]:
-    """Carry state and store to the project's name, which was edited in leptonctl.yaml already."""
+    """Rename the project in its state and store, after its name was edited in leptonctl.yaml."""
     stored = session.pointers.stored()
     if stored is None:
         detail = f"{session.pointers.states.describe()} does not exist"
@@ -70,27 +72,27 @@ def rename(session: Session, name: str, consent: Consent) -> dict[str, Json]:
         session.pointers.check(state)
         if standing.owner.project == name == state.project:
             return {**report, "done": True}
-    refuse_living(session, state)
+    refuse_while_applying(session, state)
     if not consent(report):
         return report
     return {**report, **_rename(session, state, name), "done": True}
 
 
 def _rename(session: Session, state: State, name: str) -> dict[str, Json]:
-    """New name, then owner, then state, then the old name goes: cut off anywhere, the same command finishes it."""
+    """Write the new name, then the owner, then the state, then delete the old name: wherever it stops, the same command finishes it."""
     objects, before = session.objects, state.project
     objects.create(layout.lineage_name(name, state.lineage), encode(LineageName(project=name, lineage=state.lineage)))
-    seen = survey(objects, state.lineage)
-    if seen.owner is not None and not replace_owner(objects, state.lineage, seen.owner, replace(seen.owner.record, project=name)):
+    owner = survey(objects, state.lineage).owner
+    if owner is not None and not replace_owner(objects, state.lineage, owner, replace(owner.record, project=name)):
         raise _not_read_back(f"the owner of lineage {state.lineage}")
     author = author_of(owner_of(session), f"state rename {name}")
-    # the state still has the old name
+    # here the state still has the old name
     session.pointers.admit(state)
     after = session.pointers.move(lambda now: replace(now, project=name, serial=now.serial + 1), Note(author=author))
     if before != name:
         objects.delete(layout.lineage_name(before, state.lineage))
-    newest = survey(objects, state.lineage)
-    if newest.owner is None or (newest.owner.record.project, after.project) != (name, name):
+    owner = survey(objects, state.lineage).owner
+    if owner is None or (owner.record.project, after.project) != (name, name):
         raise _not_read_back(f"project {name}")
     return {"serial": after.serial}
 

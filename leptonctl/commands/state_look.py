@@ -1,9 +1,9 @@
-"""`state list` and `state show`: the state as it is stored, without planning and without comparing it with the YAML."""
+"""`state list` and `state show`: the state as it is stored, without a plan or a comparison with the YAML."""
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import full
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
-from leptonctl.core.state import Moved, Pointer, State
+from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.storage.standing import read_standing
 
@@ -35,12 +35,11 @@ def show_pointer(session: Session, address: str) -> dict[str, Json]:
 
 
 def show_state(session: Session) -> dict[str, Json]:
-    """What the state says of itself, and whether it may be moved."""
+    """The state itself, and whether it can be changed."""
     stored = session.pointers.stored()
     place = session.pointers.states.describe()
     if stored is None:
-        owners: Json = None
-        return {"place": place, "lineage": owners, "project": session.project.name, "serial": 0, "pointers": 0, "standing": NO_STATE}
+        return {"place": place, "lineage": None, "project": session.project.name, "serial": 0, "pointers": 0, "standing": NO_STATE}
     state = stored[0]
     owner = read_standing(session.objects, state.lineage).owner
     environments: list[Json] = [
@@ -60,29 +59,18 @@ def show_state(session: Session) -> dict[str, Json]:
         "environments": environments,
         "history": {"serial": state.history.serial, "id": state.history.id} if state.history else None,
         "owner": {"state": owner.state, "generation": owner.generation, "at": owner.at, "by": owner.by} if owner else None,
-        "standing": standing_of(session, state),
+        "standing": _standing(session, state),
     }
 
 
-def standing_of(session: Session, state: State) -> str:
-    """`current`, or why this state may be read but not moved."""
+def _standing(session: Session, state: State) -> str:
+    """`current`, or why this state can be read but not changed."""
     try:
         session.pointers.read()
         session.pointers.check(state)
     except Failure as failure:
         return f"{failure.diagnostics[0].summary}: {failure.diagnostics[0].detail}"
     return "current"
-
-
-def moved_row(move: Moved) -> dict[str, Json]:
-    """A pointer before and after."""
-    return {
-        "address": move.address,
-        "before": move.before,
-        "after": move.after,
-        "before_version": move.before_version,
-        "after_version": move.after_version,
-    }
 
 
 def _row(pointer: Pointer) -> dict[str, Json]:

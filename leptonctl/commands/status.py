@@ -1,11 +1,11 @@
 """`status`: what serves where, and since when, from the state and from the live servers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leptonctl.commands.planning.folder import copy_reason
 from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
-from leptonctl.commands.readmit import withdrawn_now
+from leptonctl.commands.recorded.holds import withdrawn_now
 from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.differences import differences
@@ -22,15 +22,16 @@ from leptonctl.kinds.environment.kind import bindings
 from leptonctl.storage.records import BadRecordAt
 
 APART = frozenset({"store-ahead", "store-behind"})
-"""State and store have not seen the same changes: no apply repairs what serves before that is settled."""
-PASSING = frozenset({"seen", "heartbeat"})
+"""State and store have not recorded the same changes. No apply is possible until that is settled."""
+VOLATILE = frozenset({"seen", "heartbeat"})
+"""What changes with every look at a server."""
 
 
 def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     """The object of `status --json`.
 
-    `strict`: Failure when what is declared cannot be compared with what is bound; else the comparison is left out, since what serves
-    can be told without it.
+    `strict`: Failure when what is declared cannot be compared with what is bound; otherwise the comparison is left out, since what is
+    serving does not depend on it.
     """
     planned = _planned(session, strict=strict)
     session = session if planned is not None else session.as_recorded()
@@ -38,7 +39,7 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     environments: list[dict[str, Json]] = []
     if state is not None:
         live = planned.live if planned is not None else observe_environments(session, state)
-        session.left_out += (one.problem for one in live.values() if one.problem is not None and one.problem not in session.left_out)
+        session.add_left_out(one.problem for one in live.values() if one.problem is not None)
         names = sorted(
             (name for name, record in state.environments.items() if not record.destroyed),
             key=lambda name: (not state.environments[name].protected, name),
@@ -49,10 +50,13 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
 
 
 def essence(status: Mapping[str, Any]) -> Json:
-    """A status without what changes with every look: when each server was last heard of."""
-    environments = status["environments"]
-    seen: list[Json] = [{**e, "servers": [{k: v for k, v in s.items() if k not in PASSING} for s in e["servers"]]} for e in environments]
-    return {"environments": seen, "differences": status["differences"]}
+    """A status without the times at which each server was last heard of, which change with every look."""
+
+    def steady(server: Mapping[str, Json]) -> Json:
+        return {name: value for name, value in server.items() if name not in VOLATILE}
+
+    environments: list[Json] = [{**e, "servers": [steady(server) for server in e["servers"]]} for e in status["environments"]]
+    return {"environments": environments, "differences": status["differences"]}
 
 
 def _planned(session: Session, *, strict: bool) -> Planned | None:
@@ -64,24 +68,13 @@ def _planned(session: Session, *, strict: bool) -> Planned | None:
             raise
         if isinstance(failure, BadRecordAt):
             session.leave_out(failure)
-        session.left_out += (d for d in failure.diagnostics if d.id in APART and d not in session.left_out)
+        session.add_left_out(d for d in failure.diagnostics if d.id in APART)
         return None
 
 
 def _environment(session: Session, name: str, state: State, live: Live, planned: Planned | None) -> dict[str, Json]:
     record = state.environments[name]
-    answers = answering(live, record.deployment)
     entries = state.entries(member_of("environment", name, ""))
-    serving = answers.models if answers else {}
-    metrics = _metrics(session, entries)
-    serials = _serials(session, name, state, entries)
-    models: list[Json] = []
-    for address, pointer in sorted(entries.items()):
-        model = parse(address).member or ""
-        drift = drift_of(name, model, pointer, live, record.deployment)
-        withdrawn: list[Json] = [_withdrawal(w) for w in withdrawn_now(record, address)]
-        shown = {**_model(model, pointer, serving.get(model), drift), "metrics": metrics[address], "serial": serials[address]}
-        models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
     copied = copy_reason(session, state, name)
     apart = "".join(f"{d.id}: an apply is refused until that is settled" for d in session.left_out if d.id in APART)
@@ -100,30 +93,48 @@ def _environment(session: Session, name: str, state: State, live: Live, planned:
         **_origin(session, name, state),
         "frozen": _frozen(state, name),
         "held": _held(session, name, state, planned),
-        "models": models,
+        "models": [*_models(session, name, state, live)],
         "servers": [server_json(server, live, record.deployment) for server in live.servers],
     }
 
 
-def check(shown: Mapping[str, Json]) -> int:
+def _models(session: Session, name: str, state: State, live: Live) -> Iterator[dict[str, Json]]:
+    """The models that an environment binds, and what serves each."""
+    record = state.environments[name]
+    entries = state.entries(member_of("environment", name, ""))
+    answers = answering(live, record.deployment)
+    metrics, serials = _metrics(session, entries), _serials(session, name, state, entries)
+    for address, pointer in sorted(entries.items()):
+        model = parse(address).member or ""
+        drift = drift_of(name, model, pointer, live=live, deployment=record.deployment)
+        yield {
+            **_model(model, pointer, answers.models.get(model) if answers else None, drift),
+            "metrics": metrics[address],
+            "serial": serials[address],
+            "deployment": pointer.deployment,
+            "withdrawn": [_withdrawal(w) for w in withdrawn_now(record, address)],
+        }
+
+
+def check(status: Mapping[str, Json]) -> int:
     """The exit code of `status --check` (protocols 9), from a strict status.
 
-    ERROR when what is bound somewhere is not known to be served healthily, GATE when what is declared differs from what is bound.
+    ERROR unless everything that is bound is served and healthy, GATE when what is declared differs from what is bound.
     """
-    environments = shown["environments"]
-    known = [e for e in environments if isinstance(e, dict)] if isinstance(environments, list) else []
-    if not all(_is_well(e) for e in known):
+    listed = status["environments"]
+    environments = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    if not all(_is_well(e) for e in environments):
         return ERROR
-    return GATE if shown["differences"] else OK
+    return GATE if status["differences"] else OK
 
 
 def _is_well(environment: Mapping[str, Json]) -> bool:
-    """Whether an environment serves what is bound there. Where nothing is bound, nothing has to serve."""
+    """Whether an environment serves what is bound there, if anything is."""
     return environment["healthy"] is True or not environment["models"]
 
 
 def _origin(session: Session, name: str, state: State) -> dict[str, Json]:
-    """The commit that the deployment in force was applied from, and the one that later applies must contain, if that is another."""
+    """The commit that the deployment in force was applied from, and the one that later applies must contain, if it is another one."""
     record = state.environments[name]
     deployment = session.lineage(state).intact_deployment(name, record.deployment) if record.deployment else None
     commit, dirty = (deployment.commit, deployment.dirty) if deployment is not None else (record.commit, record.dirty)
@@ -136,7 +147,7 @@ def _frozen(state: State, name: str) -> Json:
 
 
 def _held(session: Session, name: str, state: State, planned: Planned | None) -> list[Json]:
-    """The holds that are recorded, of what is still declared, as far as they hold now: a readmission or a thaw lifts them at once."""
+    """The recorded holds of what is still declared, if they still hold: a readmission or an unfreeze lifts them at once."""
     declared = bindings(session.declarations)
     changes = {change.address: change for change in planned.plan.changes} if planned is not None else {}
     held: list[Json] = []
@@ -153,7 +164,7 @@ def _held(session: Session, name: str, state: State, planned: Planned | None) ->
 
 
 def _is_free(change: Change) -> bool:
-    """Whether an apply is known to move a binding: nothing holds it, and no gate is still to be decided."""
+    """Whether an apply will certainly move a binding: nothing holds it, and every gate is decided."""
     return not change.is_held and (change.is_return or all(judgement.passed for judgement in change.judgements))
 
 

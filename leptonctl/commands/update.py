@@ -1,26 +1,25 @@
-"""`update`: writes a dataset version for new data and a model version that learns from it, as a person would, then plans.
+"""`update`: writes a dataset version for new data and a model version that learns from it, then plans.
 
-The file is prepared first, as a build would, so that nothing is written for data that break the contract.
+The file is prepared first, as by a build, so that nothing is written for data that breaks the contract.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from leptonctl.commands.editing.bind_yaml import diff_of
+from leptonctl.commands.editing.edit_diff import edit_diff
 from leptonctl.commands.editing.update_again import has_appended, same_dataset, same_version
-from leptonctl.commands.editing.written_digest import as_written
+from leptonctl.commands.files.problems import provider_failure
+from leptonctl.commands.files.reading import as_options, read_as, refuse_reading
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
-from leptonctl.commands.predict import from_provider
-from leptonctl.commands.reading import as_options, read_as, refuse_reading
 from leptonctl.commands.session import Session
 from leptonctl.core.address import short, version_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import INVALID, Failure, did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.values import Json
+from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset.version import Dataset, datasets
 from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.next_name import next_name
@@ -33,14 +32,16 @@ from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench
 
 OWN = ("source", "append", "digest", "description", "labels", KEY)
-"""What a version says of itself alone: the one after it says its own, or nothing."""
+"""Fields that a new version does not take over from the version that it is based on."""
+WRITTEN = ("model", "version", "dataset", "dataset_version", "rows", "files", "diff", "known")
+"""What an update reports besides its plan."""
 
 
 class Update(Frozen):
-    """What is asked for. `version`, `dataset_version`: names, else the next ones. `like`: the version that the new one is written after.
+    """What to write. `version`, `dataset_version`: names, by default the next ones. `like`: the version that the new one is based on.
 
-    append: the new rows come after those of the dataset version before. reading: keys of the dataset that say how the new file is
-    written, where that is another way than the file before.
+    `append`: the new rows come after those of its dataset version. `reading`: options of the dataset with which the new file is read, if
+    they differ from those of its dataset version.
     """
 
     model: str
@@ -54,7 +55,7 @@ class Update(Frozen):
 
 
 class Updated(Frozen):
-    """What was written, as a unified diff, and what it would change. `known`: addresses of the two that were declared already."""
+    """What was written, as a unified diff, and what it would change. `known`: those of the two addresses that were declared already."""
 
     model: str
     version: str
@@ -67,15 +68,18 @@ class Updated(Frozen):
     known: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """What was written."""
-        return {
-            "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
-            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff, "known": [*self.known],
-        }  # fmt: skip
+        """What was written, without the plan."""
+        return written_to_json(self)
+
+
+def written_to_json(written: Any) -> dict[str, Json]:
+    """What an update wrote, from any value with the fields of `Updated`."""
+    values = {name: getattr(written, name) for name in WRITTEN}
+    return {**values, "rows": {**values["rows"]}, "files": [*values["files"]], "known": [*values["known"]]}
 
 
 class _Names(Frozen):
-    """The version before, and the names of what is written. `known`: those that are declared already, by kind."""
+    """The version that the new one is based on, and the names of what is written. `known`: addresses already declared, by kind."""
 
     before: Model
     version: str
@@ -85,26 +89,28 @@ class _Names(Frozen):
 
 
 def update(session: Session, request: Update) -> Updated:
-    """Write both versions and plan the new one; what is declared already is not written again. Failure: nothing is written."""
+    """Write both versions and plan the new one. What is already declared is not written again. After a Failure nothing is written."""
     names = _names(session, request)
     rows = _prepared_rows(session, request, names)
     dataset = names.before.dataset.declared.name
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
         if "Dataset" not in names.known:
-            session = _insert(session, edits, "Dataset", dataset, names.dataset_version, _dataset_entry(session, request, names))
+            entry = _dataset_entry(session, request, names)
+            session = _insert(session, edits, session.project.of("Dataset")[dataset], names.dataset_version, entry)
             pin(session, [version_of("dataset", dataset, names.dataset_version)], edits)
             session = session.reopen()
         if "Model" not in names.known:
-            session = _insert(session, edits, "Model", request.model, names.version, _model_entry(session, request, names))
+            entry = _model_entry(session, request, names)
+            session = _insert(session, edits, session.project.of("Model")[request.model], names.version, entry)
         planned = plan(session, only=[version_of("model", request.model, names.version)])
         files = edits.files
-        diff = diff_of(before, {file: session.sources[file] for file in files})
+        diff = edit_diff(before, {file: session.sources[file] for file in files})
     except BaseException as problem:
         edited = edits.files
-        edits.take_back()
+        edits.undo()
         if isinstance(problem, Failure):
-            raise _of_edit(problem, edited) from problem
+            raise _without_places(problem, edited) from problem
         raise
     return Updated(
         model=request.model, version=names.version, dataset=dataset, dataset_version=names.dataset_version, rows=rows, files=files,
@@ -112,14 +118,14 @@ def update(session: Session, request: Update) -> Updated:
     )  # fmt: skip
 
 
-def _of_edit(failure: Failure, edited: Collection[str]) -> Failure:
-    """The failure without its places in files that are as they were: the lines that it is about were never there."""
-    moved = [replace(d, span=None) if d.span is not None and d.span.file in edited else d for d in failure.diagnostics]
-    return Failure(moved, failure.exit_code)
+def _without_places(failure: Failure, edited: Collection[str]) -> Failure:
+    """The failure without its places in edited files: their lines are gone, since the edit is undone."""
+    diagnostics = [replace(d, span=None) if d.span is not None and d.span.file in edited else d for d in failure.diagnostics]
+    return Failure(diagnostics, failure.exit_code)
 
 
 def _names(session: Session, request: Update) -> _Names:
-    """The names of both versions. Failure when a name is taken, or when there is nothing to write after."""
+    """The names of both versions. Failure when a name is in use, or when there is no version to base them on."""
     documents = session.project.of("Model")
     if request.model not in documents:
         raise fail("unknown-model", "No such model", f"{request.model} is not declared", hint=did_you_mean(request.model, documents))
@@ -133,10 +139,10 @@ def _names(session: Session, request: Update) -> _Names:
     versions = cast("dict[str, Json]", names.before.dataset.declared.document.value["versions"])
     dataset_version = names.dataset_version or request.dataset_version or next_name([*versions][-1], versions, today)
     version = names.version or request.version or next_name([*declared][-1], declared, today)
-    for kind, name, taken, flag in (
+    for kind, name, existing, flag in (
         ("Model", version, declared.keys(), "--version"), ("Dataset", dataset_version, versions.keys(), "--dataset-version"),
     ):  # fmt: skip
-        if name in taken and kind not in names.known:
+        if name in existing and kind not in names.known:
             raise fail("usage", "This version exists already", name, hint=f"pass another name with {flag}, or leave it out")
     if request.warm_start and "Model" not in names.known and (alone := why_alone(names.before, session.catalog)) is not None:
         raise fail(*alone, hint="leave out `--warm-start`", exit_code=INVALID)
@@ -144,7 +150,7 @@ def _names(session: Session, request: Update) -> _Names:
 
 
 def _known_names(session: Session, request: Update, before: Model) -> _Names:
-    """The names of what is declared already, "" of what is not. Without `like`, the last version is itself what an earlier call wrote."""
+    """The names of what is already declared, "" for what is not. Without `like`, an earlier call may have written the last version."""
     path, dataset = _path(session, request.data), before.dataset
     names = _Names(before=before, version="", dataset_version="", path=path)
     source = session.catalog.source_for(path)
@@ -175,12 +181,12 @@ def _path(session: Session, data: Path) -> str:
         raise fail("missing-file", "The data file does not exist", str(data), hint="pass an existing file to --data")
     if not file.is_relative_to(root):
         detail = f"{data} is not below {root}"
-        raise fail("outside-project", "The data lie outside the project folder", detail, hint=f"copy it: `cp {data} {root}/data/`")
+        raise fail("outside-project", "The data is outside the project folder", detail, hint=f"copy it: `cp {data} {root}/data/`")
     return file.relative_to(root).as_posix()
 
 
 def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str, int]:
-    """Prepare the new file as the new version will be, keeping nothing: how many rows it gives. Failure as a build would have it."""
+    """How many rows the new file gives. It is prepared as by a build, with the same failures, and nothing is kept."""
     from leptonctl.learning.reports.new_rows import Earlier, Nowhere, check_new_rows
 
     refuse_reading(request.reading, append=request.append)
@@ -191,7 +197,7 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
     source_before = cast("dict[str, str]", before.dataset.inputs["source"])
     if request.append and source.name != source_before["format"]:
         detail = f"{source_before['path']} is {source_before['format']} and {names.path} is {source.name}"
-        hint = "convert the new file to that format, or leave out `--append`: a version may have another format than the one before"
+        hint = "convert the new file to that format, or leave out `--append`: a new version may have another format"
         raise fail("mixed-formats", "The files of a version have several formats", detail, hint=hint, exit_code=INVALID)
     digest = digest_of(session.root / names.path)
     rows = _source(before.dataset, names.path, source.name, digest, append=request.append)
@@ -200,18 +206,18 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
     inputs = {**before.prepare.inputs, "source": rows}
     known = session.store.results([before.prepare.key or "", train_key(before)])
     earlier = Earlier(inputs=before.prepare.inputs, rows=known.get(before.prepare.key or ""), training=known.get(train_key(before)))
-    bench = Bench(project=session.root, artifacts=Nowhere(), progress=_silent, check_key=session.store.check_key)
+    bench = Bench(project=session.root, artifacts=Nowhere(), check_key=session.store.check_key)
     try:
         warm = request.warm_start and "Model" not in names.known
         outputs = check_new_rows(read_as(inputs, request.reading), earlier, bench, warm_start=warm)
     except ProviderError as problem:
         problem.hint = as_options(problem.hint)
-        raise from_provider(problem) from problem
+        raise provider_failure(problem) from problem
     return dict(outputs.rows)
 
 
 def _source(dataset: Dataset, path: str, kind: str, digest: str, *, append: bool) -> dict[str, Json]:
-    """The new rows as the payload of `prepare` has them, read with the options of the version before."""
+    """The new rows as an input of `prepare`, read with the options of the earlier dataset version."""
     before = cast("dict[str, Json]", dataset.inputs["source"])
     new: dict[str, Json] = {"path": path, "format": kind, "digest": digest, "options": before["options"]}
     if not append:
@@ -221,41 +227,34 @@ def _source(dataset: Dataset, path: str, kind: str, digest: str, *, append: bool
 
 
 def _dataset_entry(session: Session, request: Update, names: _Names) -> dict[str, Json]:
-    """The lines of the dataset version: those of the one before, with the new file."""
+    """The fields of the new dataset version: those of the earlier one, with the new file."""
     dataset = names.before.dataset
-    own = _as_written(session, "Dataset", dataset.declared.name, dataset.declared.version)
+    fields = _fields(session, session.project.of("Dataset")[dataset.declared.name], dataset.declared.version)
     if not request.append:
-        return {**own, **request.reading, "source": names.path}
-    return {**own, "append": [{"version": dataset.declared.version}, {"file": names.path}]}
+        return {**fields, **request.reading, "source": names.path}
+    return {**fields, "append": [{"version": dataset.declared.version}, {"file": names.path}]}
 
 
 def _model_entry(session: Session, request: Update, names: _Names) -> dict[str, Json]:
-    """The lines of the model version: those of the one before, with the new dataset version."""
+    """The fields of the new model version: those of the earlier one, with the new dataset version."""
     before = names.before
-    own = _as_written(session, "Model", request.model, before.declared.version)
-    entry: dict[str, Json] = {**own, "dataset": f"{before.dataset.declared.name}@{names.dataset_version}"}
+    fields = _fields(session, session.project.of("Model")[request.model], before.declared.version)
+    entry: dict[str, Json] = {**fields, "dataset": f"{before.dataset.declared.name}@{names.dataset_version}"}
     return {KEY: before.declared.version, **entry} if request.warm_start else entry
 
 
-def _as_written(session: Session, kind: str, name: str, version: str) -> dict[str, Json]:
-    """What a version says, before templates are filled in, without what it says of itself alone."""
-    raw = as_written(session, session.project.of(kind)[name])
-    versions = cast("dict[str, dict[str, Json] | None]", raw.value.get("versions") or {})
+def _fields(session: Session, document: Document, version: str) -> dict[str, Json]:
+    """The fields of a version that a new one takes over, before templates are filled in."""
+    versions = cast("dict[str, dict[str, Json] | None]", session.as_written(document).value.get("versions") or {})
     return {key: value for key, value in (versions.get(version) or {}).items() if key not in OWN}
 
 
-def _insert(session: Session, edits: OwnEdits, kind: str, name: str, version: str, entry: dict[str, Json]) -> Session:
-    """The session after a version was added to its document. Failure when the edit, or what it gives, is not sound."""
-    document = session.project.of(kind)[name]
+def _insert(session: Session, edits: OwnEdits, document: Document, version: str, entry: dict[str, Json]) -> Session:
+    """The session after a version was added to a document. Failure when its layout does not allow the edit."""
     try:
-        text = insert_key(session.sources[document.file], as_written(session, document), ("versions",), version, entry)
+        text = insert_key(session.sources[document.file], session.as_written(document), ("versions",), version, entry)
     except ValueError as problem:
-        raise fail(
-            "cannot-edit", "The YAML cannot be edited", str(problem), hint="write the version by hand", exit_code=INVALID
-        ) from problem
+        hint = "write the version by hand"
+        raise fail("cannot-edit", "The YAML cannot be edited", str(problem), hint=hint, exit_code=INVALID) from problem
     edits.write(document.file, session.sources[document.file], text)
     return session.reopen()
-
-
-def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Drop the progress of a look at a file."""

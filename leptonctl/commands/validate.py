@@ -1,4 +1,4 @@
-"""`validate` and `schema`: what is wrong with the project files, and what they may contain."""
+"""`validate` and `schema`: report what is wrong with the project files, and what they may contain."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -11,8 +11,8 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.environment.kind import environments
+from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.rules import unpinned
-from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT
 from leptonctl.project.schemas import load_schema
 
@@ -21,38 +21,38 @@ REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "un
 
 
 def validate(session: Session) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with the project, as far as it can be known without its state and without training.
+    """Everything that is wrong with the project and can be known without its state and without training.
 
-    A stage goes on with the documents that the stages before it found sound, so that independent mistakes come at once.
+    Each stage continues with the documents that are valid so far, so that independent errors are reported at once.
     """
     if not any(document.kind == PROJECT for document in session.loaded[0]):
         return session.loaded[1]
     if has_errors(session.checked[1]):
         return _independent(session)
     declarations, errors = session.declared
-    found = (*session.checked[1], *errors, *unpinned(environments(declarations).values()))
-    return found if has_errors(errors) else (*found, *dict.fromkeys(missing_in_project(session)), *local_states(session))
+    problems = (*session.checked[1], *errors, *unpinned(environments(declarations).values()))
+    return problems if has_errors(errors) else (*problems, *dict.fromkeys(missing_in_project(session)), *local_states(session))
 
 
 def _independent(session: Session) -> tuple[Diagnostic, ...]:
-    """What is wrong with a project in which some document is not sound by itself."""
+    """What is wrong with a project in which some document is invalid by itself."""
     documents, problems = session.loaded
-    unread = has_errors(problems)
+    has_unreadable = has_errors(problems)
     filled, unfilled = session.fill(documents)
-    sound = _sound(filled, (*problems, *unfilled))
-    mistakes = session.mistakes(sound)
+    valid = _valid(filled, (*problems, *unfilled))
+    mistakes = session.mistakes(valid)
     problems = (*problems, *unfilled, *mistakes)
-    sound = _sound(sound, mistakes)
-    # in a file that cannot be read there may be anything that a document names
-    if unread or not any(document.kind == PROJECT for document in sound):
+    valid = _valid(valid, mistakes)
+    # a file that cannot be read may contain anything that other documents name
+    if has_unreadable or not any(document.kind == PROJECT for document in valid):
         return problems
-    declarations, errors = session.only_with(sound).declared
-    left_out = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in sound}
-    return (*problems, *_own(errors, left_out, session), *unpinned(environments(declarations).values()))
+    declarations, errors = session.only_with(valid).declared
+    invalid = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in valid}
+    return (*problems, *_independent_errors(session, errors, invalid), *unpinned(environments(declarations).values()))
 
 
-def _sound(documents: tuple[Document, ...], problems: tuple[Diagnostic, ...]) -> tuple[Document, ...]:
-    """The documents without an error. A problem belongs to the last document that begins above it."""
+def _valid(documents: tuple[Document, ...], problems: tuple[Diagnostic, ...]) -> tuple[Document, ...]:
+    """The documents without an error. A problem belongs to the last document that begins at or above its line."""
     if not has_errors(problems):
         return documents
     by_file: dict[str, list[Document]] = defaultdict(list)
@@ -70,9 +70,9 @@ def _first_line(document: Document) -> int:
     return document.at().line
 
 
-def _own(errors: Iterable[Diagnostic], left_out: set[tuple[str, str]], session: Session) -> Iterator[Diagnostic]:
-    """The errors without those that only follow from a document that was left out."""
-    names = {name for _, name in left_out}
+def _independent_errors(session: Session, errors: Iterable[Diagnostic], invalid: set[tuple[str, str]]) -> Iterator[Diagnostic]:
+    """The errors without those that only follow from the absence of invalid documents, (kind, name)."""
+    names = {name for _, name in invalid}
     lines: dict[str, list[str]] = {}
     for problem in errors:
         if problem.id not in REFERENCES:
@@ -83,14 +83,14 @@ def _own(errors: Iterable[Diagnostic], left_out: set[tuple[str, str]], session: 
 
 
 def _text(session: Session, problem: Diagnostic, lines: dict[str, list[str]]) -> str:
-    """What is written at the place of a problem. `lines`: those of the files that were looked into before."""
+    """What is written at the place of a problem. `lines`: of the files that were needed before, by path."""
     span = problem.span
     if span is None:
         return ""
     if span.file not in lines:
         lines[span.file] = session.sources.get(span.file, "").splitlines()
-    of_file = lines[span.file]
-    return of_file[span.line - 1][span.column - 1 : span.end_column - 1].strip("'\"") if span.line <= len(of_file) else ""
+    in_file = lines[span.file]
+    return in_file[span.line - 1][span.column - 1 : span.end_column - 1].strip("'\"") if span.line <= len(in_file) else ""
 
 
 def schema(kind: str | None) -> dict[str, Json]:

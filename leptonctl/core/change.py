@@ -88,12 +88,12 @@ class Change(Frozen):
 
     @property
     def is_newly_held(self) -> bool:
-        """Whether no run has met the hold as it is now."""
+        """Whether the hold, as it is now, is new: no run has met it before."""
         return self.is_held and not (self.hold is not None and self.hold.since)
 
     @property
     def is_pending(self) -> bool:
-        """Whether an apply would do anything for it: of a hold that a run has met, only what is still to be built."""
+        """Whether an apply would do anything for it. A hold that a run has met before leaves only what is still to be built."""
         computes = any(not planned.cached and not planned.step.effect for planned in self.steps)
         return not self.is_held or self.is_newly_held or computes
 
@@ -169,15 +169,15 @@ class Plan(Frozen):
         """Counts: addresses by action, cached steps as `reuse`, others by op, held bindings, warnings. No count is left out."""
         counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held", "warnings"), 0)
         counts["warnings"] = sum(problem.severity == "warning" for problem in self.diagnostics)
-        counted: set[str] = set()
+        specs: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1
             counts["held"] += change.is_held
             for step in change.steps:
-                # two versions of equal recipe share one step
-                if step.spec in counted:
+                # two versions with equal recipes share one step
+                if step.spec in specs:
                     continue
-                counted.add(step.spec)
+                specs.add(step.spec)
                 counts["reuse" if step.cached else step.op] += 1
         return counts
 
@@ -203,7 +203,7 @@ class Plan(Frozen):
 
     @property
     def is_pending(self) -> bool:
-        """Whether an apply would do anything: exit 2 with --detailed-exitcode. A hold that is known is no exit code (protocols 9)."""
+        """Whether an apply would do anything: exit 2 with --detailed-exitcode. A known hold has no exit code of its own (protocols 9)."""
         return any(change.is_pending for change in self.moving) or any(d.drift_class == "heal" for d in self.drift)
 
     @property

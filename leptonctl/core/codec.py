@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Record(Frozen, omit_defaults=True, gc=False):
     """The base class of all record types. A record in a file of its own has `tag_field="format_version", tag="1"`.
 
-    `checksum = False` in such a type: its bytes carry none, since they are an artifact or something else checks them. Records
+    `checksum = False` in such a type: its bytes carry none, because they are an artifact or are checked elsewhere. Records
     hold no reference cycles, so the garbage collector can skip them.
     """
 
@@ -94,7 +94,7 @@ def plain(value: object) -> Any:
 
 
 def require_checksum(data: bytes) -> None:
-    """Raises BadRecord unless the bytes are as `with_checksum` made them."""
+    """Raises BadRecord unless the bytes end with their checksum, as `with_checksum` writes it."""
     if not _is_intact(data):
         raise BadRecord(CHANGED if data[-TRAILER:].startswith(_MARK) else "it does not end with its checksum")
 
@@ -102,15 +102,15 @@ def require_checksum(data: bytes) -> None:
 CHANGED = "its checksum is wrong: a byte was changed after it was written"
 _MARK = b',"checksum":"sha256:'
 TRAILER = len(_MARK) + 64 + len(b'"}')
-_with_checksum: dict[Any, bool] = {}
+_checksum_by_type: dict[Any, bool] = {}
 
 
 def _has_checksum(kind: Any) -> bool:
-    """Whether the type is that of a record in a file of its own, with a checksum."""
-    known = _with_checksum.get(kind)
+    """Whether records of the type have a file of their own that ends with a checksum."""
+    known = _checksum_by_type.get(kind)
     if known is None:
         config = getattr(kind, "__struct_config__", None)
-        known = _with_checksum[kind] = config is not None and config.tag_field == "format_version" and kind.checksum
+        known = _checksum_by_type[kind] = config is not None and config.tag_field == "format_version" and kind.checksum
     return known
 
 

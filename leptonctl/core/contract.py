@@ -21,7 +21,7 @@ TYPES: tuple[ColumnType, ...] = ("number", "integer", "boolean", "string")
 MISSING_MARKERS = ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL", "None")
 """Read as missing where numbers, integers or booleans are read from text; an empty cell is missing everywhere."""
 LEAST_NUMBERS = 0.95
-"""The share of numbers from which on an untyped column is a number column."""
+"""An untyped column is a number column when at least this share of its cells are numbers."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
@@ -41,7 +41,7 @@ class Words(Record):
     false: tuple[str, ...]
 
     def value(self, text: str) -> bool | None:
-        """What a word means; None when it is none of them. White space around it does not count."""
+        """The value of a word; None when it is not one of them. White space around it is ignored."""
         word = text.strip(" \t").casefold()
         if any(word == one.casefold() for one in self.true):
             return True
@@ -49,7 +49,7 @@ class Words(Record):
 
 
 WORDS = Words(true=("true", "yes", "1"), false=("false", "no", "0"))
-"""The words of a column that is declared as boolean and names none."""
+"""The words of a column that is declared as boolean without words of its own."""
 
 
 class Column(Record):
@@ -74,7 +74,7 @@ class Column(Record):
 class Contract(Record):
     """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row.
 
-    `dates` are the columns whose parts are among the features, and `ignored` those that nobody reads.
+    `dates` are the columns whose parts are among the features, and `ignored` those that are never read.
     """
 
     target: str
@@ -95,17 +95,17 @@ class Contract(Record):
         Raises BadRecord when a check is malformed.
         """
         checks = {name: convert(dict(block), Checks) for name, block in declared.items()}
-        dates = tuple(_rechecked_date(date, checks.get(date.name, Checks())) for date in self.dates)
+        dates = tuple(_with_checks_of_date(date, checks.get(date.name, Checks())) for date in self.dates)
         nullable = {name: Checks(nullable=date.nullable) for date in dates for name in date.names}
-        columns = tuple(_rechecked(c, nullable.get(c.name) or checks.get(c.name, Checks())) for c in self.columns)
+        columns = tuple(_with_checks(c, nullable.get(c.name) or checks.get(c.name, Checks())) for c in self.columns)
         return replace(self, columns=columns, dates=dates)
 
 
-def _rechecked_date(date: DateColumn, checks: Checks) -> DateColumn:
+def _with_checks_of_date(date: DateColumn, checks: Checks) -> DateColumn:
     return date if checks.nullable is None or date.fill is not None else replace(date, nullable=checks.nullable)
 
 
-def _rechecked(column: Column, checks: Checks) -> Column:
+def _with_checks(column: Column, checks: Checks) -> Column:
     nullable = column.nullable if checks.nullable is None or column.fill is not None else checks.nullable
     if column.hash:
         return replace(column, nullable=nullable)
@@ -115,7 +115,7 @@ def _rechecked(column: Column, checks: Checks) -> Column:
 class Cells(Frozen):
     """Counts of the cells of one untyped column that are not missing. Every integer is a number, too.
 
-    padded: integers with zeros before them, such as `007`. malformed: what has digits and declared separators, but in no right order.
+    padded: integers with leading zeros, such as `007`. malformed: cells with digits and declared separators in the wrong order.
     """
 
     present: int
@@ -134,8 +134,8 @@ def infer_type(cells: Cells) -> ColumnType:
     """The first of integer, number, boolean and string that fits all cells.
 
     A column with at least 95 % numbers is a number column: its few other cells are errors in the data, to be reported, not a
-    reason to read the column as strings. A column without any cell is a number column. Zeros before an integer would be lost in a
-    number, so a column with one is a string column.
+    reason to read the column as strings. A column without any cell is a number column. Leading zeros would be lost in a
+    number, so a column with such a cell is a string column.
     """
     if cells.present == 0:
         return "number"
@@ -172,7 +172,7 @@ def violations(column: Column, value: object) -> str | None:
 
 
 def out_of_range(column: Column, value: Scalar) -> str | None:
-    """What min, max and values say against a cell of the right type; None when nothing."""
+    """How a cell of the right type violates min, max or values; None when it does not."""
     if not isinstance(value, str):
         if column.min is not None and value < column.min:
             return f"is below the minimum {column.min}"

@@ -1,4 +1,4 @@
-"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: it asks no clock and no time zone.
+"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: no clock, no time zone.
 
 A text with an offset (`Z`, `+02:00`) names an instant, and its parts are those of that instant in UTC: equal instants have equal parts.
 A text without one is taken as written.
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from leptonctl.core.codec import Record
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.date_formats import DateType, Pattern, contents, pattern, spelled_out
 
-DateType: TypeAlias = Literal["date", "datetime"]
-DATE_TYPES: tuple[DateType, ...] = ("date", "datetime")
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
-NUMBERS, DEFAULTS = ("year", "month", "day", "hour", "minute", "second"), (1900, 1, 1, 0, 0, 0)
-"""What a format of plain numbers may hold, and what stands for what it does not."""
-SHORTEST = 28
-"""Every month has so many days."""
+DEFAULTS = (1900, 1, 1, 0, 0, 0)
+"""Year, month, day, hour, minute and second of a text that does not hold them."""
+SHORTEST_MONTH = 28
+"""Every month has at least this many days."""
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAYS_TO_1970 = 719_468
 """From 0000-03-01 to 1970-01-01."""
-FIRST_OF_THIS_CENTURY = 68
-"""The last of the two-digit years of this century, as in POSIX."""
+LAST_OF_THIS_CENTURY = 68
+"""Two-digit years up to this one belong to this century, later ones to the last, as in POSIX."""
 
 
 class DateColumn(Record):
@@ -63,20 +60,6 @@ class Moment(NamedTuple):
     fraction: int = 0
     """Nanoseconds."""
     zoned: bool = False
-
-
-class BadFormat(ValueError):
-    """The format cannot be read; the message says why."""
-
-
-class Pattern(Frozen):
-    """A compiled format: the groups of `expression` are named after what they hold.
-
-    plain: for formats of plain numbers, the index of the group of each of year, month, day, hour, minute and second, or None.
-    """
-
-    expression: re.Pattern[str]
-    plain: tuple[int | None, ...] | None
 
 
 def part_name(column: str, part: str) -> str:
@@ -144,103 +127,21 @@ NEEDS: Mapping[str, frozenset[str]] = {
 """What a format must hold for a part; the others need a whole date."""
 WHOLE_DATE = frozenset({"year", "month", "day"})
 
-_DIRECTIVES: Mapping[str, str] = {
-    "Y": r"(?P<year>[0-9]{4})",
-    "y": r"(?P<short>[0-9]{2})",
-    "m": r"(?P<month>1[0-2]|0?[1-9])",
-    "b": r"(?P<name>[A-Za-z]{3})",
-    "B": r"(?P<name>[A-Za-z]{3,9})",
-    "d": r"(?P<day>3[01]|[12][0-9]|0?[1-9])",
-    "j": r"(?P<ordinal>[0-9]{1,3})",
-    "a": r"(?P<weekday>[A-Za-z]{3})",
-    "A": r"(?P<weekday>[A-Za-z]{6,9})",
-    "H": r"(?P<hour>2[0-3]|[01]?[0-9])",
-    "I": r"(?P<twelve>1[0-2]|0?[1-9])",
-    "p": r"(?P<half>[AaPp])\.?[Mm]\.?",
-    "M": r"(?P<minute>[0-5]?[0-9])",
-    "S": r"(?P<second>[0-5]?[0-9])",
-    "f": r"(?P<fraction>[0-9]{1,9})",
-    "z": r"(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)",
-    "%": "%",
-}
-_COMPOSED: Mapping[str, str] = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y", "e": "%d"}
-_ISO_DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-_MIDNIGHT = r"(?:[Tt ]00:00(?::00(?:[.,]0+)?)?)?"
-_ISO_TIME = (
-    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
-    r"(?: ?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
-)
-ISO: Mapping[DateType, str] = {"date": _ISO_DATE + _MIDNIGHT, "datetime": _ISO_DATE + _ISO_TIME}
-
-
-@cache
-def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
-    """The compiled format. Raises BadFormat."""
-    source = ISO[type] if format is None else _expression(format)
-    try:
-        expression = re.compile(source, re.ASCII)
-    except re.error as problem:
-        msg = "it names the same thing twice"
-        raise BadFormat(msg) from problem
-    groups = expression.groupindex
-    plain = tuple(groups[name] - 1 if name in groups else None for name in NUMBERS)
-    return Pattern(expression=expression, plain=plain if {"year"} <= groups.keys() <= {*NUMBERS} and format is not None else None)
-
-
-def _expression(format: str) -> str:  # noqa: A002
-    format = _spelled_out(format)  # noqa: A001
-    out: list[str] = []
-    place = 0
-    while place < len(format):
-        letter = format[place]
-        if letter == "%":
-            place += 1
-            directive = format[place : place + 1]
-            if directive not in _DIRECTIVES:
-                msg = f"%{directive} is none of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
-                raise BadFormat(msg)
-            # digits that follow each other are told apart by their number alone
-            adjacent = format[place - 3 : place - 1].startswith("%") or format[place + 1 : place + 2] == "%"
-            out.append(_strict(_DIRECTIVES[directive]) if adjacent else _DIRECTIVES[directive])
-        else:
-            out.append(r"\s+" if letter.isspace() else re.escape(letter))
-        place += 1
-    return "".join(out)
-
-
-def _spelled_out(format: str) -> str:  # noqa: A002
-    return re.sub(r"%(.)", lambda found: _COMPOSED.get(found[1], found[0]), format)
-
-
-def _strict(expression: str) -> str:
-    """Of two digits, no less."""
-    return expression.replace("0?[", "0[").replace("[01]?[", "[01][").replace("[0-5]?[", "[0-5][")
-
-
-def holds(compiled: Pattern) -> frozenset[str]:
-    """What texts of a pattern tell: some of year, month, day, hour, minute, second."""
-    groups = frozenset(compiled.expression.groupindex)
-    held = groups & {"year", "month", "day", "hour", "minute", "second"}
-    held |= {"year"} if "short" in groups else set()
-    held |= {"month"} if "name" in groups else set()
-    held |= {"hour"} if {"twelve", "half"} <= groups else set()
-    return held | ({"month", "day"} if "ordinal" in groups and "year" in held else set())
-
 
 def missing_parts(compiled: Pattern, parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts that texts of this pattern do not tell."""
-    held = holds(compiled)
-    return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= held)
+    """The parts that cannot be computed from texts of this pattern."""
+    available = contents(compiled)
+    return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= available)
 
 
 def read_moment(compiled: Pattern, text: str) -> Moment | None:
-    """The moment that a text names, without regard to white space around it; None when it names none."""
-    found = compiled.expression.fullmatch(text.strip())
-    if found is None:
+    """The moment in a text, ignoring white space around it; None when it holds none."""
+    match = compiled.expression.fullmatch(text.strip())
+    if match is None:
         return None
     if compiled.plain is not None:
-        return _plain(compiled.plain, found.groups())
-    cells = {name: cell for name, cell in found.groupdict().items() if cell is not None}
+        return _plain(compiled.plain, match.groups())
+    cells = {name: cell for name, cell in match.groupdict().items() if cell is not None}
     date = _date(cells)
     hour = _hour(cells)
     minute, second = int(cells.get("minute", 0)), int(cells.get("second", 0))
@@ -252,22 +153,22 @@ def read_moment(compiled: Pattern, text: str) -> Moment | None:
 
 
 def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
-    """A moment from groups that are all there and hold numbers within the clock, which most formats have."""
+    """A moment from groups that all hold valid numbers: the fast path, which most formats take."""
     year, month, day, hour, minute, second = [
         default if place is None else int(cells[place]) for place, default in zip(places, DEFAULTS, strict=True)
     ]
-    if year < 1 or (day > SHORTEST and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
+    if year < 1 or (day > SHORTEST_MONTH and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
         return None
     return Moment(year, month, day, hour, minute, second)
 
 
 def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
-    """Year, month and day, with 1900, 1 and 1 for what the text does not hold; None when there is no such day."""
+    """Year, month and day, defaulting to 1900, 1 and 1; None when there is no such day."""
     year = int(cells.get("year", 1900))
     if "short" in cells:
         short = int(cells["short"])
-        year = short + (2000 if short <= FIRST_OF_THIS_CENTURY else 1900)
-    month = int(cells.get("month", 1)) if "name" not in cells else _place(cells["name"], MONTHS)
+        year = short + (2000 if short <= LAST_OF_THIS_CENTURY else 1900)
+    month = int(cells.get("month", 1)) if "name" not in cells else _ordinal(cells["name"], MONTHS)
     day = int(cells.get("day", 1))
     if "ordinal" in cells:
         ordinal = int(cells["ordinal"])
@@ -275,15 +176,15 @@ def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
         return date if date[0] == year and ordinal > 0 else None
     if year < 1 or not 1 <= month <= 12 or day < 1 or _date_of(_days(Moment(year, month, day))) != (year, month, day):  # noqa: PLR2004
         return None
-    if "weekday" in cells and not (0 < _place(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
+    if "weekday" in cells and not (0 < _ordinal(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
         return None
     return year, month, day
 
 
-def _place(text: str, names: Sequence[str]) -> int:
-    """The place of a name or of its first three letters, from 1; 0 when there is none."""
+def _ordinal(text: str, names: Sequence[str]) -> int:
+    """The number of a month or a weekday, counted from 1, by its name or the first three letters; 0 for any other word."""
     word = text.lower()
-    return next((place for place, name in enumerate(names, 1) if word in (name, name[:3])), 0)
+    return next((number for number, name in enumerate(names, 1) if word in (name, name[:3])), 0)
 
 
 def _hour(cells: Mapping[str, str]) -> int | None:
@@ -294,7 +195,7 @@ def _hour(cells: Mapping[str, str]) -> int | None:
 
 
 def _in_utc(moment: Moment, zone: str) -> Moment | None:
-    """The moment in UTC; None when there is no such offset or it leads out of the calendar."""
+    """The moment in UTC; None when there is no such offset or the result is outside the years 1 to 9999."""
     digits = zone[1:].replace(":", "")
     hours, minutes = int(digits[:2] or 0), int(digits[2:] or 0)
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - of a clock
@@ -308,7 +209,7 @@ def _in_utc(moment: Moment, zone: str) -> Moment | None:
 
 
 def read_parts(column: DateColumn, text: str) -> tuple[int, ...] | None:
-    """The parts of a text in the order of `column.parts`; None when it is no such date, or has an offset where the column has none."""
+    """The parts of a text in the order of `column.parts`; None when it is not such a date, or has an offset where the column has none."""
     moment = read_moment(pattern(column.format, column.type), text)
     if moment is None or moment.zoned != column.zoned:
         return None
@@ -329,8 +230,8 @@ def describe(column: DateColumn) -> str:
     return form + (" with an offset from UTC" if column.zoned else " without an offset" if column.type == "datetime" else "")
 
 
-def written(moment: Moment, format: str | None) -> str:  # noqa: A002
-    """The moment as a text of the format, for cells that have no text of their own. A moment that is `zoned` is written in UTC."""
+def format_moment(moment: Moment, format: str | None) -> str:  # noqa: A002
+    """The moment as text, for cells that are not text in their file. A `zoned` moment is written in UTC."""
     zone = "+00:00" if moment.zoned else ""
     if format is None:
         fraction = f".{moment.fraction:09d}".rstrip("0") if moment.fraction else ""
@@ -342,7 +243,7 @@ def written(moment: Moment, format: str | None) -> str:  # noqa: A002
         "H": f"{moment.hour:02}", "I": f"{(moment.hour - 1) % 12 + 1:02}", "p": "PM" if moment.hour >= 12 else "AM",  # noqa: PLR2004
         "M": f"{moment.minute:02}", "S": f"{moment.second:02}", "f": f"{moment.fraction // 1000:06}", "z": "+0000", "%": "%",
     }  # fmt: skip
-    return re.sub(r"%(.)", lambda found: texts[found[1]], _spelled_out(format))
+    return re.sub(r"%(.)", lambda match: texts[match[1]], spelled_out(format))
 
 
 def _iso_date(moment: Moment) -> str:

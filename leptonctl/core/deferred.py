@@ -1,4 +1,4 @@
-"""A mapping whose content is computed when it is first looked at: most plans look at few of the things that are declared. Pure."""
+"""A mapping whose content is computed on first use: most plans need little of what is declared. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -10,10 +10,10 @@ NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Deferred(Mapping[K, V]):
-    """The mapping that `load(part)` returns; it is called once. Equal to any mapping with the same items.
+    """The mapping that `load(part)` returns, called once. Equal to any mapping with the same items.
 
-    `part` tells several mappings with one `load` apart: a function for each would take four times the memory. `known`: items of it
-    that are known without `load`.
+    `part` lets several mappings share one `load`: a function for each would take four times the memory. `known`: items that need
+    no `load`.
     """
 
     __slots__ = ("_content", "_known", "_load")

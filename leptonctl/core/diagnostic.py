@@ -57,7 +57,7 @@ def _line(d: Diagnostic) -> str:
 MAX_NAMES = 12
 """How many known names a hint lists."""
 LONGEST_WORD = 200
-"""The longest text, in characters, that is quoted whole, and for which a similar name is looked up (which takes quadratic time)."""
+"""The longest text, in characters, that is quoted whole and compared with known names (which takes quadratic time)."""
 
 
 def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, hint: str = "") -> Diagnostic:  # noqa: A002
@@ -93,20 +93,21 @@ def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
 
 
 MANY_NAMES = 256
-"""Of more known names, a word is compared with its neighbours in the alphabet alone: many words and many names take no quadratic time."""
+"""Of more known names than this, a word is compared only with those near it in the alphabet, so that many words among many names do
+not take quadratic time."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or the known names when none is similar; "" when there are none.
 
-    Of names that are passed again, as one collection, nothing is sorted again.
+    The sorted names are cached per collection, so pass the same collection for every word.
     """
     known = known if isinstance(known, Collection) else list(known)
-    names, folded = _alphabet(_Same(known)) if len(known) > MANY_NAMES else _sorted_names(known)
-    place = bisect_left(folded, word.lower())
-    similar = [name for name in names[place : place + 1] if name.lower() == word.lower()]
+    names, folded = _alphabet(_Identity(known)) if len(known) > MANY_NAMES else _sorted_names(known)
+    index = bisect_left(folded, word.lower())
+    similar = [name for name in names[index : index + 1] if name.lower() == word.lower()]
     if not similar and len(word) <= LONGEST_WORD:
-        near = names if len(names) <= MANY_NAMES else names[max(0, place - MANY_NAMES // 4) : place + MANY_NAMES // 4]
+        near = names if len(names) <= MANY_NAMES else names[max(0, index - MANY_NAMES // 4) : index + MANY_NAMES // 4]
         similar = get_close_matches(word, [name for name in near if len(name) <= LONGEST_WORD], n=1, cutoff=0.6)
     names = names if len(names) > MANY_NAMES else sorted(names)
     if similar:
@@ -114,8 +115,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(map(short, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "") if names else ""
 
 
-class _Same:
-    """A collection by its identity and its length."""
+class _Identity:
+    """A cache key for a collection: its identity and its length."""
 
     __slots__ = ("names", "size")
 
@@ -126,16 +127,16 @@ class _Same:
         return hash((id(self.names), self.size))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.names is other.names and self.size == other.size
+        return isinstance(other, _Identity) and self.names is other.names and self.size == other.size
 
 
 @lru_cache(maxsize=16)
-def _alphabet(known: _Same) -> tuple[list[str], list[str]]:
+def _alphabet(known: _Identity) -> tuple[list[str], list[str]]:
     return _sorted_names(known.names)
 
 
 def _sorted_names(known: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The names in the order of the alphabet whatever their case, and the same in lower case."""
+    """The names sorted regardless of case, and the same in lower case."""
     names = sorted(known, key=lambda name: (name.lower(), name))
     return names, [name.lower() for name in names]
 

@@ -1,4 +1,4 @@
-"""Nodes compared with recorded pointers: what is new, changed, gone or kept, and which declared fields caused it."""
+"""Nodes compared with recorded pointers: what is new, changed, no longer declared or unchanged, and which declared fields caused it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,18 +6,19 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Because, Change, Create, Forget, Keep, Remove, Update
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys
-from leptonctl.core.state import Pointer, Recipe
+from leptonctl.core.state import Pointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json, Node, Path, Span
 
 
 def diff(nodes: Sequence[Node], current: Mapping[str, Pointer], keys: Keys, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
     """One change per address, in the order of the nodes; addresses no longer declared come last (dependants first).
 
-    Steps and becauses are added later, to what moves. `lost`: addresses in place whose results are missing from the store.
+    Steps and becauses are added later, to what moves. `lost`: recorded addresses whose results are missing from the store.
     """
     declared = {node.address for node in nodes}
     undeclared = sorted((a for a in current if a not in declared), key=lambda a: (parse(a).member is None, a))
-    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_vanished(a, current[a]) for a in undeclared))
+    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_undeclared(a, current[a]) for a in undeclared))
 
 
 def _change(node: Node, pointer: Pointer | None, keys: Keys, lost: frozenset[str]) -> Change:
@@ -32,7 +33,7 @@ def _change(node: Node, pointer: Pointer | None, keys: Keys, lost: frozenset[str
 
 
 def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> str:
-    """Why an address in place moves; "" when it does not."""
+    """Why a recorded address moves; "" when it does not."""
     if node.version != pointer.version:
         return f"bound version {pointer.version} → {node.version}"
     if node.digest != pointer.digest:
@@ -48,7 +49,7 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
     return f"{' and '.join(moved)} requested again" if moved else ""
 
 
-def _vanished(address: str, pointer: Pointer) -> Change:
+def _undeclared(address: str, pointer: Pointer) -> Change:
     change = Remove if pointer.effect else Forget
     return change(address=address, reason="no longer declared", before=pointer.digest, before_version=pointer.version)
 

@@ -29,7 +29,7 @@ class StepStarted(Frozen):
 
 
 class StepProgress(Frozen):
-    """`notice`: the message is for a person to know, and not only how far the step is."""
+    """`notice`: the message is a notice for people, not just progress."""
 
     type: ClassVar[str] = "step_progress"
     op: str

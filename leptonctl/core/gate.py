@@ -11,7 +11,7 @@ HoldKind: TypeAlias = Literal["gate", "not_comparable", "withdrawn", "frozen", "
 class Gate(Frozen):
     """One rule of an environment on one metric. `rule` is its name in YAML, `span` the place of its limit.
 
-    `assume`: the environment takes the responsibility for a comparison of versions that cannot be told to be comparable.
+    `assume`: the environment accepts the comparison although the versions may not be comparable.
     """
 
     metric: str

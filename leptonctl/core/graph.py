@@ -11,7 +11,7 @@ from leptonctl.core.values import Json, Node, Op, Step, StepPlace
 
 
 def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """Nodes after everything they need; otherwise in the given order. Raises graphlib.CycleError."""
+    """Nodes after everything they need; otherwise their order is kept. Raises graphlib.CycleError."""
     by_address = {node.address: node for node in nodes}
     if _is_ordered(by_address):
         return tuple(by_address.values())
@@ -20,7 +20,7 @@ def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 
 def _is_ordered(nodes: Mapping[str, Node]) -> bool:
-    """Whether every node follows what it needs already, which is usual: kinds are declared in that order."""
+    """Whether every node already follows what it needs: the usual case, since kinds are declared in that order."""
     earlier: set[str] = set()
     for address, node in nodes.items():
         if any(need not in earlier and need in nodes for need in node.needs):
@@ -120,7 +120,7 @@ def _with_value(value: Json, path: Sequence[str], new: Json) -> Json:
 
 
 def identity(result: Result, op: Op) -> str:
-    """The digest of what a result gives to the steps that read it."""
+    """The digest of what counts of a result for the steps that read it."""
     names = result.outputs if op.identity is None else op.identity
     artifacts: Json = {name: content for name, content in result.artifacts.items() if name not in op.aside}
     return digest({"artifacts": artifacts, "outputs": {name: result.outputs.get(name) for name in names}})

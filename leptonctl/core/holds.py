@@ -60,9 +60,9 @@ class HeldBinding(Record):
 
 
 class Act(Record):
-    """What a history record says besides moves. `withdrawal` is its id; `model` and `version` are empty for a freeze.
+    """What a history record holds besides moves. `withdrawal` is its id; `model` and `version` are empty for a freeze.
 
-    A binding that a gate holds needs none: the verdicts say it.
+    A binding that a gate holds has none: its verdicts are recorded.
     """
 
     kind: Literal["withdrawn", "readmitted", "frozen", "unfrozen", "held"]

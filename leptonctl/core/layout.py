@@ -11,12 +11,13 @@ from urllib.parse import quote, unquote
 IDENTITY = "identity"
 """The identity of the store, written once; a state names it."""
 ARTIFACTS, RESULTS, RECIPES, PROJECTS, LINEAGES, KEYS = "artifacts", "results", "recipes", "projects", "lineages", "keys"
-CONDEMNED = "condemned"
+CONDEMNED, TOMBSTONES = "condemned", "tombstones"
 UNBORN = "new-"
+"""In place of a lineage, before the name of a project that has none yet."""
 NUMBER_DIGITS = 8
 DEPLOYMENT_PARTS = 5
 HISTORY_CHUNK = 1000
-"""How many serials' history records share a folder, so that neither reading nor checking the newest lists all of them."""
+"""History records share a folder by this many serials, so that the newest are found without listing all of them."""
 
 _ARTIFACT = re.compile(ARTIFACTS + r"/([0-9a-f]{64})")
 _RECIPE = re.compile(RECIPES + r"/([0-9a-f]{64})")
@@ -84,7 +85,7 @@ def owner(lineage: str) -> str:
 
 
 def roots(lineage: str) -> str:
-    """The copy of a lineage's state as of its last move: what it refers to, for `gc` and for a state that was lost."""
+    """The copy of a lineage's state as of its last move: what it refers to, for `gc` and to recover a lost state."""
     return f"{project(lineage)}/roots"
 
 
@@ -99,7 +100,7 @@ def reference(lineage: str, id: str) -> str:  # noqa: A002
 
 
 def unborn(project_name: str) -> str:
-    """In place of a lineage: where a project that has not been applied yet keeps its references."""
+    """Stands in for the lineage of a project that has not been applied yet, so that its references have a folder."""
     return f"{UNBORN}{project_name}"
 
 
@@ -117,7 +118,7 @@ def condemned_digest(path: str) -> str | None:
 def lineage_of(path: str) -> str | None:
     """The lineage of an object below `projects/`; None for any other path."""
     parts = path.split("/")
-    return word(parts[1]) if len(parts) > 2 and parts[0] == PROJECTS else None  # noqa: PLR2004 - projects, lineage, name
+    return name_from(parts[1]) if len(parts) > 2 and parts[0] == PROJECTS else None  # noqa: PLR2004 - projects, lineage, name
 
 
 def history(lineage: str) -> str:
@@ -126,7 +127,7 @@ def history(lineage: str) -> str:
 
 
 def history_chunk(lineage: str, serial: int) -> str:
-    """The folder of the history records of this serial and its neighbours."""
+    """The folder of the history records near this serial."""
     return f"{history(lineage)}/{serial // HISTORY_CHUNK:0{NUMBER_DIGITS - 3}d}"
 
 
@@ -161,7 +162,7 @@ def environment_of(path: str) -> str | None:
     """The environment of a deployment record or head at a path; None for any other path."""
     parts = path.split("/")
     is_part = len(parts) == DEPLOYMENT_PARTS and parts[0] == PROJECTS and parts[2] == "deployments"
-    return word(parts[3]) if is_part and (parts[4] == "head" or parts[4].isdigit()) else None
+    return name_from(parts[3]) if is_part and (parts[4] == "head" or parts[4].isdigit()) else None
 
 
 def deployment(lineage: str, environment: str, number: int) -> str:
@@ -200,12 +201,12 @@ def segment(name: str) -> str:
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
-def word(quoted: str) -> str:
+def name_from(segment: str) -> str:
     """The name that a user chose, from its path segment."""
-    return unquote(quoted)
+    return unquote(segment)
 
 
-def numbered(path: str) -> int | None:
+def deployment_number(path: str) -> int | None:
     """The number of the deployment at a path; None for any other path."""
     name = _name(path)
     return int(name) if name.isascii() and name.isdigit() else None
@@ -213,9 +214,6 @@ def numbered(path: str) -> int | None:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-TOMBSTONES = "tombstones"
 
 
 def tombstone(digest: str) -> str:

@@ -23,11 +23,11 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "clustering": ("label", "distance"),
     "anomaly": ("label", "score"),
 }
-"""What a model of each task answers, in order: the names are those of the graph's outputs too."""
+"""What a model of each task answers, in order: the graph has outputs of the same names."""
 UNSUPERVISED = frozenset({"clustering", "anomaly"})
 """The tasks that learn without a target."""
 MATRIX = "matrix"
-"""A further output of clustering graphs, which no client gets: the numbers that the algorithm gets, where its metrics are measured."""
+"""An internal output of clustering graphs: the numbers that the algorithm reads, from which its metrics are computed. No client gets it."""
 
 
 Origin: TypeAlias = Literal["trained", "imported", "command"]
@@ -74,8 +74,7 @@ class Hashing(Record):
 class Threshold(Record):
     """What decides the label of a model with two classes.
 
-    `value` is the smallest probability, in float32, with which the positive class is the label. `positive` is that class, and with less the
-    label is the other one.
+    `value` is the smallest probability, in float32, at which the label is the positive class. `positive` is that class.
     """
 
     value: float
@@ -83,12 +82,12 @@ class Threshold(Record):
 
 
 class Manifest(Record, tag_field="format_version", tag="1"):
-    """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. `id` is a column that requests may hold
-    and the model does not see, and so are those that are `ignored` and the target.
+    """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. Requests may hold columns that the
+    model does not read: `id`, those that are `ignored`, and the target.
 
     `dates` are those that requests hold as text, where `columns` has their parts. `threshold` and `calibration` (its method) say what
-    the graph does to the probabilities of the learned model; None: nothing. `origin` is where the graph comes from, which changes
-    no answer and is not part of the package: of an imported one it is not known which rows it has learned.
+    the graph does to the probabilities of the trained model; None: nothing. `origin` is where the graph comes from; it changes
+    no answer and is not part of the package. It is not known on which rows an imported graph was trained.
     """
 
     checksum = False
@@ -109,18 +108,18 @@ class Manifest(Record, tag_field="format_version", tag="1"):
 
     @property
     def inputs(self) -> tuple[ManifestColumn, ...]:
-        """The columns as requests hold them: a column of dates is a string in the place of its first part."""
+        """The columns as requests hold them: a column of dates is one string, in place of its parts."""
         dates = {name: date for date in self.dates for name in date.names}
-        written = [_written(column, dates.get(column.name)) for column in self.columns]
-        return tuple({column.name: column for column in written}.values())
+        columns = [_as_requested(column, dates.get(column.name)) for column in self.columns]
+        return tuple({column.name: column for column in columns}.values())
 
     @property
-    def passed_over(self) -> frozenset[str]:
-        """The columns that requests and input files may hold although no model reads them."""
+    def unused_columns(self) -> frozenset[str]:
+        """The columns that requests and input files may hold although the model does not read them."""
         return frozenset((self.target, *self.ignored, *(() if self.id is None else (self.id,)))) - {c.name for c in self.columns}
 
 
-def _written(column: ManifestColumn, date: DateColumn | None) -> ManifestColumn:
+def _as_requested(column: ManifestColumn, date: DateColumn | None) -> ManifestColumn:
     if date is None:
         return column
     return ManifestColumn(name=date.name, type="string", nullable=date.nullable, fill=date.fill, graph=GraphInput(input=date.name))
@@ -130,7 +129,7 @@ def package_digest(graph: str, manifest: Manifest) -> str:
     """The identity of a package. `graph` is the digest of the ONNX bytes."""
     columns: list[Json] = [[c.name, c.type, c.fill, c.hash, c.graph.input, c.graph.index] for c in manifest.columns]
     hashing = manifest.privacy.key_id if manifest.privacy and any(c.hash for c in manifest.columns) else None
-    # a package without dates, words or calibration is what it was before there were any
+    # absent fields are left out, so that packages from before dates, words and calibration existed keep their digests
     reading: dict[str, Json] = {}
     if manifest.dates:
         reading["parts"] = [[d.name, d.type, d.format, d.zoned, list(d.parts), d.fill] for d in manifest.dates]

@@ -1,4 +1,4 @@
-"""Numbers of YAML and of schemas as values: 1 and 1.0 are one value where a number is meant, and no integer. Pure."""
+"""Numbers of YAML and of schemas as values: 1 and 1.0 are equal where a schema allows any number. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from leptonctl.core.values import Json
 
 
-def typed(value: Json, schema: Mapping[str, Any]) -> Json:
+def coerce(value: Json, schema: Mapping[str, Any]) -> Json:
     """An integer as a float where the schema allows numbers but not integers, so that 1 and 1.0 are one value."""
     if type(value) is not int:
         return value

@@ -10,7 +10,7 @@ from leptonctl.core.frozen import Frozen, field
 
 
 class SourceKey(NamedTuple):
-    """A data file by its path in the project, and the options that its header depends on. `largest`: with more bytes it is not read."""
+    """A data file by its path in the project, and the options that its header depends on. `largest`: a file of more bytes is not read."""
 
     path: str
     encoding: str = "utf-8"

@@ -1,4 +1,4 @@
-"""The file form of a state: one address per line, digests as base64 of their bytes. Ten thousand versions take 5 MB instead of 8.
+"""The file form of a state: one address per line, digests as base64 of their bytes. Ten thousand versions take 5 MB instead of 8 MB.
 
 Only the table of pointers is packed; everything else is written as the records define it. A person who reads the file finds
 addresses, versions and times; `leptonctl show` prints the digests.
@@ -15,6 +15,9 @@ PREFIX = "sha256:"
 LENGTH = len(PREFIX) + 64
 # the first byte of a packed string; it takes no space, since base64 needs as many characters for 33 bytes as for 32
 DIGEST, TEXT = b"\1", b"\0"
+TRANSIENT = frozenset({"revision", "write", "serial", "history", "latest", "applies", "locks", "tokens", "pending"})
+"""The fields of a state that are rebuilt from the store, or need not be."""
+ROOT_FIELDS = tuple(name for name in State.__struct_fields__ if name not in TRANSIENT)
 
 
 class PackedStep(Record):
@@ -75,6 +78,11 @@ def encode_roots(state: State) -> bytes:
 def decode_roots(data: bytes) -> State:
     """The state in the bytes of a lineage's roots. Raises BadRecord."""
     return _unpack_state(decode(data, Roots))
+
+
+def changes_roots(before: State, after: State) -> bool:
+    """Whether two states differ in what a lost state is rebuilt from: pointers, environments, seals …, but not claims, locks and beats."""
+    return any(getattr(before, name) is not getattr(after, name) for name in ROOT_FIELDS)
 
 
 def _unpack_state(file: PackedState) -> State:

@@ -13,7 +13,7 @@ from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Step, StepPlace
 
 MOST_SISTERS = 16
-"""How many earlier builds a forecast takes into account."""
+"""How many earlier builds a forecast is based on."""
 
 
 class Settled(Frozen):
@@ -28,8 +28,8 @@ class Settled(Frozen):
     by_address: Mapping[str, Node] = field(default_factory=dict)
 
 
-def wanted_keys(settled: Settled, changes: Iterable[Change]) -> set[str]:
-    """The step keys whose results decide the plan: those of moving nodes, and of what they read."""
+def deciding_keys(settled: Settled, changes: Iterable[Change]) -> set[str]:
+    """The step keys whose results the plan depends on: those of moving nodes, and of what they read."""
     keys: set[str | None] = set()
     for change in changes:
         node = settled.by_address.get(change.address)
@@ -49,12 +49,12 @@ def with_steps(settled: Settled, changes: Iterable[Change]) -> tuple[Change, ...
     return tuple(
         change
         if isinstance(change, Keep) or change.address not in settled.by_address
-        else _planned(change, settled.by_address[change.address], settled)
+        else _with_steps(change, settled.by_address[change.address], settled)
         for change in changes
     )
 
 
-def _planned(change: Change, node: Node, settled: Settled) -> Change:
+def _with_steps(change: Change, node: Node, settled: Settled) -> Change:
     pointer = settled.current.get(node.address)
     steps = []
     for step in node.steps:
@@ -72,21 +72,21 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
     return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
 
 
-def unmet(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
-    """Addresses in place whose results are missing although a listed step reads them; they have to be built again first."""
+def addresses_to_rebuild(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
+    """Recorded addresses whose results are missing although a listed step reads them; they have to be built again first."""
     steps = [planned.step for change in changes for planned in change.steps if not planned.cached]
     if not steps:
         return frozenset()
     listed = {planned.step.place for change in changes for planned in change.steps}
     addresses: set[str] = set()
-    given = {key for step in steps for key in step.given.values() if key not in settled.results}
+    missing = {key for step in steps for key in step.given.values() if key not in settled.results}
     for step in steps:
         addresses.update(
             place[0] for place in step.needs.values() if place not in listed and settled.keys.of(*place) not in settled.results
         )
-    if given:
-        makers = {key: node.address for node in settled.nodes for s in node.steps if (key := settled.keys.of(*s.place)) in given}
-        addresses.update(makers[key] for key in given if key in makers)
+    if missing:
+        makers = {key: node.address for node in settled.nodes for s in node.steps if (key := settled.keys.of(*s.place)) in missing}
+        addresses.update(makers[key] for key in missing if key in makers)
     return frozenset(addresses & settled.current.keys())
 
 
@@ -106,37 +106,37 @@ def only(changes: Sequence[Change], by_address: Mapping[str, Node], requested: S
 
 
 def without_work(changes: Sequence[Change], by_address: Mapping[str, Node], addresses: Sequence[str]) -> frozenset[str]:
-    """Those of the addresses that move without work: every step of theirs, and of what they need, has its result."""
-    undone: set[str] = set()
-    # what is needed stands before what needs it
+    """Those of the addresses that move without work: all their steps, and those of what they need, have results."""
+    unfinished: set[str] = set()
+    # a node comes after what it needs
     for change in only(changes, by_address, addresses)[0]:
         node = by_address.get(change.address)
-        if any(not step.cached for step in change.steps) or (node is not None and not undone.isdisjoint(node.needs)):
-            undone.add(change.address)
-    return frozenset(addresses) - undone
+        if any(not step.cached for step in change.steps) or (node is not None and not unfinished.isdisjoint(node.needs)):
+            unfinished.add(change.address)
+    return frozenset(addresses) - unfinished
 
 
 def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[StepPlace, tuple[str, ...]]:
     """For each step to compute, the keys of similar earlier results: of its own family, else of its kin."""
-    todo = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
-    if not todo:
+    pending = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
+    if not pending:
         return {}
-    ops = {step.op for step in todo}
+    ops = {step.op for step in pending}
     by_family: dict[tuple[str, str, str], list[str]] = {}
     by_kin: dict[tuple[str, str], list[str]] = {}
-    for step, key in _recorded(settled):
+    for step, key in _recorded_steps(settled):
         if step.op in ops:
             by_family.setdefault((family(step.address), step.op, step.kin), []).append(key)
             if step.kin:
                 by_kin.setdefault((step.op, step.kin), []).append(key)
     sisters = {
         step.place: by_family.get((family(step.address), step.op, step.kin)) or (by_kin.get((step.op, step.kin)) if step.kin else None)
-        for step in todo
+        for step in pending
     }
     return {place: tuple(keys[-MOST_SISTERS:]) for place, keys in sisters.items() if keys}
 
 
-def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
+def _recorded_steps(settled: Settled) -> Iterator[tuple[Step, str]]:
     """Every declared step that has a recorded result, with its key."""
     for node in settled.nodes:
         pointer = settled.current.get(node.address)
@@ -183,23 +183,12 @@ def make_plan(
     ops: Collection[str],
     only: Sequence[str] = (),
 ) -> Plan:
-    """The plan as a value, bound to everything it was made from.
+    """The plan, bound to everything it was computed from.
 
-    `ops` are the names of the ops, in the order they are counted. `only`: the addresses it was limited to; none: all.
+    `ops` are the names of the ops, in the order they are counted. `only`: the addresses it is limited to; none: all.
     """
     moving = [c for c in changes if not isinstance(c, Keep)]
-    pointers: Json = {a: [p.digest, p.version, p.package, p.artifact] for a, p in state.current.items()} if state else {}
-    steps: Json = [[c.action, c.address, [[s.name, s.op, s.spec, s.cached] for s in c.steps]] for c in moving]
-    binding = {
-        "lineage": digest(state.lineage if state else None),
-        "serial": digest(state.serial if state else 0),
-        "pointers": digest(pointers),
-        "configuration": digest(dict(observed.configuration)),
-        "data": digest(dict(observed.data)),
-        "live": digest(observed.live),
-        "tool": digest(observed.tool),
-        "steps": digest(steps),
-    }
+    binding = _binding(state, moving, observed)
     return Plan(
         plan_id=digest(dict(binding)),
         effect_id=effect_id(moving),
@@ -214,6 +203,22 @@ def make_plan(
     )
 
 
+def _binding(state: State | None, moving: Iterable[Change], observed: Observed) -> dict[str, str]:
+    """What a saved plan is bound to: part -> digest."""
+    pointers: Json = {a: [p.digest, p.version, p.package, p.artifact] for a, p in state.current.items()} if state else {}
+    steps: Json = [[c.action, c.address, [[s.name, s.op, s.spec, s.cached] for s in c.steps]] for c in moving]
+    return {
+        "lineage": digest(state.lineage if state else None),
+        "serial": digest(state.serial if state else 0),
+        "pointers": digest(pointers),
+        "configuration": digest(dict(observed.configuration)),
+        "data": digest(dict(observed.data)),
+        "live": digest(observed.live),
+        "tool": digest(observed.tool),
+        "steps": digest(steps),
+    }
+
+
 def effect_id(moving: Iterable[Change]) -> str:
     """The digest of what would move, whatever is cached: address, digests before and after, and the steps by declaration."""
     rows: list[Json] = [
@@ -221,3 +226,16 @@ def effect_id(moving: Iterable[Change]) -> str:
         for c in sorted(moving, key=lambda c: c.address)
     ]
     return digest(rows)
+
+
+Before = tuple[str | None, str | None]
+"""Digest and version of a pointer, as in a change; both None without a pointer."""
+
+
+def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
+    """The addresses whose pointer is no longer what the plan saw."""
+    return [address for address, planned in before.items() if _before(state.current.get(address)) != planned]
+
+
+def _before(pointer: Pointer | None) -> Before:
+    return (pointer.digest, pointer.version) if pointer else (None, None)

@@ -1,7 +1,7 @@
 """The profile of a dataset version as records: how the training rows are distributed, column by column. Reads no row.
 
-It is an artifact of `prepare`, 1 to 1.5 kB a column, and equal rows have equal bytes. What counts live cells in the same bins needs
-nothing else: counts add up exactly over processes and windows. No private column is in it.
+It is an artifact of `prepare`, 1 to 1.5 kB a column, and equal rows have equal bytes. It is all that is
+needed to count live cells in the same bins: counts add up exactly over processes and windows. It has no private column.
 """
 
 from bisect import bisect_left
@@ -16,7 +16,7 @@ PROFILE_FILE = "profile.json"
 EDGES, LENGTH_EDGES = 100, 20
 """The most edges of numbers, and of the lengths of texts."""
 LEAST_ROWS = 10
-"""A category of fewer rows is counted under `other`, so that no single row can be told."""
+"""A category of fewer rows is counted under `other`, so that no single row can be identified."""
 MOST_CATEGORIES, LONGEST_CATEGORY = 40, 64
 
 
@@ -38,8 +38,8 @@ class Bins(Record):
 class Distribution(Record):
     """One column: `bins` of numbers, `categories` of booleans and texts, most frequent first.
 
-    missing: cells without a value, after filling. distinct: how many values differ. other: cells of categories that are not listed.
-    singletons: categories that one row has. lengths: of texts, in characters.
+    missing: cells without a value, after filling. distinct: number of distinct values. other: cells of categories that are not listed.
+    singletons: categories of a single row. lengths: of texts, in characters.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Distribution(Record):
 class Profile(Record, tag_field="format_version", tag="1"):
     """The columns in the order of the features, the target last. `rows` are training rows."""
 
-    # an artifact is known by its digest
+    # an artifact, which its digest checks
     checksum = False
 
     rows: int

@@ -10,7 +10,7 @@ class Result(Record, tag_field="format_version", tag="1"):
     """Immutable under its key.
 
     `artifacts` maps file names to `sha256:<hex>` of their bytes in the store; `outputs` is the op's own JSON; `provenance` is
-    recorded and shown, never part of a key. `address` is the one it was first built for, for people. `content` is the digest of
+    recorded and shown, never part of a key. `address` is the one it was first built for, which people read. `content` is the digest of
     everything that determined it, with the contents that it read in place of their keys; `adopted` names the key of an earlier
     result of equal `content` whose outputs were taken over without computing anything (early cutoff).
     """
@@ -28,7 +28,7 @@ class Result(Record, tag_field="format_version", tag="1"):
 
 class Tombstone(Record, tag_field="format_version", tag="1"):
     """An artifact was removed for good, because it held rows that had to go. `subject` is the dataset version, or the mark of the row.
-    `refused`: the bytes hold the rows for certain and are not stored again; else a build without the rows may give them again.
+    `refused`: the bytes certainly hold the rows and are not stored again; else a build without the rows may produce the same bytes.
     """
 
     at: str

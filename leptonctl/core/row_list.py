@@ -1,6 +1,6 @@
-"""By what the rows of a version are known, and whether that tells the rows of two versions apart (protocols 12). Pure.
+"""How the rows of a version are identified, and whether the rows of two versions can be matched by it (protocols 12). Pure.
 
-A plan asks the same as the comparison itself, so that what cannot be compared is held before a step runs.
+A plan and the comparison itself ask the same functions, so that what cannot be compared is held before a step runs.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from leptonctl.core.contract import Column, Contract
 
 BOUND, CANDIDATE = "bound", "candidate"
 OWNERS: Mapping[str, str] = {BOUND: "the bound version", CANDIDATE: "the candidate"}
-NAMED = 3
+MAX_NAMES = 3
 """How many columns a reason names."""
 UNRECORDED = "it is not recorded which rows were trained on"
 
@@ -19,10 +19,10 @@ IMPORTED = "{} was imported, and it is not recorded which rows it has learned"
 
 
 class RowList(Record, omit_defaults=False):
-    """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
+    """How the rows of one side are identified when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
 
     format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
-    do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
+    do not cover, because they are dropped without a key. reading: how cells become values, as digests: of the options ("") and of
     each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the
     records, None without one. id: the declared column that names a row. id_key: the id of the key of the ids.
     """
@@ -38,12 +38,12 @@ class RowList(Record, omit_defaults=False):
     digest: str = ""
 
 
-def untold(evaluation: RowList, training: RowList, owner: str) -> str:
-    """Why it cannot be told which of these rows the owner was trained on; "" when it can."""
+def overlap_problem(evaluation: RowList, training: RowList, owner: str) -> str:
+    """Why it is not known which of these rows the owner was trained on; "" when it is."""
     if same_ids(evaluation, training) or same_records(evaluation, training):
         return ""
     if evaluation.key != training.key:
-        # ids are recorded under the key too, so that no `id` column tells such rows apart
+        # ids are recorded under the key too, so an `id` column would not help
         keys = [f"under the key {key}" if key else "without a key" for key in (training.key, evaluation.key)]
         advice = "a gate that compares nothing, such as `min`, can judge the candidate"
         return f"the rows of {owner} are recorded {keys[0]}, the evaluation rows {keys[1]}; {advice}"
@@ -61,7 +61,7 @@ def untold(evaluation: RowList, training: RowList, owner: str) -> str:
 
 
 def _advice(evaluation: RowList, training: RowList) -> str:
-    """What makes the rows of both known."""
+    """What to declare so that the rows of both can be matched."""
     declared = [rows.id for rows in (training, evaluation)]
     if None in declared:
         name = declared[0] or declared[1]
@@ -72,9 +72,9 @@ def _advice(evaluation: RowList, training: RowList) -> str:
 
 
 def common_columns(evaluation: RowList, contract: Contract, training: RowList, other: Contract) -> tuple[str, ...]:
-    """The columns whose prepared cells tell the rows of two versions that drop different columns of one file without a key.
+    """The columns by whose prepared cells rows can be matched where two versions drop different columns of one file without a key.
 
-    Equal rows have equal cells there, so none that was learned is kept; a row that only dropped columns tell apart is left out too.
+    Equal rows have equal cells there, so no row that was trained on is kept; a row that differs in dropped columns only is left out too.
     """
     if _file(evaluation) != _file(training) or (evaluation.format, evaluation.key) != (training.format, None) or training.key is not None:
         return ()
@@ -82,7 +82,7 @@ def common_columns(evaluation: RowList, contract: Contract, training: RowList, o
     common = tuple(column.name for column in contract.columns if column.name in columns)
     same = all(_same_cells(column, columns[column.name]) for column in contract.columns if column.name in columns)
     same_target = (contract.target, contract.target_type) == (other.target, other.target_type)
-    # parts are read as their column of dates is
+    # the parts of a date are read as its column
     dates = (date.name for date in contract.dates if {*date.names} & {*common})
     same_reading = all(evaluation.reading.get(name) == training.reading.get(name) for name in ("", contract.target, *common, *dates))
     return common if same and same_target and same_reading else ()
@@ -93,7 +93,7 @@ def writing_of(decimal: str, thousands: str | None) -> str:
     return "" if (decimal, thousands) == (".", None) else f"{decimal} {thousands or 'none'}"
 
 
-def other_question(bound: Contract, candidate: Contract, task: str, bound_task: str) -> tuple[str, ...]:
+def question_differences(bound: Contract, candidate: Contract, task: str, bound_task: str) -> tuple[str, ...]:
     """Why the two versions answer different questions: their task, target or classes."""
     if task != bound_task:
         return (f"the bound version is a {bound_task}, the candidate a {task}",)
@@ -108,7 +108,7 @@ def other_question(bound: Contract, candidate: Contract, task: str, bound_task: 
     return tuple(reasons)
 
 
-def one_file(rows: RowList, others: RowList) -> bool:
+def same_file(rows: RowList, others: RowList) -> bool:
     """Whether two lists are of files with the same columns, format and writing of numbers, under the same key."""
     same = (rows.format, rows.key, rows.writing) == (others.format, others.key, others.writing)
     return same and _file(rows) == _file(others)
@@ -121,11 +121,11 @@ def same_ids(evaluation: RowList, training: RowList) -> bool:
 
 def same_records(evaluation: RowList, training: RowList) -> bool:
     """Whether the records of both cover the same columns in the same form."""
-    # a record is text: 0,5 and 0.5 are two
+    # records are text, in which 0,5 and 0.5 differ
     if (evaluation.format, evaluation.key, evaluation.writing) != (training.format, training.key, training.writing):
         return False
     kinds = [dict(rows.columns) for rows in (evaluation, training)]
-    # a column without a cell has no kind of its own
+    # a column without cells matches any kind
     pairs = [{kinds[0][name], kinds[1][name]} - {"null"} for name in kinds[0] if name in kinds[1]]
     return kinds[0].keys() == kinds[1].keys() and all(len(pair) <= 1 for pair in pairs)
 
@@ -149,4 +149,4 @@ def _file(rows: RowList) -> set[str]:
 
 
 def _names(names: Collection[str]) -> str:
-    return ", ".join(sorted(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return ", ".join(sorted(names)[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")

@@ -1,14 +1,15 @@
-"""Rules about the cells of one row, such as `start <= end`: read, bounded and checked for types. Pure; computes nothing of data.
+"""Rules about the cells of one row, such as `start <= end`: parsed, limited in size and checked for types. Pure; evaluates none.
 
-A rule has columns (in backquotes where a name is no word), numbers, text in quotes, true and false; `+ - * /`; `< <= > >= == !=`;
-`in [...]`, `is missing`; `and`, `or`, `not` and parentheses. There are no calls, so a rule ends for every row.
+A rule has columns (in backquotes where a name is not a word), numbers, text in quotes, true and false; `+ - * /`; `< <= > >= == !=`;
+`in [...]`, `is missing`; `and`, `or`, `not` and parentheses. There are no calls, so every rule terminates.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
-from leptonctl.core.dates import DATE_TYPES, order, pattern, read_moment
+from leptonctl.core.date_formats import DATE_TYPES, pattern
+from leptonctl.core.dates import order, read_moment
 from leptonctl.core.frozen import Frozen
 
 Kind: TypeAlias = Literal["number", "text", "boolean", "date", "unknown"]
@@ -35,7 +36,7 @@ TOKEN = re.compile(
 
 
 class BadRule(ValueError):
-    """What is wrong with a rule; `start` and `end` are places in its text. `name`: the column, where it is about one."""
+    """What is wrong with a rule; `start` and `end` are positions in its text. `name`: the column that it concerns, if any."""
 
     def __init__(self, reason: str, start: int, end: int, hint: str = "", *, name: str = "") -> None:
         self.start, self.end, self.hint, self.name = start, max(end, start + 1), hint, name
@@ -52,7 +53,7 @@ class Token(Frozen):
 
 
 class Term(Frozen):
-    """A part of a rule: its operation, the terms it is about, and of a column its name, of a literal its value."""
+    """A part of a rule: an operation and its operands. `value` is the name of a column or the value of a literal."""
 
     operation: Operation
     parts: tuple["Term", ...] = ()
@@ -61,7 +62,7 @@ class Term(Frozen):
     end: int = 0
 
     def columns(self) -> Iterator["Term"]:
-        """The columns that it reads, each as often as it is written."""
+        """The columns in it, repeated as often as they occur."""
         if self.operation == "column":
             yield self
         for part in self.parts:
@@ -69,42 +70,42 @@ class Term(Frozen):
 
 
 def parse(text: str) -> Term:
-    """The rule in a text. Raises BadRule."""
+    """The rule as a tree of terms. Raises BadRule."""
     if len(text) > LONGEST:
         raise BadRule(f"a rule has at most {LONGEST} characters", LONGEST, len(text), "write several rules")
     tokens = list(_tokens(text))
     if len(tokens) > MOST_TOKENS:
         raise BadRule(f"a rule has at most {MOST_TOKENS} words and signs", tokens[MOST_TOKENS].start, len(text), "write several rules")
     reader = _Reader(tokens, len(text))
-    rule = reader.any_of()
+    rule = reader.disjunction()
     if reader.token is not None:
         raise reader.unexpected()
     return rule
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    place, end = 0, len(text.rstrip(" \t"))
-    while place < end:
-        match = TOKEN.match(text, place)
+    position, end = 0, len(text.rstrip(" \t"))
+    while position < end:
+        match = TOKEN.match(text, position)
         if match is None:
-            at = place + len(text[place:]) - len(text[place:].lstrip(" \t"))
+            at = position + len(text[position:]) - len(text[position:].lstrip(" \t"))
             hint = "write `==`" if text[at] == "=" else "close the quotes" if text[at] in "'\"`" else ""
             raise BadRule(f"a rule cannot have {text[at]} here", at, at + 1, hint)
         group = str(match.lastgroup)
         kind = "text" if group in ("single", "double") else group
         yield Token(kind=kind, text=match[group], start=match.start(group) - (group in ("single", "double", "column")), end=match.end())
-        place = match.end()
+        position = match.end()
 
 
 class _Reader:
-    """Reads terms from left to right."""
+    """A recursive-descent parser: one method for each level of precedence, the loosest first."""
 
     def __init__(self, tokens: list[Token], length: int) -> None:
-        self._tokens, self._place, self._length, self._depth = tokens, 0, length, 0
+        self._tokens, self._position, self._length, self._depth = tokens, 0, length, 0
 
     @property
     def token(self) -> Token | None:
-        return self._tokens[self._place] if self._place < len(self._tokens) else None
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
 
     def unexpected(self) -> BadRule:
         token = self.token
@@ -118,7 +119,7 @@ class _Reader:
         token = self.token
         if token is None or token.kind not in ("word", "sign") or token.text not in texts:
             return None
-        self._place += 1
+        self._position += 1
         return token
 
     def _demand(self, text: str) -> Token:
@@ -127,71 +128,71 @@ class _Reader:
             raise self.unexpected()
         return token
 
-    def any_of(self) -> Term:
+    def disjunction(self) -> Term:
         self._depth += 1
         if self._depth > DEEPEST:
             at = self.token.start if self.token else self._length
             raise BadRule(f"a rule is at most {DEEPEST} deep", at, at + 1, "write several rules")
-        term = self._all_of()
+        term = self._conjunction()
         while self._next("or"):
-            term = _joined("or", term, self._all_of())
+            term = _binary("or", term, self._conjunction())
         self._depth -= 1
         return term
 
-    def _all_of(self) -> Term:
-        term = self._negated()
+    def _conjunction(self) -> Term:
+        term = self._negation()
         while self._next("and"):
-            term = _joined("and", term, self._negated())
+            term = _binary("and", term, self._negation())
         return term
 
-    def _negated(self) -> Term:
+    def _negation(self) -> Term:
         words = []
         while (token := self._next("not")) is not None:
             words.append(token)
-        term = self._compared()
+        term = self._comparison()
         for token in reversed(words):
             term = Term(operation="not", parts=(term,), start=token.start, end=term.end)
         return term
 
-    def _compared(self) -> Term:
+    def _comparison(self) -> Term:
         first = left = self._sum()
         term: Term | None = None
         while (sign := self._next(*COMPARISONS)) is not None:
             right = self._sum()
             part = Term(operation=sign.text, parts=(left, right), start=left.start, end=right.end)  # type: ignore[arg-type]
-            term, left = part if term is None else _joined("and", term, part), right
+            term, left = part if term is None else _binary("and", term, part), right
         if term is not None:
             return term
         if self._next("is"):
             negative, last = self._next("not"), self._demand("missing")
-            return _maybe_not(Term(operation="missing", parts=(first,), start=first.start, end=last.end), negative)
+            return _negate_if(Term(operation="missing", parts=(first,), start=first.start, end=last.end), negative)
         negative = self._next("not")
         if self._next("in"):
-            return _maybe_not(self._listed(first), negative)
+            return _negate_if(self._membership(first), negative)
         if negative is not None:
             raise self.unexpected()
         return first
 
-    def _listed(self, first: Term) -> Term:
+    def _membership(self, first: Term) -> Term:
         self._demand("[")
         items = [self._atom()]
         while self._next(","):
             items.append(self._atom())
         for item in items:
             if item.operation != "literal":
-                raise BadRule("a list has numbers, texts, true or false", item.start, item.end, "compare with `==` and join with `or`")
+                raise BadRule("a list has numbers, strings, true or false", item.start, item.end, "compare with `==` and join with `or`")
         return Term(operation="in", parts=(first, *items), start=first.start, end=self._demand("]").end)
 
     def _sum(self) -> Term:
         term = self._product()
         while (sign := self._next("+", "-")) is not None:
-            term = _joined(sign.text, term, self._product())
+            term = _binary(sign.text, term, self._product())
         return term
 
     def _product(self) -> Term:
         term = self._atom()
         while (sign := self._next("*", "/")) is not None:
-            term = _joined(sign.text, term, self._atom())
+            term = _binary(sign.text, term, self._atom())
         return term
 
     def _atom(self) -> Term:
@@ -199,7 +200,7 @@ class _Reader:
         if (sign := self._next("-")) is not None:
             number = self.token
             if number is not None and number.kind == "number":
-                self._place += 1
+                self._position += 1
                 return Term(operation="literal", value=-float(number.text), start=sign.start, end=number.end)
             self._depth += 1
             if self._depth > DEEPEST:
@@ -208,30 +209,30 @@ class _Reader:
             self._depth -= 1
             return Term(operation="negative", parts=(part,), start=sign.start, end=part.end)
         if self._next("("):
-            term = self.any_of()
+            term = self.disjunction()
             self._demand(")")
             return term
         if (word := self._next("true", "false")) is not None:
             return Term(operation="literal", value=word.text == "true", start=word.start, end=word.end)
         if token is None or token.kind == "sign" or (token.kind == "word" and token.text in WORDS):
             raise self.unexpected()
-        self._place += 1
+        self._position += 1
         if token.kind in ("number", "text"):
             value = float(token.text) if token.kind == "number" else token.text
             return Term(operation="literal", value=value, start=token.start, end=token.end)
         return Term(operation="column", value=token.text, start=token.start, end=token.end)
 
 
-def _joined(operation: str, left: Term, right: Term) -> Term:
+def _binary(operation: str, left: Term, right: Term) -> Term:
     return Term(operation=operation, parts=(left, right), start=left.start, end=right.end)  # type: ignore[arg-type]
 
 
-def _maybe_not(term: Term, negative: Token | None) -> Term:
+def _negate_if(term: Term, negative: Token | None) -> Term:
     return term if negative is None else Term(operation="not", parts=(term,), start=term.start, end=term.end)
 
 
 def check_types(rule: Term, columns: Mapping[str, Kind]) -> None:
-    """Whether the rule is a yes or no that its columns can answer. Columns that are not listed may be anything. Raises BadRule."""
+    """Raises BadRule unless the rule is true or false and fits the types of its columns. Columns that are not listed may have any type."""
     kind = _kind(rule, columns)
     if kind not in ("boolean", "unknown"):
         raise BadRule(f"this is a {kind}, not a yes or no", rule.start, rule.end, "write a comparison, such as `start <= end`")
@@ -257,9 +258,9 @@ def _kind(term: Term, columns: Mapping[str, Kind]) -> Kind:
     return "boolean"
 
 
-def _demand_kind(term: Term, kinds: list[Kind], wanted: Kind, why: str) -> None:
+def _demand_kind(term: Term, kinds: list[Kind], expected: Kind, why: str) -> None:
     for part, kind in zip(term.parts, kinds, strict=True):
-        if kind not in (wanted, "unknown"):
+        if kind not in (expected, "unknown"):
             raise BadRule(f"this is a {kind}, but {why}", part.start, part.end)
 
 

@@ -7,6 +7,7 @@ from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Freeze, HeldBinding, Withdrawal
+from leptonctl.core.job import Job
 from leptonctl.core.values import Json
 
 
@@ -39,20 +40,6 @@ class Pointer(Record):
         """The key of a step's current result, None when it has none."""
         pointer = self.steps.get(step)
         return pointer.key if pointer else None
-
-
-class Job(Record):
-    """The CI job that a process is part of, as its variables say. `system` is GitHub Actions or GitLab CI.
-
-    `actor` is the login of who started it, `url` the page of the run. `request` is the number of the pull or merge request that it
-    is for, or that was merged; `request_url` is its page. What is not known is empty.
-    """
-
-    system: str
-    actor: str = ""
-    url: str = ""
-    request: int | None = None
-    request_url: str = ""
 
 
 class Owner(Record):
@@ -90,7 +77,7 @@ class Claim(Record):
 
 
 class Lock(Record):
-    """The lock of an environment, held from gate to bind. `token` was issued with it and is never issued again (protocols 1)."""
+    """The lock of an environment, held from the gates to the bind. `token` was issued with it and is never issued again (protocols 1)."""
 
     claim: str
     owner: Owner
@@ -111,8 +98,8 @@ class Environment(Record):
 
     `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
     `host` is where its server runs, and `folder` the project's folder there that starts it. `commit` is the last commit that was
-    applied to it clean and forwards: returns and applies of uncommitted files leave it; `dirty`: what was applied last differed from
-    it. `withdrawals` are all of them, with the readmitted.
+    applied to it from a clean checkout: returns and applies of uncommitted files do not change it; `dirty`: what was applied last
+    differed from it. `withdrawals` includes those that were readmitted.
     """
 
     platform: Mapping[str, Json]
@@ -132,8 +119,8 @@ class Environment(Record):
     def withdrawals_of(self, model: str, digest: str | None, package: str | None, artifact: str | None) -> tuple[Withdrawal, ...]:
         """The withdrawals of a recipe, package or graph that concern a model, also those that were readmitted.
 
-        What was withdrawn from one model is kept from others too, so that another name lets nothing in, except from a model that
-        has served the same here itself.
+        What was withdrawn from one model is withdrawn from others too, so that renaming a model does not let it in; except from a model
+        that has served the same package here itself.
         """
         served = package in self.served.get(model, {})
         return tuple(w for w in self.withdrawals if w.covers(digest, package, artifact) and (w.model == model or not served))
@@ -174,8 +161,8 @@ class Mark(Record):
 class Verdict(Record):
     """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was unknown.
 
-    `excluded`: how many evaluation rows were left out, since a version had learned them. `assumed`: the YAML takes the responsibility
-    for what is not comparable.
+    `excluded`: how many evaluation rows were left out, because a version was trained on them. `assumed`: the YAML accepts a
+    comparison that may not be valid.
     """
 
     address: str
@@ -208,7 +195,7 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal (`held`), or an act. `previous` names the record before it, None for the first.
+    """One change of pointers, one refusal (`held`), or an act. `previous` names the record before it, None for the first.
 
     `base`: the record of the state that was restored; those between it and this one belong to the state that was replaced.
     """
@@ -248,7 +235,7 @@ class State(Record, tag_field="format_version", tag="1"):
     """One object, replaced by compare-and-swap of (`revision`, `write`).
 
     `revision` grows by one with every write and `write` is random; `serial` grows with every change of a pointer. `id` and
-    `generation` tell this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
+    `generation` distinguish this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
     environment -> its switch; `applies`: id -> running apply; `locks`, `tokens`: environment -> its lock, and the last token.
     `history` names the newest history record; `latest` is that record itself until the store is known to have it: the history
     in the store is then never ahead of the state, unless an earlier state was restored. `frozen`: environment -> its freeze;
@@ -282,7 +269,7 @@ class State(Record, tag_field="format_version", tag="1"):
         return {address: pointer for address, pointer in self.current.items() if address.startswith(prefix)}
 
     def without(self, lost: Collection[str]) -> "State":
-        """The state without the built things at these addresses. Bindings are kept, since new ones are compared with them."""
+        """The state without the builds at these addresses. Bindings are kept, because new ones are compared with them."""
         return replace(self, current={a: p for a, p in self.current.items() if p.effect or a not in lost})
 
     def moved(self, pointers: Mapping[str, Pointer | None]) -> "State":
@@ -301,73 +288,3 @@ class State(Record, tag_field="format_version", tag="1"):
     def epoch(self, token: int) -> Epoch:
         """The epoch of an environment's lock."""
         return Epoch(generation=self.generation, token=token)
-
-
-class OwnerRecord(Record, tag_field="format_version", tag="1"):
-    """The state, by id and generation, that may change what is below `projects/LINEAGE/`. `at`, `by`: when it took over, by whom."""
-
-    project: str
-    state: str
-    generation: int
-    at: str = ""
-    by: str = ""
-
-
-class LineageName(Record, tag_field="format_version", tag="1"):
-    """A lineage that was begun under a project's name. The lineage's `owner` is authoritative."""
-
-    project: str
-    lineage: str
-
-
-class StoreIdentity(Record, tag_field="format_version", tag="1"):
-    """The identity of a store; a state names its store by it."""
-
-    id: str
-
-
-class Reference(Record, tag_field="format_version", tag="1"):
-    """What a build or a saved plan refers to, so that no gc frees it.
-
-    `steps`: the step keys of the results by address and step name; `keys`: further ones. `until`: when it expires, in
-    seconds since 1970. `seconds`: how long that is after it was written.
-    """
-
-    keys: tuple[str, ...] = ()
-    steps: Mapping[str, Mapping[str, str]] = {}
-    until: float
-    seconds: float
-    at: str = ""
-    by: str = ""
-    command: str = ""
-
-
-class Condemned(Record, tag_field="format_version", tag="1"):
-    """The mark of an artifact that nothing refers to. `phase`: who meets it condemned makes it spared, and who meets it sweeping waits.
-
-    `nonce` is random, so that no two marks have equal bytes.
-    """
-
-    phase: Literal["condemned", "sweeping", "spared"]
-    nonce: str
-    at: str = ""
-    by: str = ""
-
-
-class KeyMark(Record, tag_field="format_version", tag="1"):
-    """The mark of the key with a key id: it tells that key from any other without revealing it. `key_id`: "" in older records."""
-
-    mark: str
-    key_id: str = ""
-
-
-class Recipe(Record, tag_field="format_version", tag="1"):
-    """What was declared at an address when it was built, stored under the digest that its pointer holds as `declaration`.
-
-    It says that digest itself, so that one recipe is never read in place of another; "" in older records.
-    """
-
-    address: str
-    recipe: Mapping[str, Json]
-    notes: Mapping[str, Json] = {}
-    declaration: str = ""

@@ -1,4 +1,4 @@
-"""The nouns of the pipeline as frozen values. Owns no behaviour beyond small pure look-ups."""
+"""The nouns of the pipeline as frozen values. No behaviour beyond small pure look-ups."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -42,7 +42,7 @@ class Document(Frozen):
     """One YAML document with a `kind:`, as plain JSON values with the span of every key and value.
 
     `keys[path]` is where the key (or list item) at `path` is written, `values[path]` where its value is.
-    The empty path is the document itself. `outline`: what an earlier command made of each version of the same text, in order.
+    The empty path is the document itself. `outline`: how an earlier command resolved each version of the same text, in order.
     """
 
     kind: str
@@ -69,8 +69,8 @@ class Op(Frozen):
 
     `run` is the step function, "module:function"; None for an op without a worker. `identity`: the outputs that count,
     besides all artifacts, when two results are compared for early cutoff; None: all outputs. `aside`: artifacts that do not count.
-    `plain`: a step's own fields, and the results that it needs -> the fields as they count for it, without defaults that only these results
-    tell.
+    `plain`: from a step's own fields and the results it needs, the fields that count for early cutoff: without values that equal
+    the defaults which only these results determine.
     """
 
     name: str

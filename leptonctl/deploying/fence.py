@@ -13,7 +13,7 @@ from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
-from leptonctl.deploying.wanted import completed, dropped, witnessed
+from leptonctl.deploying.desired import completed, dropped, witnessed
 from leptonctl.spi.platforms import Say
 from leptonctl.storage.claims import Registration, holding, lock_environment, own, taken_over, unlocked
 from leptonctl.storage.lineage import HeadAt, LineageStore

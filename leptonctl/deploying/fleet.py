@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
 
-from leptonctl.core import layout
 from leptonctl.core.deployment import Epoch, Head, ServerRecord
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.state import Environment, Owner, State
+from leptonctl.core.state import Environment, Owner
 from leptonctl.spi.platforms import Say, Site
-from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import DOT_FOLDER
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness, beats_file
@@ -163,13 +161,6 @@ def seen_file(root: Path) -> Path | None:
 def owner_of(server: ServerRecord) -> Owner:
     """A server's process in the form that liveness takes."""
     return Owner(host=server.host, machine=server.machine, boot=server.boot, namespace=server.namespace, pid=server.pid, start=server.start)
-
-
-def lost(state: State | None, objects: Objects) -> frozenset[str]:
-    """Addresses whose artifact is missing from the store."""
-    artifacts = {a: p.artifact for a, p in state.current.items() if p.artifact is not None} if state else {}
-    present = objects.present({layout.artifact(digest) for digest in artifacts.values()})
-    return frozenset(a for a, digest in artifacts.items() if layout.artifact(digest) not in present)
 
 
 def listed(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:

@@ -6,10 +6,10 @@ from leptonctl.core.address import document, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
+from leptonctl.deploying.desired import Desired, differences
 from leptonctl.deploying.fence import Locked, bound
-from leptonctl.deploying.phases import verb
+from leptonctl.deploying.sites import verb
 from leptonctl.deploying.switch import Outcome, Switch
-from leptonctl.deploying.wanted import Wanted, differences
 from leptonctl.spi.platforms import Observation, Site
 
 Routes = Callable[[str, Pointer], Route]
@@ -28,7 +28,7 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         recorded = bound(environment)
         record = locked.lineage.intact_deployment(name, recorded) if recorded else None
         if locked.head.head.deployment != recorded or (recorded and record is None):
-            outcome = switch.run(locked, _rebind(locked, environment, record, routes), here=here)
+            outcome = switch.carry_out(locked, _rebind(locked, environment, record, routes), here=here)
             _check_lagging(outcome)
             return outcome
         if record is not None and record.models:
@@ -36,12 +36,12 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         return Outcome(state=locked.state, deployment=recorded, served=True, recovered=locked.settled is not None)
 
 
-def _rebind(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Wanted:
+def _rebind(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Desired:
     """A switch to the bindings of the state, for a head that names another deployment, or one whose record is lost."""
     if environment.destroyed:
-        return Wanted(bindings={}, environment=None, routes=_no_route)
+        return Desired(bindings={}, environment=None, routes=_no_route)
     if record is not None:
-        return Wanted(bindings={}, environment=environment, routes=_routes_of(record))
+        return Desired(bindings={}, environment=environment, routes=_routes_of(record))
     if routes is None:
         number = environment.deployment
         raise fail(
@@ -50,12 +50,11 @@ def _rebind(locked: Locked, environment: Environment, record: Deployment | None,
             f"deployment {number} of environment {locked.name} is bound, but its record is missing",
             hint="run `leptonctl apply --yes`: it binds the same versions under a new deployment",
         )
-    return Wanted(bindings={}, environment=environment, routes=routes)
+    return Desired(bindings={}, environment=environment, routes=routes)
 
 
 def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: Deployment, *, here: bool) -> None:
-    platform = switch.platform(environment.platform)
-    site = switch.site(locked.name, locked.state, platform, environment.platform, here=here)
+    platform, site = switch.place(locked, environment, here=here)
     locked.newest()
     verb(platform.stage, site, deployment, switch.say)
     verb(platform.ready, site, deployment, switch.say)

@@ -18,7 +18,8 @@ def placement_problems(
     record: EnvironmentRecord | None,
     live: Live | None,
     site: Site,
-    platforms: Mapping[str, Platform],
+    platform: Platform,
+    *,
     leaving: Collection[str] = (),
 ) -> list[Diagnostic]:
     """Why the environment cannot run where it is declared. Empty if it runs elsewhere, since only that host can tell.
@@ -31,7 +32,7 @@ def placement_problems(
     unchanged = record is not None and record.platform == environment.platform
     observation = Observation(running=live.running, answering=live.answering, servers=live.servers) if live and unchanged else None
     problems = []
-    for problem in platforms[str(environment.platform["type"])].problems(site, observation):
+    for problem in platform.problems(site, observation):
         path = ("platform", problem.setting) if problem.setting else ("platform",)
         span = environment.declared.at(*path)
         address = document("environment", problem.holder or "")

@@ -8,13 +8,13 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.codec import BadRecord, decode
@@ -25,6 +25,9 @@ from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import SERVER_MODULE, arguments_of, in_use, refusal
 from leptonctl.storage.durable import make_folder
 from leptonctl.storage.owner import boot_id, process_start
+
+if TYPE_CHECKING:
+    from leptonctl.deploying.detached import Detached
 
 START_S = 30.0
 KILLED_S = 5.0
@@ -56,14 +59,6 @@ class Launch(Frozen):
     def runs_as(self, server: ServerRecord) -> bool:
         """Whether a process of ours was started with exactly these parameters."""
         return arguments_of(server.pid) == self.arguments
-
-
-class Detached(subprocess.Popen[bytes]):
-    """A child process meant to outlive us: no warning when its handle is deleted."""
-
-    def __del__(self) -> None:
-        with suppress(ChildProcessError):
-            self.poll()
 
 
 def server_folder(root: Path, environment: str) -> Path:
@@ -199,10 +194,11 @@ def log_folder(pid: int) -> Path | None:
     return None
 
 
-def _spawn(launch: Launch, log: Path) -> Detached:
-    command = [sys.executable, "-P", "-m", SERVER_MODULE, *launch.arguments]
-    with log.open("ab") as output:
-        return Detached(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, close_fds=True)
+def _spawn(launch: Launch, log: Path) -> "Detached":
+    # imported here, since a plan starts nothing and subprocess costs it some milliseconds
+    from leptonctl.deploying.detached import start_detached
+
+    return start_detached([sys.executable, "-P", "-m", SERVER_MODULE, *launch.arguments], log)
 
 
 def _not_listening(launch: Launch, refused: OSError) -> Exception:

@@ -6,7 +6,7 @@ from leptonctl.core.address import document, member_of, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, Pointer, State, StepPointer
-from leptonctl.deploying.wanted import with_served, witnessed
+from leptonctl.deploying.desired import with_served, witnessed
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey
 
@@ -70,13 +70,13 @@ def _bound(part: LineageStore, state: State, deployment: Deployment, record: Env
         for model in deployment.models
         if (route := deployment.main(model)) is not None
     }
-    kept = {
+    others = {
         a: p
         for a, p in state.current.items()
         if a == document("environment", name) or not a.startswith(document("environment", name) + "/")
     }
     environments = {**state.environments, name: with_served(environment, witnessed(deployment, part.servers(name)))}
-    return replace(state, current={**kept, **bindings}, environments=environments)
+    return replace(state, current={**others, **bindings}, environments=environments)
 
 
 def _pointer(state: State, deployment: Deployment, model: str, route: Route, steps: Steps) -> Pointer:

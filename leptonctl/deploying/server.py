@@ -14,7 +14,7 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
-from leptonctl.deploying.fleet import Roll, fleet, listed, nobody
+from leptonctl.deploying.fleet import Fleet, Roll, fleet, listed, nobody
 from leptonctl.deploying.obstacles import PROBE_S, address_of, is_own, problems, warnings
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
@@ -83,10 +83,7 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
     beats_before: dict[str, int] | None = None
     roll = Roll(fleet=servers)
     for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
-        head = servers.head()
-        if number not in {head.staged, head.deployment}:
-            detail = f"deployment {number} is neither staged nor in force"
-            raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
+        _check_head(servers, number)
         able = [s for s in living if number in (*s.ready, s.deployment)]
         refusing = [s for s in living if str(number) in s.failed and s not in able]
         # an earlier attempt may have left the refusal, and a later one succeeded since: the server's next beat tells
@@ -104,13 +101,9 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
             say(f"not ready, will follow later: {listed([s for s in living if s not in able])}")
             return
         if refusing and not (site.returning and able):
-            why = listed(refusing, lambda s: s.failed[str(number)])
-            summary = "A server refuses the new deployment; the old one keeps serving"
-            raise ProviderError(summary, detail=why, hint="see `leptonctl status`", id="not-ready")
+            raise _refused(refusing, number)
         if late:
-            why = f"not ready after {_seconds(site, 'ready_s'):g} s: {listed([s for s in living if s not in able], _note)}"
-            summary = "A server did not get ready in time; the old deployment keeps serving"
-            raise ProviderError(summary, detail=why, hint="see its log, then apply again", id="not-ready")
+            raise _late(site, [s for s in living if s not in able])
 
 
 def activate(site: Site, head: Head, say: Say) -> None:
@@ -202,6 +195,25 @@ def _is_sound(site: Site, digest: str) -> bool:
     if stored is None or site.objects.present([layout.tombstone(digest)]):
         return False
     return hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
+
+
+def _check_head(servers: Fleet, number: int) -> None:
+    head = servers.head()
+    if number not in {head.staged, head.deployment}:
+        detail = f"deployment {number} is neither staged nor in force"
+        raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
+
+
+def _refused(servers: Collection[ServerRecord], number: int) -> ProviderError:
+    why = listed(servers, lambda server: server.failed[str(number)])
+    summary = "A server refuses the new deployment; the old one keeps serving"
+    return ProviderError(summary, detail=why, hint="see `leptonctl status`", id="not-ready")
+
+
+def _late(site: Site, servers: Collection[ServerRecord]) -> ProviderError:
+    why = f"not ready after {_seconds(site, 'ready_s'):g} s: {listed(servers, _note)}"
+    summary = "A server did not get ready in time; the old deployment keeps serving"
+    return ProviderError(summary, detail=why, hint="see its log, then apply again", id="not-ready")
 
 
 def _ended(site: Site) -> ProviderError:

@@ -4,20 +4,22 @@ The order is that of protocols 1. Until the head moves, a failure leaves everyth
 counts, whatever interrupts the rest. Works for any platform: knows no process and no port.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from functools import partial
 
 from leptonctl.core.deployment import Deployment
-from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fail
+from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.state import Author, Environment, State
-from leptonctl.core.values import Json
+from leptonctl.core.plan import moved_since
+from leptonctl.core.state import Author, Environment, Pending, State
 from leptonctl.deploying import fence
+from leptonctl.deploying.desired import Desired, dropped, pended
 from leptonctl.deploying.fence import Locked
-from leptonctl.deploying.phases import Passage, carry, verb
-from leptonctl.deploying.wanted import Wanted, moved_since
-from leptonctl.spi.platforms import Platform, Say, Site, filled, placement
+from leptonctl.deploying.sites import Sites, verb
+from leptonctl.deploying.written import last_number, serial_after, writes
+from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.platforms import Platform, Say, Site
 from leptonctl.storage.claims import Registration, unlocked
 from leptonctl.storage.pointers import Note, Pointers
 
@@ -41,7 +43,7 @@ class Outcome(Frozen):
 
 
 class Switch(Frozen):
-    """Moves environments; one object per apply. `root`: the project's folder; `store`: the URI of its store.
+    """Moves environments; one object per apply.
 
     claim: registered while the apply runs. say: called with lines of progress. checkpoint: called with each of POINTS, before
     the phase of that name. wait_s: how long to wait for a living holder of the environment.
@@ -50,38 +52,18 @@ class Switch(Frozen):
     pointers: Pointers
     claim: Registration
     author: Author
-    platforms: Mapping[str, Platform]
-    root: Path
-    store: str
+    sites: Sites
     say: Say = lambda _line: None
     checkpoint: Callable[[str], None] = lambda _point: None
     wait_s: float = 90.0
 
-    def move(self, name: str, decide: Callable[[State], Wanted], *, here: bool) -> Outcome:
-        """Carry one environment from its gates to its binding under one lock.
-
-        `decide` is called with the state once the environment is locked, fenced and settled. If it moves no pointer, only the
-        bindings that are newly held are recorded. `here`: this folder on this machine runs the environment.
-
-        Failure: `lock-held` (exit 4), `taken-over`, `stale-binding` (exit 5), `not-ready` and the platform's own.
-        """
-        with self.locked(name, here=here) as locked:
-            wanted = decide(locked.state)
-            if wanted.bindings or wanted.environment is None:
-                return self.run(locked, wanted, here=here)
-            if wanted.held:
-                note = Note(author=self.author, environment=name, evidence=wanted.evidence, held=wanted.held, acts=wanted.acts)
-                self.pointers.note(note, lambda state: locked.mine(state).holding(wanted.holds))
-            return _unmoved(locked)
-
-    def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:
-        """Complete or drop a predecessor's pending switch, under lock and fence. `force`: take the lock from a living holder too."""
-        with self.locked(name, here=here, force=force) as locked:
-            return _unmoved(locked)
-
     @contextmanager
     def locked(self, name: str, *, here: bool, force: bool = False) -> Iterator[Locked]:
-        """Hold an environment while the block runs: locked, fenced, and with a predecessor's pending switch settled."""
+        """Hold an environment while the block runs: locked, fenced, and with a predecessor's pending switch settled.
+
+        `here`: this folder on this machine runs the environment. `force`: take the lock from a living holder too.
+        Failure: `lock-held` (exit 4), `taken-over` (exit 5).
+        """
         self.checkpoint("lock")
         state, token = fence.lock(self.pointers, self.claim, name, wait_s=self.wait_s, say=self.say, force=force)
         try:
@@ -97,14 +79,35 @@ class Switch(Frozen):
         self.checkpoint("clear")
         fence.release(locked)
 
-    def run(self, locked: Locked, wanted: Wanted, *, here: bool) -> Outcome:
-        """Carry out a switch on an environment that is held."""
-        stale = moved_since(locked.state, wanted.before)
+    def move(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
+        """Carry out a switch, or, if no pointer moves, record the bindings that are newly held.
+
+        Failure: `taken-over`, `stale-binding` (exit 5), `not-ready` and the platform's own.
+        """
+        if desired.bindings or desired.environment is None:
+            return self.carry_out(locked, desired, here=here)
+        if desired.held:
+            note = Note(author=self.author, environment=locked.name, evidence=desired.evidence, held=desired.held, acts=desired.acts)
+            self.pointers.note(note, lambda state: locked.mine(state).holding(desired.holds))
+        return _unmoved(locked)
+
+    def carry_out(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
+        """Switch, even if no pointer moves. Errors are raised after the state has been brought in line with the head."""
+        stale = moved_since(locked.state, desired.before)
         if stale:
             detail = f"{', '.join(stale)}: changed since the plan; what was built stays in the store"
             hint = "run `leptonctl plan` again"
             raise fail("stale-binding", "A binding has changed since it was planned", detail, hint=hint, exit_code=STALE)
-        passage = carry(self._passage(locked, wanted, here=here))
+        passage = self._passage(locked, desired, here=here)
+        try:
+            passage = _recorded(passage)
+            passage = _staged(passage)
+            passage = _headed(passage)
+            passage = _activated(passage)
+            passage = _bound(passage)
+        except BaseException:
+            _follow_head(passage)
+            raise
         after = passage.locked
         return Outcome(
             state=after.state,
@@ -115,29 +118,15 @@ class Switch(Frozen):
             recovered=after.settled is not None,
         )
 
-    def site(self, name: str, state: State, platform: Platform, written: Mapping[str, Json], *, here: bool) -> Site:
-        """An environment in the form that its platform takes; `written`: the mapping under `platform:`.
+    def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:
+        """Complete or drop a predecessor's pending switch, under lock and fence. `force`: take the lock from a living holder too."""
+        with self.locked(name, here=here, force=force) as locked:
+            return _unmoved(locked)
 
-        `here`: this folder on this host may start what serves, unless the placement says that it runs elsewhere.
-        """
-        return Site(
-            root=self.root,
-            store=self.store,
-            objects=self.pointers.objects,
-            lineage=state.lineage,
-            environment=name,
-            settings=filled(platform.settings, written),
-            here=here and placement(written) == "here",
-        )
-
-    def platform(self, written: Mapping[str, Json]) -> Platform:
-        """The platform that `platform:` names."""
-        kind = str(written.get("type", "server"))
-        platform = self.platforms.get(kind)
-        if platform is None:
-            hint = did_you_mean(kind, self.platforms) or "install the package that provides it"
-            raise fail("unknown-platform", "No platform of this type is installed", f"`type: {kind}`", hint=hint, exit_code=INVALID)
-        return platform
+    def place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
+        """Where the environment runs according to a record of it."""
+        written = environment.platform if environment else {}
+        return self.sites.platform(written), self.sites.site(locked.state.lineage, locked.name, written, here=here)
 
     def _settled(self, locked: Locked, *, here: bool) -> Locked:
         """Settle a predecessor's switch. If it ended what serves from here, by a destroy or a new placement, stop that too."""
@@ -145,32 +134,137 @@ class Switch(Frozen):
         locked = fence.settle(locked)
         new = locked.state.environments.get(locked.name)
         if locked.settled is not None and old is not None and not old.destroyed:
-            before = self._place(locked, old, here=here)
-            if new is None or new.destroyed or _leaves(before, self._place(locked, new, here=here)):
-                verb(before[0].remove, before[1], self.say)
+            platform, site = self.place(locked, old, here=here)
+            if new is None or new.destroyed or _leaves((platform, site), self.place(locked, new, here=here)):
+                verb(platform.remove, site, self.say)
         return locked
 
-    def _passage(self, locked: Locked, wanted: Wanted, *, here: bool) -> Passage:
+    def _passage(self, locked: Locked, desired: Desired, *, here: bool) -> "_Passage":
         old = locked.state.environments.get(locked.name)
-        environment = wanted.environment or old
-        platform, site = self._place(locked, environment, here=here)
-        previous = self._place(locked, old, here=here) if old is not None and not old.destroyed else None
-        return Passage(
+        platform, site = self.place(locked, desired.environment or old, here=here)
+        previous = self.place(locked, old, here=here) if old is not None and not old.destroyed else None
+        return _Passage(
             locked=locked,
-            wanted=wanted,
+            desired=desired,
             platform=platform,
-            site=replace(site, returning=wanted.returning),
+            site=replace(site, returning=desired.returning),
             author=self.author,
             say=self.say,
             checkpoint=self.checkpoint,
-            old=old,
             leaving=previous if previous is not None and _leaves(previous, (platform, site)) else None,
         )
 
-    def _place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
-        settings = environment.platform if environment else {}
-        platform = self.platform(settings)
-        return platform, self.site(locked.name, locked.state, platform, settings, here=here)
+
+class _Passage(Frozen):
+    """A switch under way. `leaving`: the platform that served until now, if it is another one.
+
+    `deployment`: the one to come into force, None when the environment is destroyed; `pending`: what completes it after a crash.
+    """
+
+    locked: Locked
+    desired: Desired
+    platform: Platform
+    site: Site
+    author: Author
+    say: Say
+    checkpoint: Callable[[str], None]
+    leaving: tuple[Platform, Site] | None = None
+    pending: Pending | None = None
+    deployment: Deployment | None = None
+    lagging: str = ""
+
+    @property
+    def number(self) -> int:
+        """The number that the head will name."""
+        return self.deployment.deployment if self.deployment else 0
+
+
+def _recorded(passage: _Passage) -> _Passage:
+    """Write the pending switch and its deployment under an unused number."""
+    locked, url = passage.locked, passage.platform.url(passage.site.settings)
+    number = last_number(locked) + 1
+    while True:
+        pending, deployment = writes(passage.locked, passage.desired, passage.author, number=number, url=url)
+        passage.checkpoint("pending")
+        locked = passage.locked.move(partial(pended, name=locked.name, pending=pending))
+        passage = replace(passage, locked=locked, pending=pending, deployment=deployment)
+        passage.checkpoint("record")
+        if deployment is None or locked.lineage.put_deployment(deployment):
+            return passage
+        # a holder that was suspended has written a record under this number meanwhile
+        number += 1
+
+
+def _staged(passage: _Passage) -> _Passage:
+    """Have the deployment prepared next to the one in force, and wait until all servers could serve it."""
+    if passage.deployment is None:
+        return passage
+    head = passage.locked.head.head
+    passage.checkpoint("staged")
+    locked = passage.locked.point(deployment=head.deployment, serial=head.serial, staged=passage.number)
+    passage = replace(passage, locked=locked)
+    passage.checkpoint("ready")
+    try:
+        locked.newest()
+        verb(passage.platform.stage, passage.site, passage.deployment, passage.say)
+        verb(passage.platform.ready, passage.site, passage.deployment, passage.say)
+    except Failure:
+        # no server gets ready for a deployment that another holder has unstaged: report that first
+        locked.newest()
+        raise
+    return passage
+
+
+def _headed(passage: _Passage) -> _Passage:
+    """Put the deployment in force. Failure `taken-over` when another holder has fenced meanwhile."""
+    serial = passage.deployment.serial if passage.deployment else serial_after(passage.locked)
+    passage.checkpoint("head")
+    return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
+
+
+def _activated(passage: _Passage) -> _Passage:
+    """Wait until the servers follow. The head has moved, so a server that lags is named but undoes nothing."""
+    passage.checkpoint("activate")
+    # a successor may have started what this would stop
+    passage.locked.newest()
+    lagging = ""
+    try:
+        if passage.deployment is None:
+            passage.platform.remove(passage.site, passage.say)
+        if passage.leaving is not None:
+            platform, site = passage.leaving
+            platform.remove(site, passage.say)
+        passage.platform.activate(passage.site, passage.locked.head.head, passage.say)
+    except ProviderError as late:
+        lagging = late.detail or late.summary
+        passage.say(lagging)
+    return replace(passage, lagging=lagging)
+
+
+def _bound(passage: _Passage) -> _Passage:
+    """Write the binding, and record as served what servers report of it."""
+    passage.checkpoint("bind")
+    assert passage.pending is not None
+    note = fence.switched(passage.locked.name, passage.pending)
+    return replace(passage, locked=fence.complete(passage.locked, passage.pending, note))
+
+
+def _follow_head(passage: _Passage) -> None:
+    """Bring the state in line with the head after an error: servers follow the head, so bind what it names, or drop the switch."""
+    with suppress(Failure, ProviderError):
+        locked = passage.locked.newest()
+        pending = locked.state.pending.get(locked.name)
+        if pending is None or (pending.claim, pending.token) != (locked.claim.id, locked.token):
+            return
+        in_force = locked.head.head.deployment
+        if pending.deployment == in_force:
+            locked = fence.complete(locked, pending, fence.switched(locked.name, pending))
+        else:
+            locked = locked.move(lambda state: dropped(state, locked.name))
+            locked.point(deployment=in_force, serial=locked.head.head.serial, staged=0)
+        if not in_force:
+            # nothing is in force, so what was started for this switch has nothing to serve
+            passage.platform.remove(passage.site, passage.say)
 
 
 def _leaves(before: tuple[Platform, Site], after: tuple[Platform, Site]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Author, HistoryRecord, Mark, Owner, State
-from leptonctl.deploying.wanted import completed, dropped, witnessed
+from leptonctl.deploying.desired import completed, dropped, witnessed
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, fence_heads, replace_owner, survey
 from leptonctl.storage.owner import describe
@@ -41,16 +41,16 @@ def take_over(pointers: Pointers, request: Request, rebuild: Rebuild) -> State:
     before = pointers.stored()
     _publish_newest(part, before[0] if before else None)
     seen = survey(pointers.objects, request.lineage)
-    wanted = settled(part, seen, rebuild(part, seen, before[0] if before else None))
-    known = (before[0] if before else None, wanted)
+    restored = settled(part, seen, rebuild(part, seen, before[0] if before else None))
+    known = (before[0] if before else None, restored)
     fresh = replace(
-        wanted,
+        restored,
         id=os.urandom(8).hex(),
         generation=seen.generation(known) + 1,
         applies={},
         locks={},
         pending={},
-        tokens={name: seen.token(name, known) + 1 for name in {*seen.environments, *wanted.tokens, *wanted.environments}},
+        tokens={name: seen.token(name, known) + 1 for name in {*seen.environments, *restored.tokens, *restored.environments}},
     )
     _take_owner(pointers, seen, fresh)
     _fence(part, seen, fresh, describe(request.owner))
@@ -87,7 +87,7 @@ def _fence(part: LineageStore, seen: Survey, fresh: State, holder: str) -> None:
     deployments = {name: record.deployment for name, record in fresh.environments.items() if not record.destroyed}
     epochs = {name: fresh.epoch(token) for name, token in fresh.tokens.items()}
     for _ in range(TRIES):
-        moved = fence_heads(part, seen, epochs, deployments, holder)
+        moved = fence_heads(part, seen, epochs, deployments=deployments, holder=holder)
         if not moved:
             return
         # a switch under way wrote it before it was fenced: judge the heads as they are now

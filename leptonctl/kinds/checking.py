@@ -6,15 +6,20 @@ from typing import Any
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Document
 from leptonctl.kinds.kind import Kind
-from leptonctl.kinds.unbuilt import unbuilt
+from leptonctl.kinds.not_yet import uses_of
 from leptonctl.language.validate import NO_CHECKS, Check, validate
 
 
 def check(
     documents: Sequence[Document], kinds: Mapping[str, Kind], schemas: Mapping[str, dict[str, Any]], checks: Mapping[str, Check] = NO_CHECKS
 ) -> tuple[Diagnostic, ...]:
-    """What is wrong with the documents by themselves. `checks`: kind -> compiled check of the same schema."""
-    coming = tuple(problem for document in documents for problem in unbuilt(document, kinds[document.kind].not_yet))
-    places = {(p.span.file, p.span.line, p.span.column) for p in coming if p.span is not None}
+    """What is wrong with each document by itself. `checks`: kind -> compiled check of the same schema."""
+    not_yet = tuple(problem for document in documents for problem in uses_of(document, kinds[document.kind].not_yet))
+    places = {_place(problem) for problem in not_yet}
     mistakes = validate(documents, schemas, checks)
-    return (*(p for p in mistakes if p.span is None or (p.span.file, p.span.line, p.span.column) not in places), *coming)
+    return (*(problem for problem in mistakes if problem.span is None or _place(problem) not in places), *not_yet)
+
+
+def _place(problem: Diagnostic) -> tuple[str, int, int] | None:
+    span = problem.span
+    return (span.file, span.line, span.column) if span is not None else None

@@ -45,7 +45,7 @@ def checkers(schemas: Mapping[str, Schema], mark: str) -> str:
 
 
 def _extract_check(code: str, name: str) -> str:
-    """The check alone: without messages, without accepting 200.0 as an integer, under its own name."""
+    """Only the check, under its own name: without messages, and without accepting 200.0 as an integer."""
     patterns = re.findall(r"^    ('.*'): re\.compile\(('.*')\),?$", code, re.MULTILINE)
     code = code[code.index("def validate") :]
     code = re.sub(r"raise JsonSchemaValueException\(.*\)$", "raise Mismatch", code, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What defines a kind of document, and what is declared so far. A new kind is one value and one line in `table`."""
+"""What defines a kind of document, and everything that a project declares. A new kind is one value and one line in `registry`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Node
-from leptonctl.kinds.unbuilt import NotYet
+from leptonctl.kinds.not_yet import NotYet
 from leptonctl.language.resolve import Project
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
@@ -30,7 +30,7 @@ class Declarations(Frozen):
 
 
 class Recorded(Frozen):
-    """What is recorded, for nodes that depend on it: the state, and the results that were read."""
+    """The state and the results that were read, for nodes that depend on them."""
 
     state: State | None
     results: Mapping[str, Result]
@@ -46,12 +46,12 @@ def _nothing(*_: object) -> tuple[()]:
 class Kind(Frozen):
     """One kind of document.
 
-    name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what
-    depends on the catalog. not_yet: what its documents may not say yet. files: project -> the data files that
-    documents of this kind name.
-    declare: what is declared so far -> the values of this kind by their short address, and what is wrong.
-    built: all declarations -> its nodes that are built from steps; effects: all declarations and what is recorded -> its nodes
-    that are effects (undone when they are no longer declared).
+    name: as in `kind:` of YAML. address: how its addresses begin. schema: the JSON Schema of its documents, without what depends on the
+    catalog. not_yet: keys that are not implemented yet.
+    files: project -> the data files that documents of this kind name.
+    declare: the declarations of earlier kinds -> the values of this kind by short address, and what is wrong with them.
+    built: all declarations -> its nodes that are built by steps.
+    effects: all declarations and what is recorded -> its nodes that are effects, which are undone when no longer declared.
     """
 
     name: str
@@ -67,15 +67,15 @@ class Kind(Frozen):
 def declare(
     kinds: Iterable[Kind], project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[Declarations, Problems]:
-    """Everything that a project declares, and all problems at once. Kinds may use what earlier kinds have declared."""
-    order = tuple(kinds)
+    """Everything that a project declares, and all problems at once. A kind may use the declarations of earlier kinds."""
+    ordered = tuple(kinds)
     declarations = Declarations(project=project, catalog=catalog, facts=facts)
     problems: list[Diagnostic] = []
-    for kind in order:
+    for kind in ordered:
         values, errors = kind.declare(declarations)
         problems += errors
         declarations = replace(declarations, kinds={**declarations.kinds, kind.name: values})
-    for kind in order:
+    for kind in ordered:
         nodes = {node.address: node for node in kind.built(declarations)}
         declarations = replace(declarations, built={**declarations.built, **nodes} if nodes else declarations.built)
     return declarations, tuple(problems)

@@ -1,4 +1,4 @@
-"""Pinned files that a step of the plan would read and that are gone or have other bytes. Pure."""
+"""Errors for pinned files that a step of the plan would read and that are gone or have other bytes. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -12,21 +12,21 @@ from leptonctl.kinds.model.version import Model
 from leptonctl.language.resolve import Project
 
 
-def prepared(changes: Sequence[Change]) -> frozenset[str]:
-    """The dataset versions whose rows the changes prepare: each reads its files."""
+def prepared_datasets(changes: Sequence[Change]) -> frozenset[str]:
+    """The dataset versions that the changes prepare, and whose files are read for that."""
     return frozenset(step.address for change in changes for step in change.steps if step.op == "prepare" and not step.cached)
 
 
 def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but: Collection[str] = ()) -> Iterator[Diagnostic]:
-    """An error for each of those files that a step needs, at its pin. `but`: addresses of which something else is reported."""
-    addresses = prepared(changes)
+    """An error at the pin of each of these files. but: addresses with another problem that is reported elsewhere."""
+    addresses = prepared_datasets(changes)
     for dataset in datasets.values():
         if dataset.address not in addresses or dataset.address in but:
             continue
         for at, path, pin, digest in unreadable(dataset):
             hint = "restore the file, or declare a new version for the new data and run `leptonctl pin`"
             if digest is None:
-                detail, hint = f"{path} is gone, and its rows have to be prepared: nothing has them any more", "restore the file"
+                detail, hint = f"{path} is gone, and its rows have to be prepared from it", "restore the file"
             else:
                 detail = f"{path} has {digest[:19]}…, not {pin[:19]}…, and its rows have to be prepared"
             yield error(
@@ -37,8 +37,8 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
 def needed_imports(
     models: Mapping[str, Model], changes: Sequence[Change], facts: Mapping[SourceKey, SourceFacts], project: Project
 ) -> Iterator[Diagnostic]:
-    """An error for each pinned file that a step imports, or that a program has, and that does not have its bytes; and for each program
-    that would run and may not.
+    """An error for each pinned file that a step imports or a program needs and that has other bytes, and for each program that would
+    run without permission.
     """
     steps = {(step.address, step.op) for change in changes for step in change.steps if not step.cached}
     for model in models.values():

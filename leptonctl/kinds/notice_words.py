@@ -1,4 +1,4 @@
-"""What each notice of a step says, by its check: the words of `notices`. Pure."""
+"""The text of each notice of a step, by its check. Data only."""
 
 from collections.abc import Mapping
 
@@ -28,12 +28,12 @@ WORDS: Mapping[str, Diagnostic] = {
     "signed_numbers": Diagnostic(
         id="number-like-text", severity="warning", summary="A column of text looks like numbers",
         detail="keeps {count} cells{lines} from being numbers, and no key removes it",
-        hint="write the numbers alone, or say that it is text: `type: string` under `columns`",
+        hint="write only the numbers, or declare the column as text: `type: string` under `columns`",
     ),
     "markers": Diagnostic(
         id="number-like-text", severity="warning", summary="A column of text looks like numbers",
         detail="is all that keeps it from being numbers, in {count} cells{lines}",
-        hint="list it under `missing_values`, or say that the column is text: `type: string` under `columns`",
+        hint="list it under `missing_values`, or declare the column as text: `type: string` under `columns`",
     ),
     "padded": Diagnostic(
         id="leading-zeros", severity="warning", summary="Integers with leading zeros are read as text",
@@ -42,7 +42,7 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "rounded": Diagnostic(
         id="rounded-integers", severity="warning", summary="Integers are rounded",
-        detail="{count} cells are no float32 numbers, so different ones may become equal",
+        detail="{count} cells cannot be stored exactly as float32, so different ones may become equal",
         hint="if they are identities, declare `type: string`, or leave the column out with `features:` or `ignore: true`",
     ),
     "rule": Diagnostic(
@@ -51,7 +51,7 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "unseen_class": Diagnostic(
         id="unseen-class", severity="warning", summary="Test rows have a class that no training row has",
-        detail="{count} test rows cannot be answered rightly", hint="set `split: {{stratify: true}}`, or add rows of the rare classes",
+        detail="{count} test rows cannot be answered correctly", hint="set `split: {{stratify: true}}`, or add rows of the rare classes",
     ),
     "learned_rows": Diagnostic(
         id="learned-test-rows", severity="warning", summary="Test rows are training rows too",
@@ -69,13 +69,13 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "orders_target": Diagnostic(
         id="target-leak", severity="warning", summary="A column tells the target",
-        detail="its {count} cells have exactly the order of the target or the reverse, as its logarithm or rank has",
+        detail="its {count} cells have exactly the order of the target or the reverse, as its logarithm or rank would",
         hint="leave it out with `features:` if requests will not have it",
     ),
     "time_order": Diagnostic(
         id="split-ignores-time", severity="note", summary="Test rows are not the newest ones",
-        detail="the {count} rows stand in the order of this column, and the split mixes old and new ones",
-        hint="if the model will answer for times to come, write `split: {{test: SHARE, time: COLUMN}}`",
+        detail="the {count} rows are in the order of this column, and the split mixes old and new ones",
+        hint="if the model will predict the future, write `split: {{test: SHARE, time: COLUMN}}`",
     ),
     "unconverged": Diagnostic(
         id="not-converged", severity="warning", summary="The training has not converged",
@@ -102,12 +102,12 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "no_number": Diagnostic(
         id="unanswered-rows", severity="warning", summary="The model cannot answer some test rows",
-        detail="{count} of the rows that it was tried on get no number for an answer",
+        detail="{count} of the rows that it was tried on get an answer that is not a number",
         hint="give the columns with missing cells a fill value: `columns: {{COLUMN: {{missing: VALUE}}}}`",
     ),
     "no_number_complete": Diagnostic(
         id="unanswered-rows", severity="warning", summary="The model cannot answer some test rows",
-        detail="{count} of the rows that it was tried on get no number for an answer, and no cell is missing in these rows",
+        detail="{count} of the rows that it was tried on get an answer that is not a number, and no cell of them is missing",
         hint="check that it answers such rows where it was trained, and that `inputs:` has the columns in the order of training",
     ),
     "other_label": Diagnostic(
@@ -131,7 +131,7 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "one_class": Diagnostic(
         id="one-class-evaluation", severity="warning", summary="All test rows have one class",
-        detail="the metrics of {count} rows say nothing of the other classes", hint="set `split: {{stratify: true}}`, or add rows",
+        detail="the metrics of {count} rows tell nothing about the other classes", hint="set `split: {{stratify: true}}`, or add rows",
     ),
     "one_value": Diagnostic(
         id="one-value-evaluation", severity="warning", summary="All test rows have one target",
@@ -150,24 +150,24 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="so the metrics may look too good", hint="declare an `id` column in the dataset, for the version before too",
     ),
     "outlier_classes": Diagnostic(
-        id="outlier-classes", severity="warning", summary="It is not said which class the outliers have",
+        id="outlier-classes", severity="warning", summary="The class of the outliers is not declared",
         detail="the target has {count} classes, and only the rows of the last one count as outliers",
         hint="name it: `evaluate: {{positive: CLASS}}`; outliers of several classes need a target with two values",
     ),
     "common_outliers": Diagnostic(
-        id="outlier-classes", severity="warning", summary="It is not said which class the outliers have",
+        id="outlier-classes", severity="warning", summary="The class of the outliers is not declared",
         detail="the last class counts as that of the outliers, and {count} test rows have it, which is more than half",
         hint="name the class of the outliers: `evaluate: {{positive: CLASS}}`",
     ),
     "reversed_outliers": Diagnostic(
         id="reversed-classes", severity="warning", summary="The classes may be in the other order",
-        detail="on {count} test rows: the answers would be good ones the other way round",
+        detail="on {count} test rows: the answers would be good the other way round",
         hint="if the outliers have the other class, write it: `evaluate: {{positive: CLASS}}`",
     ),
     "reversed_classes": Diagnostic(
         id="reversed-classes", severity="warning", summary="The classes may be in the other order",
-        detail="on {count} test rows: the answers would be good ones the other way round",
-        hint="look whether the targets of the test rows mean the same as those of the training rows",
+        detail="on {count} test rows: the answers would be good the other way round",
+        hint="check that the targets of the test rows mean the same as those of the training rows",
     ),
     "perfect": Diagnostic(
         id="perfect-score", severity="warning", summary="A metric is perfect", detail="on all {count} test rows",

@@ -1,4 +1,4 @@
-"""The notices in the results of steps as warnings: what is allowed but deserves attention. Pure. Every view gets them from here."""
+"""The notices in the results of steps, as warnings: what is allowed but deserves attention. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import cast
@@ -32,7 +32,7 @@ OF_FEATURES = frozenset(
         "signed_numbers", "markers", "dates_as_text",
     }
 )  # fmt: skip
-"""What is noticed of a column as a feature: it matters to no one where no model learns from the column."""
+"""Notices about a column as a feature, which do not matter if no model learns from the column."""
 
 
 def notices(
@@ -44,16 +44,16 @@ def notices(
     features: Collection[str] | None = None,
     rules: Collection[str] | None = None,
 ) -> tuple[Diagnostic, ...]:
-    """The notices of a step's result as warnings about an address. A notice that this release does not know is left out.
+    """The notices of a step's result as warnings about an address, without those that this release does not know.
 
-    `recipe`: of the address. `features`: the columns that models learn from; None: all. `rules`: those that warn; None: all.
+    recipe: of the address. features: the columns that models learn from; None: all. rules: the rules that warn; None: all.
     """
     data = recipe.get("data", recipe)
     split = data.get("split") if isinstance(data, Mapping) else None
     method = str(split.get("method")) if isinstance(split, Mapping) else ""
     origin = "imported" if "import" in recipe else "command" if "command" in recipe else "trained"
     return tuple(
-        _worded(notice, address, span, (method, origin))
+        _diagnostic(notice, address, span, variants=(method, origin))
         for notice in _recorded(result)
         if notice.check in WORDS
         and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
@@ -62,55 +62,55 @@ def notices(
 
 
 def is_in_force(check: str, detail: str, rules: Collection[str] | None) -> bool:
-    """Whether a notice is of no rule about rows, or of one of these. None: of any."""
-    # places may follow the rule, in data of several files
+    """Whether a notice counts: one about a rule for rows only if it is one of `rules`. None: all count."""
+    # in data of several files, places follow the rule
     return rules is None or check != "rule" or any(detail.startswith(f"{rule}:") for rule in rules)
 
 
 def warning_rules(node: Node) -> frozenset[str] | None:
-    """The rules about rows that warn as a dataset declares them now: its rows may be those of another one. None of other nodes."""
+    """The rules for rows that warn, as the dataset declares them now; None for other nodes. Its result may be that of another dataset."""
     if parse(node.address).kind != "dataset":
         return None
     return only_warning(cast("list[Json]", node.notes.get("rules") or []))
 
 
 def only_warning(rules: Iterable[Json]) -> frozenset[str]:
-    """Those of a dataset's rules about rows that only warn."""
+    """Those of a dataset's rules for rows that only warn."""
     return frozenset(str(rule["rule"]) for rule in rules if isinstance(rule, Mapping) and rule.get("severity") == "warn")
 
 
-def read_features(nodes: Iterable[Node], addresses: Collection[str] | None = None) -> dict[str, frozenset[str]]:
-    """The columns that the declared models learn from, by the address of the data and of the version; absent where that may be all.
+def features_by_address(nodes: Iterable[Node], addresses: Collection[str] | None = None) -> dict[str, frozenset[str]]:
+    """The columns that the declared models learn from, by the address of the data and of the version; absent where they may be all.
 
-    A target is there too: what is noticed of it matters to every model. `addresses`: those that are asked for; None: all.
+    Targets are included: notices about them matter to every model. addresses: the addresses to return; None: all.
     """
-    named: dict[str, set[str]] = {}
-    whole: set[str] = set()
+    columns: dict[str, set[str]] = {}
+    unlimited: set[str] = set()
     for node in nodes:
         places = [place for place in (node.address, *node.needs) if addresses is None or place in addresses]
-        # whoever asks for a recipe may have it read from its file
+        # reading a recipe may read its file
         if not places or "features" not in node.recipe:
             continue
         features = node.recipe["features"]
         for place in places:
             if isinstance(features, list):
-                named.setdefault(place, {str(node.recipe.get("target"))}).update(map(str, features))
+                columns.setdefault(place, {str(node.recipe.get("target"))}).update(map(str, features))
             else:
-                whole.add(place)
-    return {place: frozenset(names) for place, names in named.items() if place not in whole}
+                unlimited.add(place)
+    return {place: frozenset(names) for place, names in columns.items() if place not in unlimited}
 
 
 def _recorded(result: Result) -> Iterator[Notice]:
     for field in FIELDS:
-        listed = result.outputs.get(field)
-        for item in listed if isinstance(listed, list | tuple) else ():
+        items = result.outputs.get(field)
+        for item in items if isinstance(items, list | tuple) else ():
             try:
                 yield convert(item, Notice)
             except BadRecord:
                 continue
 
 
-def _worded(notice: Notice, address: str, span: Span | None, variants: Collection[str]) -> Diagnostic:
+def _diagnostic(notice: Notice, address: str, span: Span | None, *, variants: Collection[str]) -> Diagnostic:
     words = WORDS[notice.check]
     lines = f" (line {', '.join(map(str, notice.lines))}{', …' if notice.count > len(notice.lines) else ''})" if notice.lines else ""
     facts = " ".join(part for part in (notice.detail, words.detail.format(count=notice.count, lines=lines)) if part)
@@ -120,6 +120,6 @@ def _worded(notice: Notice, address: str, span: Span | None, variants: Collectio
     return replace(words, detail=": ".join(about), hint=hint, span=span)
 
 
-def hardened(warning: Diagnostic) -> Diagnostic:
+def as_error(warning: Diagnostic) -> Diagnostic:
     """The warning as an error, for a project with `warnings: error`."""
     return replace(warning, severity="error") if warning.severity == "warning" else warning

@@ -1,15 +1,16 @@
-"""The kind Project: its settings, checked against the installed back ends. Declares no node."""
+"""The kind Project: its settings, checked against the installed back ends. It has no nodes."""
 
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
+from leptonctl.kinds.defaults import with_defaults
 from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.not_yet import entries_of
 from leptonctl.kinds.project_schema import PROJECT
-from leptonctl.kinds.settings import with_defaults
-from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Declared, whole
+from leptonctl.spi.catalog import Catalog
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 KEEP_BUILDS, KEEP_DEPLOYMENTS = "14d", 10
@@ -19,7 +20,7 @@ EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 class Settings(Frozen):
     """How a project runs: its executor with the declared settings, and the URIs of its state and store.
 
-    keep_builds_s, keep_deployments: what `gc` spares, in seconds and in deployments of each environment. warnings: show or error.
+    keep_builds_s, keep_deployments: what `gc` keeps, in seconds and in deployments of each environment. warnings: show or error.
     """
 
     executor: str = EXECUTOR
@@ -34,26 +35,12 @@ class Settings(Frozen):
 def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
     """The one project's settings under its name, and what is wrong with them."""
     declared = whole(declarations.project.document)
-    executor = declared.fields.get("executor")
-    block = executor if isinstance(executor, dict) else {}
-    name = str(block.get("type", EXECUTOR))
-    problems = list(_schemes(declared, declarations))
-    executor_settings = {key: value for key, value in block.items() if key != "type"}
-    if name not in declarations.catalog.executors:
-        hint = did_you_mean(name, declarations.catalog.executors)
-        detail = f"no executor of type `{name}` is installed"
-        span = declared.at("executor", "type")
-        problems.append(error("unknown-executor", "Project names an executor that is not installed", detail, span=span, hint=hint))
-    elif executor_settings:
-        schemas = declarations.catalog.executors[name].settings
-        values, errors = with_defaults(executor_settings, schemas, declared, ("executor",), f"executor {name}")
-        executor_settings = {key: values.get(key) for key in executor_settings}
-        problems += errors
-    keep = declared.fields.get("keep")
-    kept = keep if isinstance(keep, dict) else {}
-    builds, deployments = str(kept.get("builds") or KEEP_BUILDS), kept.get("deployments")
+    executor, executor_settings, problems = _executor(declared, declarations.catalog)
+    keep_block = declared.fields.get("keep")
+    keep = keep_block if isinstance(keep_block, dict) else {}
+    builds, deployments = str(keep.get("builds") or KEEP_BUILDS), keep.get("deployments")
     settings = Settings(
-        executor=name,
+        executor=executor,
         executor_settings=executor_settings,
         warnings=str(declared.fields.get("warnings") or "show"),
         state=str(declared.fields.get("state") or STATE),
@@ -61,7 +48,23 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
         keep_builds_s=float(builds[:-1]) * SECONDS[builds[-1]],
         keep_deployments=deployments if isinstance(deployments, int) else KEEP_DEPLOYMENTS,
     )
-    return {declared.name: settings}, tuple(problems)
+    return {declared.name: settings}, (*_unknown_schemes(declared, declarations.catalog), *problems)
+
+
+def _executor(declared: Declared, catalog: Catalog) -> tuple[str, dict[str, Json], Problems]:
+    """The type of the executor, its declared settings, and what is wrong with them."""
+    value = declared.fields.get("executor")
+    block = value if isinstance(value, dict) else {}
+    name = str(block.get("type", EXECUTOR))
+    settings = {key: value for key, value in block.items() if key != "type"}
+    if name not in catalog.executors:
+        detail, hint = f"no executor of type `{name}` is installed", did_you_mean(name, catalog.executors)
+        summary, span = "Project names an executor that is not installed", declared.at("executor", "type")
+        return name, settings, (error("unknown-executor", summary, detail, span=span, hint=hint),)
+    if not settings:
+        return name, settings, ()
+    values, problems = with_defaults(settings, catalog.executors[name].settings, declared, ("executor",), what=f"executor {name}")
+    return name, {key: values.get(key) for key in settings}, problems
 
 
 def settings(declarations: Declarations) -> Settings:
@@ -71,7 +74,7 @@ def settings(declarations: Declarations) -> Settings:
 
 
 def is_alone(declarations: Declarations) -> bool:
-    """Whether state and store lie in the project's folder, as they are written: no other machine or clone shares them."""
+    """Whether the URIs of state and store lie in the project's folder, so that no other machine or clone shares them."""
     fields = whole(declarations.project.document).fields
     return all(_is_inside(str(fields.get(key) or default)) for key, default in (("state", STATE), ("store", STORE)))
 
@@ -85,8 +88,8 @@ def _is_inside(uri: str) -> bool:
     return "://" not in uri and not uri.startswith(("/", "~"))
 
 
-def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnostic]:
-    catalog = declarations.catalog
+def _unknown_schemes(declared: Declared, catalog: Catalog) -> Iterator[Diagnostic]:
+    """Errors for URIs of state and store whose back end is not installed."""
     for key, known in (("state", catalog.states), ("store", catalog.stores)):
         uri = str(declared.fields.get(key) or "")
         scheme, separator, _ = uri.partition("://")
@@ -97,4 +100,4 @@ def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnos
             yield error("not-available", "This is not implemented yet", detail, span=declared.at(key), hint=hint)
 
 
-KIND = Kind(name="Project", address="project", schema=PROJECT, not_yet=not_yet("Project", PROJECT), declare=declare)
+KIND = Kind(name="Project", address="project", schema=PROJECT, not_yet=entries_of("Project", PROJECT), declare=declare)

@@ -1,4 +1,4 @@
-"""Every key of the Project, as JSON Schema. Data only."""
+"""Every key of a Project, as JSON Schema. Data only."""
 
 from leptonctl.kinds.schema_parts import DESCRIPTION, backend, block, choice, document, integer, kind, name, string, strings
 
@@ -18,7 +18,7 @@ PROJECT = document(
         "kind": kind("Project"),
         "name": name("project"),
         "description": DESCRIPTION,
-        "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone moves no digest.", [1], default=1),
+        "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone changes no digest.", [1], default=1),
         "state": string(
             "Where the pointers are kept: a folder, or a URI of an installed back end.",
             minLength=1,
@@ -33,33 +33,36 @@ PROJECT = document(
         ),
         "executor": backend("Where steps run. Each type has settings of its own.", "local"),
         "keep": block(
-            "What `leptonctl gc` keeps although nothing refers to it.",
+            "What `leptonctl gc` keeps even if nothing refers to it.",
             {
                 "builds": string(
-                    "How long artifacts are kept after they were built or last planned with: a number of seconds, minutes, hours or days.",
+                    "How long artifacts are kept after a build or a plan last used them: a number of seconds, minutes, hours or days.",
                     pattern=r"^[1-9][0-9]{0,5}[smhd]$",
                     default="14d",
                     examples=["36h"],
                 ),
-                "deployments": integer("How many of an environment's last deployments can be returned to.", minimum=1, default=10),
+                "deployments": integer(
+                    "How many of the last deployments of each environment are kept to return to.", minimum=1, default=10
+                ),
             },
         ),
         "vars": {
-            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. No templates or secrets here.',
+            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. They contain no templates '
+            "and no secrets.",
             "type": "object",
             "examples": [{"max_iter": 200}],
         },
         "warnings": choice(
-            "`error`: what would be a warning in a plan, a build or an apply keeps it from being applied.",
+            "`error`: every warning of a plan, a build or an apply is an error.",
             ["show", "error"],
             default="show",
         ),
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
         "allow": {
-            "description": "What is not allowed by default. `command`: model versions may run programs of their own, with the rights of "
-            "whoever builds.",
+            "description": "Permissions that are off by default. `command`: model versions may run programs of their own, with the "
+            "rights of the user who builds.",
             "type": "array",
-            "items": choice("What is allowed.", ["command"]),
+            "items": choice("A permission.", ["command"]),
             "uniqueItems": True,
             "default": [],
             "examples": [["command"]],

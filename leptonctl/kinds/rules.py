@@ -1,4 +1,4 @@
-"""What may not be planned: edits of sealed recipes, unpinned data in a protected environment, a step back to an older commit. Pure."""
+"""What a plan may not do: edit sealed recipes, bind unpinned data in a protected environment, apply an older commit. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -7,11 +7,12 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node, Span
 from leptonctl.kinds.environment.binding import Binding, matching_withdrawals
 from leptonctl.kinds.environment.kind import Environment
-from leptonctl.kinds.model.as_it_was import edits_since, keep_lines
+from leptonctl.kinds.model.recipe_edits import edits_since, keep_lines
 
 
 def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
@@ -23,13 +24,14 @@ def sealed(
     nodes: Mapping[str, Node],
     state: State,
     recipes: Mapping[str, Recipe],
+    *,
     purged: Collection[str] = frozenset(),
     before: Mapping[str, Recipe] | None = None,
 ) -> Iterator[Diagnostic]:
-    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration; `before`:
-    those of the versions that these go on from, by train key.
+    """An error for each version whose recipe has changed although a protected environment has bound it.
 
-    `purged`: versions of whose results some were purged. Their seal is broken, since their rows must go (protocols 16).
+    recipes: those of the edited seals, by declaration. before: those of the versions that these go on from, by train key.
+    purged: versions with purged results. Their seal is broken, since their rows must go (protocols 16).
     """
     for place, declaration in edited_seals(nodes, state).items():
         if place in purged:
@@ -50,7 +52,7 @@ def sealed(
 
 
 def protection(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None) -> Iterator[Diagnostic]:
-    """A protected environment takes only pinned data, and its protection is removed by an apply of its own."""
+    """Errors for protected environments: they take only pinned data, and protection is removed by an apply of its own."""
     moving = {c.address: c for c in changes if not isinstance(c, Keep)}
     for environment in environments.values():
         recorded = state.environments.get(environment.name) if state else None
@@ -82,9 +84,9 @@ def readmissions(
     *,
     way_back: bool = False,
 ) -> Iterator[Diagnostic]:
-    """A binding names only withdrawals that its environment has; where it moves, only one of its own package, and each only once.
+    """Errors for `readmit:`: it names a withdrawal of its environment; when the binding moves, one of its own package, and only once.
 
-    A return needs none, and a way back (`way_back`) is never refused for one.
+    A return needs no readmission. way_back: the plan is a rollback, which is never refused for one.
     """
     for change in changes:
         binding = bindings.get(change.address)
@@ -92,30 +94,30 @@ def readmissions(
             continue
         record = state.environments.get(binding.environment) if state else None
         withdrawals = record.withdrawals if record else ()
-        named = next((w for w in withdrawals if w.id == binding.readmit.withdrawal), None)
+        withdrawal = next((w for w in withdrawals if w.id == binding.readmit.withdrawal), None)
         moves = not (isinstance(change, Keep) or change.is_return)
         matching = matching_withdrawals(binding, built, state, results) if moves else ()
         active = [w for w in matching if w.readmitted is None]
-        if named is None if not moves else named not in matching:
+        if withdrawal not in matching if moves else withdrawal is None:
             if moves or not way_back:
-                yield _unknown_withdrawal(binding, named, active or [w for w in withdrawals if w.readmitted is None])
-        elif named is not None and named.readmitted is not None and active:
-            yield error(
-                "used-withdrawal",
-                "This withdrawal was readmitted before",
-                f"{named.id} was readmitted on {named.readmitted.at[:10]}; {binding.version} was withdrawn again as {active[-1].id}",
-                span=_at_withdrawal(binding),
-                hint=f"write `withdrawal: {active[-1].id}` with the reason why it comes back this time",
-            )
+                yield _unknown_withdrawal(binding, withdrawal, active or [w for w in withdrawals if w.readmitted is None])
+        elif withdrawal is not None and withdrawal.readmitted is not None and active:
+            yield _used_withdrawal(binding, withdrawal.id, withdrawal.readmitted.at, active[-1].id)
 
 
-def _unknown_withdrawal(binding: Binding, named: Withdrawal | None, active: Sequence[Withdrawal]) -> Diagnostic:
+def _used_withdrawal(binding: Binding, used: str, readmitted_at: str, latest: str) -> Diagnostic:
+    detail = f"{used} was readmitted on {readmitted_at[:10]}; {binding.version} was withdrawn again as {latest}"
+    hint = f"write `withdrawal: {latest}` with the reason why it comes back this time"
+    return error("used-withdrawal", "This withdrawal was readmitted before", detail, span=_at_withdrawal(binding), hint=hint)
+
+
+def _unknown_withdrawal(binding: Binding, withdrawal: Withdrawal | None, active: Sequence[Withdrawal]) -> Diagnostic:
     model = binding.model.declared.name
     own = [w for w in active if w.model == model]
     known = ", ".join(f"{w.id} ({w.version})" for w in own)
     place = f"{binding.environment}/{model}"
-    if named is not None:
-        detail = f"{named.id} withdrew {named.model} {named.version}, not what {binding.version} is"
+    if withdrawal is not None:
+        detail = f"{withdrawal.id} withdrew {withdrawal.model} {withdrawal.version}, not what {binding.version} is"
     else:
         detail = f"{binding.environment} has no withdrawal {binding.readmit.withdrawal if binding.readmit else ''}"
     detail += f"; withdrawn from {place}: {known}" if known else f"; nothing is withdrawn from {place}"
@@ -130,7 +132,7 @@ def _at_withdrawal(binding: Binding) -> Span:
 
 
 def unpinned(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
-    """The bindings of protected environments without pinned data, as far as the YAML alone tells."""
+    """Errors for bindings of protected environments to versions with unpinned data, from the YAML alone."""
     for environment in environments:
         if environment.protected:
             yield from (_unpinned(binding) for binding in environment.bindings if not binding.model.dataset.pinned)
@@ -144,37 +146,35 @@ def rewind(
     Without a repository or a commit it is a note.
     """
     for environment in environments.values():
-        record = state.environments.get(environment.name) if state else None
-        moves = any(environment.holds(c.address) and not isinstance(c, Keep) for c in changes)
+        moves = [c for c in changes if environment.holds(c.address) and not isinstance(c, Keep)]
         if not environment.protected or not moves:
             continue
         if environment.require_commit and (checkout.commit is None or checkout.dirty):
-            returns = all(
-                c.is_return
-                for c in changes
-                if c.address != environment.address and environment.holds(c.address) and not isinstance(c, Keep)
-            )
-            if not returns:
-                what = (
-                    f"not committed: {', '.join(checkout.dirty[:5])}"
-                    if checkout.commit
-                    else "the project is not in a Git repository with a commit"
-                )
-                at = environment.declared.at("require_commit")
-                yield error("uncommitted", "This environment accepts only committed files", what, span=at, hint="commit, then apply")
-        last = record.commit if record else None
-        if last is None:
-            continue
-        contains = checkout.contains.get(last)
-        if contains is False:
-            yield error(
-                "rewind",
-                "This commit does not contain the last applied one",
-                f"environment {environment.name} was applied at {last[:12]}, HEAD is {(checkout.commit or 'unknown')[:12]}",
-                hint="pull and merge, or apply with --allow-rewind",
-            )
-        elif contains is None:
-            yield _unknown_rewind(environment.name, last, checkout)
+            bindings = [c for c in moves if c.address != environment.address]
+            if not all(c.is_return for c in bindings):
+                yield _uncommitted(environment, checkout)
+        record = state.environments.get(environment.name) if state else None
+        if record is not None and record.commit is not None:
+            yield from _rewound(environment.name, record.commit, checkout)
+
+
+def _uncommitted(environment: Environment, checkout: Checkout) -> Diagnostic:
+    detail = "the project is not in a Git repository with a commit"
+    if checkout.commit:
+        detail = f"not committed: {', '.join(checkout.dirty[:5])}"
+    span = environment.declared.at("require_commit")
+    return error("uncommitted", "This environment accepts only committed files", detail, span=span, hint="commit, then apply")
+
+
+def _rewound(name: str, last: str, checkout: Checkout) -> Iterator[Diagnostic]:
+    """What is wrong where HEAD does not contain the last applied commit, or nobody knows whether it does."""
+    contains = checkout.contains.get(last)
+    if contains is None:
+        yield _unknown_rewind(name, last, checkout)
+    elif not contains:
+        detail = f"environment {name} was applied at {last[:12]}, HEAD is {(checkout.commit or 'unknown')[:12]}"
+        hint = "pull and merge, or apply with --allow-rewind"
+        yield error("rewind", "This commit does not contain the last applied one", detail, hint=hint)
 
 
 def _unknown_rewind(name: str, last: str, checkout: Checkout) -> Diagnostic:

@@ -48,7 +48,7 @@ def build_schemas(catalog: Catalog) -> dict[str, Schema]:
 
 
 def _add_settings(schema: Schema, backends: Mapping[str, tuple[str, Mapping[str, Schema]]]) -> None:
-    """Add the description and the settings of each type; types of other packages stay allowed."""
+    """Add the description and the settings of each type. Types of other packages stay allowed."""
     default = schema["properties"]["type"]["default"]
     schema["properties"]["type"] = _suggested(schema["properties"]["type"], sorted(backends))
     # an editor that ignores conditions offers the settings of the default type
@@ -73,7 +73,7 @@ def _params(description: str, params: Mapping[str, Schema]) -> Schema:
 
 
 def _for_task(task: str, names: tuple[str, ...]) -> Schema:
-    """The conditions of a task: each algorithm brings its parameters, in the base block and in every version."""
+    """The conditions for a task: each algorithm adds its parameters, in the base block and in every version."""
     rules = [_when("algorithm", name, f"{task}.{name}") for name in names]
     return {
         "if": {"properties": {"task": {"const": task}}, "required": ["task"]},
@@ -89,7 +89,7 @@ def _when(key: str, name: str, definition: str) -> Schema:
 
 
 def _suggest_names(properties: dict[str, Any], catalog: Catalog) -> None:
-    """Suggest the known names to editors; providers of other packages stay allowed."""
+    """Suggest the known names to editors. Providers of other packages stay allowed."""
     classes = catalog.others()
     algorithms = sorted({name for role, name in classes if role != STEP})
     properties["algorithm"] = _suggested(properties["algorithm"], sorted({name for _, name in catalog.trainers}), algorithms)
@@ -102,6 +102,6 @@ def _suggest_names(properties: dict[str, Any], catalog: Catalog) -> None:
 
 
 def _suggested(schema: Schema, names: list[str], classes: Sequence[str] = ()) -> Schema:
-    """Names that an editor completes, where any other is allowed too. `classes`: those of scikit-learn."""
+    """Names for an editor to complete; any other is allowed too. classes: those of scikit-learn."""
     others = [{"title": OF_SKLEARN, "enum": [*classes]}] if classes else []
     return {**schema, "anyOf": [{"enum": names}, *others, {}]}

@@ -1,4 +1,4 @@
-"""The parts that the schemas of several kinds share, and how a base block becomes an override. Data only."""
+"""Building blocks of the schemas of all kinds, and how a base block becomes an override. Data only."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,7 +38,7 @@ def strings(description: str, what: str, **more: Any) -> Schema:
 
 
 def words(description: str, example: str) -> Schema:
-    """A list of words, which YAML may write as text, integers or booleans."""
+    """A list of words, which YAML may write as strings, integers or booleans."""
     word = {"description": "A word.", "type": ["string", "integer", "boolean"], "minLength": 1}
     return {"description": description, "type": "array", "items": word, "minItems": 1, "uniqueItems": True, "examples": [[example]]}
 
@@ -50,7 +50,7 @@ def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Sc
 
 def backend(description: str, default: str) -> Schema:
     """The choice of an installed back end by `type`. Its settings are further keys, checked by its own schemas."""
-    type_ = string("Name that the back end is installed under.", minLength=1, default=default)
+    type_ = string("Name under which the back end is installed.", minLength=1, default=default)
     return {"description": description, "type": "object", "properties": {"type": type_}}
 
 
@@ -106,7 +106,7 @@ def versioned(
 
 
 def nullable(schema: Schema) -> Schema:
-    """The schema as an override: null removes the key, at every depth of mappings. Nothing is required, nothing has a default."""
+    """The schema of an override: null removes a key, at every depth of mappings. Nothing is required, and nothing has a default."""
     out = {key: value for key, value in schema.items() if key not in {"default", "required", "dependencies", "minProperties"}}
     if schema.get("$comment") == "secret":
         out["required"] = schema["required"]
@@ -121,7 +121,7 @@ def nullable(schema: Schema) -> Schema:
         out["enum"] = [*schema["enum"], None]
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            # a mapping among the alternatives is merged too; one that requires a key is told apart from the others by it
+            # a mapping among the alternatives is merged too, unless a required key distinguishes it from the others
             merged = [nullable(each) if each.get("type") == "object" and "required" not in each else each for each in schema[word]]
             out[word] = [*merged, {"type": "null"}]
     return out

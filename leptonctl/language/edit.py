@@ -1,4 +1,4 @@
-"""Edits of YAML text that keep comments and layout. Every edit is read back: it changes exactly what was intended, or ValueError.
+"""Edits of YAML text that keep comments and layout. Every edit is read back: it changes exactly what was intended or raises ValueError.
 
 The document is found by kind and name, so several edits of one text can follow each other.
 """
@@ -13,7 +13,9 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document, Json, Path
-from leptonctl.language.yaml12 import BREAK, compose, parse, plain
+from leptonctl.language.yaml12 import BREAK, parse
+from leptonctl.language.yaml12_nodes import compose
+from leptonctl.language.yaml12_scalars import plain
 
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@+-]*")
 
@@ -62,31 +64,31 @@ def remove_key(text: str, document: Document, path: Path, key: str) -> str:
     return _first_valid(_removals(source, node, name, value), source, expected, path)
 
 
-def set_values(text: str, document: Document, path: Path, present: Mapping[str, Json], wanted: Mapping[str, Json]) -> str:
-    """Turn the mapping at `path` from `present`, its value with the templates filled in, into `wanted`.
+def set_values(text: str, document: Document, path: Path, *, before: Mapping[str, Json], after: Mapping[str, Json]) -> str:
+    """Turn the mapping at `path` into `after`. before: its present value, with templates filled in.
 
-    Of nested mappings what differs alone is written, so that the comments beside the rest stay.
+    In nested mappings only differences are written, so that the comments beside the rest stay.
     """
-    for name, value in wanted.items():
-        before = present.get(name)
-        if name not in present or before == value:
+    for name, value in after.items():
+        old = before.get(name)
+        if name not in before or old == value:
             continue
-        if isinstance(before, dict) and isinstance(value, dict) and before and value:
-            text = set_values(text, document, (*path, name), before, value)
-        elif not isinstance(before, dict | list) and not isinstance(value, dict | list):
+        if isinstance(old, dict) and isinstance(value, dict) and old and value:
+            text = set_values(text, document, (*path, name), before=old, after=value)
+        elif not isinstance(old, dict | list) and not isinstance(value, dict | list):
             text = set_scalar(text, document, (*path, name), value)
         else:
             text = insert_key(remove_key(text, document, path, name), document, path, name, value)
-    # what is new goes in first: a mapping that is empty in between would lose its layout
-    for name in (name for name in wanted if name not in present):
-        text = insert_key(text, document, path, name, wanted[name])
-    for name in (name for name in present if name not in wanted):
+    # insert before removing: a mapping that is empty in between would lose its layout
+    for name in (name for name in after if name not in before):
+        text = insert_key(text, document, path, name, after[name])
+    for name in (name for name in before if name not in after):
         text = remove_key(text, document, path, name)
     return text
 
 
 def version_lines(version: str, entry: Mapping[str, Json]) -> str:
-    """An entry of `versions:`, to be pasted below its last one: a line for each field, indented as in a document of its own."""
+    """An entry of `versions:` to paste after the last one, with a line for each field, indented as in a document of its own."""
     fields = "".join(f"    {_key(name)}: {_flow(value)}\n" for name, value in entry.items())
     return f"  {_key(version)}:\n{fields}"
 

@@ -1,4 +1,4 @@
-"""One template: checked, then evaluated in Jinja's sandbox. Imported only when a scalar contains a marker.
+"""Checks one template and evaluates it in Jinja's sandbox. Imported only when a scalar contains a marker.
 
 Work and output are bounded: no calls, loops or powers; the size of repetitions and joins is checked before they are computed.
 """
@@ -25,23 +25,8 @@ FILTERS = (
     "sort", "string", "sum", "title", "trim", "unique", "upper",
 )  # fmt: skip
 TESTS = (
-    "defined",
-    "none",
-    "number",
-    "string",
-    "boolean",
-    "integer",
-    "float",
-    "mapping",
-    "sequence",
-    "in",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-)
+    "defined", "none", "number", "string", "boolean", "integer", "float", "mapping", "sequence", "in", "eq", "ne", "lt", "le", "gt", "ge",
+)  # fmt: skip
 ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair,
     nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand,
@@ -211,7 +196,7 @@ def evaluate_template(text: str, tree: nodes.Template, variables: Mapping[str, J
 
 
 def _check_whole(value: Any) -> None:
-    """The size of a value with everything in it: a short expression can name one list thousands of times."""
+    """Check the size of a value with everything in it: a short expression can contain one list thousands of times."""
     size, queue = 0, [value]
     while queue:
         item = queue.pop()

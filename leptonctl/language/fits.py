@@ -1,4 +1,4 @@
-"""A fast check whether a value fits a schema. Knows the keywords that our schemas use; accepts a value only when it is sure."""
+"""A fast check whether a value fits a schema. It knows the keywords of our schemas and accepts a value only when it is sure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ SILENT = frozenset({"description", "default", "examples", "title", "$comment", "
 
 
 def is_integer(value: object) -> bool:
-    """Whether it is written without a decimal point: 200.0 is not an integer here."""
+    """Whether a value is an integer without a decimal point: 200.0 is not one here."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -64,8 +64,8 @@ def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
 def first_duplicate(items: list[Json]) -> int | None:
     """The index of the first item that repeats an earlier one, None when there is none."""
     if all(isinstance(item, str) for item in items):
-        seen: set[str] = set()
-        return next((i for i, item in enumerate(items) if item in seen or seen.add(str(item))), None)  # type: ignore[func-returns-value]
+        visited: set[str] = set()
+        return next((i for i, item in enumerate(items) if item in visited or visited.add(str(item))), None)  # type: ignore[func-returns-value]
     return next((i for i, item in enumerate(items) if any(same(item, before) for before in items[:i])), None)
 
 
@@ -89,8 +89,8 @@ def _additional(value: Json, rule: Any, schema: Mapping[str, Any]) -> bool:
 def _dependencies(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     if not isinstance(value, dict):
         return True
-    present = [needed for key, needed in rule.items() if key in value]
-    return all(fits(value, needed) if isinstance(needed, dict) else all(key in value for key in needed) for needed in present)
+    applicable = [of for key, of in rule.items() if key in value]
+    return all(fits(value, of) if isinstance(of, dict) else all(key in value for key in of) for of in applicable)
 
 
 CHECKS: Mapping[str, Callable[[Json, Any, Mapping[str, Any]], bool]] = {

@@ -1,4 +1,4 @@
-"""Parameters and keys that people bring from scikit-learn and other tools, with what is written here instead."""
+"""Parameters and keys of scikit-learn and other tools, with what to write here instead."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -103,7 +103,7 @@ PARAMETER_NAMES: Mapping[str, tuple[str, ...]] = {
     "solver": ("optimizer",),
     "validation_split": ("validation_fraction",),
 }
-"""Parameter that an algorithm does not have -> what it may be called there; the first that it has is meant."""
+"""Parameter that an algorithm does not have -> names that it may have there instead; the first one that exists is meant."""
 
 KEYS: Mapping[str, str] = {
     "random_state": _SEED,
@@ -183,24 +183,24 @@ KEYS: Mapping[str, str] = {
 """For keys of documents."""
 
 SHARES = frozenset({"test_size", "train_size", "validation_split", "test_split"})
-LEARNED = frozenset({"train_size", "train"})
-"""Shares of the rows that are learned from, where the share of the test rows is written here."""
+TRAINING_SHARES = frozenset({"train_size", "train"})
+"""Keys with the share of the training rows, where ours is that of the test rows."""
 
 
 def misspelled_hint(key: str, known: Mapping[str, object]) -> str:
-    """What to write instead of a parameter that is nearly one of other tools; "" where it is near to none."""
+    """What to write instead of a misspelled parameter of another tool; "" when it resembles none."""
     words = {word: name for word, names in PARAMETER_NAMES.items() if (name := next((one for one in names if one in known), None))}
     near = get_close_matches(key.lower(), words, n=1, cutoff=NEAR) if len(key) <= LONGEST_WORD else []
     return f"write `{words[near[0]]}:`" if near else ""
 
 
 def foreign_hint(key: str, known: Mapping[str, object], value: object = None, *, parameter: bool) -> str:
-    """What to write instead of a key that other tools have; "" when nothing is known. `known`: the keys that are allowed here."""
-    of_split = not parameter and {"test", "stratify"} <= known.keys()
-    if of_split and key in SHARES | LEARNED and isinstance(value, float) and 0 < value < 1:
-        return f"write `test: {round(1 - value, 12) if key in LEARNED else value:g}`"
+    """What to write instead of a key of another tool; "" when nothing is known. known: the keys that are allowed here."""
+    is_split = not parameter and {"test", "stratify"} <= known.keys()
+    if is_split and key in SHARES | TRAINING_SHARES and isinstance(value, float) and 0 < value < 1:
+        return f"write `test: {round(1 - value, 12) if key in TRAINING_SHARES else value:g}`"
     if not parameter and key in SHARES and isinstance(value, float) and 0 < value < 1:
-        share = value if key not in LEARNED else round(1 - value, 12)
+        share = value if key not in TRAINING_SHARES else round(1 - value, 12)
         return f"write `split: {{test: {share:g}}}`" + ("" if "split" in known else " in the Dataset")
     hint = (PARAMETERS if parameter else KEYS).get(key, "")
     if parameter and (name := next((name for name in PARAMETER_NAMES.get(key, ()) if name in known), None)):

@@ -1,4 +1,4 @@
-"""Names of algorithms, preprocess steps and metrics in scikit-learn and other tools, with the names that they have here."""
+"""Names of algorithms, preprocess steps and metrics in scikit-learn and other tools, with their names here."""
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import SequenceMatcher, get_close_matches
@@ -65,7 +65,7 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "torch": ("torch_mlp",),
     "pytorch": ("torch_mlp",),
 }
-"""Without upper case, `_`, `-` and the endings `Classifier` and `Regressor`. The first that the task has is meant."""
+"""In lower case, without `_`, `-` and the endings `Classifier` and `Regressor`. The first one that the task has is meant."""
 
 PREPROCESSORS: Mapping[str, tuple[str, ...]] = {
     "dummies": ("one_hot",),
@@ -92,7 +92,7 @@ PREPROCESSORS: Mapping[str, tuple[str, ...]] = {
 SAME_STEPS: Mapping[str, tuple[str, ...]] = {
     name: ours for name, ours in PREPROCESSORS.items() if name not in ("countvectorizer", "label", "labelencoder", "normalizer")
 }
-"""Those that do the same. The others are near, so they make a hint, and are never taken unasked."""
+"""Those that do exactly the same. The others are only similar, so they are suggested but never substituted."""
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "acc": ("accuracy",),
@@ -125,12 +125,12 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 """Also without the ending `score`. Averages are chosen under `evaluate: {average: …}`."""
 _CLASSES = ("classifier", "regressor")
 NEAR = 0.85
-"""How alike two names are of which one is a misspelling of the other."""
+"""The likeness from which one name counts as a misspelling of another."""
 _ENDINGS = ("classifier", "regressor", "classification", "regression", "score", "macro", "micro", "weighted")
 
 
 def class_hint(word: str, classes: Iterable[str]) -> str:
-    """The class of scikit-learn that a word means: misspelled, in lower case, or of the other task. "" where there is none."""
+    """The class of scikit-learn that a word means: misspelled, in lower case, or of the other task; "" when there is none."""
     known = {*classes}
     if not word[:1].isupper():
         folded = word.replace("_", "").replace("-", "").lower()
@@ -138,27 +138,27 @@ def class_hint(word: str, classes: Iterable[str]) -> str:
         plain |= {name.lower(): name for name in sorted(known)}
         return f'write "{plain[folded]}"' if folded in plain else ""
     for ending, other in (("Classifier", "Regressor"), ("Regressor", "Classifier")):
-        if word.endswith(ending) and (found := word.removesuffix(ending) + other) in known:
-            return f'write "{found}"'
+        if word.endswith(ending) and (counterpart := word.removesuffix(ending) + other) in known:
+            return f'write "{counterpart}"'
     near = did_you_mean(word, known)
     return near if near.startswith("did you mean") else ""
 
 
 def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]], others: Iterable[tuple[str, str]] = ()) -> str:
-    """What a name that other tools have is called here; else a similar name, or the known ones. `others`: (task, name) of other tasks."""
+    """The name here of something that other tools have; else a similar name, or the known ones. others: (task, name) of other tasks."""
     names, spellings = list(known), _spellings(word)
-    if (found := _translated(spellings, names, foreign)) is not None:
-        return f'write "{found}"'
+    if (own := _translation(spellings, names, foreign)) is not None:
+        return f'write "{own}"'
     tasks: dict[str, list[str]] = {}
     for task, name in others:
         tasks.setdefault(name, []).append(task)
-    if word not in tasks and (found := _translated(spellings, tasks, foreign)) is not None:
-        return f'"{found}" is what it is called here, and is for {" and ".join(sorted(tasks[found]))}'
+    if word not in tasks and (own := _translation(spellings, tasks, foreign)) is not None:
+        return f'"{own}" is what it is called here, and is for {" and ".join(sorted(tasks[own]))}'
     return did_you_mean(word, names)
 
 
 def misspelled(word: str, known: Collection[str], foreign: Mapping[str, tuple[str, ...]], hint: str) -> str:
-    """The hint, or, where the word is nearer to a class of another tool than to what the hint says, what that is called here."""
+    """The hint, or a better one where the word is closer to a class of another tool than to the name in the hint."""
     folded, here = _spellings(word)[0], hint.partition('"')[2].rpartition('"')[0]
     classes = {f"{name}{ending}": own for name, names in foreign.items() for ending in _CLASSES if (own := _first(names, known))}
     near = get_close_matches(folded, classes, n=1, cutoff=NEAR) if len(word) <= LONGEST_WORD else []
@@ -176,9 +176,9 @@ def _likeness(word: str, other: str) -> float:
 
 
 def own_name(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]]) -> str:
-    """What a name that other tools have is called here; the word itself when nothing here has that name."""
+    """The name here of something that other tools have; the word itself when there is none."""
     names = list(known)
-    return word if word in names else _translated(_spellings(word), names, foreign) or word
+    return word if word in names else _translation(_spellings(word), names, foreign) or word
 
 
 def _spellings(word: str) -> tuple[str, ...]:
@@ -186,10 +186,10 @@ def _spellings(word: str) -> tuple[str, ...]:
     return (folded, *(folded.removesuffix(ending) for ending in _ENDINGS if folded.endswith(ending)))
 
 
-def _translated(spellings: Iterable[str], names: Collection[str], foreign: Mapping[str, tuple[str, ...]]) -> str | None:
+def _translation(spellings: Iterable[str], names: Collection[str], foreign: Mapping[str, tuple[str, ...]]) -> str | None:
     plain = {name.replace("_", "").lower(): name for name in names}
-    for spelled in spellings:
-        found = plain.get(spelled) or _first(foreign.get(spelled, ()), names)
-        if found is not None:
-            return found
+    for spelling in spellings:
+        name = plain.get(spelling) or _first(foreign.get(spelling, ()), names)
+        if name is not None:
+            return name
     return None

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from leptonctl.core.diagnostic import LONGEST_WORD, Diagnostic, did_you_mean, error, short
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Span
-from leptonctl.language.yaml12 import Parsed, parse
+from leptonctl.language.yaml12 import parse
+from leptonctl.language.yaml12_convert import Parsed
 
 KIND_KEY = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
 MOST_VERSIONS = 30_000
@@ -24,12 +25,12 @@ API_VERSION_KEY = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 def load(
     files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]] = NONE
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """The documents, by file name, then by line. `kinds` are the known ones. Names are checked by `validate`.
+    """The documents, by file name, then by line. kinds: the known ones. Names are checked by `validate`.
 
-    `restored`: the documents of files that are known to be sound, and are not read again.
+    restored: the documents of files that are known to be sound and need not be read.
     """
     collecting = gc.isenabled()
-    # no cycles are made here, and while thousands of values appear the collector takes two to four times as long as the work itself
+    # no cycles are made here, and with thousands of new values the collector takes two to four times as long as the work itself
     gc.disable()
     try:
         return _load(files, kinds, restored)
@@ -47,7 +48,7 @@ def _load(
     files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]]
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     contents = [_restored(file, restored[file]) if file in restored else _read(file, files[file], kinds) for file in sorted(files)]
-    our_folders = {content.folder for content in contents if content.ours}
+    our_folders = {content.folder for content in contents if content.is_ours}
     documents = [document for content in contents for document in content.documents]
     problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
     problems += _duplicates(documents)
@@ -57,17 +58,17 @@ def _load(
 
 
 class _File(Frozen):
-    """What one file holds. `doubtful` are problems with what may belong to another tool: they count only in a folder of ours."""
+    """What one file contains. doubtful: problems with what may belong to another tool, which count only in a folder of ours."""
 
     folder: str
-    ours: bool
+    is_ours: bool
     documents: list[Document]
     problems: list[Diagnostic]
     doubtful: list[Diagnostic]
 
 
 def _restored(file: str, documents: Sequence[Document]) -> _File:
-    return _File(folder=file.rpartition("/")[0], ours=True, documents=[*documents], problems=[], doubtful=[])
+    return _File(folder=file.rpartition("/")[0], is_ours=True, documents=[*documents], problems=[], doubtful=[])
 
 
 def _read(file: str, text: str, kinds: Collection[str]) -> _File:
@@ -89,8 +90,8 @@ def _read(file: str, text: str, kinds: Collection[str]) -> _File:
         else:
             documents.append(document)
     # a file that could not be read counts as ours when it looks like it
-    ours = bool(documents) or (bool(doubtful) and KIND_KEY.search(text) is not None and API_VERSION_KEY.search(text) is None)
-    return _File(folder=file.rpartition("/")[0], ours=ours, documents=documents, problems=problems, doubtful=doubtful)
+    is_ours = bool(documents) or (bool(doubtful) and KIND_KEY.search(text) is not None and API_VERSION_KEY.search(text) is None)
+    return _File(folder=file.rpartition("/")[0], is_ours=is_ours, documents=documents, problems=problems, doubtful=doubtful)
 
 
 def _document(file: str, value: dict[str, Json], content: Parsed, kinds: Collection[str]) -> Document | Diagnostic:

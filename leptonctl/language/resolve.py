@@ -10,30 +10,30 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Document, Json, Path, Span
 
 PROJECT = "Project"
-"""The kind of the one document that every project has; the only kind that this layer knows."""
+"""The kind of the one document that every project has, the only kind that this layer knows."""
 # overriding one of these makes the base block's params meaningless
 RESETS_PARAMS = ("algorithm", "import", "command")
 OF_ALGORITHM = ("params", "search")
-"""What a version with another algorithm does not take over from the base block."""
-IMPORTED = ("import", "inputs", "classes", "outputs")
+"""Keys of the base block that a version with another algorithm does not inherit."""
+OF_IMPORT = ("import", "inputs", "classes", "outputs")
 """Keys of a version that is imported."""
-LEARNED = (
+OF_TRAINING = (
     "algorithm", "params", "preprocess", "seed", "revision", "export", "class_weight", "sample_weight", "monotonic", "search", "warm_start",
 )  # fmt: skip
 """Keys of a version that is trained."""
-PROGRAM = ("command", "limits")
+OF_PROGRAM = ("command", "limits")
 """Keys of a version that a program of the user makes."""
-TOLD = ("seed", "revision")
-"""Keys of a training that a program is told."""
-DECIDED = ("threshold", "calibrate")
-"""Keys of what is chosen on folds of the training rows; an imported version has none of the base block's."""
+PROGRAM_INPUTS = ("seed", "revision")
+"""Keys of a training that a program gets too."""
+OF_DECISION = ("threshold", "calibrate")
+"""Keys of what is chosen on folds of the training rows. An imported version does not inherit them."""
 
 
 class Declared(Frozen):
     """One version (or one environment) with all overrides merged in.
 
-    `origins[path]` is where the value of that field is written, `keys[path]` where its key is. `outline`: what an earlier command
-    made of the same text.
+    origins: path -> where the value of that field is written; keys: where its key is. outline: of the version, from an earlier command
+    and the same text.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Declared(Frozen):
 
 
 class _Origins(Frozen):
-    """Filled while merging: path in the merged value -> where its value and its key are written."""
+    """Path in the merged value -> where its value and its key are written. Filled while merging."""
 
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
@@ -138,35 +138,36 @@ def whole(document: Document) -> Declared:
 
 
 def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> bool:
-    """Whether a version starts with empty `params` and without `search`: those of the base are of another algorithm."""
+    """Whether a version starts with empty `params` and no `search`, since those of the base are for another algorithm."""
     return any(key in override and override[key] != base.get(key) for key in RESETS_PARAMS)
 
 
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
     if resets_params(base, override):
         base = _of_origin(base, override)
-    # few plans ask where a field is written, and a project may have ten thousand versions
-    origins = _Written(document=document, base=base, override=override, version=version)
+    # few plans need to know where a field is written, and a project may have ten thousand versions
+    merging = _Merge(document=document, base=base, override=override, version=version)
     return Declared(
         name=document.name,
         version=version,
         fields=merge(base, override),
-        origins=Deferred(lambda _: origins.noted.values),
-        keys=Deferred(lambda _: origins.noted.keys),
+        origins=Deferred(lambda _: merging.origins.values),
+        keys=Deferred(lambda _: merging.origins.keys),
         document=document,
         span=document.key_at("versions", version),
     )
 
 
 def _of_origin(base: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
-    """The base block without what it says of another origin, or of another algorithm."""
+    """The base block without the keys for another origin or another algorithm."""
     if override.get("import") is not None:
-        dropped = {*LEARNED, *DECIDED, *PROGRAM, *(IMPORTED if base.get("import") is not None else ())}
+        dropped = {*OF_TRAINING, *OF_DECISION, *OF_PROGRAM, *(OF_IMPORT if base.get("import") is not None else ())}
     elif override.get("command") is not None:
-        made_anew = base.get("command") is None
-        dropped = {*LEARNED, *DECIDED, *(IMPORTED if base.get("import") is not None else ())} - {*TOLD} if made_anew else set()
+        if base.get("command") is not None:
+            return base
+        dropped = {*OF_TRAINING, *OF_DECISION, *(OF_IMPORT if base.get("import") is not None else ())} - {*PROGRAM_INPUTS}
     elif override.get("algorithm") is not None:
-        dropped = {*OF_ALGORITHM, *IMPORTED, *PROGRAM}
+        dropped = {*OF_ALGORITHM, *OF_IMPORT, *OF_PROGRAM}
     else:
         dropped = {*OF_ALGORITHM}
     return {k: v for k, v in base.items() if k not in dropped}
@@ -186,15 +187,15 @@ def merge(base: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, J
 
 
 def override_for(value: Json, base: Json) -> Json:
-    """What a version has to say to have this value over that of the base block: the inverse of `merge`."""
+    """The override that gives a version this value: the inverse of `merge`."""
     if not isinstance(value, dict) or not isinstance(base, dict):
         return value
     return {name: None for name in base if name not in value} | {name: override_for(of, base.get(name)) for name, of in value.items()}
 
 
 @dataclass(kw_only=True)
-class _Written:
-    """What a version was merged from, to find out where its fields are written."""
+class _Merge:
+    """What a version is merged from, to find out where its fields are written."""
 
     document: Document
     base: dict[str, Json]
@@ -202,7 +203,7 @@ class _Written:
     version: str
 
     @cached_property
-    def noted(self) -> _Origins:
+    def origins(self) -> _Origins:
         origins = _Origins()
         _note_merged(self.base, self.override, self.document, ((), ("versions", self.version), ()), origins)
         return origins

@@ -1,4 +1,4 @@
-"""Jinja inside single scalars: computes plain values from `vars` of the Project. Never sees files, environment variables or time.
+"""Jinja inside single scalars: plain values computed from `vars` of the Project. Never sees files, environment variables or time.
 
 A scalar is a template when it contains `{{`. Expressions only: no statements, no calls, an allow-list of filters, bounded size.
 A scalar that is one whole expression keeps the type of its value. `vars` itself, `kind` and `name` cannot be templates. A literal
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MARKERS = ("{{", "{%")
 ROOT = "vars"
-# what must not contain a template: identities, and the variables themselves
+# must not contain a template: identities, and the variables themselves
 FIXED = {"kind": "a kind", "name": "a name", "vars": "`vars`"}
 
 

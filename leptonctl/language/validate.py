@@ -14,13 +14,13 @@ from leptonctl.language.explain_schema import Mistake, explain
 from leptonctl.language.fits import TYPES, first_duplicate, fits, matches, same
 from leptonctl.language.resolve import PROJECT
 
-__all__ = ["Placed", "check_value", "validate"]
+__all__ = ["SpanSource", "check_value", "validate"]
 
 Check = Callable[[Json], bool]
 NO_CHECKS: Mapping[str, Check] = MappingProxyType({})
 
 
-class Placed(Protocol):
+class SpanSource(Protocol):
     """A value that knows where its parts are written: a document, or a version merged from one."""
 
     def at(self, *path: str | int) -> Span: ...
@@ -31,7 +31,7 @@ class Placed(Protocol):
 def validate(
     documents: Iterable[Document], schemas: Mapping[str, dict[str, Any]], checks: Mapping[str, Check] = NO_CHECKS
 ) -> tuple[Diagnostic, ...]:
-    """What is wrong with the documents according to the schemas of their kinds. `checks`: kind -> compiled check of the same schema."""
+    """What is wrong with the documents by the schemas of their kinds. checks: kind -> compiled check of the same schema."""
     problems: list[Diagnostic] = []
     for document in documents:
         schema = schemas[document.kind]
@@ -47,21 +47,21 @@ def validate(
 
 
 def check_value(
-    value: Json, schema: Mapping[str, Any], document: Placed, path: Path, *, what: str, parameters: bool = True
+    value: Json, schema: Mapping[str, Any], document: SpanSource, path: Path, *, what: str, parameters: bool = True
 ) -> tuple[Diagnostic, ...]:
-    """What is wrong with the settings at `path`. `what` is their owner: "algorithm mlp"; `parameters`: messages call them so."""
+    """What is wrong with the settings at `path`. what: their owner, as in "algorithm mlp". parameters: messages call them so."""
     if fits(value, schema):
         return ()
     mistakes = _mistakes(value, schema, what, parameters=parameters)
     return tuple(dict.fromkeys(_diagnostic(mistake, document, path) for mistake in mistakes))
 
 
-def _diagnostic(mistake: Mistake, document: Placed, prefix: Path) -> Diagnostic:
+def _diagnostic(mistake: Mistake, document: SpanSource, prefix: Path) -> Diagnostic:
     path = (*prefix, *mistake.path)
     return error(mistake.id, mistake.summary, mistake.detail, span=_span(mistake, document, path), hint=mistake.hint)
 
 
-def _span(mistake: Mistake, document: Placed, path: Path) -> Span:
+def _span(mistake: Mistake, document: SpanSource, path: Path) -> Span:
     if not mistake.on_key:
         return document.at(*path)
     # the document itself has no key: what it lacks is reported at its kind

@@ -1,4 +1,4 @@
-"""Syntax errors in YAML text: libyaml's messages and marks -> sentences and spans. Parses nothing."""
+"""Syntax errors in YAML text: libyaml's messages and marks as sentences and spans. Parses nothing."""
 
 import json
 import re
@@ -15,8 +15,8 @@ MAX_DEPTH = 64
 BAD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\x85\u2028\u2029]")
 
 
-class Marked(Protocol):
-    """A position counted from 0."""
+class Position(Protocol):
+    """A position in a text, counted from 0."""
 
     line: int
     column: int
@@ -29,7 +29,7 @@ def node_span(file: str, lines: list[str], node: Node) -> Span:
     return Span(file=file, line=start.line + 1, column=start.column + 1, end_column=max(end_column, start.column + 2))
 
 
-def at_mark(file: str, lines: list[str], mark: Marked) -> Span:
+def at_mark(file: str, lines: list[str], mark: Position) -> Span:
     """The span of one character at a mark. The end of the text is shown at the end of its last line that is not blank."""
     line, column = mark.line, mark.column
     if line >= len(lines) or (not lines[line].strip() and line == len(lines) - 1):
@@ -65,7 +65,7 @@ def too_deep(span: Span) -> Diagnostic:
     return error("too-deep", "The nesting is too deep", f"more than {MAX_DEPTH} levels", span=span, hint="flatten the value")
 
 
-def mark_of(yaml_error: MarkedYAMLError) -> Marked:
+def mark_of(yaml_error: MarkedYAMLError) -> Position:
     """Where libyaml stopped."""
     mark = yaml_error.problem_mark or yaml_error.context_mark
     assert mark is not None, "libyaml marks every syntax error"
@@ -119,7 +119,7 @@ def syntax(file: str, lines: list[str], yaml_error: MarkedYAMLError) -> Diagnost
         if detail in FROM_THE_BEGINNING:
             detail, span = f"{detail} (noticed at line {span.line})", at_mark(file, lines, start)
         else:
-            detail += f" (begun at line {start.line + 1})"
+            detail += f" (it begins at line {start.line + 1})"
     if "did not find expected ',' or '}'" in message or "mapping values are not allowed" in message:
         flow = "mapping values" not in message
         detail, hint, span = _colon_in_text(file, lines, mark, flow=flow) or (detail, hint, span)
@@ -128,24 +128,24 @@ def syntax(file: str, lines: list[str], yaml_error: MarkedYAMLError) -> Diagnost
     return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
 
 
-def _colon_in_text(file: str, lines: list[str], mark: Marked, *, flow: bool) -> tuple[str, str, Span] | None:
-    """Detail, hint and span for a text in which a word is followed by `: `, as in `description: First: try`. flow: within `{}`."""
+def _colon_in_text(file: str, lines: list[str], mark: Position, *, flow: bool) -> tuple[str, str, Span] | None:
+    """Detail, hint and span for a string that contains `: `, as in `description: First: try`. flow: within `{}`."""
     line = lines[mark.line] if mark.line < len(lines) and len(lines[mark.line]) < LONGEST_LINE else ""
-    found = next((m for m in TEXT_WITH_COLON.finditer(line) if m.start("text") <= mark.column <= m.end("text")), None)
-    if found is None:
+    match = next((m for m in TEXT_WITH_COLON.finditer(line) if m.start("text") <= mark.column <= m.end("text")), None)
+    if match is None:
         return None
-    start = found.start("text")
-    text = found["text"].strip() if flow else line[start:].partition(" #")[0].rstrip()
+    start = match.start("text")
+    text = match["text"].strip() if flow else line[start:].partition(" #")[0].rstrip()
     before, _, _ = text.partition(":")
     span = Span(file=file, line=mark.line + 1, column=start + 1, end_column=start + 1 + len(text))
     hint = f"quote it: {json.dumps(text, ensure_ascii=False)}"
     if flow and " " in before:
-        hint = f"add `,` before `{before.split()[-1]}:`; or, if it is a text, {hint}"
-    return "a text with `: ` in it looks like a key and its value", hint, span
+        hint = f"add `,` before `{before.split()[-1]}:`; or, if it is a string, {hint}"
+    return "a string with `: ` in it looks like a key and its value", hint, span
 
 
-def _after_quote(file: str, lines: list[str], mark: Marked) -> tuple[str, str, Span] | None:
-    """Detail, hint and span for a value that continues after its closing quote, which most often was meant to open one."""
+def _after_quote(file: str, lines: list[str], mark: Position) -> tuple[str, str, Span] | None:
+    """Detail, hint and span for a value that continues after its closing quote, which was usually meant as an opening one."""
     before = lines[mark.line][: mark.column].rstrip() if mark.line < len(lines) else ""
     if not before.endswith(QUOTES):
         return None
@@ -162,5 +162,5 @@ def _after_quote(file: str, lines: list[str], mark: Marked) -> tuple[str, str, S
 
 def tab(span: Span) -> Diagnostic:
     """The error for a tab in place of spaces."""
-    hint = "replace the tab with spaces; where a text itself begins with a tab, say how deep it is indented: `|2`"
+    hint = "replace the tab with spaces; if a string itself begins with a tab, write its indentation: `|2`"
     return error("tab-indentation", "A line is indented with a tab", "YAML is indented with spaces", span=span, hint=hint)

@@ -1,4 +1,4 @@
-"""What libyaml accepts although YAML 1.2 does not, or reads otherwise than YAML 1.2: found in a text that it could read. Pure."""
+"""What libyaml accepts and YAML 1.2 does not, or reads differently: found in a text that it could read. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Span
 
 SUSPICIOUS = re.compile(r"""["'\]},]\#|[|>][-+0-9]*\#|&[0-9A-Za-z_-]+[^\s,\[\]{}0-9A-Za-z_-]|\?[^\s]""")
-"""Some text like this is in every text that has one of these mistakes; most texts have none and are not looked at again."""
+"""Matches in every text with one of these mistakes. Most texts have no match and are not examined further."""
 ANCHOR = re.compile(r"&[0-9A-Za-z_-]+(?=[^\s,\[\]{}0-9A-Za-z_-])")
 HEADER = re.compile(r"(?:[&!]\S*\s+)*[|>][-+0-9]*(?=\#)")
 AFTER = re.compile(r"\s*,(?=\#)")
@@ -19,12 +19,12 @@ NAME = ("the name of an anchor has letters, digits, `-` and `_` only", "give the
 QUESTION = ("a value that begins with `?` must be in quotes inside brackets", "put the value in quotes")
 
 
-def loose(file: str, lines: list[str], nodes: Iterable[Node]) -> list[Diagnostic]:
-    """An error for each place that libyaml reads otherwise than YAML 1.2, in the order of the text."""
-    found: Mapping[tuple[int, int], tuple[str, str]] = {
+def strict_problems(file: str, lines: list[str], nodes: Iterable[Node]) -> list[Diagnostic]:
+    """An error for each place that libyaml reads differently from YAML 1.2, in the order of the text."""
+    problems: Mapping[tuple[int, int], tuple[str, str]] = {
         place: problem for root in nodes for node in nodes_below(root) for place, problem in _places(lines, node)
     }
-    return [_problem(file, line, column, *found[line, column]) for line, column in sorted(found)]
+    return [_problem(file, place, *problems[place]) for place in sorted(problems)]
 
 
 def _places(lines: list[str], node: Node) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
@@ -50,7 +50,8 @@ def _from(lines: list[str], mark: Mark) -> str:
     return lines[mark.line][mark.column :] if mark.line < len(lines) else ""
 
 
-def _problem(file: str, line: int, column: int, detail: str, hint: str) -> Diagnostic:
+def _problem(file: str, place: tuple[int, int], detail: str, hint: str) -> Diagnostic:
+    line, column = place
     span = Span(file=file, line=line + 1, column=column + 1, end_column=column + 2)
     return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.row_list import OWNERS, UNRECORDED, RowList, common_columns, same_ids, same_records, untold
+from leptonctl.core.row_list import OWNERS, UNRECORDED, RowList, common_columns, overlap_problem, same_ids, same_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: in
         if evaluation.listed is None or side.listed is None:
             reasons[UNRECORDED] = None
             continue
-        reason = untold(evaluation.listed[0], side.listed[0], OWNERS.get(version) or version)
+        reason = overlap_problem(evaluation.listed[0], side.listed[0], OWNERS.get(version) or version)
         common = common_columns(evaluation.listed[0], evaluation.contract, side.listed[0], side.contract) if reason else ()
         if common:
             learned[version] |= _alike(evaluation, side, common)

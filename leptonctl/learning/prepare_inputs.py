@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from leptonctl.core.codec import Record
 from leptonctl.core.contract import Checks, ColumnType, Scalar, Words
-from leptonctl.core.dates import DateType
+from leptonctl.core.date_formats import DateType
 from leptonctl.core.manifest import Hashing
 from leptonctl.spi.learning import SourceOptions
 

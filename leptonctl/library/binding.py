@@ -1,4 +1,4 @@
-"""Binds a version in an environment and leaves it, for `publish_version`, `rollback_version` and `Model.deploy`."""
+"""Binds a version in an environment, or leaves it, for `publish_version`, `rollback_version` and `Model.deploy`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from leptonctl.commands.apply import Request
 from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import plan_project
-from leptonctl.commands.readmit import withdrawn_now
+from leptonctl.commands.recorded.holds import withdrawn_now
 from leptonctl.commands.rollback import rollback
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of
@@ -47,7 +47,7 @@ def leave(session: Session, recorder: Recorder, version_name: str, model_name: s
     record = state.environments.get(name) if state else None
     withdrawn = withdrawn_now(record, member_of("environment", name, model_name)) if record else ()
     if any(one.version == version_name for one in withdrawn):
-        # whoever runs a script twice ends where it ended before
+        # a script that is run again has the same outcome
         return Outcome(plan=plan_project(session, addresses=[member_of("environment", name, model_name)]).plan, exit_code=OK)
     bound = pointer.version if pointer is not None else bound_version(session, name, model_name)
     detail = f"{name} serves {model_name} {bound}" if pointer is not None else f"{name} serves no {model_name}"
@@ -56,22 +56,22 @@ def leave(session: Session, recorder: Recorder, version_name: str, model_name: s
 
 
 def environment_of(session: Session, name: str | None) -> str:
-    """The environment of that name, or the only one. Failure: unknown-environment, usage."""
-    known = environments(session.declarations)
-    if name is None and len(known) == 1:
-        return next(iter(known))
+    """The environment with this name, or the only one. Failure: unknown-environment, usage."""
+    declared = environments(session.declarations)
+    if name is None and len(declared) == 1:
+        return next(iter(declared))
     if name is None:
-        detail = f"the project has {', '.join(known)}" if known else "the project has none"
-        raise fail("usage", "Which environment is meant is not clear", detail, hint='pass `environment="NAME"`')
-    if name not in known:
-        raise fail("unknown-environment", "No such environment", f"{name} is not declared", hint=did_you_mean(name, known))
+        detail = f"the project has {', '.join(declared)}" if declared else "the project has none"
+        raise fail("usage", "It is not clear which environment to use", detail, hint='pass `environment="NAME"`')
+    if name not in declared:
+        raise fail("unknown-environment", "No such environment", f"{name} is not declared", hint=did_you_mean(name, declared))
     return name
 
 
-def declare_environment(draft: Draft, platform: str, name: str, port: int | None, gates: Any = None) -> None:
+def declare_environment(draft: Draft, platform: str, name: str, *, port: int | None, gates: Any = None) -> None:
     """Declare an environment that binds nothing yet, or give a declared one this port and these gates."""
     document = draft.document("Environment", name)
-    doors = None if gates is None else plain_json(gates, "gates")
+    written_gates = None if gates is None else plain_json(gates, "gates")
     if document is None:
         settings: dict[str, Json] = {"type": platform}
         if platform == "server":
@@ -79,12 +79,12 @@ def declare_environment(draft: Draft, platform: str, name: str, port: int | None
         elif port is not None:
             settings["port"] = port
         lines = key_lines("platform", settings) + key_lines("models", {})
-        draft.add("Environment", name, lines if doors is None else lines + key_lines("gates", doors))
+        draft.add("Environment", name, lines if written_gates is None else lines + key_lines("gates", written_gates))
         return
     if port is not None:
         draft.put("Environment", name, ("platform", "port"), port)
-    if doors is not None:
-        draft.put("Environment", name, ("gates",), doors)
+    if written_gates is not None:
+        draft.put("Environment", name, ("gates",), written_gates)
     if "models" not in document.value:
         draft.put("Environment", name, ("models",), {})
 

@@ -9,9 +9,9 @@ from leptonctl.library.work import Work
 
 
 class Deployment(Report):
-    """The version that an environment binds after `Model.deploy`. `work`: what that took.
+    """The version that an environment binds after `Model.deploy`. `work`: the steps that this took.
 
-    `skipped`: with `forward=True`, the version that was to be bound, and was not, since `version` has replaced it there; else None.
+    `skipped`: with `forward=True`, the version that was not bound because `version` has replaced it there; else None.
     """
 
     project: Project

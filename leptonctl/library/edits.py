@@ -1,4 +1,4 @@
-"""What the calls that edit the YAML return, and what proves a version: an update, an adoption, an import, pins, a verification."""
+"""The results of calls that edit the YAML or prove a version: an update, an adoption, an import, pins, a verification."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Update(Report):
     """The versions that `Project.update` wrote. `rows`: of the dataset version by side; `diff`: the edit; `plan`: of the new version.
 
-    `known`: addresses of the two that were declared already. With both, nothing was written, and `diff` is "".
+    `known`: those of the two addresses that were already declared. If both were, nothing was written, and `diff` is "".
     """
 
     model: str
@@ -38,20 +38,16 @@ class Update(Report):
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
+        from leptonctl.commands.update import written_to_json
         from leptonctl.views.update import update_json
 
-        return update_json(self._written(), self.plan.to_json())
+        return update_json(written_to_json(self), self.plan.to_json())
 
     def text(self, *, color: bool = False) -> str:
+        from leptonctl.commands.update import written_to_json
         from leptonctl.views.update import update_text
 
-        return update_text(self._written(), self.plan.text(color=color))
-
-    def _written(self) -> dict[str, Json]:
-        return {
-            "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
-            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff, "known": [*self.known],
-        }  # fmt: skip
+        return update_text(written_to_json(self), self.plan.text(color=color))
 
 
 class Adoption(Answer):
@@ -74,7 +70,7 @@ class Adoption(Answer):
 
 
 class Tensor(Frozen):
-    """An input or output of a file: its type, and how many columns it has, None where that is open."""
+    """An input or output of a file: its type, and how many columns it has; None if any number."""
 
     name: str
     type: str
@@ -82,7 +78,7 @@ class Tensor(Frozen):
 
 
 class Import(Answer):
-    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself.
+    """The version that `Project.import_model` wrote, at `file` and `line`, and the description of the imported file.
 
     `takes`: input -> the columns of the dataset that it takes, in order; `problems`: why the file does not fit the dataset.
     """
@@ -120,7 +116,7 @@ class Pin(Frozen):
 
 
 class Finding(Frozen):
-    """A diagnostic in the form of `--json`. `file`, `line`, `column`: None where it has no place."""
+    """A diagnostic in the form of `--json`. `file`, `line`, `column`: None if it has no place."""
 
     id: str
     severity: str
@@ -133,7 +129,7 @@ class Finding(Frozen):
 
 
 class Pins(Answer):
-    """What `Project.pin` wrote. `diagnostics`: warnings about data that changed since they were pinned, whose digests stay."""
+    """What `Project.pin` wrote. `diagnostics`: warnings about data that has changed since it was pinned; those digests stay."""
 
     pinned: tuple[Pin, ...]
     diagnostics: tuple[Finding, ...]
@@ -153,7 +149,7 @@ class Check(Frozen):
 
 
 class Verification(Answer):
-    """Whether a version is what was recorded. `rebuild`: what training it again gave, None where that was not asked for."""
+    """Whether a version is what was recorded. `rebuild`: the comparison with a new training; None without one."""
 
     address: str
     digest: str

@@ -1,4 +1,4 @@
-"""`Model.deploy`: binds a version, unless that would take a script that is run again back from what has replaced it."""
+"""`Model.deploy`: binds a version, unless a later one has replaced it, so that a script can be run again."""
 
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import plan_project
@@ -34,7 +34,7 @@ def deploy(version: Version, environment: str, *, forward: bool, reason: str, wa
 
 
 def _later(session: Session, state: State | None, version: Version, environment: str) -> str | None:
-    """The version that has replaced this one there: it is bound, and came after this one had served. A withdrawn one was not replaced."""
+    """The version that has replaced this one there: it is bound, and came after this one had served. None if this one was withdrawn."""
     record = state.environments.get(environment) if state else None
     pointer = state.current.get(member_of("environment", environment, version.model)) if state else None
     node = session.declarations.built.get(version.address)
@@ -44,13 +44,13 @@ def _later(session: Session, state: State | None, version: Version, environment:
     bound = served.get(pointer.package or "")
     for package, one in served.items():
         if one.digest == node.digest and bound is not None and one.deployment < bound.deployment:
-            left = any(w.readmitted is None for w in record.withdrawals_of(version.model, node.digest, package, None))
-            return None if left else pointer.version
+            is_withdrawn = any(w.readmitted is None for w in record.withdrawals_of(version.model, node.digest, package, None))
+            return None if is_withdrawn else pointer.version
     return None
 
 
 def _superseded(version: Version, environment: str, later: str) -> Failure:
-    """In a protected environment the way back withdraws what is left, so a script that is run again must not take it unasked."""
+    """The failure in a protected environment, where going back would withdraw the later version, just because a script is run again."""
     detail = f"{environment} has replaced {version.model} {version.name} with {later}, which going back would withdraw"
     hint = f'rollback_version("{later}", "{version.model}", "{environment}") goes back; deploy(…, forward=True) keeps {later}'
     return fail("superseded", "A later version serves in a protected environment", detail, hint=hint)

@@ -1,4 +1,4 @@
-"""The short form for models: upload data and preprocess steps, train, deploy, monitor. Every step writes the YAML that it stands for."""
+"""The short form for models: upload data and preprocess steps, train, deploy, monitor. Every call writes its YAML."""
 
 import os
 import time
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from leptonctl.library.monitoring import Monitoring
 
 HERE = frozenset({"local", "localhost", "here"})
-"""What people call the platform that runs on this host."""
+"""Other names for the platform that runs on this host."""
 VERSION_KEYS = frozenset({"seed", "class_weight", "sample_weight", "monotonic", "calibrate", "threshold", "search", "warm_start"})
-"""What a version says beside `params`."""
+"""Keyword arguments of `train` that are fields of a version, not parameters of its algorithm."""
 
 
 class Model:
-    """A model of a project, by its name. Nothing is written before data are uploaded or it is trained.
+    """A model of a project, by its name. Nothing is written before data is uploaded or the model is trained.
 
-    `algorithm`: its name here or in scikit-learn, or a class of scikit-learn; None for the one that suits the data, or that of the YAML.
-    `task`: classification, regression, clustering or anomaly, by default what the target suggests. `project`: a project or a folder in
-    one; None is the working folder, which becomes a project when it is in none.
+    `algorithm`: its name here or in scikit-learn, or a class of scikit-learn; None for one that suits the data, or that of the YAML.
+    `task`: classification, regression, clustering or anomaly, by default the one that the target suggests. `project`: a project or a folder
+    in one; None for the working folder, which becomes a project if it is not in one.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Model:
     ) -> None:
         self.name = name_of(name, "name")
         self.version: Version | None = None
-        """The version that was trained or uploaded last."""
+        """The version that was last trained or uploaded."""
         self._recipe = Recipe(algorithm=algorithm_of(algorithm), task=task, description=description)
         self._where = project
         self._environment: str | None = None
 
     @property
     def project(self) -> Project:
-        """The project that it belongs to. One is made where there is none yet."""
+        """The project that it belongs to, which is created if there is none yet."""
         if isinstance(self._where, Project):
             return self._where
         folder = path_of(self._where, "project") if self._where is not None else Path()
@@ -69,7 +69,7 @@ class Model:
     def upload_data(self, data: Data) -> Self:
         """Declare a table as a version of a dataset, pinned to its bytes; the next training learns from it.
 
-        The same bytes are the same version; a file that has changed is a new one. A file from outside the project is copied to data/.
+        The same bytes are the same version, and a changed file is a new one. A file from outside the project is copied to data/.
         Failure: what is wrong with the table, usage, file-exists.
         """
         from leptonctl.library.table_yaml import declare_data
@@ -82,7 +82,7 @@ class Model:
         return self
 
     def upload_preprocessor(self, preprocessor: DataPreprocessor) -> Self:
-        """Take these preprocess steps for the next training. Without any, a new model has those that `leptonctl init` would choose."""
+        """Use these preprocess steps in the next training. Without them, a new model has those that `leptonctl init` would choose."""
         require(preprocessor, DataPreprocessor, 'pass `DataPreprocessor().add_transformer("StandardScaler", input="numeric")`')
         self._recipe = replace(self._recipe, steps=tuple(dict(step) for step in preprocessor.steps))
         return self
@@ -99,7 +99,7 @@ class Model:
     ) -> Version:
         """Declare a finished model as a version, and evaluate it. A file that cannot be imported is not declared.
 
-        `file`: what `import:` takes, in the project: an ONNX file, or what XGBoost (.json, .ubj) or LightGBM (.txt) saved. `inputs`,
+        `file`: in the project, as for `import:`: an ONNX file, or one that XGBoost (.json, .ubj) or LightGBM (.txt) saved. `inputs`,
         `classes`, `outputs`: what the file does not say, as in YAML. `version`: its name, by default the next free one. Failure:
         missing-file, outside-project, not-onnx, what is wrong with the file, or Unfinished when a step failed.
         """
@@ -107,10 +107,10 @@ class Model:
 
         path, root = path_of(file, "file").resolve(), self.project.root
         if not path.is_file():
-            raise fail("missing-file", "The file does not exist", str(path), hint=f"pass a file that lies in {root}")
+            raise fail("missing-file", "The file does not exist", str(path), hint=f"pass a file in {root}")
         if not path.is_relative_to(root):
             hint = f"copy it below {root}, and pass the copy"
-            raise fail("outside-project", "A file lies outside the project folder", str(path), hint=hint)
+            raise fail("outside-project", "A file is outside the project folder", str(path), hint=hint)
         options = {"inputs": inputs, "classes": classes, "outputs": outputs}
         reading = {key: plain_json(value, key) for key, value in options.items() if value is not None}
         return self._declare(Training(imports=path.relative_to(root).as_posix(), reading=reading), version, progress)
@@ -126,16 +126,17 @@ class Model:
     ) -> Version:
         """Declare a version with these parameters, unless one has the same recipe, and train and evaluate it unless it has results.
 
-        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own, and what a
-        version says beside them: seed, class_weight, sample_weight, monotonic, calibrate, threshold, search, warm_start. `version`: its
-        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed. Then nothing is declared.
+        `iterations` and `learning_rate` become the parameters that the algorithm has for them. `params`: its other parameters, and fields
+        of the version: seed, class_weight, sample_weight, monotonic, calibrate, threshold, search, warm_start. `version`: its name, by
+        default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed. Then nothing is declared.
         """
         from leptonctl.library.writing import plain_json
 
-        said: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
-        keys = {key: value for key, value in said.items() if key in VERSION_KEYS and value is not None}
-        own = {key: value for key, value in said.items() if key not in VERSION_KEYS}
-        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own, keys=keys), version, progress)
+        values: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
+        fields = {key: value for key, value in values.items() if key in VERSION_KEYS and value is not None}
+        parameters = {key: value for key, value in values.items() if key not in VERSION_KEYS}
+        training = Training(iterations=iterations, learning_rate=learning_rate, params=parameters, keys=fields)
+        return self._declare(training, version, progress)
 
     def _declare(self, training: Training, version: str | None, progress: Progress | None) -> Version:
         from leptonctl.library.model_yaml import declare_version
@@ -166,40 +167,49 @@ class Model:
     ) -> Deployment:
         """Bind a version in an environment, which is declared if it is new, and start or switch its server.
 
-        `version`: its name, by default that of the one that was trained last. `target`: the type of its platform. `port`: by default the
-        declared one, or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default those that
-        are declared, and a new environment has none. `forward`: where another version has replaced this one there, that stays, and
-        `Deployment.skipped` says so. A call that is skipped or fails leaves the files as they were. Failure: as `publish_version`;
-        superseded, unknown-platform, port-taken and others of the declaration.
+        `version`: its name, by default that of the last training. `target`: the type of its platform. `port`: by default the declared one,
+        or the next free one from 8080 on. `gates`: what a version must reach to enter, as in YAML; by default the declared ones, and
+        none for a new environment. `forward`: if another version has replaced this one there, keep that one, as `Deployment.skipped` then
+        shows. A call that is skipped or fails leaves the files as they were. Failure: as `publish_version`; superseded,
+        unknown-platform, port-taken and others of the declaration.
         """
         from leptonctl.library.binding import declare_environment
         from leptonctl.library.forwards import deploy
         from leptonctl.library.writing import editing, kept_if_done
 
-        name, version, target = name_of(name, "name"), name_or_none(version, "version"), name_of(target, "target")
-        bound = self.version if version is None else Version(project=self.project, model=self.name, name=version)
-        if bound is None:
-            raise fail("usage", "Which version is meant is not clear", self.name, hint="pass `version=`, or call train() first")
-        why, root = one_line(reason), self.project.root
-        wait = seconds_of(wait, "wait")
-        deadline = time.monotonic() + wait
-        with turn(root, [(name, self.name)], "deploy", wait=wait):
+        name, platform, to_bind = name_of(name, "name"), _platform(target), self._version_to_bind(version)
+        why, root, seconds = one_line(reason), self.project.root, seconds_of(wait, "wait")
+        deadline = time.monotonic() + seconds
+        with turn(root, [(name, self.name)], "deploy", wait=seconds):
             with editing(root, "deploy") as draft:
-                declare_environment(draft, "server" if target in HERE else target, name, port, gates)
+                declare_environment(draft, platform, name, port=port, gates=gates)
             with kept_if_done(draft):
                 rest = max(0.0, deadline - time.monotonic())
-                deployment = deploy(bound, name, forward=forward, reason=why, wait=rest, progress=progress)
-                if deployment.skipped is not None:
-                    # what stays keeps its gates and its address, too
-                    draft.take_back()
+                deployment = deploy(to_bind, name, forward=forward, reason=why, wait=rest, progress=progress)
+                if deployment.skipped is not None:  # the version that stays keeps its gates and its address
+                    draft.undo()
         self._environment = name
         return deployment
+
+    def _version_to_bind(self, version: str | None) -> Version:
+        """The version of a name, or the last one. Failure `usage` when there is none."""
+        name = name_or_none(version, "version")
+        last = self.version if name is None else Version(project=self.project, model=self.name, name=name)
+        if last is None:
+            raise fail("usage", "It is not clear which version to bind", self.name, hint="pass `version=`, or call train() first")
+        return last
 
     def monitor(self, name: str | None = None) -> "Monitoring":
         """How it is served: health, requests, durations, and cells outside the data contract, summed over the servers that answer.
 
-        `name`: an environment; by default the one it was deployed to last, or the only one that serves it. Failure: not-bound.
+        `name`: an environment, by default the one of the last deployment, or the only one that serves it. Failure: not-bound.
         """
         from leptonctl.library.monitoring import monitoring
 
         return monitoring(self.project, self.name, name or self._environment)
+
+
+def _platform(target: Any) -> str:
+    """The type of a platform by one of its names."""
+    name = name_of(target, "target")
+    return "server" if name in HERE else name

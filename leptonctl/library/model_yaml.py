@@ -1,4 +1,4 @@
-"""The YAML of a model of the short form: its document, and the version that a training stands for."""
+"""The YAML of a model of the short form: its document, and the version of each training."""
 
 from typing import cast
 
@@ -18,12 +18,12 @@ from leptonctl.spi.learning import Schema
 
 ITERATIONS = ("iterations", "max_iter", "n_estimators", "epochs")
 RATES = ("learning_rate_init", "eta0", "learning_rate")
-"""What algorithms call these two. A parameter of the name that chooses among words is another thing."""
+"""Names that algorithms have for these two. A parameter with such a name that chooses among words is something else."""
 CANDIDATE = "candidate"
 
 
 def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training, version: str | None) -> str:
-    """Declare a version, unless one has the same recipe; its name. The model's document is written when it is new."""
+    """Declare a version, unless one has the same recipe, and return its name. A new model gets a document."""
     document = draft.document("Model", model)
     if document is None:
         shared = _shared(draft.session.catalog, recipe, training)
@@ -49,25 +49,26 @@ def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, 
     if recipe.data is None or recipe.dataset is None:
         hint = "call upload_data(Data.from_csv(PATH, TARGET)) first"
         raise fail("usage", "The model has no data", "it is not declared yet", hint=hint)
-    found = recipe.data.findings()
-    task = _task(catalog, recipe, found.task)
+    findings = recipe.data.findings()
+    task = _task(catalog, recipe, findings.task)
     fields: dict[str, Json] = {"description": recipe.description} if recipe.description else {}
     fields |= {"dataset": recipe.dataset, "task": task}
     lines = "".join(key_lines(key, value) for key, value in fields.items())
     if training.imports is None:
-        chosen = recipe.algorithm or (found.algorithm if task == found.task else None)
+        chosen = recipe.algorithm or (findings.algorithm if task == findings.task else None)
         if chosen is None:
-            raise fail("usage", "The model has no algorithm", f"the data suggest {found.task}", hint="pass `algorithm=`")
+            raise fail("usage", "The model has no algorithm", f"the data suggests {findings.task}", hint="pass `algorithm=`")
         fields["algorithm"] = _algorithm(catalog, chosen, task)
-        lines += "".join(f"{line}\n" for line in preprocess_lines(found.preprocess)) if recipe.steps is None else step_lines(recipe.steps)
+        steps = recipe.steps
+        lines += "".join(f"{line}\n" for line in preprocess_lines(findings.preprocess)) if steps is None else step_lines(steps)
         lines += key_lines("algorithm", fields["algorithm"])
-    if found.positive is not None and task == "classification":
-        lines += key_lines("evaluate", {"positive": found.positive})
+    if findings.positive is not None and task == "classification":
+        lines += key_lines("evaluate", {"positive": findings.positive})
     return lines, fields
 
 
 def _task(catalog: Catalog, recipe: Recipe, suggested: str) -> str:
-    """The task that is passed, else the one that the data suggest, unless the algorithm has only another one."""
+    """The task that was passed, else the one that the data suggests, unless the algorithm has only another one."""
     if recipe.task is not None or recipe.algorithm is None:
         return recipe.task or suggested
     ours = {task for task in {of for of, _ in catalog.trainers} if (task, _algorithm(catalog, recipe.algorithm, task)) in catalog.trainers}
@@ -76,7 +77,7 @@ def _task(catalog: Catalog, recipe: Recipe, suggested: str) -> str:
 
 
 def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: Training) -> dict[str, Json]:
-    """What the next version says: only what was uploaded or passed, the rest is as in the document."""
+    """The fields of the next version: only what was uploaded or passed. The rest is in the document."""
     fields: dict[str, Json] = {} if recipe.dataset is None else {"dataset": recipe.dataset}
     imported = training.imported()
     if imported is not None:
@@ -92,9 +93,9 @@ def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: T
 
 
 def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> dict[str, Json]:
-    """`params` of the version, with the parameters that the algorithm has for iterations and learning rate, and its other keys.
+    """`params` of the version, including those that the algorithm has for iterations and learning rate, and its other keys.
 
-    Failure `unknown-parameter` where it has none. A version that is imported has its file instead.
+    Failure `unknown-parameter` if it has none for them. An imported version has its file instead.
     """
     imported = training.imported()
     if imported is not None:
@@ -111,14 +112,14 @@ def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> di
             hint = f"leave `{word}` out, or choose another algorithm; its parameters: {', '.join(known)}"
             raise fail("unknown-parameter", "The algorithm has no such parameter", f"{algorithm} has none for `{word}`", hint=hint)
         params[name] = plain_json(value, word)
-        if name == "eta0":  # it has an effect only where the rate does not follow a schedule
+        if name == "eta0":  # it has an effect only when the rate follows no schedule
             params["learning_rate"] = "constant"
     params |= training.params
     return {**({"params": params} if params else {}), **training.keys}
 
 
 def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str | None) -> str | None:
-    """The newest declared version with the recipe of this entry. Failure `usage` when `version` is declared with another one."""
+    """The newest declared version with the recipe of this entry. Failure `usage` when `version` is declared with another recipe."""
     declared = versions_in(document)
     if "import" in entry:
         same = [name for name, one in declared.items() if isinstance(one, dict) and _is_same_import(one, entry)]
@@ -129,19 +130,19 @@ def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str
     if version is not None and version in declared and version not in same:
         detail = f"{document.name}@{version} is declared with another recipe"
         hint = "pass another `version=`, or none"
-        raise fail("usage", "The version is another one", detail, span=document.at("versions", version), hint=hint)
+        raise fail("usage", "The version is declared already", detail, span=document.at("versions", version), hint=hint)
     if version is not None:
         return version if version in same else None
     return same[-1] if same else None
 
 
 def _is_same_import(declared: dict[str, Json], entry: dict[str, Json]) -> bool:
-    """Whether a declared version imports the same file, which may be written with its digest, and reads it in the same way."""
+    """Whether a declared version imports the same file, with or without its digest, and reads it in the same way."""
     imported = declared.get("import")
     path = imported.get("file") if isinstance(imported, dict) else imported
     return path == entry["import"] and all(declared.get(key) == entry.get(key) for key in ("dataset", *OPTIONS))
 
 
 def _algorithm(catalog: Catalog, name: str, task: str) -> str:
-    """Its name here, for one as scikit-learn writes it."""
+    """The name of an algorithm here. `name`: here or in scikit-learn."""
     return own_name(name, [known for of, known in catalog.trainers if of == task], {})

@@ -28,7 +28,7 @@ class Sample(Frozen):
 
 
 class Monitoring(Report):
-    """A model in an environment, with the counters of all versions of it that its servers have served since they started.
+    """A model in an environment, with the counters of all its versions that the servers have served since they started.
 
     `requests`: HTTP status -> requests; `rows`: predicted; `seconds`: mean time of a request answered with 200, None before the first;
     `breaches`: column -> check -> cells outside the data contract. `unreachable`: servers whose counters could not be read, with why.
@@ -44,7 +44,7 @@ class Monitoring(Report):
 
     @property
     def healthy(self) -> bool | None:
-        """Whether what is bound is served; None where it cannot be told from here."""
+        """Whether what is bound is served; None if that cannot be told from here."""
         return self.environment.healthy
 
     @property
@@ -66,12 +66,12 @@ class Monitoring(Report):
 def monitoring(project: Project, model: str, name: str | None) -> Monitoring:
     """See `Model.monitor`."""
     bound = [(one, served) for one in project.status().environments for served in one.models if served.name == model]
-    found = [(one, served) for one, served in bound if name in (None, one.name)]
-    if len(found) != 1:
+    matches = [(one, served) for one, served in bound if name in (None, one.name)]
+    if len(matches) != 1:
         places = ", ".join(one.name for one, _ in bound) or "no environment"
         detail = f"{model} is served by {places}" if name is None else f"{name} serves no {model}"
-        raise fail("not-bound", "Which served model is meant is not clear", detail, hint="deploy it, or pass the name of an environment")
-    environment, served = found[0]
+        raise fail("not-bound", "It is not clear which model to monitor", detail, hint="deploy it, or pass the name of an environment")
+    environment, served = matches[0]
     samples: list[Sample] = []
     unreachable: dict[str, str] = {}
     for url in {server.url: None for server in environment.servers if server.alive}:
@@ -106,7 +106,7 @@ def counted(environment: Environment, served: Served, samples: list[Sample], unr
 
 
 def read(url: str) -> str:
-    """The body of an answer, asked for without a proxy. Raises OSError, ValueError."""
+    """The body of the answer to a GET request without a proxy. Raises OSError, ValueError."""
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url} is not an HTTP address")
     import urllib.request
@@ -119,13 +119,13 @@ def read(url: str) -> str:
 def samples_of(text: str) -> Iterator[Sample]:
     """The labelled samples of Prometheus's text format."""
     for line in text.splitlines():
-        found = SAMPLE.match(line)
-        if found is None:
+        match = SAMPLE.match(line)
+        if match is None:
             continue
-        labels = {name: ESCAPE.sub(_unescaped, value) for name, value in LABEL.findall(found["labels"])}
+        labels = {name: ESCAPE.sub(_unescaped, value) for name, value in LABEL.findall(match["labels"])}
         with suppress(ValueError):
-            yield Sample(name=found["name"], labels=labels, value=float(found["value"]))
+            yield Sample(name=match["name"], labels=labels, value=float(match["value"]))
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    return "\n" if found[1] == "n" else found[1]
+def _unescaped(match: re.Match[str]) -> str:
+    return "\n" if match[1] == "n" else match[1]

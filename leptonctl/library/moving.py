@@ -1,4 +1,4 @@
-"""Runs a command that moves pointers: its events, its failure, and the wait for another one."""
+"""Runs a command that moves pointers: keeps its events, and waits for other commands that move the same ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Bindings: TypeAlias = "Callable[[Session], Collection[Binding]]"
 
 
 def open_session(root: Path, command: str) -> Session:
-    """A session that reads the files now. `command`: what claims and locks name as their command."""
+    """A session that reads the files now. `command`: the command that claims and locks name."""
     from leptonctl.commands.session import Session, folder_of
 
     if not os.path.isdir(folder_of(root)):  # noqa: PTH112 - is_dir raises for a name that is too long
@@ -45,9 +45,10 @@ def moving(
     wait: float = 0.0,
     progress: Progress | None = None,
 ) -> Work:
-    """Run a command, again while another one moves the same addresses and `wait` seconds are not over.
+    """Run a command; again, for at most `wait` seconds, while another one moves the same addresses.
 
-    `bindings`: those whose lines it edits; no other call of this process edits them meanwhile. `is_return`: it goes back.
+    `bindings`: those whose lines it edits; no other call of this process edits them meanwhile. `is_return`: it goes back to an earlier
+    version.
     """
     deadline = time.monotonic() + seconds_of(wait, "wait")
     while True:
@@ -59,7 +60,7 @@ def moving(
             rest = max(0.0, deadline - time.monotonic())
             with turn(session.root, bindings(session), command, is_return=is_return, wait=rest) as mine:
                 recorder.first = mine.register
-                # what it waited for has edited the files
+                # the call that it waited for has edited the files
                 return recorder.conclude(command.rpartition(".")[2], move(session.reopen(), recorder))
         except Failure as failure:
             if failure.exit_code != LOCKED or time.monotonic() >= deadline:
@@ -69,7 +70,7 @@ def moving(
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """A block that edits the YAML: two threads that edit at once would each write a file without the other's edit."""
+    """A block that edits the YAML. Two threads at once would each write a file without the edit of the other."""
     with _EDITING:
         yield
 
@@ -80,7 +81,7 @@ def consent(_plan: object) -> bool:
 
 
 def one_line(reason: str) -> str:
-    """A reason for the history, without surrounding blanks. Failure `usage` unless it is one line of bounded length."""
+    """A reason for the history, without surrounding spaces. Failure `usage` unless it is one line of bounded length."""
     if not isinstance(reason, str):
         raise fail("usage", "The reason is text", f"`reason` is a {type(reason).__name__}", hint='pass `reason="…"`')
     line = reason.strip()

@@ -1,4 +1,4 @@
-"""What a caller passes, as the commands take it: what the YAML has as text may be a whole number in Python."""
+"""Checks the arguments of a call and converts them for the commands: a name in the YAML may be an integer in Python."""
 
 import math
 import operator
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def name_of(value: Any, what: str) -> str:
-    """A name as the YAML has it: 3 is "3". Failure `usage` for what is neither text nor a whole number, as 1.10, which would be 1.1."""
+    """A name as in the YAML: 3 is "3". Failure `usage` unless it is a string or an integer: 1.10 would become 1.1."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -23,49 +23,51 @@ def name_of(value: Any, what: str) -> str:
 
 
 def name_or_none(value: Any, what: str) -> str | None:
-    """The same of what may be left out."""
+    """A name that may be left out."""
     return None if value is None else name_of(value, what)
 
 
 def names_of(values: Any, what: str) -> tuple[str, ...]:
-    """Names, or a single one. Failure `usage` for what is neither."""
+    """Several names, or a single one. Failure `usage` for anything else."""
     if isinstance(values, Iterable) and not isinstance(values, str):
         return tuple(name_of(value, what) for value in values)
     return (name_of(values, what),)
 
 
 def path_of(value: Any, what: str) -> Path:
-    """A path, which may be text. Failure `usage` for anything else."""
+    """A path, which may be a string. Failure `usage` for anything else."""
     if isinstance(value, str | os.PathLike):
         return Path(value)
     raise fail("usage", "A path is text or a pathlib.Path", f"`{what}` is a {type(value).__name__}", hint=f'pass `{what}="PATH"`')
 
 
 def seconds_of(value: Any, what: str) -> float:
-    """A number of seconds. Failure `usage` for text, true and false, and what is no number."""
+    """A number of seconds. Failure `usage` for anything else, including booleans and NaN."""
     if not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value):
         return float(value)
     raise fail("usage", "Seconds are a number", f"`{what}` is {value!r}, a {type(value).__name__}", hint=f"pass a number: `{what}=30`")
 
 
 def number_or_none(value: Any, what: str) -> int | None:
-    """A whole number that may be left out. Failure `usage` for anything else, as for 1.0 and "1"."""
+    """An integer that may be left out. Failure `usage` for anything else, including 1.0 and "1"."""
     if value is None:
         return None
     if not isinstance(value, bool) and hasattr(value, "__index__"):
         return operator.index(value)
-    raise fail("usage", "This is a whole number", f"`{what}` is {value!r}, a {type(value).__name__}", hint=f"pass a number: `{what}=3`")
+    raise fail("usage", "This must be an integer", f"`{what}` is {value!r}, a {type(value).__name__}", hint=f"pass a number: `{what}=3`")
 
 
 def algorithm_of(value: Any) -> str | None:
-    """The name of an algorithm; of a class of scikit-learn its own. Failure `usage` for an estimator, whose parameters would be lost."""
+    """The name of an algorithm; for a class of scikit-learn, that of the class. Failure `usage` for an estimator, whose parameters would be
+    lost.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, type):
         return value.__name__
     kind = type(value).__name__
-    detail = f"`algorithm` is a {kind}, whose parameters are no part of a name"
-    raise fail("usage", "An algorithm is named", detail, hint=f'pass `algorithm="{kind}"`, and its parameters to `train`')
+    detail = f"`algorithm` is a {kind}, whose parameters are not part of a name"
+    raise fail("usage", "An algorithm is passed by name", detail, hint=f'pass `algorithm="{kind}"`, and its parameters to `train`')
 
 
 def require(value: Any, kind: type[T], hint: str) -> T:

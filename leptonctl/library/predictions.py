@@ -1,4 +1,4 @@
-"""Predictions in memory: rows from a file, from mappings or from a data frame, and what a version answers to them."""
+"""Predictions in memory, for rows from a file, from mappings or from a data frame."""
 
 import json
 import math
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from leptonctl.commands.session import Session
 
 MISSING = frozenset({"NAType", "NaTType"})
-"""The types of pandas' missing values, which is not needed here."""
+"""The types of missing values in pandas, by name, since pandas need not be installed."""
 IN_FILE = "correct the file, or read it with pandas or polars and pass the data frame"
 IN_MEMORY = "correct the rows; a cell may be missing where its column has a fill value: `columns: {COLUMN: {missing: VALUE}}`"
 LINES = re.compile(r"\(line ([\d, ]*)")
 FIRST = 20
-"""How many predictions the text shows."""
+"""How many predictions `text` shows."""
 
 
 class Prediction(Frozen):
-    """The answer to one row. `label` and `probabilities`, by class, of a classification; `prediction` of a regression."""
+    """The answer to one row. A classification has `label` and `probabilities`, by class; a regression has `prediction`."""
 
     id: str | None = None
     label: str | int | None = None
@@ -37,7 +37,9 @@ class Prediction(Frozen):
 
 
 class Predictions(Answer):
-    """The answers to rows, in their order. `outside`: column -> cells outside the declared range; `classes`: of a classification."""
+    """The answers to rows, in their order. `outside`: column -> number of cells outside the declared range. `classes`: of a
+    classification, else None.
+    """
 
     target: str
     rows: int
@@ -60,7 +62,7 @@ class Predictions(Answer):
 
     @property
     def probabilities(self) -> list[Mapping[str, float | None]]:
-        """The probability of each class, by its name, of each row; {} of a regression."""
+        """The probabilities of each row, by class; {} for a regression."""
         return [one.probabilities for one in self.predictions]
 
     @property
@@ -98,21 +100,21 @@ def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
                 "missing-file", "The file does not exist", str(file), hint="pass the path of an existing file, or the rows themselves"
             )
         with _hints_of_calls():
-            return Predictions.of(predict(session, target, file, None, "records"))
+            return Predictions.of(predict(session, target, file, form="records"))
     import tempfile
 
-    records = records_of(rows, moments=True)
+    records = records_of(rows, dates=True)
     if not any(records):
         detail = "they have no columns" if records else "the list is empty"
         raise fail("usage", "There are no rows to predict", detail, hint="pass at least one row, with every column of the model")
     with tempfile.TemporaryDirectory(prefix="leptonctl-") as folder:
-        file = _written(records, Path(folder))
+        file = _write(records, Path(folder))
         with _hints_of_calls(file):
-            return Predictions.of(predict(session, target, file, None, "records"))
+            return Predictions.of(predict(session, target, file, form="records"))
 
 
-def _written(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
-    """A file of the rows: JSON Lines, or Parquet where a cell is a moment, which has no text that a declared format could be asked of."""
+def _write(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """Write the rows to a file: JSON Lines, or Parquet if a cell is a date, since its text might not have the declared format."""
     if any(isinstance(value, date) for record in records for value in record.values()):
         import polars as pl
 
@@ -126,9 +128,9 @@ def _written(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
 
 @contextmanager
 def _hints_of_calls(hidden: Path | None = None) -> Iterator[None]:
-    """Failures as a caller can use them: hints without options of the command line.
+    """Failures of the block with hints for a caller, without options of the command line.
 
-    `hidden`: a file with one row a line, of which the caller knows nothing, so that its lines are named as rows.
+    `hidden`: a temporary file with one row a line. Its lines are called rows.
     """
     try:
         yield
@@ -143,11 +145,11 @@ def _for_caller(problem: Diagnostic, hidden: Path | None) -> Diagnostic:
         likely = problem.hint.partition("; ")[2].replace("`--encoding ", "`") if problem.id == "bad-encoding" else ""
         return replace(problem, hint=f"{hint}; {likely}" if likely else hint)
     detail = problem.detail.removeprefix(f"{hidden}: ").replace(f"{hidden} has", "a row has").replace(str(hidden), "the rows")
-    return replace(problem, detail=LINES.sub(lambda found: f"(row{'s' if ',' in found[1] else ''} {found[1]}", detail), hint=hint)
+    return replace(problem, detail=LINES.sub(lambda match: f"(row{'s' if ',' in match[1] else ''} {match[1]}", detail), hint=hint)
 
 
-def records_of(rows: Any, *, moments: bool = False) -> list[dict[str, Any]]:
-    """Rows as JSON objects; moments: with dates as they are. Failure `usage` when they are of a form that is not known."""
+def records_of(rows: Any, *, dates: bool = False) -> list[dict[str, Any]]:
+    """Rows as JSON objects. `dates`: keep dates as they are. Failure `usage` for rows of an unknown form."""
     _check_names([*rows.columns] if hasattr(rows, "columns") else [])
     if hasattr(rows, "to_dicts"):  # polars
         listed = rows.to_dicts()
@@ -157,28 +159,28 @@ def records_of(rows: Any, *, moments: bool = False) -> list[dict[str, Any]]:
         listed = rows
     if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
         hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
-        raise fail("usage", "These rows are of no form that can be read", type(rows).__name__, hint=hint)
+        raise fail("usage", "These rows have an unknown form", type(rows).__name__, hint=hint)
     for row in listed:
         if any(not isinstance(name, str) for name in row):
             _check_names([*row])
     return [
-        {str(name): _moment(value) if moments and _is_moment(value) else _plain(value, place, str(name)) for name, value in row.items()}
+        {str(name): _date(value) if dates and _is_date(value) else _plain(value, place, str(name)) for name, value in row.items()}
         for place, row in enumerate(listed, start=1)
     ]
 
 
-def _moment(value: Any) -> date:
-    """A moment of Python: those of pandas know theirs."""
-    moment: date = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
-    return moment
+def _date(value: Any) -> date:
+    """A date or timestamp of pandas or Python as one of Python."""
+    plain: date = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+    return plain
 
 
-def _is_moment(value: Any) -> bool:
+def _is_date(value: Any) -> bool:
     return isinstance(value, date) and type(value).__name__ not in MISSING
 
 
 def _check_names(names: Sequence[Any]) -> None:
-    """Failure `duplicate-column` where two columns have one name: only one of them would be read."""
+    """Failure `duplicate-column` when two columns have one name, since only one of them would be read."""
     twice = next((name for name, count in Counter(map(str, names)).items() if count > 1), None)
     if twice is not None:
         detail, hint = f"{twice} occurs more than once", "rename or drop one of them"
@@ -186,7 +188,7 @@ def _check_names(names: Sequence[Any]) -> None:
 
 
 def _plain(value: Any, row: int, column: str) -> Any:
-    """A cell as JSON: numbers of numpy as Python's, NaN and pandas' NA and NaT as missing, moments as text."""
+    """A cell as JSON: numbers of numpy as those of Python, NaN, NA and NaT as missing, dates as strings."""
     if value is None or type(value).__name__ in MISSING:
         return None
     if isinstance(value, bool | int | str):

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Project(Frozen):
-    """A project in a folder. It keeps nothing between calls: each reads the files again, as a command does.
+    """A project in a folder. It keeps nothing between calls: like a command, each call reads the files again.
 
-    `root`: the folder with leptonctl.yaml, absolute. What a command refuses raises `Failure`, with the command's exit code.
+    `root`: the absolute path of the folder with leptonctl.yaml. What a command refuses raises `Failure`, with the command's exit code.
     """
 
     root: Path
@@ -34,7 +34,7 @@ class Project(Frozen):
 
     @classmethod
     def create(cls, path: str | os.PathLike[str] = ".", name: str | None = None) -> Self:
-        """A new project in an existing folder: writes leptonctl.yaml. `name`: by default that of the folder.
+        """Create a project in an existing folder, by writing leptonctl.yaml. `name`: by default that of the folder.
 
         Failure: project-exists, no-folder, cannot-write, or what is wrong with the name.
         """
@@ -43,20 +43,20 @@ class Project(Frozen):
         return cls(root=create_project(path_of(path, "path"), name_or_none(name, "name")))
 
     def validate(self) -> Validation:
-        """Check all project files. What is wrong is in the result, and raises nothing."""
+        """Check all project files. Problems are in the result, and raise nothing."""
         from leptonctl.commands.validate import validate
 
         session = self._session("validate")
         return Validation(diagnostics=validate(session), sources=dict(session.sources))
 
     def plan(self, *only: str) -> Plan:
-        """What an apply would do. `only`: addresses; none: all. Writes nothing. Failure (exit 3) when the files are invalid."""
+        """What an apply would do. `only`: addresses; none means all. Writes nothing. Failure (exit 3) when the files are invalid."""
         from leptonctl.commands.plan import plan
 
         return Plan(plan=plan(self._session("plan"), only=names_of(only, "only")))
 
     def build(self, *only: str, progress: Progress | None = None) -> Work:
-        """Train and evaluate into the store, and move nothing. `only`: addresses; none: all.
+        """Train and evaluate into the store, and move nothing. `only`: addresses; none means all.
 
         Failure: Unfinished (exit 1) when a step failed.
         """
@@ -78,7 +78,7 @@ class Project(Frozen):
     ) -> Work:
         """Build what has no result yet, then move the pointers. The call is the consent.
 
-        `plan`: have exactly its effect, on its addresses; `expect`: have the effect with this id. `wait`: seconds to wait while another
+        `plan`: apply exactly its effect, on its addresses. `expect`: the id of the expected effect. `wait`: seconds to wait while another
         apply moves the same addresses. Failure: stale-effect (exit 5), lock-held (4); Unfinished when a step failed (1) or a binding is
         newly held (6).
         """
@@ -100,9 +100,9 @@ class Project(Frozen):
     def rollback(
         self, target: str, to: int | None = None, *, reason: str = "", wait: float = 0.0, progress: Progress | None = None
     ) -> Work:
-        """Bind what an environment served before: edits the YAML and applies. Trains nothing. What is left is withdrawn there.
+        """Bind what an environment served before: edits the YAML and applies. Trains nothing. What it served last is withdrawn there.
 
-        `target`: ENV or ENV/MODEL. `to`: the number of a deployment; by default the one before. Failure: nothing-earlier, not-bound,
+        `target`: ENV or ENV/MODEL. `to`: the number of a deployment, by default the previous one. Failure: nothing-earlier, not-bound,
         unknown-deployment.
         """
         from leptonctl.commands.apply import Request
@@ -132,16 +132,16 @@ class Project(Frozen):
             self.root,
             "Project.promote",
             lambda session, recorder: promote(session, model, source, destination, request, consent=consent, reporter=recorder),
-            # a call that is binding it in `source` may yet take that line back
+            # a call that is binding it in `source` may still undo that edit
             bindings=lambda _session: [(source, model), (destination, model)],
             wait=wait,
             progress=progress,
         )
 
     def readmit(self, target: str, *, reason: str, withdrawal: str | None = None) -> None:
-        """Let ENV/MODEL@VERSION in again after it was withdrawn. It binds nothing: that takes an apply, or `publish_version`.
+        """Let ENV/MODEL@VERSION back in after it was withdrawn. Binds nothing: that takes an apply, or `publish_version`.
 
-        `withdrawal`: its id, where the version alone does not tell. Failure: reason-missing, not-withdrawn, ambiguous-withdrawal.
+        `withdrawal`: its id, if the version has several. Failure: reason-missing, not-withdrawn, ambiguous-withdrawal.
         """
         from leptonctl.commands.readmit import readmit
 
@@ -163,7 +163,7 @@ class Project(Frozen):
         return _complete(Status, self._session("status"), status)
 
     def show(self, address: str | None = None) -> Shown:
-        """What is recorded; of one address more, and of a version everything. Failure: unknown-address."""
+        """What is recorded; more about one address, and everything about a version. Failure: unknown-address."""
         from leptonctl.commands.show import show
 
         address = name_or_none(address, "address")
@@ -184,7 +184,7 @@ class Project(Frozen):
         return _complete(History, self._session("history"), lambda session: history(session, address))
 
     def leaderboard(self, model: str, by: str | None = None) -> Leaderboard:
-        """All versions of a model that are declared or were ever built, best first. `by`: the metric that orders them."""
+        """All versions of a model that are declared or were ever built, best first. `by`: the metric to order them by."""
         from leptonctl.commands.leaderboard import leaderboard
 
         model, by = name_of(model, "model"), name_or_none(by, "by")
@@ -203,10 +203,10 @@ class Project(Frozen):
     ) -> Update:
         """Write a dataset version for the new rows in `data` and a model version that learns from it, and plan that. Builds nothing.
 
-        `version`, `dataset_version`: their names, by default the next ones. `like`: the version that the new one is written after, by
-        default the last. `warm_start`: go on from it. `append`: its rows come before the new ones. What is declared already is not
-        written again: see `Update.known`. Failure: unknown-model, unknown-version, missing-file, outside-project, or how the data
-        break the contract; then nothing is written.
+        `version`, `dataset_version`: their names, by default the next ones. `like`: the version to base the new one on, by default the
+        last. `warm_start`: continue its training. `append`: add the new rows after its own. What is already declared is not written
+        again, see `Update.known`. Failure: unknown-model, unknown-version, missing-file, outside-project, or how the data breaks the
+        contract; then nothing is written.
         """
         from leptonctl.commands.update import Update as Request
         from leptonctl.commands.update import update
@@ -234,10 +234,10 @@ class Project(Frozen):
     def import_model(
         self, file: str | os.PathLike[str], model: str, version: str, *, dataset: str | None = None, task: str | None = None
     ) -> Import:
-        """Write the YAML of a version that is a finished model: the command `import`. Builds nothing.
+        """Write the YAML of a version that is a finished model, like the command `import`. Builds nothing.
 
-        `file`: what `import:` takes, inside the project. `dataset`: NAME@VERSION, whose rows evaluate it; by default the model's. `task`:
-        by default as its outputs say. Failure: what is wrong with the file, version-exists, missing-dataset, missing-task.
+        `file`: a file for `import:`, inside the project. `dataset`: NAME@VERSION, to evaluate it on, by default the model's. `task`: by
+        default inferred from its outputs. Failure: what is wrong with the file, version-exists, missing-dataset, missing-task.
         """
         from leptonctl.commands.import_file import Import as Request
         from leptonctl.commands.import_file import import_file
@@ -251,7 +251,7 @@ class Project(Frozen):
             return _complete(Import, self._session("import"), lambda session: import_file(session, path, request))
 
     def pin(self, *only: str) -> Pins:
-        """Write the digests of data files into the YAML. `only`: dataset versions; none: all. Never changes a digest that is there."""
+        """Write the digests of data files into the YAML. `only`: dataset versions; none means all. Never changes an existing digest."""
         from leptonctl.commands.pin import pin
 
         with one_at_a_time():
@@ -275,7 +275,7 @@ A = TypeVar("A", Status, Shown, Diff, History, Leaderboard, Adoption, Import, Ve
 
 
 def _complete(kind: type[A], session: "Session", command: "Callable[[Session], Mapping[str, Any]]") -> A:
-    """The answer of a command, with what it did without as `diagnostics` in its content, as the command line prints it."""
+    """The answer of a command, with what it left out as `diagnostics` in its content, as the command line prints it."""
     content = command(session)
     left_out = [{**problem.to_json(), "severity": "warning"} for problem in session.left_out]
     return kind.of({**content, "diagnostics": left_out} if left_out else content)

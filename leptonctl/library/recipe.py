@@ -1,4 +1,4 @@
-"""What a model of the short form is made of, as far as the caller has said."""
+"""What a caller of the short form has said about a model and about one training."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from leptonctl.library.tables import Data
 
 
 class Recipe(Frozen):
-    """What all versions share. `dataset`: NAME@VERSION of `data`. None is what the YAML says, or what suits the data."""
+    """What all versions share. `dataset`: NAME@VERSION of `data`. None: as in the YAML, or what suits the data."""
 
     algorithm: str | None = None
     task: str | None = None
@@ -19,10 +19,10 @@ class Recipe(Frozen):
 
 
 class Training(Frozen):
-    """What one version says of its training. `keys`: what it says beside `params`, as in YAML.
+    """One training. `keys`: fields of the version beside `params`, as in YAML.
 
-    imports: the path of a finished model in the project, instead of a training.
-    reading: how that is read: `inputs`, `classes`, `outputs` as in YAML.
+    `imports`: the path of a finished model in the project, instead of a training. `reading`: how that is read: `inputs`, `classes`,
+    `outputs` as in YAML.
     """
 
     iterations: int | None = None

@@ -1,4 +1,4 @@
-"""What the calls that read records return: what is recorded of an address, two versions side by side, the history, the leaderboard."""
+"""The results of calls that read records: an address, two versions side by side, the history, the leaderboard."""
 
 from collections.abc import Mapping
 from time import time
@@ -9,7 +9,7 @@ from leptonctl.library.reports import WIDTH, Answer
 
 
 class Step(Frozen):
-    """A step of what is recorded: its kind of work, and the key under which the store has its result."""
+    """A step of a recorded address: its op, and the key of its result in the store."""
 
     op: str
     key: str
@@ -28,7 +28,9 @@ class Recorded(Frozen):
 
 
 class Outcome(Frozen):
-    """What the steps of a digest gave. `metrics` of the test rows by name; `artifacts`: file -> digest; `evaluation`: curves, matrices."""
+    """The results of the steps of a digest. `metrics`: of the test rows, by name. `artifacts`: file -> digest. `evaluation`: curves and
+    matrices.
+    """
 
     metrics: Mapping[str, float | None]
     artifacts: Mapping[str, str]
@@ -40,7 +42,7 @@ class Outcome(Frozen):
 
 
 class Shown(Answer):
-    """What is recorded. `current`: by address; `results`: by digest. `version`, `dataset`: all of one version, when one was named."""
+    """What is recorded. `current`: by address. `results`: by digest. `version`, `dataset`: everything about the version that was named."""
 
     lineage: str | None
     serial: int
@@ -51,7 +53,7 @@ class Shown(Answer):
 
     @property
     def metrics(self) -> Mapping[str, float | None]:
-        """The metrics of the one address that was named. KeyError when there are several, or none."""
+        """The metrics of the one address that was named. KeyError if several addresses have results, or none."""
         digests = {one.digest for one in self.current.values() if one.digest in self.results}
         if len(digests) != 1:
             raise KeyError("name one address")
@@ -72,7 +74,7 @@ class FieldDifference(Frozen):
 
 
 class MetricDifference(Frozen):
-    """A metric of both. `better`: higher, lower, or None where neither is."""
+    """A metric of both sides. `better`: higher, lower, or None if neither is."""
 
     a: float | None
     b: float | None
@@ -80,7 +82,7 @@ class MetricDifference(Frozen):
 
 
 class Diff(Answer):
-    """Two versions side by side. `flips`: rows whose label differs; `dataset`: of two versions of a dataset."""
+    """Two versions side by side. `flips`: the rows whose label differs. `dataset`: the differences of two dataset versions."""
 
     a: str
     b: str
@@ -128,7 +130,7 @@ class Entry(Frozen):
 
 
 class Build(Frozen):
-    """Steps of an address that were done, adopted or not. `search`: the winner of a search among them."""
+    """Steps that were computed for an address. `search`: the winner of a search among them."""
 
     address: str
     ops: tuple[str, ...]
@@ -153,7 +155,7 @@ class History(Answer):
 
 
 class Row(Frozen):
-    """A version on a leaderboard. `value`: of the metric that orders it."""
+    """A version on a leaderboard. `value`: of the metric that orders the board."""
 
     address: str
     version: str
@@ -168,7 +170,7 @@ class Row(Frozen):
 
 
 class Leaderboard(Answer):
-    """All versions of a model, declared or once built, best first."""
+    """All versions of a model that are declared or were once built, best first."""
 
     model: str
     task: str

@@ -1,4 +1,4 @@
-"""The public names of the package -> docs/python.md. Run as `python -m leptonctl.library.reference`."""
+"""Writes docs/python.md from the public names of the package. Run as `python -m leptonctl.library.reference`."""
 
 import ast
 import sys
@@ -92,7 +92,7 @@ def _methods(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _signature(node: ast.FunctionDef, name: str = "") -> str:
-    """The definition as written, without `self` and the quotes of names that are loaded later."""
+    """The definition as written, without `self` and without quotes around names that are imported later."""
     arguments = node.args
     arguments.args = [argument for argument in arguments.args if argument.arg not in ("self", "cls")]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None and not name else ""

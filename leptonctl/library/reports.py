@@ -1,4 +1,4 @@
-"""What the calls of the library return: frozen values that print as the command line does, and that a notebook shows."""
+"""The results of the library: frozen values that print like the command line, and that a notebook shows."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -13,7 +13,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 
 WIDTH = 120
-"""The columns that text may fill."""
+"""The columns of a table in text."""
 
 
 class Report(Frozen):
@@ -47,7 +47,7 @@ class Answer(Report):
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """The report of such an object: its fields are those of the object that the class names."""
+        """The report of a JSON object. Its fields have the names and the values of the object's keys."""
         return convert({**content, "content": dict(content)}, cls)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,28 +77,28 @@ class Validation(Report):
 
 
 class Plan(Report):
-    """What an apply would do, and why. Pass it to `Project.apply` to have exactly this effect, or a `Failure` if that has changed."""
+    """What an apply would do, and why. Pass it to `Project.apply` to get exactly this effect, or a `Failure` if that has changed."""
 
     plan: PlanValue
 
     @property
     def plan_id(self) -> str:
-        """What the plan was made from, as one digest."""
+        """The digest of everything that the plan was made from."""
         return self.plan.plan_id
 
     @property
     def effect_id(self) -> str:
-        """What would move, as one digest: `Project.apply(expect=…)` takes it."""
+        """The digest of what would move, for `Project.apply(expect=…)`."""
         return self.plan.effect_id
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What differs, with action, reason, places and steps; kept addresses are left out."""
+        """The changes, with action, reason, places and steps. Addresses that stay as they are are left out."""
         return self.plan.moving
 
     @property
     def drift(self) -> tuple[Drift, ...]:
-        """Where what serves differs from what is recorded."""
+        """Where servers differ from what is recorded."""
         return self.plan.drift
 
     @property
@@ -149,7 +149,7 @@ class Server(Frozen):
 
 
 class Withdrawn(Frozen):
-    """A version that was moved back from. `Project.readmit` lets it in again."""
+    """A version that was rolled back. `Project.readmit` lets it back in."""
 
     id: str
     version: str
@@ -160,7 +160,7 @@ class Withdrawn(Frozen):
 
 
 class Served(Frozen):
-    """A model in an environment. `digest`, `artifact`, `package`: what is bound; `live_…`: what its servers say they serve."""
+    """A model in an environment. `digest`, `artifact`, `package`: what is bound. `live_…`: what its servers report."""
 
     name: str
     version: str | None
@@ -190,7 +190,7 @@ class Held(Frozen):
 
 
 class Environment(Frozen):
-    """What an environment serves. `healthy`: None where it cannot be told from here."""
+    """What an environment serves. `healthy`: None if that cannot be told from here."""
 
     name: str
     url: str | None
@@ -213,7 +213,7 @@ class Environment(Frozen):
 
 
 class Difference(Frozen):
-    """A binding that the YAML declares otherwise than it is bound, and where it is declared."""
+    """A difference between what the YAML declares and what is bound, with the place of the declaration."""
 
     environment: str
     model: str | None
@@ -231,7 +231,7 @@ class Status(Answer):
     differences: tuple[Difference, ...] = ()
 
     def environment(self, name: str) -> Environment:
-        """The environment of that name. KeyError when it serves nothing."""
+        """The environment with this name. KeyError if there is none."""
         for one in self.environments:
             if one.name == name:
                 return one

@@ -1,4 +1,4 @@
-"""The YAML of a table: the dataset version that it is, and the preprocess steps of a model."""
+"""The YAML of a table as a dataset version, and of the preprocess steps of a model."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from leptonctl.project.edits import writing
 
 
 def declare_data(draft: Draft, data: Data) -> str:
-    """Declare a table as a dataset version with the digest of its bytes, unless there is one; the version as NAME@VERSION.
+    """Declare a table as a dataset version with the digest of its bytes, unless there is one. The version, as NAME@VERSION.
 
     A file from outside the project is copied to data/. Failure: file-exists, usage, and what is wrong with the table.
     """
@@ -41,10 +41,10 @@ def _version_line(version: str, path: str) -> str:
 
 
 def _same_version(draft: Draft, document: Document, data: Data, path: str) -> str | None:
-    """The declared version with the bytes of this file. Failure `usage` when the dataset or the version is of something else."""
+    """The declared version with the bytes of this file. Failure `usage` when the dataset has another target, or the version other data."""
     if document.value.get("target") != data.target:
         detail = f"dataset {document.name} has the target {document.value.get('target')}, not {data.target}"
-        raise fail("usage", "The dataset is another one", detail, span=document.at("target"), hint="pass another `name=`")
+        raise fail("usage", "The dataset has another target", detail, span=document.at("target"), hint="pass another `name=`")
     declared = {one.declared.version: one for one in datasets(draft.session.declarations).values() if one.declared.name == document.name}
     digest = file_digest(data.path)
     for version, one in reversed(declared.items()):
@@ -55,7 +55,7 @@ def _same_version(draft: Draft, document: Document, data: Data, path: str) -> st
     if data.version is not None and data.version in declared:
         detail = f"{document.name}@{data.version} is declared with other data"
         raise fail(
-            "usage", "The dataset version is another one", detail, span=declared[data.version].declared.span, hint="pass another `version=`"
+            "usage", "The dataset version has other data", detail, span=declared[data.version].declared.span, hint="pass another `version=`"
         )
     return None
 
@@ -75,7 +75,7 @@ def _path_inside(root: Path, file: Path) -> str:
         return real.relative_to(root).as_posix()
     copy = root / "data" / file.name
     if copy.exists() and file_digest(copy) != file_digest(real):
-        raise fail("file-exists", "A file of that name exists already", str(copy), hint="give one of them another name")
+        raise fail("file-exists", "A file of that name exists already", str(copy), hint="rename one of them")
     if not copy.exists():
         with writing(copy):
             copy.parent.mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ class Data(Frozen):
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str], target: str, *, name: str | None = None, version: str | None = None) -> Self:
-        """A CSV file, or one in another format that leptonctl reads. How it is written is found out when it is uploaded.
+        """A CSV file, or one in another format that leptonctl reads. Its encoding, delimiter and so on are detected when it is uploaded.
 
         `name`: of the dataset, by default the file's; `version`: by default the next free one. Failure: missing-file, unknown-format,
         and usage without a target.
@@ -49,7 +49,7 @@ class Data(Frozen):
     ) -> Self:
         """A data frame of pandas or polars, or a list of mappings from column to value, written to `path`: JSON Lines, one row a line.
 
-        The YAML names that file, so it belongs into the project. A file with other content is not overwritten. `name`, `version`: as in
+        The YAML names that file, so it should be in the project. A file with other content is not overwritten. `name`, `version`: as in
         `from_csv`. Failure: file-exists, unknown-format, cannot-write, and usage for rows of another form.
         """
         from leptonctl.library.predictions import records_of
@@ -61,8 +61,8 @@ class Data(Frozen):
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records_of(frame))
         with writing(file):
             if file.exists() and file.read_text(encoding="utf-8") != text:
-                hint = "pass another path: the version that was made of this file keeps its rows"
-                raise fail("file-exists", "A file of that name has other rows", str(file), hint=hint)
+                hint = "pass another path: a version that was made from this file needs its rows"
+                raise fail("file-exists", "The file exists with other rows", str(file), hint=hint)
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 write_text(file, text)
@@ -86,17 +86,17 @@ class Data(Frozen):
 
     def columns(self) -> list[str]:
         """The names in its first line."""
-        from leptonctl.commands.predict import from_provider
+        from leptonctl.commands.files.problems import provider_failure
         from leptonctl.spi.learning import ProviderError, SourceOptions
 
         try:
             return self._source(self.path).columns(self.path, SourceOptions())
         except ProviderError as problem:
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
 
     def findings(self) -> "Findings":
-        """What the table seems to hold, and the settings that follow, as `leptonctl init` finds them. Failure: unknown-column …"""
-        from leptonctl.commands.predict import from_provider
+        """What the table seems to contain, and the settings that follow, as in `leptonctl init`. Failure: unknown-column and others."""
+        from leptonctl.commands.files.problems import provider_failure
         from leptonctl.learning.findings.findings import Wishes
         from leptonctl.learning.findings.observe import observe
         from leptonctl.spi.learning import ProviderError
@@ -105,13 +105,13 @@ class Data(Frozen):
             return observe(self.path, self._source(self.path), Wishes(target=self.target))
         except ProviderError as problem:
             problem.hint = problem.hint.replace("`--target`", "`target=`")
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
 
 
 class DataPreprocessor:
-    """The preprocess steps of a model, in order. They become a part of it: the same in training and in serving.
+    """The preprocess steps of a model, in order. They are part of it: the same in training and in serving.
 
-    They are fitted when the model is trained, on its training rows alone.
+    They are fitted when the model is trained, on its training rows only.
     """
 
     def __init__(self) -> None:
@@ -122,16 +122,16 @@ class DataPreprocessor:
         self,
         use: str,
         *,
-        input: str | Iterable[str] = "all",  # noqa: A002 - the name that people know
+        input: str | Iterable[str] = "all",  # noqa: A002 - the usual name
         output: str | None = None,
         **params: Any,
     ) -> Self:
-        """Add a step. `use`: its name here or in scikit-learn (`StandardScaler`, `one_hot`), or `Normalize` for a range of 0 to 1;
-        `params`: its own.
+        """Add a step. `use`: its name here or in scikit-learn (`StandardScaler`, `one_hot`), or `Normalize` for a range of 0 to 1.
+        `params`: its parameters.
 
-        `input`: numeric, categorical, all, a column, several, or the `output` of an earlier step. `output`: a name for what it gives, for
-        the `input` of later steps. The model gets what the steps give, and columns that no step takes as they are. What is wrong with a
-        step is a Failure when the model is trained.
+        `input`: numeric, categorical, all, a column, several columns, or the `output` of an earlier step. `output`: a name for its result,
+        for the `input` of later steps. The model gets the results of the steps, and the columns that no step takes. An invalid step is a
+        Failure when the model is trained.
         """
         from leptonctl.language.foreign_names import SAME_STEPS, own_name
         from leptonctl.library.writing import plain_json
@@ -147,15 +147,14 @@ class DataPreprocessor:
         return self
 
     def fit(self, data: Data) -> Self:
-        """Check that the table has the columns that are named. Failure: unknown-column. Nothing is computed before the training."""
-        known = data.columns()
+        """Check that the table has the columns of the steps. Failure: unknown-column. Nothing is computed before the training."""
+        names = data.columns()
         for step in self.steps:
             columns = step["columns"]
             for name in columns if isinstance(columns, list) else ():
-                if name not in known:
-                    raise fail(
-                        "unknown-column", "The table has no such column", f"{name} ({step['use']})", hint=did_you_mean(str(name), known)
-                    )
+                if name not in names:
+                    hint = did_you_mean(str(name), names)
+                    raise fail("unknown-column", "The table has no such column", f"{name} ({step['use']})", hint=hint)
         return self
 
     def _columns(self, names: str | Iterable[str]) -> Json:
@@ -165,7 +164,7 @@ class DataPreprocessor:
         for name in names:
             earlier = self._outputs.get(name, [name])
             if not isinstance(earlier, list):
-                detail = f"{name} is of the columns `{earlier}`, which cannot be joined with others"
-                raise fail("usage", "The input of a transformer is not clear", detail, hint="add a transformer for each input")
+                detail = f"{name} stands for the columns `{earlier}`, which cannot be combined with others"
+                raise fail("usage", "The input of a transformer is ambiguous", detail, hint="add a transformer for each input")
             columns += earlier
         return columns

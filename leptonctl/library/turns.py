@@ -1,4 +1,4 @@
-"""The calls of this process that edit bindings: those that move the same ones take turns, each from before it reads the YAML to its end."""
+"""Lets the calls of this process that move the same bindings take turns, each from before it reads the YAML until its end."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ _CHANGED = threading.Condition()
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Turn:
-    """One call, and what it moves. `is_registered`: the state has its claim, which from then on says who waits for whom."""
+    """One call, and what it moves. `is_registered`: the state has its claim, which from then on decides who waits for whom."""
 
     root: str
     bindings: Collection[Binding]
@@ -30,13 +30,13 @@ class Turn:
     is_registered: bool = False
 
     def register(self) -> None:
-        """Say that the state has the claim of this call."""
+        """Note that the state has the claim of this call."""
         with _CHANGED:
             self.is_registered = True
             _CHANGED.notify_all()
 
     def waits_for(self, other: "Turn") -> bool:
-        """Whether another call is to end first. A return never waits for a training: the claims decide between the two."""
+        """Whether another call has to end first. A return never waits for a training: there the claims decide."""
         if other.root != self.root or other.thread == self.thread or (self.is_return and other.is_registered and not other.is_return):
             return False
         return any(_overlap(mine, its) for mine in self.bindings for its in other.bindings)
@@ -44,9 +44,9 @@ class Turn:
 
 @contextmanager
 def turn(root: Path, bindings: Collection[Binding], command: str, *, is_return: bool = False, wait: float = 0.0) -> Iterator[Turn]:
-    """A block that has these bindings to itself among the calls of this process. Failure `lock-held` after `wait` seconds.
+    """A block during which no other call of this process moves these bindings. Failure `lock-held` after `wait` seconds.
 
-    A call inside the block of its own thread has its turn at once.
+    A call inside the block, in the same thread, does not wait.
     """
     mine = Turn(root=os.path.realpath(root), bindings=bindings, command=command, is_return=is_return, thread=threading.get_ident())
     deadline = time.monotonic() + wait

@@ -1,9 +1,9 @@
-"""The short form for versions: declare one, change it, bind it, go back. Each writes YAML as a person would, then plans and applies it."""
+"""The short form for versions: declare one, change it, bind it, go back. Each call edits the YAML, then plans and applies it."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -13,7 +13,11 @@ from leptonctl.library.names import algorithm_of, name_of, name_or_none, path_of
 from leptonctl.library.project import Project
 from leptonctl.library.records import Shown
 from leptonctl.library.reports import Report
+from leptonctl.library.turns import Binding
 from leptonctl.library.work import Progress, Work
+
+if TYPE_CHECKING:
+    from leptonctl.commands.session import Session
 
 Where: TypeAlias = Project | str | os.PathLike[str] | None
 """A project, a folder in one, or None for the working folder."""
@@ -36,14 +40,14 @@ class Version(Report):
 
     @property
     def digest(self) -> str:
-        """The digest of its recipe, as declared now: of a script and of the YAML that it wrote it is the same."""
+        """The digest of its recipe as declared now. A script and the YAML that it wrote have the same."""
         return open_session(self.project.root, "Version").declarations.built[self.address].digest
 
     @property
     def metrics(self) -> Mapping[str, float | None]:
         """The metrics of its test rows. Failure: unknown-address; KeyError while it is not applied or built."""
-        story = self.show().version or {}
-        listed = story.get("metrics")
+        version = self.show().version or {}
+        listed = version.get("metrics")
         return {str(one["name"]): one["value"] for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}  # type: ignore[misc]
 
     def build(self, progress: Progress | None = None) -> Work:
@@ -51,7 +55,7 @@ class Version(Report):
         return self.project.build(self.address, progress=progress)
 
     def show(self) -> Shown:
-        """All that is known of it."""
+        """Everything that is recorded about it."""
         return self.project.show(self.address)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +66,7 @@ class Version(Report):
 
 
 def project_of(where: Where) -> Project:
-    """The project that a call is about."""
+    """The project that a call works on."""
     return where if isinstance(where, Project) else Project.load(path_of(where, "project") if where is not None else Path())
 
 
@@ -71,19 +75,19 @@ def create_version(
 ) -> Version:
     """Declare a version of a declared model. Trains nothing: `publish_version` and an apply do.
 
-    `fields`: what it says otherwise than the model, as in the YAML (`params`, `algorithm`, `dataset` …). `like`: a version whose lines it
-    gets too, but for the description; mappings of both are merged. A version that is declared already gets these values; what else it
-    says stays. Failure: unknown-model, unknown-version, or what is wrong with the fields; then no file has changed.
+    `fields`: what differs from the model, as in the YAML (`params`, `algorithm`, `dataset` …). `like`: a version whose fields it gets too,
+    except the description; mappings in both are merged. A version that is already declared gets these fields, and keeps its others.
+    Failure: unknown-model, unknown-version, or what is wrong with the fields; then no file has changed.
     """
     values = {"description": description, **fields} if description else fields
     return _declare(version_name, model_name, values, project, new=True, like=like)
 
 
 def update_version(version_name: str, model_name: str, description: str | None = None, *, project: Where = None, **fields: Any) -> Version:
-    """Change what a declared version says: `description`, and `fields` as in `create_version`.
+    """Change fields of a declared version: `description`, and `fields` as in `create_version`.
 
-    What a protected environment has served is sealed: `publish_version` and every plan then refuse the edit, and a new version is the way.
-    Failure: unknown-model, unknown-version.
+    A version that a protected environment has served is sealed: `publish_version` and every plan refuse the edit, and a new version is
+    needed. Failure: unknown-model, unknown-version.
     """
     return _declare(
         version_name, model_name, {"description": description, **fields} if description is not None else fields, project, new=False
@@ -115,7 +119,7 @@ def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, 
 
 
 def _merged(lines: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:
-    """What a version says with the values of another call: a mapping in both has the keys of both."""
+    """The fields of a version, overridden by these values; mappings in both are merged."""
     merged = {key: value for key, value in lines.items() if key != "description"}
     for key, value in values.items():
         here = merged.get(key)
@@ -133,20 +137,20 @@ def publish_version(
     wait: float = 0.0,
     progress: Progress | None = None,
 ) -> Work:
-    """Bind a version in an environment: edits the YAML, trains what has no result yet, asks the gates, and switches.
+    """Bind a version in an environment: edits the YAML, trains what has no result yet, checks the gates, and switches.
 
-    `environment`: where the project has one, that one by default. What cannot be bound leaves the YAML as it was. Failure:
-    unknown-version, unknown-environment; Unfinished (exit 6) when a gate holds it or it was withdrawn there, and its hint names `readmit`.
+    `environment`: by default the only one of the project. What cannot be bound leaves the YAML as it was. Failure: unknown-version,
+    unknown-environment; Unfinished (exit 6) when a gate holds it or it was withdrawn there, and its hint names `readmit`.
     """
-    from leptonctl.library.binding import environment_of, publish
+    from leptonctl.library.binding import publish
 
-    names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
-    place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
+    place = _place(version_name, model_name, environment)
+    why = one_line(reason)
     return moving(
         project_of(project).root,
         "publish_version",
         lambda session, recorder: publish(session, recorder, *place, reason=why),
-        bindings=lambda session: [(place[2] or environment_of(session, None), place[1])],
+        bindings=lambda session: _bindings(session, place),
         wait=wait,
         progress=progress,
     )
@@ -164,18 +168,30 @@ def rollback_version(
 ) -> Work:
     """Leave a version: bind what the environment served before it, and withdraw this one there. Trains nothing.
 
-    Where it was rolled back already, nothing is done. Failure: not-bound when it does not serve there, nothing-earlier.
+    If it was already rolled back, nothing is done. Failure: not-bound when it does not serve there, nothing-earlier.
     """
-    from leptonctl.library.binding import environment_of, leave
+    from leptonctl.library.binding import leave
 
-    names = name_of(version_name, "version_name"), name_of(model_name, "model_name")
-    place, why = (*names, name_or_none(environment, "environment")), one_line(reason)
+    place = _place(version_name, model_name, environment)
+    why = one_line(reason)
     return moving(
         project_of(project).root,
         "rollback_version",
         lambda session, recorder: leave(session, recorder, *place, reason=why),
-        bindings=lambda session: [(place[2] or environment_of(session, None), place[1])],
+        bindings=lambda session: _bindings(session, place),
         is_return=True,
         wait=wait,
         progress=progress,
     )
+
+
+def _place(version: str, model: str, environment: str | None) -> tuple[str, str, str | None]:
+    return name_of(version, "version_name"), name_of(model, "model_name"), name_or_none(environment, "environment")
+
+
+def _bindings(session: "Session", place: tuple[str, str, str | None]) -> list[Binding]:
+    """The binding that a call edits."""
+    from leptonctl.library.binding import environment_of
+
+    _, model, environment = place
+    return [(environment or environment_of(session, None), model)]

@@ -1,4 +1,4 @@
-"""Calls that do steps: their progress by callback, what they did, and the failure of one that did not do all of it."""
+"""Calls that run steps: their progress by callback, what they did, and the failure of one that did only a part."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,10 +14,10 @@ Progress = Callable[[Event], object]
 
 
 class Work(Report):
-    """What a build, an apply, a rollback or a promotion did. `command`: which of them; `events`: all of them, in order.
+    """What a build, an apply, a rollback or a promotion did. `command`: which of these. `events`: in order.
 
-    `held`: addresses of bindings that stay as they are, by a gate or otherwise, and were so before. `commit_hint`: the commit that records
-    the edit of the YAML, "" where there was none.
+    `held`: addresses of bindings that are held, by a gate or otherwise, and were held before. `commit_hint`: the command that commits the
+    edit of the YAML, "" without an edit.
     """
 
     command: str
@@ -29,12 +29,12 @@ class Work(Report):
 
     @property
     def finished(self) -> ApplyFinished | None:
-        """The last event; None when nothing was begun."""
+        """The last event; None if nothing was started."""
         return next((event for event in reversed(self.events) if isinstance(event, ApplyFinished)), None)
 
     @property
     def done(self) -> Mapping[str, int]:
-        """How many steps were done, by what was done: trained, exported, evaluated, bound … Adopted results count as none."""
+        """How many steps were done, by kind: trained, exported, evaluated, bound … Adopted results do not count."""
         return self.finished.done if self.finished else {}
 
     @property
@@ -48,8 +48,8 @@ class Work(Report):
         return tuple(problems(self.events, everything=True))
 
     def to_json(self) -> dict[str, Any]:
-        """The last line that the command prints with `--json`; {} when nothing was begun."""
-        from leptonctl.views.events import event_to_json
+        """The last line that the command prints with `--json`; {} if nothing was started."""
+        from leptonctl.views.event_json import event_to_json
 
         return event_to_json(self.finished) if self.finished else {}
 
@@ -67,7 +67,7 @@ class Work(Report):
 
 
 class Unfinished(Failure):
-    """A failure of a call that did a part of its work: `work` says which. Its results are in the store, and a second call goes on."""
+    """A failure of a call that did only a part of its work, see `work`. The results are in the store, and another call continues."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], exit_code: int, work: Work) -> None:
         super().__init__(diagnostics, exit_code)
@@ -75,7 +75,7 @@ class Unfinished(Failure):
 
 
 class Recorder:
-    """A reporter that keeps the events and passes them on. An exception of the callback ends the calls, not the work.
+    """A reporter that keeps the events and passes them on. An exception in the callback ends the callbacks, not the work.
 
     `first`: called before the first event is passed on.
     """
@@ -94,11 +94,11 @@ class Recorder:
             return
         try:
             self._progress(event)
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the caller gets it when the work has ended
+        except Exception as problem:  # noqa: BLE001 - the caller gets it when the work has ended
             self.problem = problem
 
     def conclude(self, command: str, outcome: Outcome) -> Work:
-        """The work as done. Raises Unfinished, KeyboardInterrupt, or what the callback has raised."""
+        """The finished work. Raises Unfinished, KeyboardInterrupt, or the exception of the callback."""
         work = Work(
             command=command,
             plan=outcome.plan,
@@ -110,22 +110,22 @@ class Recorder:
         if outcome.exit_code == INTERRUPTED:
             raise KeyboardInterrupt
         if outcome.exit_code != OK:
-            found = tuple(problems(self.events)) or (error("step-failed", f"The {command} was not finished"),)
-            raise Unfinished(found, outcome.exit_code, work)
+            failed = tuple(problems(self.events)) or (error("step-failed", f"The {command} was not finished"),)
+            raise Unfinished(failed, outcome.exit_code, work)
         if self.problem is not None:
             raise self.problem
         return work
 
 
 def problems(events: Iterable[Event], *, everything: bool = False) -> Iterable[Diagnostic]:
-    """What failed or is held, each once. `everything`: also what the steps that were done remark."""
-    found: dict[Diagnostic, None] = {}
+    """What failed or is held, without repeats. `everything`: also the notices of finished steps."""
+    collected: dict[Diagnostic, None] = {}
     for event in events:
         match event:
             case StepFailed(diagnostic=diagnostic):
-                found[diagnostic] = None
+                collected[diagnostic] = None
             case StepSkipped(diagnostic=diagnostic) if diagnostic is not None:
-                found[diagnostic] = None
+                collected[diagnostic] = None
             case StepFinished(notices=notices) if everything:
-                found.update(dict.fromkeys(notices))
-    return found
+                collected.update(dict.fromkeys(notices))
+    return collected

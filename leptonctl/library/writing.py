@@ -1,22 +1,22 @@
-"""Edits of a project's YAML by the short form: comments stay, and an edit that leaves the project invalid is taken back."""
+"""Edits the YAML of a project for the short form: comments stay, and an edit that leaves the project invalid is undone."""
 
 import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from leptonctl.commands.editing.init_yaml import scalar
-from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.pin import pin
-from leptonctl.commands.session import Session, folder_of, refuse
+from leptonctl.commands.session import Session, folder_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Document, Json, value_at
 from leptonctl.core.values import Path as StepPlace
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
+from leptonctl.project.configuration import refuse
 from leptonctl.project.edits import write_text, writing
 from leptonctl.project.own_edits import OwnEdits
 from leptonctl.storage.durable import ensure_dot_folder
@@ -27,35 +27,27 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The files of a project while they are edited. `before`: file -> its text before the first edit, None where there was none."""
+    """The files of a project while they are edited. `edits`: what has been written so far."""
 
     session: Session
-    before: dict[str, str | None] = field(default_factory=dict)
-    own: OwnEdits | None = None
-
-    @property
-    def edits(self) -> OwnEdits:
-        """What the draft has written so far."""
-        self.own = self.own or OwnEdits(root=self.session.root)
-        return self.own
+    edits: OwnEdits
 
     def document(self, kind: str, name: str) -> Document | None:
         """The document of that kind and name, if it is declared."""
         return self.session.project.of(kind).get(name)
 
     def lines_of(self, kind: str, name: str, version: str) -> dict[str, Json]:
-        """What a version of a declared document says, before templates are filled in."""
-        lines = value_at(as_written(self.session, self.session.project.of(kind)[name]).value, ("versions", version))
+        """The fields of a version in a declared document, before templates are filled in."""
+        lines = value_at(self.session.as_written(self.session.project.of(kind)[name]).value, ("versions", version))
         return dict(lines) if isinstance(lines, dict) else {}
 
     def write(self, file: str, text: str) -> None:
         """Write a file of the project."""
-        self.before.setdefault(file, self.session.sources.get(file))
         self.edits.write(file, self.session.sources.get(file), text)
         self.session = self.session.reopen()
 
     def add(self, kind: str, name: str, lines: str) -> None:
-        """Write a document into a file of its own, or below what a file of that name holds. Failure: bad-name, file-exists."""
+        """Write a document into a file of its own, or at the end of an existing one. Failure: bad-name, file-exists."""
         if not NAME.fullmatch(name):
             detail = f"{name}: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, beginning with a letter or digit"
             hint = f'pass "{slug(name, "model")}"'
@@ -67,9 +59,9 @@ class Draft:
         self.write(file, text if here is None else f"{here.rstrip()}\n---\n{text}")
 
     def put(self, kind: str, name: str, place: StepPlace, value: Json) -> None:
-        """Give the key at `place` of a document this value, in its place when it is there, else at the end of its mapping."""
+        """Set the key at `place` of a document: in its place if it exists, else at the end of its mapping."""
         document = self.session.project.of(kind)[name]
-        raw, text = as_written(self.session, document), self.session.sources[document.file]
+        raw, text = self.session.as_written(document), self.session.sources[document.file]
         *path, key = place
         here = value_at(raw.value, place)
         parent = value_at(raw.value, tuple(path))
@@ -90,8 +82,6 @@ class Draft:
 
     def pin(self, address: str) -> None:
         """Write the digest of a dataset version's source into it, unless it has one."""
-        dataset = self.session.project.of("Dataset")[address.partition("/")[2].partition("@")[0]]
-        self.before.setdefault(dataset.file, self.session.sources[dataset.file])
         pin(self.session, [address], self.edits)
         self.session = self.session.reopen()
 
@@ -99,32 +89,33 @@ class Draft:
         """Failure (exit 3) when the project is not valid."""
         refuse(self.session.declared[1])
 
-    def take_back(self) -> None:
+    def undo(self) -> None:
         """Undo what the draft has written, and nothing that others have written since."""
-        self.edits.take_back()
+        self.edits.undo()
 
 
 @contextmanager
 def editing(root: Path, command: str) -> Iterator[Draft]:
-    """A draft that is kept when the block ends and the project is valid. Else the files are as before, and the reason is raised."""
+    """A draft that is kept if the project is valid when the block ends. Otherwise it is undone, and the reason is raised."""
     with one_at_a_time():
-        draft = Draft(session=open_session(root, command))
+        session = open_session(root, command)
+        draft = Draft(session=session, edits=OwnEdits(root=session.root))
         draft.check()
         try:
             yield draft
             draft.check()
         except BaseException:
-            draft.take_back()
+            draft.undo()
             raise
 
 
 @contextmanager
 def kept_if_done(draft: Draft) -> Iterator[None]:
-    """A block after the edits of a draft, which are taken back when it raises. Other edits go on meanwhile."""
+    """A block after the edits of a draft, which are undone when it raises. Other edits are possible meanwhile."""
     try:
         yield
     except BaseException:
-        draft.take_back()
+        draft.undo()
         raise
 
 
@@ -149,13 +140,13 @@ def create_project(folder: Path, name: str | None) -> Path:
 
 
 def slug(text: str, otherwise: str) -> str:
-    """A text as a name of the YAML."""
+    """A string as a valid name in the YAML. `otherwise`: the name if nothing of the string remains."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or otherwise
 
 
 def next_version(versions: Mapping[str, Any]) -> str:
-    """`v` and the number after the largest in use."""
-    numbers = [int(found[1]) for name in versions if (found := re.fullmatch(r"v(\d{1,9})", name))]
+    """`v` and the number after the largest one in use."""
+    numbers = [int(match[1]) for name in versions if (match := re.fullmatch(r"v(\d{1,9})", name))]
     return f"v{max(numbers, default=0) + 1}"
 
 
@@ -166,7 +157,7 @@ def versions_in(document: Document | None) -> dict[str, Json]:
 
 
 def plain_json(value: Any, what: str) -> Json:
-    """A value of the caller as JSON: tuples as lists, numbers of numpy as Python's. Failure `usage` for anything else, NaN too."""
+    """A value of the caller as JSON: tuples as lists, numbers of numpy as those of Python. Failure `usage` for others, including NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         raise fail("usage", "A value cannot be written into the YAML", f"{what} is {value}", hint="pass finite numbers")
     if value is None or isinstance(value, bool | int | str | float):
@@ -186,7 +177,7 @@ def plain_json(value: Any, what: str) -> Json:
 
 
 def required(draft: Draft, kind: str, name: str) -> Document:
-    """The document of that name. Failure `unknown-model` or `unknown-environment` when it is not declared."""
+    """The document with this name. Failure `unknown-model` or `unknown-environment` when it is not declared."""
     document = draft.document(kind, name)
     if document is None:
         hint = did_you_mean(name, draft.session.project.of(kind))

@@ -30,7 +30,7 @@ TRAINERS = {
         "hist_gradient_boosting", "svm", "mlp", "knn",
     ),
 }  # fmt: skip
-# trainers whose library comes with an extra: they are declared and planned without it
+# trainers whose library comes with an extra: planning does not need it
 EXTRAS = {"classification": ("xgboost", "lightgbm", "torch_mlp"), "regression": ("xgboost", "lightgbm", "torch_mlp")}
 METRICS = {
     "classification": (
@@ -45,7 +45,7 @@ PREPROCESSORS = (
 )  # fmt: skip
 SOURCES = ("csv", "parquet", "jsonl")
 ATTRIBUTES = {"trainers": "TRAINERS", "metrics": "METRICS", "preprocess": "PREPROCESSOR", "sources": "SOURCE"}
-# back ends are in the part of leptonctl that does their work, and are values like those of third parties
+# back ends belong to the package that does their work, and are values like those of third parties
 BACKENDS = {
     "platforms": {"server": "leptonctl.deploying.server:PLATFORM"},
     "executors": {"local": "leptonctl.building.local:EXECUTOR"},
@@ -56,14 +56,14 @@ GROUPS = (*ATTRIBUTES, *BACKENDS)
 
 
 class _Cache(TypedDict):
-    """stamp: [folder, when it was changed]. groups: [name, "module:attribute"] by group."""
+    """stamp: [folder, its modification time]. groups: [name, "module:attribute"] by group."""
 
     stamp: list[list[str | int]]
     groups: dict[str, list[tuple[str, str]]]
 
 
-class Loaded(Mapping[K, V], Generic[K, V]):
-    """A mapping whose values are loaded on first access. `others` has further ones, which are not iterated over."""
+class LazyMapping(Mapping[K, V], Generic[K, V]):
+    """A mapping whose values are loaded on first access. `others` finds further ones, which are not iterated over."""
 
     def __init__(self, loaders: Mapping[K, Callable[[], V]], others: Callable[[K], V | None] | None = None) -> None:
         self._loaders = loaders
@@ -95,14 +95,14 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
     """The bundled providers, then those of installed packages. Bundled names win."""
     third_party = _third_parties(cache_file)
     return Catalog(
-        trainers=Loaded({**_by_task("trainers", TRAINERS, third_party), **_by_task("trainers", EXTRAS, {})}, class_trainer),
-        metrics=Loaded(_by_task("metrics", METRICS, third_party)),
-        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party), class_step),
-        sources=Loaded(_by_name("sources", SOURCES, third_party)),
-        platforms=Loaded(_by_target("platforms", third_party)),
-        executors=Loaded(_by_target("executors", third_party)),
-        stores=Loaded(_by_target("stores", third_party)),
-        states=Loaded(_by_target("states", third_party)),
+        trainers=LazyMapping({**_by_task("trainers", TRAINERS, third_party), **_by_task("trainers", EXTRAS, {})}, class_trainer),
+        metrics=LazyMapping(_by_task("metrics", METRICS, third_party)),
+        preprocessors=LazyMapping(_by_name("preprocess", PREPROCESSORS, third_party), class_step),
+        sources=LazyMapping(_by_name("sources", SOURCES, third_party)),
+        platforms=LazyMapping(_by_target("platforms", third_party)),
+        executors=LazyMapping(_by_target("executors", third_party)),
+        stores=LazyMapping(_by_target("stores", third_party)),
+        states=LazyMapping(_by_target("states", third_party)),
         extended=any(third_party.get(group) for group in ("trainers", "metrics", "preprocess")),
         tasks_of=class_tasks,
         others=class_names,
@@ -168,7 +168,7 @@ def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:
         try:
             cached = decode(cache_file.read_bytes(), _Cache)
             if cached["stamp"] == stamp:
-                return {group: [[name, target] for name, target in found] for group, found in cached["groups"].items()}
+                return {group: [[name, target] for name, target in targets] for group, targets in cached["groups"].items()}
         except (OSError, BadRecord):
             pass
     from importlib.metadata import entry_points

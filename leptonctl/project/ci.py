@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
-from leptonctl.core.state import Job
+from leptonctl.core.job import Job
 
 NAME_LENGTH = 100
 URL_LENGTH = 500

@@ -1,6 +1,6 @@
 """The names of scikit-learn's classes as names of algorithms and steps. Reads the list of them when a name looks like one.
 
-A class that has a name here (`RandomForestClassifier`: `random_forest`) is that provider, so that both names give the same digests.
+A class with a name of ours (`RandomForestClassifier`: `random_forest`) is that provider, so that both names have the same digests.
 """
 
 from importlib import import_module
@@ -10,7 +10,7 @@ from leptonctl.spi.learning import Preprocessor, Trainer
 
 
 def class_trainer(key: tuple[str, str]) -> Trainer | None:
-    """The trainer of a class for a task. None when there is none."""
+    """The trainer of a class for a task, None when there is none."""
     task, name = key
     if not _is_class(name):
         return None
@@ -23,7 +23,7 @@ def class_trainer(key: tuple[str, str]) -> Trainer | None:
 
 
 def class_step(name: str) -> Preprocessor | None:
-    """The preprocess step of a class. None when there is none."""
+    """The preprocess step of a class, None when there is none."""
     if not _is_class(name):
         return None
     from leptonctl.providers.estimators import listed, steps
@@ -67,7 +67,7 @@ def class_refusal(role: str, name: str) -> tuple[str, str] | None:
         if known
         else None
     )
-    return next((found for table in refused.AS_ALGORITHM if (found := table.get(name))), other)
+    return next((refusal for table in refused.AS_ALGORITHM if (refusal := table.get(name))), other)
 
 
 def _is_class(name: str) -> bool:

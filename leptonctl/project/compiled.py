@@ -18,8 +18,8 @@ COMPILED = "leptonctl.kinds.checkers"
 def load_checks() -> Mapping[str, Check]:
     """Kind -> whether a document fits its schema without the catalog.
 
-    Compiled with the package. The schemas themselves are used, which is slower, when nothing was compiled or a checkout has
-    other schemas than those that were.
+    Compiled with the package. Without compiled checks, or in a checkout whose schemas differ from the compiled ones, the schemas
+    themselves are used, which is slower.
     """
     installed = (PACKAGE / "schemas").is_dir()
     try:

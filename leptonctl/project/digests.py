@@ -28,7 +28,7 @@ FORMAT = 1
 
 
 class _Entry(TypedDict, total=False):
-    """What is known of a file while `stat` says this of it: its digest, and its columns by the source and options that read them."""
+    """What is known of a file with this `stat`: its digest, and its columns by the source and the options that read them."""
 
     stat: list[int]
     digest: str
@@ -41,7 +41,7 @@ class _Cache(TypedDict):
 
 
 class Digests:
-    """The cached digests and columns. `read` counts the files whose bytes were read, `headers` the headers. Not thread-safe."""
+    """The cached digests and columns. `read` counts the files whose bytes were read, `headers` the headers read. Not thread-safe."""
 
     def __init__(self, cache_file: Path) -> None:
         self._file = cache_file
@@ -76,23 +76,23 @@ class Digests:
         return names
 
     def recall(self, path: str, now: list[int], header: str) -> tuple[str, list[str]] | None:
-        """The digest and the columns of a file while `stat_of` says `now` of it; None where its bytes have to be read."""
+        """The digest and the columns of a file whose `stat_of` is `now`; None when its bytes have to be read."""
         entry = self._entry(path, now)
         columns = entry.get("columns", {}).get(header)
         return (entry["digest"], columns) if columns is not None and "digest" in entry else None
 
-    def same_as(self, gone: Path, others: Iterable[Path]) -> Path | None:
-        """The first of these files with the bytes that a file had which is gone now; None where these are not known, or nowhere."""
-        known = self._cached.get(str(gone), {})
+    def find_moved(self, missing: Path, candidates: Iterable[Path]) -> Path | None:
+        """The first of the candidates with the bytes that a missing file had; None when there is none or its bytes are not known."""
+        known = self._cached.get(str(missing), {})
         if "stat" not in known or "digest" not in known:
             return None
         size, digest = known["stat"][0], known["digest"]
         with contextlib.suppress(ProviderError, OSError):
-            return next((other for other in others if other.stat().st_size == size and self.digest(other) == digest), None)
+            return next((path for path in candidates if path.stat().st_size == size and self.digest(path) == digest), None)
         return None
 
     def save(self) -> None:
-        """Write the new entries to the cache. A cache that cannot be written is not an error; other processes' entries are kept."""
+        """Write the new entries to the cache, keeping those of other processes. A cache that cannot be written is not an error."""
         if not self._new:
             return
         with contextlib.suppress(OSError):
@@ -119,7 +119,7 @@ class Digests:
         return {}
 
     def _add(self, path: Path, before: list[int], parts: _Entry) -> None:
-        """Add to an entry, but only when the file did not change while it was read, nor within the clock's resolution before."""
+        """Add to an entry, unless the file changed while it was read or within the clock's resolution before."""
         _, modified, changed, _ = before
         if before == stat_of(path) and time.time_ns() - max(modified, changed) > CLOCK_RESOLUTION_NS:
             self._new[str(path)] = {**self._entry(str(path), before), "stat": before, **parts}
@@ -127,7 +127,7 @@ class Digests:
 
 @cache
 def header_key(source: str, options: SourceOptions) -> str:
-    """What tells one way to read a header from another. No markers of missing values change it: pass None for them."""
+    """A key for one way to read a header. Markers of missing values do not affect it: pass None for them."""
     return canonical_digest([source, plain(options)])
 
 
@@ -176,7 +176,7 @@ class DataFiles:
     def __init__(self, root: Path, roots: Sequence[str] = ()) -> None:
         self._root, self._roots = root, roots
         self._folders: dict[str, Path] = {}
-        self._places: dict[str, str | None] = {}
+        self._plain_folders: dict[str, str | None] = {}
 
     def file(self, relative: str) -> Path:
         """As `inside`."""
@@ -203,26 +203,26 @@ class DataFiles:
         return path
 
     def direct(self, relative: str) -> tuple[str, list[int]] | None:
-        """The path of a file in the project, and what `stat_of` says of it; None where a link or a mistake is to be looked at.
+        """The path of a file in the project, and its `stat_of`; None for anything unusual, such as a link, which `file` has to check.
 
-        For ten thousand files: of each it asks once, and makes no Path.
+        Fast for ten thousand files: one system call each, and no Path.
         """
         folder, _, name = relative.rpartition("/")
         if name in ("", ".", "..") or relative[0] == "/":
             return None
-        if folder not in self._places:
-            self._places[folder] = self._place(folder)
-        place = self._places[folder]
-        if place is None:
+        if folder not in self._plain_folders:
+            self._plain_folders[folder] = self._plain_folder(folder)
+        parent = self._plain_folders[folder]
+        if parent is None:
             return None
         try:
-            info = os.lstat(place + name)
+            info = os.lstat(parent + name)
         except (OSError, ValueError):
             return None
-        return (place + name, _marks(info)) if stat.S_ISREG(info.st_mode) else None
+        return (parent + name, _marks(info)) if stat.S_ISREG(info.st_mode) else None
 
-    def _place(self, folder: str) -> str | None:
-        """A folder of the project with a slash at its end; None for one that is written otherwise, or that a link leads out of it."""
+    def _plain_folder(self, folder: str) -> str | None:
+        """A folder of the project with a trailing slash; None if its path is not a plain one, or a link leads out of the project."""
         try:
             path, home, *_ = [self._folder(entry) for entry in (folder, "", *self._roots)]
         except (OSError, ValueError):
@@ -234,27 +234,27 @@ class DataFiles:
         return self.file(relative) if relative else self._folder("")
 
     def is_folder(self, relative: str) -> bool:
-        """Whether there is a folder of this name, inside or not."""
+        """Whether there is a folder of this name, inside the project or not."""
         with contextlib.suppress(OSError, ValueError):
             return (self._root / relative).is_dir()
         return False
 
     def _resolve(self, relative: str) -> Path:
         folder, _, name = relative.rpartition("/")
-        # only a link can lead away from this name in its folder; what is not a plain name is resolved as a whole, which may refuse it
+        # a plain name in its folder can lead elsewhere only as a link; any other path is resolved as a whole
         if name in ("", ".", "..") or "\0" in name or not _is_plain(relative):
-            return _followed(self._root / relative)
+            return _real_path(self._root / relative)
         path = self._folder(folder) / name
-        return _followed(path) if path.is_symlink() else path
+        return _real_path(path) if path.is_symlink() else path
 
     def _folder(self, relative: str) -> Path:
         if relative not in self._folders:
-            self._folders[relative] = _followed(self._root / relative)
+            self._folders[relative] = _real_path(self._root / relative)
         return self._folders[relative]
 
 
-def _followed(path: Path) -> Path:
-    """Where a path leads, all links resolved. OSError when they lead in a circle: `Path.resolve` says so before Python 3.13 only."""
+def _real_path(path: Path) -> Path:
+    """Where a path leads, all links resolved. OSError for a cycle of links, which `Path.resolve` reports only before Python 3.13."""
     target = Path(os.path.realpath(path))
     if any(part.is_symlink() for part in (target, *target.parents)):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))

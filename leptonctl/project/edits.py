@@ -31,7 +31,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the system refuses inside is Failure: cannot-write, with the path."""
+    """Turns an OSError inside into Failure: cannot-write, with the path."""
     try:
         yield
     except OSError as problem:
@@ -52,7 +52,7 @@ def _replace(file: Path, text: str) -> None:
 def _replacement(file: Path) -> Iterator[Path]:
     import tempfile  # a plan writes nothing
 
-    # of a link the file behind it is edited
+    # a link stays, and the file that it leads to is edited
     file = Path(os.path.realpath(file))
     handle, name = tempfile.mkstemp(dir=_temporary_folder(file), prefix=f"{file.name}.")
     os.close(handle)
@@ -81,8 +81,8 @@ def _sync(name: str) -> None:
 def _temporary_folder(file: Path) -> Path:
     """Where a file is written before it takes its place: in `.leptonctl`, so that a kill leaves nothing among the user's files.
 
-    The folder of the file itself where there is no `.leptonctl` that we may write to, or it lies on another device. What a kill left
-    goes after an hour.
+    The folder of the file itself if there is no writable `.leptonctl`, or it is on another device. Leftovers of a kill are removed
+    after an hour.
     """
     dot_folder = next((folder / DOT_FOLDER for folder in file.parents if (folder / DOT_FOLDER).is_dir()), None)
     if dot_folder is None or dot_folder.stat().st_dev != file.parent.stat().st_dev:
@@ -100,7 +100,7 @@ def _temporary_folder(file: Path) -> Path:
 
 
 def _umask() -> int:
-    """The mask of new files. Where the system does not tell it, it can only be read by setting it for a moment, in all threads."""
+    """The mask of new files. Without /proc it can only be read by setting it for a moment, for all threads."""
     with suppress(OSError, ValueError, StopIteration), open("/proc/self/status", encoding="ascii", errors="replace") as lines:  # noqa: PTH123
         return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
     mask = os.umask(0o077)

@@ -22,7 +22,7 @@ LARGEST = 4 * 2**20
 MOST_ENTRIES = 500_000
 """How many lines and list items all files may have: some 40,000 documents. More would take minutes and gigabytes."""
 MOST_GLOBS, LONGEST_GLOB = 1_000, 500
-"""Further and longer globs of `ignore:` are not used; the schema refuses them."""
+"""More and longer globs in `ignore:` are not used; the schema refuses them."""
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
 NONE: Mapping[str, bytes] = MappingProxyType({})
 AS_UTF8 = "save the file as UTF-8"
@@ -34,27 +34,27 @@ def find_root(start: Path) -> Path | None:
     here = start.resolve()
     for folder in (here, *here.parents):
         try:
-            # of a pipe or a device nothing is read
+            # a pipe or a device is not read
             data = _head(str(folder / MARKER)) if (folder / MARKER).is_file() else b""
         except OSError:
             continue
-        if IS_PROJECT.search(_roughly(data)):
+        if IS_PROJECT.search(_lenient_text(data)):
             return folder
     return None
 
 
-def _roughly(data: bytes) -> str:
-    """A text whatever its encoding and line ends: what is wrong with them is said where the file is read, not by denying the project."""
+def _lenient_text(data: bytes) -> str:
+    """The text whatever its encoding and line ends: errors in them are reported when the file is read, and do not hide the project."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", "replace")
     else:
         text = data.decode("utf-8-sig", "replace")
-    # of Latin letters in UTF-16 or UTF-32 only the zeros are in the way
+    # without its zero bytes, Latin text in UTF-16 or UTF-32 is readable
     return text.replace("\0", "").replace("\r", "\n")
 
 
 class Files(Frozen):
-    """The project's files by their path, posix and relative to its folder: their text, the sha256 of their bytes, and problems."""
+    """The project's files by path (posix, relative to its folder): their text, the SHA-256 of their bytes, and problems."""
 
     texts: Mapping[str, str]
     digests: Mapping[str, bytes]
@@ -62,7 +62,7 @@ class Files(Frozen):
 
 
 def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
-    """Every YAML file below `root` that belongs to the project, sorted. `readable`: the digests of texts without a bad character.
+    """Every YAML file below `root` that belongs to the project, sorted. `readable`: the digests of texts known to have no bad character.
 
     Skipped: hidden files and folders, virtual environments, nested projects, node_modules, and what `ignore:` of
     leptonctl.yaml lists. Links to folders are not followed, and links to files outside the project are refused unread.
@@ -90,16 +90,16 @@ def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
 
 
 def _ignored(root: Path) -> re.Pattern[str] | None:
-    """What `ignore:` of the project's file matches."""
+    """The pattern of `ignore:` in the project's file, None without one."""
     data = _bytes(root, MARKER) if (root / MARKER).is_file() else b""
     text = _text(MARKER, data) if isinstance(data, bytes) else ""
     return _ignore_pattern(text) if isinstance(text, str) else None
 
 
 def odd_file(root: Path) -> str | None:
-    """The path of something below `.leptonctl` that was not put there by leptonctl: a link to elsewhere, a pipe or a device.
+    """The path of something below `.leptonctl` that leptonctl did not create: a link, a pipe or a device.
 
-    A pull request could have brought it, and a command would write through it, or wait for it.
+    A pull request may have added it, and a command would write through it or wait for it.
     """
     dot = f"{root}/{DOT_FOLDER}"
     if os.path.islink(dot):  # noqa: PTH114
@@ -146,52 +146,56 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
     except OSError:
-        return True  # links that lead in a circle: reading it says so
+        return True  # a cycle of links: reading it reports that
 
 
-def _bytes(root: Path, shown: str) -> bytes | Diagnostic:
-    path = f"{root}/{shown}"
+def _bytes(root: Path, path: str) -> bytes | Diagnostic:
+    """The bytes of a project file, or why it is not read. A link is followed only inside the project."""
+    file = f"{root}/{path}"
     try:
-        data = _head(path, os.O_NOFOLLOW)
-    except OSError as refused:
-        if refused.errno != errno.ELOOP:
-            return _unreadable(shown, refused)
-        data = b""
-        if not _is_inside(root, path):
-            hint = "copy the file into the project, or list the link under `ignore:` of the Project"
-            detail = "it is a link to a file outside the project"
-            return error("outside-project", "A file lies outside the project", detail, span=_at(shown, 1, 1), hint=hint)
         try:
-            data = _head(path)
-        except OSError as problem:
-            return _unreadable(shown, problem)
-    if len(data) > LARGEST:
-        detail = f"it is larger than {LARGEST // 2**20} MiB"
-        hint = "list it under `ignore:` of the Project if it is not for leptonctl"
-        return error("file-too-large", "A project file is too large", detail, span=_at(shown, 1, 1), hint=hint)
-    return data
+            data = _head(file, os.O_NOFOLLOW)
+        except OSError as refused:
+            if refused.errno != errno.ELOOP:
+                raise
+            if not _is_inside(root, file):
+                return _outside(path)
+            data = _head(file)
+    except OSError as problem:
+        return _unreadable(path, problem)
+    return data if len(data) <= LARGEST else _too_large(path)
 
 
-def _text(shown: str, data: bytes) -> str | Diagnostic:
+def _text(path: str, data: bytes) -> str | Diagnostic:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        return _undecodable(data, problem, shown)
+        return _undecodable(data, problem, path)
     if b"\0" in data[:4]:
-        return error(
-            "bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(shown, 1, 1), hint=AS_UTF8
-        )
-    return bad_character(shown, text) or text
+        return error("bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(path, 1, 1), hint=AS_UTF8)
+    return bad_character(path, text) or text
 
 
-def _unreadable(shown: str, problem: OSError) -> Diagnostic:
+def _outside(path: str) -> Diagnostic:
+    hint = "copy the file into the project, or list the link under `ignore:` of the Project"
+    detail = "it is a link to a file outside the project"
+    return error("outside-project", "A file lies outside the project", detail, span=_at(path, 1, 1), hint=hint)
+
+
+def _too_large(path: str) -> Diagnostic:
+    detail = f"it is larger than {LARGEST // 2**20} MiB"
+    hint = "list it under `ignore:` of the Project if it is not for leptonctl"
+    return error("file-too-large", "A project file is too large", detail, span=_at(path, 1, 1), hint=hint)
+
+
+def _unreadable(path: str, problem: OSError) -> Diagnostic:
     reason = problem.strerror or "unknown reason"
     hint = "make it readable, or list it under `ignore:` of the Project"
-    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(shown, 1, 1), hint=hint)
+    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(path, 1, 1), hint=hint)
 
 
 def _head(path: str, flags: int = 0) -> bytes:
-    """The first LARGEST bytes of a file and one more. With the `open` of Python, ten thousand files take a tenth of a second longer."""
+    """The first LARGEST + 1 bytes of a file. Python's `open` would take a tenth of a second longer for ten thousand files."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         data = os.read(handle, LARGEST + 1)
@@ -206,12 +210,12 @@ def _is_inside(root: Path, path: str) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
-def _undecodable(data: bytes, problem: UnicodeDecodeError, shown: str) -> Diagnostic:
+def _undecodable(data: bytes, problem: UnicodeDecodeError, path: str) -> Diagnostic:
     valid_text = data[: problem.start].decode("utf-8", "replace")
     line, column = valid_text.count("\n") + 1, len(valid_text) - valid_text.rfind("\n")
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     detail = "the file is UTF-16" if utf16 else f"byte 0x{data[problem.start]:02X} is not UTF-8"
-    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(shown, line, column), hint=AS_UTF8)
+    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(path, line, column), hint=AS_UTF8)
 
 
 def _at(file: str, line: int, column: int) -> Span:
@@ -234,8 +238,8 @@ def _ignore_pattern(text: str) -> re.Pattern[str] | None:
 def _expression(glob: str) -> str:
     """A glob as a regular expression: `**` matches any number of folders, `*` and `?` stay within a name.
 
-    What follows a wildcard is matched at the first place where it fits, and never tried elsewhere (`(?>…)`): a later place cannot
-    fit better, as the next wildcard takes up the difference. So a glob of many wildcards takes no exponential time.
+    What follows a wildcard is matched at the first position that fits, without backtracking (`(?>…)`): a later one cannot fit better,
+    because the next wildcard takes up the difference. So a glob of many wildcards does not take exponential time.
     """
     anywhere = "/" not in glob.rstrip("/")
     plain = glob.strip("/").removeprefix("./")
@@ -245,7 +249,7 @@ def _expression(glob: str) -> str:
 
 
 def _name_expression(glob: str) -> str:
-    """The part of a glob between two `**/`. A `**` within it crosses folders, too."""
+    """The part of a glob between two `**/`. A `**` inside it also crosses folders."""
     first, *others = re.split(r"\*{2,}", glob)
     out = _stars(first, last=not others)
     for text in others[:-1]:
@@ -254,7 +258,7 @@ def _name_expression(glob: str) -> str:
 
 
 def _stars(glob: str, *, last: bool) -> str:
-    """A glob of single stars. Only the `last` one of all may have to end later than where it first fits."""
+    """A glob of single stars. Only the `last` part of all must also be tried after the first position that fits."""
     first, *others = glob.split("*")
     pieces = [
         f"[^/]*{_literal(text)}" if last and place == len(others) else f"(?>[^/]*?{_literal(text)})" for place, text in enumerate(others, 1)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 SHA256_DIGITS = 64
 FILTERS = ("filter", "ident", "working-tree-encoding")
-"""Attributes by which a file in the folder has other bytes than the commit."""
+"""Attributes that make a file in the folder differ in bytes from the commit."""
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-# Git runs hooks with these set to the hook's own repository
+# Git sets these to the hook's own repository when it runs a hook
 REPOSITORY_VARIABLES = frozenset({
     "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_NAMESPACE", "GIT_TRACE",
@@ -27,7 +27,7 @@ REPOSITORY_VARIABLES = frozenset({
 
 
 class Commit(Frozen):
-    """The current commit. `dirty`: the given files that differ from it, in the given order."""
+    """The current commit. `dirty`: the files, of those asked about, that differ from it, in order."""
 
     hash: str
     dirty: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Commit(Frozen):
 def head(root: Path, files: Iterable[str] = ()) -> Commit | None:
     """The commit checked out at `root`; `files` are paths relative to it. A file that Git does not track counts as dirty.
 
-    The bytes are compared with those of the commit: the index may be told to overlook edits (`git update-index --assume-unchanged`).
+    The bytes are compared with those of the commit, because the index can hide edits (`git update-index --assume-unchanged`).
     """
     hash_ = _lines(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", end="\n")
     if not hash_:
@@ -44,14 +44,14 @@ def head(root: Path, files: Iterable[str] = ()) -> Commit | None:
     paths = tuple(files)
     if not paths:
         return Commit(hash=hash_[0])
-    listed = _lines(root, "ls-tree", "-r", "-z", hash_[0], "--", ".")
-    if listed is None:
+    tree = _lines(root, "ls-tree", "-r", "-z", hash_[0], "--", ".")
+    if tree is None:
         return Commit(hash=hash_[0], dirty=paths)
-    entries = (line.partition("\t") for line in listed)
-    blobs = {path: described.split()[2] for described, _, path in entries}
-    differing = [file for file in paths if not _is_blob(root, file, blobs)]
-    filtered = _clean_by_filter(root, differing) if differing else frozenset()
-    return Commit(hash=hash_[0], dirty=tuple(file for file in differing if file not in filtered))
+    entries = (line.partition("\t") for line in tree)
+    blobs = {path: metadata.split()[2] for metadata, _, path in entries}
+    changes = [file for file in paths if not _is_blob(root, file, blobs)]
+    clean = _clean_by_filter(root, changes) if changes else frozenset()
+    return Commit(hash=hash_[0], dirty=tuple(file for file in changes if file not in clean))
 
 
 def contains(root: Path, ancestor: str, descendant: str) -> bool | None:
@@ -68,14 +68,14 @@ def contains(root: Path, ancestor: str, descendant: str) -> bool | None:
 
 
 def _is_blob(root: Path, file: str, blobs: Mapping[str, str]) -> bool:
-    """Whether a file has the bytes that are committed under its path, but for line ends, which Git may write as the system's.
+    """Whether a file has the bytes that are committed under its path, apart from line ends, which Git may convert.
 
     A link is followed: what it leads to has to be committed.
     """
     import hashlib
 
-    place = os.path.relpath(os.path.realpath(root / file), os.path.realpath(root))
-    blob = blobs.get(place)
+    path = os.path.relpath(os.path.realpath(root / file), os.path.realpath(root))
+    blob = blobs.get(path)
     if blob is None:
         return False
     try:
@@ -88,7 +88,7 @@ def _is_blob(root: Path, file: str, blobs: Mapping[str, str]) -> bool:
 
 
 def _clean_by_filter(root: Path, files: Sequence[str]) -> frozenset[str]:
-    """Of files whose bytes differ, those that Git calls clean and, by `.gitattributes`, writes otherwise than they are committed."""
+    """Those of the files that differ only because `.gitattributes` makes Git convert them: Git itself calls them clean."""
     answer = _lines(root, "check-attr", "-z", *FILTERS, "--", *files)
     if answer is None:
         return frozenset()
@@ -96,13 +96,13 @@ def _clean_by_filter(root: Path, files: Sequence[str]) -> frozenset[str]:
     filtered = sorted({path for path, _, value in fields if value not in ("unspecified", "unset")})
     if not filtered:
         return frozenset()
-    # "H": tracked, and not told to be overlooked
+    # "H": tracked, and its edits are not hidden
     flags = _lines(root, "ls-files", "-z", "-v", "--", *filtered)
     changed = _lines(root, "diff", "--name-only", "--relative", "--no-renames", "--no-ext-diff", "-z", "HEAD", "--", *filtered)
     if flags is None or changed is None:
         return frozenset()
-    watched = {line[2:] for line in flags if line.startswith("H ")} - {*changed}
-    return frozenset(file for file in filtered if os.path.normpath(file) in watched)
+    unchanged = {line[2:] for line in flags if line.startswith("H ")} - {*changed}
+    return frozenset(file for file in filtered if os.path.normpath(file) in unchanged)
 
 
 def is_unreadable(root: Path) -> bool:
@@ -125,9 +125,9 @@ def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | N
 
     environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1"}
-    # what `git replace` shows in place of a commit is on this machine alone
+    # the replacements of `git replace` exist only on this machine
     environment |= {"GIT_NO_REPLACE_OBJECTS": "1"}
-    # a repository's own settings may name a program to run, which a query must not run
+    # the settings of a repository may name a program, which a query must not run
     command = ("git", "-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments)
     try:
         return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False)

@@ -1,4 +1,4 @@
-"""The files of other libraries that can be imported: which library wrote one. Imports a provider on first use, and no library."""
+"""Model files of other libraries: which library wrote one. Imports a provider on first use, never the library."""
 
 from importlib import import_module
 
@@ -19,6 +19,6 @@ def form_of(data: bytes) -> FileForm | None:
 
 
 def binary_library(path: str) -> Library | None:
-    """The library that alone reads a file with this name; None where none is needed."""
+    """The library without which a file with this name cannot be read; None when none is needed."""
     library: Library | None = import_module(FORMS[0]).FORM.library if path.lower().endswith(".ubj") else None
     return library

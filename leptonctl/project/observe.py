@@ -17,32 +17,31 @@ def source_facts(
     keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
 ) -> dict[SourceKey, SourceFacts]:
     """The content digest and the header of every source that a dataset names: a file, or the files of a folder or a glob."""
-    files = DataFiles(root, roots)
-    home = Path(os.path.realpath(root))
-    known = _Known(files, catalog, digests)
-    facts = {key: known.facts(key) or _facts(key, home, files, catalog, digests) for key in dict.fromkeys(keys)}
+    sources = _Sources(root, roots, catalog, digests)
+    facts = {key: sources.recall(key) or sources.observe(key) for key in dict.fromkeys(keys)}
     digests.save()
     return facts
 
 
-class _Known:
-    """The facts of files that lie in the project and are as an earlier command found them: nearly all of thousands."""
+class _Sources:
+    """The sources of one project."""
 
-    def __init__(self, files: DataFiles, catalog: Catalog, digests: Digests) -> None:
-        self._files, self._catalog, self._digests = files, catalog, digests
+    def __init__(self, root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> None:
+        self._home = Path(os.path.realpath(root))
+        self._files, self._catalog, self._digests = DataFiles(root, roots), catalog, digests
         self._headers: dict[tuple[object, ...], str | None] = {}
-        # from the first dot on, a name has all that such endings can be of
+        # then the part of a name from its first dot on holds its suffix
         self._dotted = all(suffix.startswith(".") for source in catalog.sources.values() for suffix in source.suffixes)
 
-    def facts(self, key: SourceKey) -> SourceFacts | None:
-        """The facts of a file; None where they have to be found out."""
-        place = self._files.direct(key.path) if key.largest is None else None
-        header = self._header(key) if place is not None else None
-        found = self._digests.recall(*place, header) if place is not None and header is not None else None
-        return SourceFacts(digest=found[0], columns=tuple(found[1])) if found is not None else None
+    def recall(self, key: SourceKey) -> SourceFacts | None:
+        """The facts of a file in the project that is unchanged since an earlier command: nearly all of thousands. None for any other."""
+        file = self._files.direct(key.path) if key.largest is None else None
+        header = self._header(key) if file is not None else None
+        known = self._digests.recall(*file, header) if file is not None and header is not None else None
+        return SourceFacts(digest=known[0], columns=tuple(known[1])) if known is not None else None
 
     def _header(self, key: SourceKey) -> str | None:
-        """How the header is read, which the end of the name and the options say; None where no source reads such a file."""
+        """How the header is read, from the suffix of the name and the options; None when no source reads such a file."""
         name = key.path.rpartition("/")[2]
         ending = (name[name.find(".") :] if self._dotted and "." in name else name, *key[1:])
         if ending not in self._headers:
@@ -50,61 +49,60 @@ class _Known:
             self._headers[ending] = header_key(source.name, _options(key)) if source is not None else None
         return self._headers[ending]
 
-
-def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
-    path = key.path
-    pairs: tuple[tuple[str, str], ...] = ()
-    try:
+    def observe(self, key: SourceKey) -> SourceFacts:
+        """The facts of a source, read from its files."""
+        path = key.path
+        pairs: tuple[tuple[str, str], ...] = ()
         try:
-            file = files.file(path)
-            _refuse_large(file, key)
-            content = digests.digest(file)
+            try:
+                file = self._files.file(path)
+                _refuse_large(file, key)
+                content = self._digests.digest(file)
+            except ProviderError as problem:
+                if key.largest is not None:
+                    raise  # a single file
+                names = self._expand(path, problem)
+                pairs = tuple((name, self._digests.digest(self._files.file(name))) for name in names)
+                file, content = self._files.file(names[0]), files_digest(pairs)
         except ProviderError as problem:
-            if key.largest is not None:
-                raise  # a single file
-            names = _several(path, files, catalog, problem)
-            pairs = tuple((name, digests.digest(files.file(name))) for name in names)
-            file, content = files.file(names[0]), files_digest(pairs)
-    except ProviderError as problem:
-        if problem.id == "missing-file" and not is_glob(path):
-            problem.hint = _moved(path, home, files, digests) or problem.hint
-        return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
-    outside = not all(files.file(name).is_relative_to(home) for name in ([name for name, _ in pairs] or [path]))
-    source = catalog.source_for(pairs[0][0] if pairs else path)
-    if source is None:
-        return SourceFacts(digest=content, files=pairs, outside=outside)
-    try:
-        columns = digests.columns(file, source, _options(key))
-    except ProviderError:
-        # errors inside the file are reported with their line when it is read
-        return SourceFacts(digest=content, files=pairs, outside=outside)
-    return SourceFacts(digest=content, columns=tuple(columns), outside=outside, files=pairs)
+            if problem.id == "missing-file" and not is_glob(path):
+                problem.hint = self._moved_hint(path) or problem.hint
+            return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
+        outside = not all(self._files.file(name).is_relative_to(self._home) for name in ([name for name, _ in pairs] or [path]))
+        return SourceFacts(digest=content, columns=self._columns(key, file, pairs), outside=outside, files=pairs)
 
+    def _columns(self, key: SourceKey, file: Path, pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...] | None:
+        """The columns of the first file. An error inside it is reported with its line when the rows are read."""
+        source = self._catalog.source_for(pairs[0][0] if pairs else key.path)
+        if source is None:
+            return None
+        with suppress(ProviderError):
+            return tuple(self._digests.columns(file, source, _options(key)))
+        return None
 
-def _moved(path: str, home: Path, files: DataFiles, digests: Digests) -> str:
-    """The hint for a file that is gone, where another one has the bytes that it had; "" where none has."""
-    with suppress(ProviderError, OSError):
-        names = matching(home, f"**/*{Path(path).suffix}")
-        same = digests.same_as(files.file(path), (home / name for name in names))
-        return f"{same.relative_to(home).as_posix()} has its bytes: write that" if same is not None else ""
-    return ""
+    def _moved_hint(self, path: str) -> str:
+        """The hint for a missing file whose bytes another file has; "" when there is none."""
+        with suppress(ProviderError, OSError):
+            names = matching(self._home, f"**/*{Path(path).suffix}")
+            moved = self._digests.find_moved(self._files.file(path), (self._home / name for name in names))
+            return f"{moved.relative_to(self._home).as_posix()} has its bytes: write that" if moved is not None else ""
+        return ""
 
-
-def _several(path: str, files: DataFiles, catalog: Catalog, problem: ProviderError) -> list[str]:
-    """The files of a folder or a glob. Raises `problem`, why the path is no file, where it names neither."""
-    if problem.id == "not-a-file" and files.is_folder(path):
-        folder = path.rstrip("/")
-        names = [f"{folder}/{name}" for name in matching(files.file(path), "*") if catalog.source_for(name) is not None]
-    elif problem.id == "missing-file" and is_glob(path):
-        folder = literal_folder(path)
-        names = [f"{folder}/{name}" if folder else name for name in matching(files.folder(folder), path.removeprefix(f"{folder}/"))]
-        problem.detail = f"No file matches {path}."
-        problem.hint = "check the path; `*` is any name, `**` any number of folders, and hidden names are passed over"
-    else:
-        names = []
-    if not names:
-        raise problem
-    return names
+    def _expand(self, path: str, problem: ProviderError) -> list[str]:
+        """The files of a folder or a glob. Raises `problem`, why the path is not a file, if it is neither or holds none."""
+        files = self._files
+        names: list[str] = []
+        if problem.id == "not-a-file" and files.is_folder(path):
+            folder = path.rstrip("/")
+            names = [f"{folder}/{name}" for name in matching(files.file(path), "*") if self._catalog.source_for(name) is not None]
+        elif problem.id == "missing-file" and is_glob(path):
+            folder = literal_folder(path)
+            names = [f"{folder}/{name}" if folder else name for name in matching(files.folder(folder), path.removeprefix(f"{folder}/"))]
+            problem.detail = f"No file matches {path}."
+            problem.hint = "check the path; `*` is any name, `**` any number of folders, and hidden names are skipped"
+        if not names:
+            raise problem
+        return names
 
 
 def _refuse_large(file: Path, key: SourceKey) -> None:

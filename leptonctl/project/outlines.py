@@ -1,8 +1,8 @@
 """The outlines of project files, kept in `.leptonctl/cache`, so that a plan reads again only what has changed.
 
-An outline holds for a file's content and for this very release. The file of all outlines may be lost, damaged or deleted at any time:
-what it does not have is computed. It is not believed unless it was written here: a pull request may bring a file of this name. Who can
-run commands here can make a plan say anything, as with everything in `.leptonctl`.
+An outline is valid for one content of a file and for this very release. The file of all outlines may be lost, damaged or deleted at
+any time: what is missing is computed. It is used only if it was written here, because a pull request may contain a file of this name.
+Whoever can run commands here can make a plan say anything, as with everything in `.leptonctl`.
 """
 
 import os
@@ -20,7 +20,7 @@ from leptonctl.storage.durable import sweep
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = ("core", "kinds", "language", "project", "providers", "spi")
-"""The packages that decide what an outline says."""
+"""The packages whose code determines outlines."""
 SEAL = 64
 LARGEST = 128 * 2**20
 _ENCODER = msgspec.msgpack.Encoder()
@@ -28,7 +28,7 @@ _DECODER = msgspec.msgpack.Decoder(Outlines)
 
 
 def read_outlines(file: Path) -> Outlines:
-    """The outlines of this release; none when there are none that can be used."""
+    """The outlines of this release; none when the file cannot be used."""
     try:
         with file.open("rb") as opened:
             info = os.fstat(opened.fileno())
@@ -59,14 +59,14 @@ def write_outlines(file: Path, outlines: Outlines) -> None:
 
 
 def _seal(body: bytes | memoryview, inode: int, modified: int) -> bytes:
-    """What makes the outlines those of this release, and of this very file: one that came with a checkout has another inode and time."""
+    """A digest that ties outlines to this release and this very file: one from a checkout has another inode and time."""
     seal = sha256(f"{inode} {modified} {_mark()}".encode())
     seal.update(body)
     return seal.hexdigest().encode()
 
 
 def _mark() -> str:
-    """What tells this release from any other, and from a checkout of it that was edited."""
+    """Identifies this release, and edits of its code in a checkout."""
     return "\n".join((__version__, *(line for name in SOURCES for line in _files(f"{PACKAGE}/{name}"))))
 
 

@@ -26,12 +26,12 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Scope: TypeAlias = MutableMapping[str, Any]
 
 # a body of this size or more is handled in a thread, so that it does not delay small requests
-LARGE = 32 * 1024
-# how many times the limit is read and dropped of a body that is too large, so that the client gets to read the answer
-DROP = 4
+LARGE_BODY = 32 * 1024
+# a body that is too large is read and dropped up to this many times the limit, so that the client can read the answer
+DROP_FACTOR = 4
 _log = logging.getLogger(__name__)
 CLOSE = (b"connection", b"close")
-FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+PROXY_HEADERS = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 
 
 def closing(response: Response) -> Response:
@@ -40,8 +40,8 @@ def closing(response: Response) -> Response:
 
 
 @dataclass(slots=True)
-class _Hold:
-    """How many bytes of one request are counted."""
+class _Buffered:
+    """The bytes of one request that count towards `max_bodies`."""
 
     size: int = 0
 
@@ -51,16 +51,16 @@ class Disconnected(Exception):
 
 
 class Front:
-    """The ASGI application. `current` returns the deployment in force, `status` the server's record, for other machines or for this one.
+    """The ASGI application. `current` returns the deployment in force; `status` the server's record, for other machines (True) or this one.
 
-    `_held` is the size of the larger bodies that are being received or computed.
+    `_buffered_bytes` is the size of the larger bodies that are being received or answered.
     """
 
     def __init__(
         self, current: Callable[[], LoadedDeployment], status: Callable[[bool], bytes], environment: str, settings: Settings
     ) -> None:
         self._current, self._status, self._settings = current, status, settings
-        self._max_body, self._drop, self._held = settings.max_body, DROP * settings.max_body, 0
+        self._max_body, self._drop, self._buffered_bytes = settings.max_body, DROP_FACTOR * settings.max_body, 0
         self._metrics = metrics.Metrics(environment)
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="infer")
 
@@ -80,13 +80,13 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         if too_many_headers(scope["headers"]):
             return closing(refuse(431, f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD} bytes of them"))
-        hold = _Hold()
+        buffered = _Buffered()
         try:
-            return await self._measured(scope, await self._body(scope, receive, hold))
+            return await self._respond_measured(scope, await self._body(scope, receive, buffered))
         finally:
-            self._held -= hold.size
+            self._buffered_bytes -= buffered.size
 
-    async def _measured(self, scope: Scope, body: bytes | Response) -> Response:
+    async def _respond_measured(self, scope: Scope, body: bytes | Response) -> Response:
         started = perf_counter()
         try:
             response = body if isinstance(body, Response) else await self._respond(scope, body)
@@ -104,12 +104,12 @@ class Front:
         if path == "/leptonctl/v1/status":
             return read(method, self._status(_from_elsewhere(scope)))
         deployment = self._current()
-        if len(body) < LARGE:
+        if len(body) < LARGE_BODY:
             return respond(deployment, method, path, scope["headers"], body)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, respond, deployment, method, path, scope["headers"], body)
 
-    async def _body(self, scope: Scope, receive: Receive, hold: _Hold) -> bytes | Response:
+    async def _body(self, scope: Scope, receive: Receive, buffered: _Buffered) -> bytes | Response:
         """The complete body, or the refusal of it. Raises Disconnected."""
         content_length, expects_continue = 0, False
         for name, value in scope["headers"]:
@@ -128,12 +128,12 @@ class Front:
             return body if len(body) <= self._max_body else closing(too_large(self._max_body))
         try:
             async with asyncio.timeout(self._settings.body_s):
-                return await self._rest(body, receive, hold)
+                return await self._rest(body, receive, buffered)
         except TimeoutError:
             return closing(refuse(408, f"the body did not arrive within {self._settings.body_s:g} seconds", stats=RequestStats()))
 
-    async def _rest(self, body: bytes, receive: Receive, hold: _Hold) -> bytes | Response:
-        """A body that comes in parts. Counted while it is held, so that many unfinished bodies do not fill the memory."""
+    async def _rest(self, body: bytes, receive: Receive, buffered: _Buffered) -> bytes | Response:
+        """A body that comes in parts. They are counted, so that many unfinished bodies do not fill the memory."""
         parts, size, more = [body], len(body), True
         while more and size <= self._drop:
             message = await receive()
@@ -144,17 +144,17 @@ class Front:
                 parts.clear()
                 continue
             parts.append(message["body"])
-            if size > LARGE:
-                self._held += size - hold.size
-                hold.size = size
-                if self._held > self._settings.max_bodies:
+            if size > LARGE_BODY:
+                self._buffered_bytes += size - buffered.size
+                buffered.size = size
+                if self._buffered_bytes > self._settings.max_bodies:
                     return closing(refuse(503, "the server is receiving too much at once", RETRY, stats=RequestStats()))
         return b"".join(parts) if size <= self._max_body else closing(too_large(self._max_body))
 
 
 def _from_elsewhere(scope: Scope) -> bool:
     """Whether a request may come from another machine: directly, or through a proxy on this one."""
-    if any(name in FORWARDED for name, _ in scope["headers"]):
+    if any(name in PROXY_HEADERS for name, _ in scope["headers"]):
         return True
     client, server = scope.get("client"), scope.get("server")
     if client is None:

@@ -1,6 +1,6 @@
 """The binary form of tensors, an extension of the Open Inference Protocol: raw little-endian values after the JSON, in its order.
 
-Inputs become the lists that JSON would have held, so that everything after this treats both forms alike. Pure.
+Inputs become the lists that JSON would have held, so that all later code treats both forms alike. Pure.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from leptonctl.serving.model import Output
 
 HEADER = b"inference-header-content-length"
-"""Holds the length of the JSON at the beginning of the body; what follows are tensors."""
+"""Holds the length of the JSON at the beginning of the body; the tensors follow it."""
 SIZE, ALL, ONE = "binary_data_size", "binary_data_output", "binary_data"
-"""Parameters: of an input or output, its bytes; of a request and of an output of it, whether its answer is wanted so."""
+"""Parameters: the number of bytes of an input or output; whether a request asks for binary form of all outputs, or of one."""
 LENGTH_BYTES = 4
 DTYPES = {
     "BOOL": "u1", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
@@ -42,32 +42,32 @@ def json_length(value: bytes, size: int) -> int:
 
 def read_tensors(request: dict[str, Json], data: bytes) -> None:
     """Give each input that has a binary size its values as `data`, as if they had been sent as JSON. Raises BadRequest."""
-    inputs, place = request.get("inputs"), 0
+    inputs, position = request.get("inputs"), 0
     for item in inputs if isinstance(inputs, list) else ():
         size = _parameter(item, SIZE)
         if not isinstance(item, dict) or size is None:
             continue
         name = str(item.get("name"))[:64]
-        if type(size) is not int or not 0 <= size <= len(data) - place or "data" in item:
+        if type(size) is not int or not 0 <= size <= len(data) - position or "data" in item:
             msg = f'input "{name}": {SIZE} must be the number of its bytes after the JSON, without "data" beside it'
             raise BadRequest(msg)
-        item["data"] = _values(name, str(item.get("datatype")), data[place : place + size])
-        place += size
-    if place != len(data):
-        msg = f"{len(data) - place} bytes after the JSON belong to no input"
+        item["data"] = _values(name, str(item.get("datatype")), data[position : position + size])
+        position += size
+    if position != len(data):
+        msg = f"{len(data) - position} bytes after the JSON belong to no input"
         raise BadRequest(msg)
 
 
-def wanted(request: dict[str, Json], outputs: Sequence[Output]) -> tuple[bool, ...] | None:
-    """Which of the outputs are wanted in binary form; None when none is."""
+def binary_outputs(request: dict[str, Json], outputs: Sequence[Output]) -> tuple[bool, ...] | None:
+    """For each output, whether the request asks for it in binary form; None when it asks for none."""
     requested = request.get("outputs")
     if requested is None and "parameters" not in request:
         return None
     items = requested if isinstance(requested, list) else []
-    every = _parameter(request, ALL) is True
-    own = {str(item.get("name")): value for item in items if isinstance(item, dict) and (value := _parameter(item, ONE)) is not None}
-    found = tuple(own.get(output.name, every) is True for output in outputs)
-    return found if any(found) else None
+    default = _parameter(request, ALL) is True
+    by_name = {str(item.get("name")): value for item in items if isinstance(item, dict) and (value := _parameter(item, ONE)) is not None}
+    is_binary = tuple(by_name.get(output.name, default) is True for output in outputs)
+    return is_binary if any(is_binary) else None
 
 
 def pack(tensor: NDArray[np.generic], datatype: str) -> bytes:
@@ -91,21 +91,21 @@ def _values(name: str, datatype: str, data: bytes) -> list[Json]:
         msg = f'input "{name}": {len(data)} bytes are not values of its datatype'
         raise BadRequest(msg)
     values: NDArray[np.generic] = np.frombuffer(data, dtype)
-    found: list[Json] = (values != 0).tolist() if datatype == "BOOL" else values.tolist()
-    return found
+    cells: list[Json] = (values != 0).tolist() if datatype == "BOOL" else values.tolist()
+    return cells
 
 
 def _strings(name: str, data: bytes) -> list[Json]:
     cells: list[Json] = []
-    place = 0
-    while place < len(data):
-        start = place + LENGTH_BYTES
-        place = start + int.from_bytes(data[start - LENGTH_BYTES : start], "little")
-        if start > len(data) or place > len(data):
+    end = 0
+    while end < len(data):
+        start = end + LENGTH_BYTES
+        end = start + int.from_bytes(data[start - LENGTH_BYTES : start], "little")
+        if start > len(data) or end > len(data):
             msg = f'input "{name}": value {len(cells) + 1} is longer than what was sent'
             raise BadRequest(msg)
         try:
-            cells.append(data[start:place].decode())
+            cells.append(data[start:end].decode())
         except UnicodeDecodeError:
             msg = f'input "{name}": value {len(cells) + 1} is not UTF-8'
             raise BadRequest(msg) from None

@@ -1,4 +1,4 @@
-"""The identity and the condition of a server, as values, and the server record made of both. Pure."""
+"""The identity and the condition of a server, and the server record that is made of both. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IN_THE_LOG = "the server's log says why"
 
 
 class Identity(Frozen):
-    """Identifies a server and its process; whoever starts the server knows it.
+    """Identifies a server and its process.
 
     `start` is the process's start in clock ticks since boot, `boot` the id of that boot, `namespace` the pid's namespace.
     """
@@ -40,24 +40,24 @@ class Identity(Frozen):
         )  # fmt: skip
 
 
-class Standing(Frozen):
+class Condition(Frozen):
     """The condition of a server.
 
-    `current` is the deployment in force, `prepared` one that is loaded and waits for its turn. `head` is the last head that was
-    followed, `trouble` what is wrong with the one in the store now. `failed` maps deployment numbers to why they cannot be served.
+    `current` is the deployment in force, `prepared` one that is loaded and not in force yet. `head` is the last head that was
+    followed, `head_problem` what is wrong with the one in the store now. `failed` maps deployment numbers to why they cannot be served.
     """
 
     current: LoadedDeployment
     prepared: LoadedDeployment | None = None
     head: Head = field(default_factory=lambda: Head(epoch=Epoch(), nonce=""))
     failed: Mapping[int, str] = field(default_factory=dict)
-    trouble: str = ""
+    head_problem: str = ""
 
     @property
     def note(self) -> str:
         """Why the server does not serve the head's deployment, or empty."""
-        if self.trouble:
-            return self.trouble
+        if self.head_problem:
+            return self.head_problem
         number = self.head.deployment
         if number == self.current.number or number not in self.failed:
             return ""
@@ -73,16 +73,16 @@ class Beat(Frozen):
 
 
 def public_record(record: ServerRecord) -> ServerRecord:
-    """What the status page tells clients on other machines: who serves what, but not the host, its process or paths in messages."""
+    """The record as clients on other machines see it: what is served, without the host, its process and paths in messages."""
     return replace(
         record, host="", machine="", pid=0, start=None, boot=None, namespace=None, url="",
         failed=dict.fromkeys(record.failed, IN_THE_LOG), note=IN_THE_LOG if record.note else "",
     )  # fmt: skip
 
 
-def server_record(identity: ServerRecord, standing: Standing, beat: Beat) -> ServerRecord:
+def server_record(identity: ServerRecord, condition: Condition, beat: Beat) -> ServerRecord:
     """The record that the server writes to the store and answers at `/leptonctl/v1/status`."""
-    current = standing.current
+    current = condition.current
     return replace(
         identity,
         heartbeat=beat.at,
@@ -90,9 +90,9 @@ def server_record(identity: ServerRecord, standing: Standing, beat: Beat) -> Ser
         stopped=beat.stopped,
         deployment=current.number,
         serial=current.serial,
-        ready=tuple(d.number for d in (current, standing.prepared) if d is not None and d.number),
-        failed={str(number): why for number, why in sorted(standing.failed.items())},
-        note=standing.note,
+        ready=tuple(d.number for d in (current, condition.prepared) if d is not None and d.number),
+        failed={str(number): why for number, why in sorted(condition.failed.items())},
+        note=condition.note,
         models={
             name: ServedModel(version=m.version, digest=m.digest, package=m.package, artifact=m.artifact, since=m.since)
             for name, m in current.models.items()

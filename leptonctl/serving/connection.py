@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's protocol with bounds on the head of a request, on waiting for it, and on how many there are."""
+"""One HTTP connection: uvicorn's protocol with limits on the head of a request, on the wait for it, and on the number of connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD, MAX_HEADERS = 64 * 1024, 100
 LINGER_S = 0.5
-"""How long an idle connection of a server that stops is kept for a request that is already on its way."""
+"""How long a stopping server keeps an idle connection for a request that is already on its way."""
 RETRY = (b"retry-after", b"1")
 REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
@@ -28,10 +28,10 @@ def raw(response: Response) -> bytes:
 
 
 class Connection(HttpToolsProtocol):
-    """Counts the bytes of a head that is not complete, and closes the connection when it does not become so in time.
+    """Counts the bytes of an incomplete head, and closes the connection when the head is not complete in time.
 
-    `ending`: the next response is the last. `waiting`: no head is complete yet, so the deadline runs. What is complete is counted
-    again by the application, so the piece in which a head begins need not be counted here: it may hold the end of another request.
+    `ending`: the next response is the last. `waiting`: no head is complete yet, so the deadline runs. The piece of data in which a
+    head begins is not size_before, because it may hold the end of another request: the application counts complete heads again.
     """
 
     limits: Settings
@@ -44,7 +44,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait_for_head()
         if len(self.connections) > self.limits.max_connections:
-            self._turn_away(refuse(503, "the server has too many connections", RETRY))
+            self._refuse(refuse(503, "the server has too many connections", RETRY))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -55,12 +55,12 @@ class Connection(HttpToolsProtocol):
             return
         if self.waiting and self.deadline is None:
             self._wait_for_head()
-        counted = self.head_bytes
+        size_before = self.head_bytes
         super().data_received(data)
-        if counted is not None and self.head_bytes is not None:
+        if size_before is not None and self.head_bytes is not None:
             self.head_bytes += len(data)
             if self.head_bytes > MAX_HEAD and not self.transport.is_closing():
-                self._turn_away(refuse(431, f"the head of the request is larger than {MAX_HEAD} bytes"))
+                self._refuse(refuse(431, f"the head of the request is larger than {MAX_HEAD} bytes"))
 
     def on_message_begin(self) -> None:
         self.head_bytes = 0
@@ -73,7 +73,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Close after the next response. Closed at once, an idle connection would lose a request that is on its way."""
+        """Close after the next response. Closing an idle connection at once would lose a request that is on its way."""
         self.ending = True
         if self._is_idle():
             self.loop.call_later(LINGER_S, self._end_if_idle)
@@ -102,9 +102,9 @@ class Connection(HttpToolsProtocol):
             self.deadline = None
 
     def _head_is_late(self) -> None:
-        self._turn_away(refuse(408, f"the request did not begin within {self.limits.head_s:g} seconds"))
+        self._refuse(refuse(408, f"the request did not begin within {self.limits.head_s:g} seconds"))
 
-    def _turn_away(self, response: Response) -> None:
+    def _refuse(self, response: Response) -> None:
         if not self.transport.is_closing():
             self.transport.write(raw(response))
             self.transport.close()

@@ -1,6 +1,6 @@
 """A deployment loaded for serving: its models, verified, and the encoded answers that do not depend on a request.
 
-Makes such a value from a deployment record. Reads only through the functions it is given; writes nothing.
+Makes such a value from a deployment record. Reads only through the functions that are passed in; writes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from leptonctl.serving import response
 from leptonctl.serving.golden import read_golden, replay
 from leptonctl.serving.intake import CHECKS, Check
 from leptonctl.serving.manifest import BadModel, read_file, read_manifest
-from leptonctl.serving.model import LoadedModel, checked_model, load_model
+from leptonctl.serving.model import LoadedModel, load_model, with_checks
 from leptonctl.serving.pages import dump, metadata_pages, model_pages
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ ReadSecret: TypeAlias = Callable[[Json], bytes]
 Files: TypeAlias = tuple[str, ...]
 """The digests of a model's graph, manifest and golden rows. Models with equal files share one session."""
 Since: TypeAlias = Mapping[tuple[str, str], str]
-"""(model, package) -> the time since when it has served without a break."""
+"""(model, package) -> the time since when it has served without interruption."""
 
 
 class Refused(Exception):
@@ -144,7 +144,7 @@ def _serve_route(name: str, route: Route, at: str, supply: Supply) -> ServedRout
     model = supply.loaded.get(files) or _load(route, supply)
     _check_package(route, model.built_manifest)
     if model.checks != route.checks:
-        model = checked_model(model, route.checks, _checks(route, supply))
+        model = with_checks(model, route.checks, _checks(route, supply))
     return ServedRoute(
         name=name,
         version=route.version,
@@ -163,7 +163,7 @@ def _load(route: Route, supply: Supply) -> LoadedModel:
         _artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH_FILE, MANIFEST_FILE, GOLDEN_FILE)
     )
     manifest = read_manifest(manifest_bytes)
-    # first, so that a wrong package is reported as such and not by what its manifest does to the graph
+    # before the graph is loaded, so that a wrong package is reported as such
     _check_package(route, manifest)
     model = load_model(onnx, manifest, key=_key(manifest, supply), loaded_at=supply.now)
     replay(model, read_golden(golden))
@@ -171,7 +171,7 @@ def _load(route: Route, supply: Supply) -> LoadedModel:
 
 
 def _checks(route: Route, supply: Supply) -> dict[str, Check] | None:
-    """The checks of a route by column, None for those of the build. Raises BadModel."""
+    """The checks of a route by column; None means those of the build. Raises BadModel."""
     return None if route.checks is None else read_file(_artifact(CHECKS, route.checks, supply.fetch), CHECKS, dict[str, Check])
 
 
@@ -201,13 +201,13 @@ def _artifact(file: str, digest: str | None, fetch: Fetch) -> bytes:
 
 
 def _key(manifest: Manifest, supply: Supply) -> bytes | None:
-    """The secret of the hashed columns, None without such columns. Raises BadModel unless it is the one that hashed the training data."""
+    """The secret of the hashed columns, None without such columns. Raises BadModel when another key hashed the training data."""
     privacy = manifest.privacy
     if privacy is None or not any(column.hash for column in manifest.columns):
         return None
     try:
         key = supply.read_secret(privacy.key)
-    except Exception as problem:  # every reader of secrets raises its own; none of their messages contains the secret
+    except Exception as problem:  # each reader of secrets raises its own; no message contains the secret
         msg = f"the key of its hashed columns cannot be read: {problem}"
         raise BadModel(msg) from problem
     key_id = privacy.key_id or ""

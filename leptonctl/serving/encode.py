@@ -1,7 +1,7 @@
 """Inputs of a request -> arrays for the graph, checked against the dataset's contract. Pure.
 
 Messages count rows from 1. A cell is missing when it is JSON null, NaN or ""; the contract's fill value, if any, replaces it.
-Numbers are rounded to FP32 like the training data; a cell of an integer column must be integral.
+Numbers are rounded to FP32 like the training data; a cell of an integer column must be an integer.
 Values outside min, max or the allowed values are counted (only a strict deployment refuses them). A cell of the wrong type, a
 missing cell in a column that must have values, and a number that FP32 cannot represent are always refused.
 """
@@ -9,7 +9,7 @@ missing cell in a column that must have values, and a number that FP32 cannot re
 from __future__ import annotations
 
 from contextlib import suppress
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -47,6 +47,8 @@ class Violation(Frozen, kw_only=False):
 
 
 class Encoded(Frozen, kw_only=False):
+    """`feed` maps the names of graph inputs to tensors."""
+
     feed: Feed
     rows: int
     violations: tuple[Violation, ...]
@@ -89,7 +91,7 @@ def _features(intake: Intake, inputs: dict[str, Input], rows: int, violations: l
 
 
 def _matrix(intake: Intake, cells: list[list[float]]) -> Float64:
-    """The cells, given by column in the order of `features`, as a matrix of rows. Raises BadRequest."""
+    """Cells by column, in the order of `features`, as a matrix of rows. Raises BadRequest."""
     try:
         return np.array(cells, dtype=np.float64).T
     except OverflowError:
@@ -109,7 +111,7 @@ def _packed(intake: Intake, tensor: Input, rows: int) -> Float64:
             integers = packed[:, intake.integers]
             if ((integers == np.rint(integers)) | np.isnan(integers)).all():
                 return packed[:, intake.places]
-    # anything unusual or wrong is checked column by column, so that the message can name the column
+    # everything else is read column by column, so that an error can name the column
     parts = [_numbers(column, Input(tensor.datatype, data[place::width], rows)) for place, column in enumerate(columns)]
     return _matrix(intake, [parts[place] for place in intake.places])
 
@@ -145,7 +147,7 @@ def _numbers(column: ManifestColumn, tensor: Input) -> list[float]:
             msg = f'column "{column.name}", row {row}: a boolean must be true, false, 0 or 1'
             raise BadRequest(msg)
     if tensor.datatype in RANGES:
-        _check_integers(column, data, tensor.datatype, *RANGES[tensor.datatype])
+        _check_integers(column, data, tensor.datatype, RANGES[tensor.datatype])
     elif column.type == "integer" and float in map(type, tensor.data):
         _check_integers(column, data, "an integer")
     return data
@@ -168,11 +170,13 @@ def _convert_numbers(column: ManifestColumn, data: list[Json]) -> list[float]:
     return [cell if isinstance(cell, int | float) else nan for cell in data]
 
 
-def _check_integers(column: ManifestColumn, data: list[float], expected: str, low: int | None = None, high: int | None = None) -> None:
+def _check_integers(column: ManifestColumn, data: list[float], expected: str, limits: tuple[int, int] | None = None) -> None:
+    """Raises BadRequest for a cell that is not an integer within the limits. `expected` describes such a cell."""
+    low, high = limits or (-inf, inf)
     for number, cell in enumerate(data, 1):
         if cell != cell:  # noqa: PLR0124 (NaN, a missing cell; math.isnan does not take every integer)
             continue
-        if (type(cell) is float and not cell.is_integer()) or (low is not None and high is not None and not low <= cell <= high):
+        if (type(cell) is float and not cell.is_integer()) or not low <= cell <= high:
             msg = f'column "{column.name}", row {number}: the value is not {expected}'
             raise BadRequest(msg)
 

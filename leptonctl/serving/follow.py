@@ -11,10 +11,11 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from leptonctl.core import codec, layout
-from leptonctl.core.frozen import Frozen, replace
-from leptonctl.serving.condition import Beat, Standing, server_record
+from leptonctl.core.frozen import replace
+from leptonctl.serving.attempts import Attempts
+from leptonctl.serving.condition import Beat, Condition, server_record
 from leptonctl.serving.deployment import LoadedDeployment, Refused, Supply, no_deployment, prepare
-from leptonctl.serving.records import Records, outdated
+from leptonctl.serving.records import Records, why_outdated
 from leptonctl.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import ReadSecret
 
 FOLLOWING, REPORTING = "the store cannot be followed", "the record of this server cannot be written"
-OVER = {FOLLOWING: "the store can be followed again", REPORTING: "the record of this server is written again"}
+RECOVERED = {FOLLOWING: "the store can be followed again", REPORTING: "the record of this server is written again"}
 
 
 class Objects(Protocol):
@@ -41,13 +42,6 @@ class NoStore(Exception):
     """The store does not exist: it is not mounted or not used yet. A server waits for it and never creates it."""
 
 
-class Attempt(Frozen):
-    """A failed load: when, in monotonic seconds, and how long to wait before the next try, which may succeed."""
-
-    at: float
-    pause_s: float
-
-
 class Follower:
     """Keeps the deployment in force in step with the head. `identity` is the server's record before it serves."""
 
@@ -56,28 +50,29 @@ class Follower:
         objects: Objects,
         identity: ServerRecord,
         read_secret: ReadSecret,
+        *,
         settings: Settings,
         log: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._objects, self._identity, self._read_secret, self._settings, self._log = objects, identity, read_secret, settings, log
         self._records = Records(fetch=self._fetch, lineage=identity.lineage, environment=identity.environment)
-        self._standing = Standing(current=no_deployment(identity.environment))
+        self._condition = Condition(current=no_deployment(identity.environment))
         self._beat: Beat | None = None
         self._last_served = 0
-        self._attempts: dict[int, Attempt] = {}
+        self._attempts = Attempts(settings.retry_s, settings.retry_most_s)
         self._logged_routes: set[str] = set()
-        self._troubles = {FOLLOWING: "", REPORTING: ""}
+        self._problems = {FOLLOWING: "", REPORTING: ""}
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._keep_following, self._keep_reporting)]
 
     def current(self) -> LoadedDeployment:
         """The deployment in force."""
-        return self._standing.current
+        return self._condition.current
 
     def status(self) -> ServerRecord:
         """The server's record now."""
-        record = server_record(self._identity, self._standing, self._beat or Beat())
-        return record if record.note else replace(record, note=next(filter(None, self._troubles.values()), ""))
+        record = server_record(self._identity, self._condition, self._beat or Beat())
+        return record if record.note else replace(record, note=next(filter(None, self._problems.values()), ""))
 
     def start(self) -> None:
         """Register, then follow. Registering comes first: an apply that finds no server moves the head without waiting for one."""
@@ -102,20 +97,20 @@ class Follower:
             self._reject_head(str(problem))
             return
         if head is None:
-            self._reject_head(f"{self._records.head_path} is not in the store" if self._standing.head.nonce else "")
+            self._reject_head(f"{self._records.head_path} is not in the store" if self._condition.head.nonce else "")
             return
-        reason = outdated(head, self._standing.head)
+        reason = why_outdated(head, self._condition.head)
         if reason is not None:
             where = f"{self._records.head_path} (deployment {head.deployment})"
             self._reject_head(f"{where} is refused: {reason}", head.deployment, reason)
-            # over an older copy of the store that was put back, whoever took over the state stages what is to come
-            if head.epoch >= self._standing.head.epoch and head.staged not in (0, self._standing.current.number):
+            # where an older copy of the store was put back, the next deployment is staged by the state that took over
+            if head.epoch >= self._condition.head.epoch and head.staged not in (0, self._condition.current.number):
                 self._stage(head.staged)
             return
         self._accept_head(head)
-        if head.deployment != self._standing.current.number:
+        if head.deployment != self._condition.current.number:
             self._activate(head)
-        if head.staged not in (0, head.deployment, self._standing.current.number):
+        if head.staged not in (0, head.deployment, self._condition.current.number):
             self._stage(head.staged)
 
     def _register(self) -> None:
@@ -137,55 +132,55 @@ class Follower:
             msg = f"{self._objects.describe()} is not a store (it has no {layout.IDENTITY}); waiting for it"
             raise NoStore(msg)
 
-    def _reject_head(self, trouble: str, number: int = 0, reason: str = "") -> None:
-        """Report why the head in the store is not followed; the deployment in force keeps serving."""
-        standing = self._standing
-        failed = {**standing.failed, number: reason} if number not in (0, standing.current.number) else standing.failed
-        if trouble and trouble != standing.trouble:
-            self._log(trouble)
-        self._set_standing(replace(standing, trouble=trouble, failed=failed))
+    def _reject_head(self, problem: str, number: int = 0, reason: str = "") -> None:
+        """Report why the head in the store is not followed; the deployment in force keeps serving. `reason`: why `number` is refused."""
+        condition = self._condition
+        failed = {**condition.failed, number: reason} if number not in (0, condition.current.number) else condition.failed
+        if problem and problem != condition.head_problem:
+            self._log(problem)
+        self._set_condition(replace(condition, head_problem=problem, failed=failed))
 
     def _accept_head(self, head: Head) -> None:
-        """Follow a head: drop deployments that it no longer names. A rewritten head asks for another attempt at those that failed."""
-        standing = self._standing
-        if standing.trouble:
-            self._log(OVER[FOLLOWING])
-        if head.nonce != standing.head.nonce:
+        """Follow a head: drop deployments that it no longer names. A rewritten head makes failed ones due again."""
+        condition = self._condition
+        if condition.head_problem:
+            self._log(RECOVERED[FOLLOWING])
+        if head.nonce != condition.head.nonce:
             self._attempts.clear()
         relevant = (head.deployment, head.staged)
-        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number in relevant else None
-        current = standing.current
+        prepared = condition.prepared if condition.prepared is not None and condition.prepared.number in relevant else None
+        current = condition.current
         if current.number == head.deployment and current.serial != head.serial:
             current = replace(current, serial=head.serial)
-        failed = {number: why for number, why in standing.failed.items() if number in relevant and number != current.number}
-        self._set_standing(Standing(current=current, prepared=prepared, head=head, failed=failed))
+        failed = {number: why for number, why in condition.failed.items() if number in relevant and number != current.number}
+        self._set_condition(Condition(current=current, prepared=prepared, head=head, failed=failed))
 
     def _stage(self, number: int) -> None:
-        prepared = self._standing.prepared
-        if (prepared is not None and prepared.number == number) or not self._is_due(number):
+        prepared = self._condition.prepared
+        if (prepared is not None and prepared.number == number) or not self._attempts.is_due(number):
             return
         deployment = self._prepare(number)
         if deployment is not None:
-            self._set_standing(replace(self._standing, prepared=deployment, failed=_without(self._standing, number)))
+            self._set_condition(replace(self._condition, prepared=deployment, failed=_without(self._condition, number)))
             self._log(f"deployment {number} is ready")
 
     def _activate(self, head: Head) -> None:
-        number, prepared = head.deployment, self._standing.prepared
+        number, prepared = head.deployment, self._condition.prepared
         if not number:
             self._swap(no_deployment(self._identity.environment, head.serial), "no deployment is in force: nothing is served")
         elif prepared is not None and prepared.number == number:
             self._swap(replace(prepared, serial=head.serial), f"deployment {number} is in force")
-        elif self._is_due(number):
+        elif self._attempts.is_due(number):
             deployment = self._prepare(number)
             if deployment is not None:
                 self._swap(replace(deployment, serial=head.serial), f"deployment {number} is in force")
-            elif not self._standing.current.number:
+            elif not self._condition.current.number:
                 self._fall_back(head)
 
     def _swap(self, deployment: LoadedDeployment, message: str) -> None:
-        standing = self._standing
-        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number != deployment.number else None
-        self._set_standing(replace(standing, current=deployment, prepared=prepared, failed=_without(standing, deployment.number)))
+        condition = self._condition
+        prepared = condition.prepared if condition.prepared is not None and condition.prepared.number != deployment.number else None
+        self._set_condition(replace(condition, current=deployment, prepared=prepared, failed=_without(condition, deployment.number)))
         self._last_served = deployment.number
         self._log(message)
 
@@ -196,7 +191,7 @@ class Follower:
                 deployment = prepare(record, self._supply(record))
             except Refused:
                 continue
-            self._swap(deployment, f"deployment {deployment.number} is in force ({self._standing.note})")
+            self._swap(deployment, f"deployment {deployment.number} is in force ({self._condition.note})")
             return
 
     def _earlier_records(self, head: Head) -> Iterator[Deployment]:
@@ -214,14 +209,9 @@ class Follower:
         except Refused:
             return None
 
-    def _is_due(self, number: int) -> bool:
-        """Whether to try a deployment: one that failed is tried again only after a pause."""
-        attempt = self._attempts.get(number)
-        return attempt is None or time.monotonic() >= attempt.at + attempt.pause_s
-
     def _prepare(self, number: int) -> LoadedDeployment | None:
         """Load a deployment. Reports a failure and returns None."""
-        current = self._standing.current
+        current = self._condition.current
         try:
             record = self._records.deployment(number)
             if record.serial < current.serial:
@@ -231,18 +221,16 @@ class Follower:
         except Refused as problem:
             self._fail(number, str(problem))
             return None
-        except Exception as problem:  # noqa: BLE001 (every back end raises its own, and no file may stop the server)
+        except Exception as problem:  # noqa: BLE001 - each back end raises its own, and no file may stop the server
             self._fail(number, f"{type(problem).__name__}: {problem}")
             return None
         self._log_idle_routes(deployment)
         return deployment
 
     def _fail(self, number: int, reason: str) -> None:
-        previous, settings = self._attempts.get(number), self._settings
-        pause_s = min(2 * previous.pause_s, settings.retry_most_s) if previous is not None else settings.retry_s
-        self._attempts[number] = Attempt(at=time.monotonic(), pause_s=pause_s)
-        if self._standing.failed.get(number) != reason:
-            self._set_standing(replace(self._standing, failed={**self._standing.failed, number: reason}))
+        self._attempts.record_failure(number)
+        if self._condition.failed.get(number) != reason:
+            self._set_condition(replace(self._condition, failed={**self._condition.failed, number: reason}))
             self._log(f"deployment {number} is refused: {reason}")
 
     def _log_idle_routes(self, deployment: LoadedDeployment) -> None:
@@ -252,7 +240,7 @@ class Follower:
                 self._log(f"{route} is recorded but not served; this release serves main routes only")
 
     def _supply(self, record: Deployment) -> Supply:
-        current, prepared = self._standing.current, self._standing.prepared
+        current, prepared = self._condition.current, self._condition.prepared
         loaded = {**(prepared.loaded if prepared is not None else {}), **current.loaded}
         since = self._records.since(record, current.number, current.since)
         return Supply(fetch=self._fetch, read_secret=self._read_secret, loaded=loaded, since=since, now=time.time())
@@ -261,9 +249,9 @@ class Follower:
         entry = self._objects.get(path)
         return None if entry is None else entry[0]
 
-    def _set_standing(self, standing: Standing) -> None:
-        if standing != self._standing:
-            self._standing = standing
+    def _set_condition(self, condition: Condition) -> None:
+        if condition != self._condition:
+            self._condition = condition
             self._changed.set()
 
     def _keep_following(self) -> None:
@@ -287,20 +275,20 @@ class Follower:
         self._objects.put(path, codec.encode(self.status()))
 
     def _run_guarded(self, action: Callable[[], None], purpose: str) -> None:
-        """Run an action on the store. A store that fails for a while must not stop the server; each trouble is logged once."""
-        trouble = ""
+        """Run an action on the store. A store that fails for a while must not stop the server; each problem is logged once."""
+        problem = ""
         try:
             action()
-        except NoStore as problem:
-            trouble = f"{purpose}: {problem}"
-        except Exception as problem:  # noqa: BLE001 (every back end raises its own)
-            trouble = f"{purpose}: {type(problem).__name__}: {problem}"
-        if trouble and trouble != self._troubles[purpose]:
-            self._log(trouble)
-        if self._troubles[purpose] and not trouble:
-            self._log(OVER[purpose])
-        self._troubles[purpose] = trouble
+        except NoStore as error:
+            problem = f"{purpose}: {error}"
+        except Exception as error:  # noqa: BLE001 - each back end raises its own
+            problem = f"{purpose}: {type(error).__name__}: {error}"
+        if problem and problem != self._problems[purpose]:
+            self._log(problem)
+        if self._problems[purpose] and not problem:
+            self._log(RECOVERED[purpose])
+        self._problems[purpose] = problem
 
 
-def _without(standing: Standing, number: int) -> dict[int, str]:
-    return {other: why for other, why in standing.failed.items() if other != number}
+def _without(condition: Condition, number: int) -> dict[int, str]:
+    return {other: why for other, why in condition.failed.items() if other != number}

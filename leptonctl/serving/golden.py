@@ -1,4 +1,4 @@
-"""Replays the rows recorded at build through the server's request path and compares the answers. Pure."""
+"""Replays the rows recorded at the build through the server's request path and compares the answers. Pure."""
 
 from collections.abc import Sequence
 from math import isclose
@@ -42,7 +42,7 @@ def read_golden(data: bytes) -> Golden:
 
 
 def replay(model: LoadedModel, golden: Golden) -> None:
-    """Raises BadModel when an answer differs from the recorded one. Numbers may differ by 1e-5, everything else must be equal."""
+    """Raises BadModel when an answer differs from the recorded one: numbers by more than 1e-5, anything else at all."""
     recorded = {tensor.name: tensor for tensor in golden.response.outputs}
     try:
         answer = infer(model, answers.head("", ""), encode(golden.request), hashed=True)

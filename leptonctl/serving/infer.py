@@ -18,7 +18,7 @@ class Incomputable(Exception):
 
 
 class Answer(Frozen, kw_only=False):
-    """`length`: of the JSON in the body, where tensors in binary form follow it."""
+    """`length`: that of the JSON in the body when tensors in binary form follow it, else None."""
 
     body: bytes
     rows: int
@@ -27,7 +27,7 @@ class Answer(Frozen, kw_only=False):
 
 
 def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, hashed: bool = False, length: int | None = None) -> Answer:
-    """Answer a request body. `start` is how the answer begins, `hashed` as in `encode`, `length` that of the JSON in the body if tensors
+    """Answer a request body. `start` begins the answer, `hashed` is as in `encode`, `length` is that of the JSON in the body if tensors
     follow it. Raises BadRequest, Incomputable.
     """
     request = parse(body if length is None else body[:length])
@@ -43,10 +43,10 @@ def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, 
         raise ContractBroken(encoded.violations)
     try:
         tensors = model.session.run([output.graph for output in outputs], encoded.feed)
-        raw = binary.wanted(request, outputs)
-        if raw is None:
+        is_binary = binary.binary_outputs(request, outputs)
+        if is_binary is None:
             return Answer(response.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
-        head, tail = response.binary_body(start, echo, outputs, tensors, encoded.rows, raw)
+        head, tail = response.binary_body(start, echo, outputs, tensors, encoded.rows, is_binary=is_binary)
         return Answer(head + tail, encoded.rows, encoded.violations, len(head))
     except Exception as problem:  # onnxruntime raises one exception class per status code, with no common base
         msg = "the model could not compute an answer for this request"

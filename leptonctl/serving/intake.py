@@ -17,7 +17,7 @@ Float32 = NDArray[np.float32]
 
 
 class Check(Record):
-    """The declared checks of one column, under its name in `checks.json`. An absent check is off; an absent `nullable` is the build's."""
+    """The declared checks of one column, under its name in `checks.json`. An absent check is off; without `nullable`, the build decides."""
 
     min: float | None = None
     max: float | None = None
@@ -30,10 +30,10 @@ class Intake(Frozen, eq=False):
 
     `numeric` are the columns of the `features` tensor in order, `strings` those with an input of their own. `low` and `high` are the
     bounds of each column of `features` as FP32: the declared range, else the finite range. `allowed` has (place in `features`, column,
-    allowed values rounded like the cells). `packed` tells whether one tensor of all columns is accepted; in that tensor `places` are
+    allowed values rounded like the cells). `packed`: one tensor of all columns is accepted; in that tensor `places` are
     the positions of the numeric columns and `integers` those of the integer columns. `key` is the secret of the hashed columns.
-    `passed_over` are the columns that a request may hold and no model reads. `columns` are those of requests: a column of dates, in
-    `dates` too, stands there for the columns of its parts.
+    `unused_columns` are columns that a request may hold although the model does not read them. `columns` are those of requests: a
+    column of dates (listed in `dates`) in place of the columns of its parts.
     """
 
     columns: dict[str, ManifestColumn]
@@ -46,7 +46,7 @@ class Intake(Frozen, eq=False):
     places: tuple[int, ...]
     integers: tuple[int, ...]
     key: bytes | None
-    passed_over: frozenset[str] = frozenset()
+    unused_columns: frozenset[str] = frozenset()
     dates: tuple[DateColumn, ...] = ()
 
 
@@ -73,21 +73,21 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
             places=tuple(columns.index(column) for column in numeric),
             integers=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
             key=key,
-            passed_over=manifest.passed_over,
+            unused_columns=manifest.unused_columns,
             dates=manifest.dates,
         )
 
 
-def with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
+def manifest_with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
     """The manifest with these checks in place of those of its build. Raises BadModel when they do not fit its columns."""
-    built = Contract(
+    contract = Contract(
         target=manifest.target,
         target_type=manifest.target_type,
         classes=manifest.classes,
         columns=tuple(_contract_column(column) for column in manifest.columns),
         dates=manifest.dates,
     )
-    contract = built.with_checks({name: plain(check) for name, check in checks.items()})
+    contract = contract.with_checks({name: plain(check) for name, check in checks.items()})
     checked = replace(manifest, columns=tuple(map(_with_checks_of, manifest.columns, contract.columns)), dates=contract.dates)
     check_manifest(checked, CHECKS)
     return checked

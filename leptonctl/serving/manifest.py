@@ -1,6 +1,6 @@
 """Reads a model's JSON files and checks that a manifest can be served.
 
-The record types are the core's; only the exception is defined here. Never opens a file and never runs a model.
+The record types are the core's. Never opens a file and never runs a model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import matches
-from leptonctl.core.dates import PARTS, BadFormat, DateColumn, pattern, read_parts
+from leptonctl.core.date_formats import BadFormat, pattern
+from leptonctl.core.dates import PARTS, DateColumn, read_parts
 from leptonctl.core.manifest import FEATURES, MANIFEST_FILE, Manifest, ManifestColumn
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def _date_problems(date: DateColumn, names: Sequence[str]) -> Iterable[tuple[str
         yield field, f"format: {problem}"
     else:
         if date.fill is not None and read_parts(date, date.fill) is None:
-            yield field, "fill: is no such date"
+            yield field, "fill: is not such a date"
 
 
 def _column_problems(column: ManifestColumn) -> Iterable[tuple[str, str]]:

@@ -11,13 +11,16 @@ from bisect import bisect_left
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from leptonctl.serving.deployment import LoadedDeployment
     from leptonctl.serving.respond import RequestStats
+
+Family: TypeAlias = "tuple[str, str, str, Iterable[str]]"
+"""Name, type, description and samples of one metric."""
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -27,7 +30,7 @@ OK = 200
 
 
 class Metrics:
-    """The counters of one server process. They only grow, across deployments too."""
+    """The counters of one server process. They only grow, and keep growing across deployments."""
 
     def __init__(self, environment: str) -> None:
         self._environment = environment
@@ -59,7 +62,7 @@ class Metrics:
             lines += [f"# HELP {name} {description}", f"# TYPE {name} {kind}", *samples]
         return ("\n".join(lines) + "\n").encode()
 
-    def _counts(self) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+    def _counts(self) -> Iterator[Family]:
         """Metrics of the requests since the start."""
         name = PREFIX + "inference_requests_total"
         yield (
@@ -83,7 +86,7 @@ class Metrics:
             ],
         )
 
-    def _in_force(self, deployment: LoadedDeployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+    def _in_force(self, deployment: LoadedDeployment) -> Iterator[Family]:
         """Metrics of the deployment in force."""
         served = [deployment.models[model] for model in sorted(deployment.models)]
         name = PREFIX + "model_info"
@@ -123,7 +126,7 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def _process() -> Iterator[tuple[str, str, str, Iterable[str]]]:
+def _process() -> Iterator[Family]:
     """Metrics of the process that are cheap to read."""
     seconds = time.process_time()
     yield "process_cpu_seconds_total", "counter", "CPU time used.", [f"process_cpu_seconds_total {seconds:.2f}"]
@@ -137,7 +140,7 @@ def _process() -> Iterator[tuple[str, str, str, Iterable[str]]]:
 
 
 def _start_time() -> float:
-    """When the process started, in seconds since 1970. Raises OSError, ValueError or IndexError where /proc does not tell."""
+    """When the process started, in seconds since 1970. Raises OSError, ValueError or IndexError when /proc does not hold it."""
     ticks = int((PROC / "self/stat").read_bytes().rpartition(b")")[2].split()[19])
     boot_time = next(int(line.split()[1]) for line in (PROC / "stat").read_bytes().splitlines() if line.startswith(b"btime"))
     return boot_time + ticks / os.sysconf("SC_CLK_TCK")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, OUTPUTS, Manifest
-from leptonctl.serving.intake import Check, Intake, compile_intake, with_checks
+from leptonctl.serving.intake import Check, Intake, compile_intake, manifest_with_checks
 from leptonctl.serving.manifest import BadModel
-from leptonctl.telemetry import unreported
+from leptonctl.telemetry import without_telemetry
 
-with unreported():
+with without_telemetry():
     import onnxruntime as ort
 
 OUTPUT_DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
@@ -24,7 +24,7 @@ class Output(Frozen):
 
 
 class LoadedModel(Frozen, eq=False):
-    """Immutable and shared: two versions or deployments with the same artifacts hold the same value.
+    """Immutable and shared by versions and deployments with the same artifacts.
 
     `built_manifest` is the manifest as it was exported, `manifest` the same with the checks in force. `checks` is the digest of those
     checks, None for those of the build. `loaded_at` is in seconds since 1970.
@@ -66,9 +66,9 @@ def load_model(onnx: bytes, manifest: Manifest, *, key: bytes | None = None, loa
     )
 
 
-def checked_model(model: LoadedModel, digest: str | None, checks: Mapping[str, Check] | None) -> LoadedModel:
-    """The same session with `checks`, whose digest is `digest`; None means the checks of the build. Raises BadModel."""
-    manifest = model.built_manifest if checks is None else with_checks(model.built_manifest, checks)
+def with_checks(model: LoadedModel, digest: str | None, checks: Mapping[str, Check] | None) -> LoadedModel:
+    """The model with other checks, whose digest is `digest`; None means those of the build. Shares the session. Raises BadModel."""
+    manifest = model.built_manifest if checks is None else manifest_with_checks(model.built_manifest, checks)
     return replace(model, manifest=manifest, checks=digest, intake=compile_intake(manifest, model.intake.key))
 
 

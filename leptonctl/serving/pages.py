@@ -22,7 +22,7 @@ def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
 
 
 def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version: str, identity: Mapping[str, str]) -> dict[str, bytes]:
-    """Metadata and readiness of one model, under each of its paths. `identity`: its digests, by what they are of."""
+    """Metadata and readiness of one model, under each of its paths. `identity`: its digests by name."""
     metadata = dump(
         {
             "name": name,
@@ -41,12 +41,12 @@ def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version:
 
 
 def dump(value: object) -> bytes:
-    """Compact JSON in UTF-8, legible in every script; keys keep their order. Half of a surrogate pair stays the escape it was sent as."""
+    """Compact JSON in UTF-8 without escapes, keys in order. Half of a surrogate pair, which UTF-8 cannot hold, stays an escape."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _parameters(model: LoadedModel) -> dict[str, Json]:
-    """The protocol allows strings, numbers and booleans only, so the classes are encoded as a JSON string."""
+    """The protocol allows only strings, numbers and booleans, so lists and maps are encoded as JSON strings."""
     manifest = model.manifest
     parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
     if not manifest.target:

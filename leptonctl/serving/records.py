@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import Fetch, Since
 
 T = TypeVar("T")
-# how many deployments back a starting server searches for the start of its models' service and for one to fall back to
+# how many deployments back a server looks for when its models began to serve, and for one to fall back to
 LOOK_BACK = 100
 
 
@@ -81,19 +81,19 @@ class Records(Frozen):
             yield earlier
             later = earlier
 
-    def since(self, record: Deployment, reached: int, since_reached: Since) -> Since:
-        """Since when each package of the record has served without a break, according to the earlier records.
+    def since(self, record: Deployment, current: int, since_current: Since) -> Since:
+        """Since when each package of the record has served without interruption, according to the earlier records.
 
-        `since_reached` has the answers for deployment number `reached`; no older record is read.
+        `since_current` has the answers for deployment number `current`; no older record is read.
         """
         unbroken = _packages(record)
         since: dict[tuple[str, str], str] = {}
         for earlier in self.in_force_before(record):
             unbroken &= _packages(earlier)
             since.update(dict.fromkeys(unbroken, earlier.at))
-            if earlier.deployment == reached:
-                since.update({key: since_reached[key] for key in unbroken if key in since_reached})
-            if not unbroken or earlier.deployment == reached:
+            if earlier.deployment == current:
+                since.update({key: since_current[key] for key in unbroken if key in since_current})
+            if not unbroken or earlier.deployment == current:
                 break
         return since
 
@@ -106,8 +106,8 @@ class Records(Frozen):
             raise Refused(msg) from problem
 
 
-def outdated(head: Head, in_force: Head) -> str | None:
-    """Why a head is older than the one in force, or None. An old head comes from an apply with an outdated view of the environment.
+def why_outdated(head: Head, in_force: Head) -> str | None:
+    """Why a head is older than the one in force, or None. An apply with an outdated view of the environment may write one.
 
     A head without a deployment may have no serial.
     """

@@ -40,7 +40,7 @@ class BadRequest(Exception):
 
 
 class Input(NamedTuple):
-    """One input as received: `data` is flat and has `rows` values (times the width, in the packed form)."""
+    """One input as received. `data` is flat and has `rows` values, in the packed form `rows` times the width."""
 
     datatype: str
     data: list[Json]
@@ -105,13 +105,10 @@ def requested_outputs(request: dict[str, Json], available: Sequence[str]) -> tup
 
 def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Input], int]:
     """The input of each column by name, and the number of rows. In the packed form the only name is `features`."""
-    items = request.get("inputs")
-    if not isinstance(items, list) or not items:
-        msg = '"inputs" must be a list with one input per column'
-        raise BadRequest(msg)
+    items = _input_items(request)
     columns = intake.columns
     inputs: dict[str, Input] = {}
-    rows, passed_over = -1, 0
+    rows, skipped = -1, 0
     for item in items:
         if not isinstance(item, dict) or not isinstance(name := item.get("name"), str):
             msg = 'every input must be an object with a "name"'
@@ -120,8 +117,8 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
             msg = f"input {_quote(name)} appears twice"
             raise BadRequest(msg)
         column = columns.get(name)
-        if column is None and name in intake.passed_over:
-            passed_over += 1
+        if column is None and name in intake.unused_columns:
+            skipped += 1
             continue
         # fast path: most inputs are flat vectors of the natural datatype, as long as the one before
         if column is not None and item.get("datatype") == (natural := NATURAL[column.type]):
@@ -129,7 +126,7 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
             if isinstance(data, list) and isinstance(shape, list) and len(data) == rows and shape == [rows] and type(shape[0]) is int:
                 inputs[name] = Input(natural, data, rows)
                 continue
-        tensor = _input(intake, name, item, alone=len(items) - passed_over == 1)
+        tensor = _input(intake, name, item, alone=len(items) - skipped == 1)
         if rows not in (tensor.rows, -1):
             msg = f'column "{name}" has {tensor.rows} rows, but the inputs before it have {rows}'
             raise BadRequest(msg)
@@ -137,6 +134,14 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
         rows = tensor.rows
     _check_complete(intake, inputs)
     return inputs, rows
+
+
+def _input_items(request: dict[str, Json]) -> list[Json]:
+    items = request.get("inputs")
+    if not isinstance(items, list) or not items:
+        msg = '"inputs" must be a list with one input per column'
+        raise BadRequest(msg)
+    return items
 
 
 def _input(intake: Intake, name: str, item: dict[str, Json], *, alone: bool) -> Input:
@@ -188,7 +193,7 @@ def _packed_input(item: dict[str, Json], width: int) -> Input:
 
 
 def _shape(name: str, shape: Json, width: int) -> list[int]:
-    """The checked sizes in `shape`: the number of rows, and the width where it is written."""
+    """The sizes in `shape`: the number of rows, and the width if it is there. Raises BadRequest."""
     form = "[N] or [N, 1]" if width == 1 else f"[N, {width}]"
     # exactly int: a boolean is not a size
     sizes = [size for size in shape if isinstance(size, int) and type(size) is int] if isinstance(shape, list) else []
@@ -205,7 +210,7 @@ def _shape(name: str, shape: Json, width: int) -> list[int]:
 
 
 def _flat(name: str, shape: list[int], data: Json, width: int) -> list[Json]:
-    """The values in row-major order. They may be sent flat, or nested according to the shape."""
+    """The values in row-major order, from data that is flat or nested by rows. Raises BadRequest."""
     if not isinstance(data, list):
         msg = f'"{name}" has no list under "data"'
         raise BadRequest(msg)

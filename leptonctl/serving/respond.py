@@ -62,7 +62,7 @@ def respond(deployment: LoadedDeployment, method: str, path: str, headers: Heade
 
 
 def read(method: str, body: bytes, content_type: bytes = JSON[1]) -> Response:
-    """The response of a read-only page to GET and HEAD, and the refusal of every other method."""
+    """A page that can be read with GET and HEAD; other methods are refused."""
     if method not in ("GET", "HEAD"):
         return other_method(method, "GET, HEAD, OPTIONS")
     headers = ((b"content-type", content_type), (b"content-length", b"%d" % len(body)))
@@ -87,7 +87,7 @@ def too_large(limit: int) -> Response:
 
 def _infer(deployment: LoadedDeployment, served: ServedRoute, headers: Headers, body: bytes) -> Response:
     try:
-        length = _check_type(headers, len(body))
+        length = _json_length(headers, len(body))
         answer = infer(served.model, served.start, body, strict=deployment.strict, length=length)
     except ContractBroken as problem:
         return refuse(400, str(problem), stats=RequestStats(served.name, served.version, 0, problem.violations))
@@ -102,8 +102,8 @@ def _infer(deployment: LoadedDeployment, served: ServedRoute, headers: Headers, 
     return Response(200, (BYTES, size, (binary.HEADER, b"%d" % answer.length)), answer.body, stats)
 
 
-def _check_type(headers: Headers, size: int) -> int | None:
-    """The length of the JSON where tensors in binary form follow it. Raises BadRequest unless it is uncompressed and in UTF-8."""
+def _json_length(headers: Headers, size: int) -> int | None:
+    """The length of the JSON if tensors in binary form follow it. Raises BadRequest unless the body is uncompressed JSON in UTF-8."""
     length: int | None = None
     problem, is_bytes = None, False
     for name, value in headers:
@@ -123,7 +123,7 @@ def _check_type(headers: Headers, size: int) -> int | None:
 
 
 def _index(deployment: LoadedDeployment, body: bytes) -> Response:
-    """The repository index. Every model of a deployment is ready, so the request's `ready` filter changes nothing."""
+    """The repository index. Every model of a deployment is ready, so the `ready` filter of a request has no effect."""
     try:
         if body.strip():
             parse(body)

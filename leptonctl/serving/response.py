@@ -27,26 +27,32 @@ def head(name: str, version: str) -> str:
 def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int) -> bytes:
     """An inference response. Raises ValueError when an output does not have as many values as its shape says."""
     parts = ",".join(_output(output, tensor, rows) for output, tensor in zip(outputs, tensors, strict=True))
-    return _whole(start, request_id, parts)
+    return _join(start, request_id, parts)
 
 
 def binary_body(
-    start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int, raw: Sequence[bool]
+    start: str,
+    request_id: str | None,
+    outputs: Sequence[Output],
+    tensors: Sequence[NDArray[np.generic]],
+    rows: int,
+    *,
+    is_binary: Sequence[bool],
 ) -> tuple[bytes, bytes]:
-    """The same as JSON and the bytes after it, to which the values of the outputs with `raw` move. Numbers are as they are, NaN too."""
+    """As `body`, with some outputs in binary form: the JSON, and the bytes after it. Numbers that are not finite stay as they are."""
     parts, tail = [], b""
-    for output, tensor, is_raw in zip(outputs, tensors, raw, strict=True):
-        if not is_raw:
+    for output, tensor, in_tail in zip(outputs, tensors, is_binary, strict=True):
+        if not in_tail:
             parts.append(_output(output, tensor, rows))
             continue
         _check_size(output, tensor.size, rows)
         values = pack(tensor, output.datatype)
         tail += values
-        parts.append(f'{_described(output, rows)},"parameters":{{"{SIZE}":{len(values)}}}}}')
-    return _whole(start, request_id, ",".join(parts)), tail
+        parts.append(f'{_output_start(output, rows)},"parameters":{{"{SIZE}":{len(values)}}}}}')
+    return _join(start, request_id, ",".join(parts)), tail
 
 
-def _whole(start: str, request_id: str | None, parts: str) -> bytes:
+def _join(start: str, request_id: str | None, parts: str) -> bytes:
     echo = "" if request_id is None else f'"id":{_text(request_id)},'
     return f'{start}{echo}"outputs":[{parts}]}}'.encode("ascii")
 
@@ -57,7 +63,7 @@ def _check_size(output: Output, size: int, rows: int) -> None:
         raise ValueError(msg)
 
 
-def _described(output: Output, rows: int) -> str:
+def _output_start(output: Output, rows: int) -> str:
     """The beginning of an output's object."""
     shape = f"{rows},{output.width}" if output.width is not None else f"{rows}"
     return f'{{"name":"{output.name}","shape":[{shape}],"datatype":"{output.datatype}"'
@@ -73,4 +79,4 @@ def _output(output: Output, tensor: NDArray[np.generic], rows: int) -> str:
         # repr writes nan and inf, which are not JSON; no finite number contains an "n"
         if "n" in data:
             data = ",".join(repr(value) if isfinite(value) else "null" for value in values)
-    return f'{_described(output, rows)},"data":[{data}]}}'
+    return f'{_output_start(output, rows)},"data":[{data}]}}'

@@ -1,4 +1,4 @@
-"""One server process: its socket, the HTTP front end, the follower and a clean shutdown. Knows nothing of the models."""
+"""One server process: its socket, the HTTP front end, the follower and a clean shutdown. Knows no models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DEFAULTS = Settings()
 
 def serve(
     objects: Objects,
-    who: Identity,
+    identity: Identity,
     *,
     host: str,
     port: int,
@@ -47,20 +47,13 @@ def serve(
     """Serve an environment until SIGTERM, SIGINT or SIGHUP. Raises Failure when the address cannot be listened on.
 
     `url`: where clients reach this server, if not at its own address. `on_listen` is called once, when connections are accepted; the
-    first deployment may still be loading, and until then the server is not ready.
+    server is not ready until the first deployment is loaded.
     """
     listener = listen(host, port, settings.backlog)
-    record = who.record(url or _url(host, listener.getsockname()[1]), time.time())
-    follower = Follower(objects, record, read_secret, settings, log)
-    front = Front(
-        follower.current,
-        lambda public: encode_message(public_record(follower.status()) if public else follower.status()),
-        who.environment,
-        settings,
-    )
-    # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    record = identity.record(url or _url(host, listener.getsockname()[1]), time.time())
+    follower = Follower(objects, record, read_secret, settings=settings, log=log)
+    front = _front(follower, identity.environment, settings)
+    _collect_rarely()
     follower.start()
     try:
         on_listen(record)
@@ -68,6 +61,20 @@ def serve(
     finally:
         follower.stop()
         log("stopped")
+
+
+def _front(follower: Follower, environment: str, settings: Settings) -> Front:
+    def status(is_public: bool) -> bytes:
+        record = follower.status()
+        return encode_message(public_record(record) if is_public else record)
+
+    return Front(follower.current, status, environment, settings)
+
+
+def _collect_rarely() -> None:
+    """A request allocates hundreds of small containers and no cycles: the garbage collector need not run in every one."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _config(front: Front, settings: Settings) -> uvicorn.Config:
@@ -92,7 +99,7 @@ def _config(front: Front, settings: Settings) -> uvicorn.Config:
 class Http(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Like uvicorn's, but a captured signal is not raised again at the end, so that the cleanup after it still runs."""
+        """Like uvicorn's, but a captured signal is not raised again at the end, so that the cleanup after it runs."""
         loop = asyncio.get_running_loop()
         for number in STOPS:
             loop.add_signal_handler(number, self.handle_exit, number, None)

@@ -1,4 +1,4 @@
-"""The settings of a server process: intervals, timeouts and limits. Whoever starts the server passes them in."""
+"""The settings of a server process: intervals, timeouts and limits, passed in when it starts."""
 
 from leptonctl.core.codec import Record
 
@@ -11,8 +11,8 @@ class Settings(Record):
     `follow_s`: interval between reads of the head. `heartbeat_s`: interval between writes of the server's record. `max_body`: the
     largest request body. `stop_s`: how long a stop waits for requests in flight. `keep_alive_s`: how long an idle connection stays
     open. `head_s`: how long a connection may take to send the head of a request, `body_s` its body. `max_bodies`: the size of all
-    bodies together that are being received or computed; a body of at most LARGE bytes is always taken. `max_connections`: how many
-    there may be. `backlog`: how many connections may wait to be accepted. `retry_s`: the pause after a deployment failed to load, doubled
+    bodies together that are being received or answered; a body of at most 32 KiB is always accepted. `max_connections`: how many
+    may be open. `backlog`: how many connections may wait to be accepted. `retry_s`: the pause after a deployment failed to load, doubled
     with every failure up to `retry_most_s`.
     """
 

@@ -1,8 +1,7 @@
-"""Texts of a request that stand for numbers: dates for their parts, words for booleans. Pure."""
+"""Strings of a request that become numbers: dates and the words of booleans. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import nan
-from typing import TypeAlias
 
 from leptonctl.core.contract import Words, is_missing
 from leptonctl.core.dates import DateColumn, describe, read_parts
@@ -11,16 +10,14 @@ from leptonctl.core.values import Json
 from leptonctl.serving.refusals import missing_value
 from leptonctl.serving.request import BadRequest, Input
 
-Read: TypeAlias = Callable[[str], Sequence[float] | None]
-
 
 def parts_of(date: DateColumn, tensor: Input) -> dict[str, Input]:
-    """The inputs that a column of dates stands for, NaN for missing. Raises BadRequest."""
+    """The inputs of the parts of a column of dates, NaN for missing. Raises BadRequest."""
     data: Sequence[Json] = [date.fill if is_missing(cell) else cell for cell in tensor.data] if date.fill is not None else tensor.data
-    empty = (nan,) * len(date.parts)
-    rows = [empty if is_missing(cell) else _parts(date, row, cell) for row, cell in enumerate(data, 1)]
-    if not date.nullable and empty in rows:
-        raise missing_value(date.name, rows.index(empty) + 1)
+    missing = (nan,) * len(date.parts)
+    rows = [missing if is_missing(cell) else _parts(date, row, cell) for row, cell in enumerate(data, 1)]
+    if not date.nullable and missing in rows:
+        raise missing_value(date.name, rows.index(missing) + 1)
     columns = zip(*rows, strict=True)
     return {name: Input("FP32", list(column), tensor.rows) for name, column in zip(date.names, columns, strict=True)}
 

@@ -1,4 +1,4 @@
-"""Everything that third parties import: the types of providers, the seams of back ends, and the records that both are given.
+"""Everything that third parties import: the types of providers, the seams of back ends, and the records that both receive.
 
 `from leptonctl.spi import Trainer` loads only what that name needs, so that a plan does not pay for what it does not use.
 """
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Source,
         SourceOptions,
         Trainer,
+        Training,
     )
     from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
     from leptonctl.spi.running import (
@@ -117,11 +118,13 @@ __all__ = [
     "StoreBackend",
     "Task",
     "Trainer",
+    "Training",
     "Workplace",
     "replace",
 ]
-# the modules to search for a name: the first ones load the least
+# the modules to search for a name, those that load the least first
 MODULES = (
+    "core.frozen",
     "spi.learning",
     "spi.running",
     "spi.storage",
@@ -129,7 +132,6 @@ MODULES = (
     "core.contract",
     "core.manifest",
     "core.deployment",
-    "core.frozen",
 )
 
 

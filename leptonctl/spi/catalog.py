@@ -23,11 +23,10 @@ def _unknown(_role: str, _name: str) -> tuple[str, str] | None:
 class Catalog(Frozen):
     """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
 
-    The mappings may load a provider on first access. Some names are other names of a provider, or are too many to list: a mapping has them,
-    and does not iterate over them. `extended`: some of those that decide what a model is come from other packages.
-    tasks_of: name -> the tasks that have an algorithm of this name among those that `trainers` does not list. others: (task, or
-    "step", and name) of all that are not listed. refusal: ("algorithm" or
-    "step", a name that is known and cannot be used as one) -> why, and what to use instead.
+    The mappings may load a provider on first access. They also find aliases and names that are too many to list, without iterating over
+    them: of those, `tasks_of` gives the tasks that have an algorithm of a name, and `others` gives all as (task or "step", name).
+    `extended`: some trainers, metrics or preprocess steps come from other packages. refusal: ("algorithm" or "step", a known name
+    that cannot be used as one) -> why, and what to use instead.
     """
 
     trainers: "Mapping[tuple[str, str], Trainer]"
@@ -46,8 +45,8 @@ class Catalog(Frozen):
     def source_for(self, path: str) -> "Source | None":
         """The source with the longest suffix that `path` ends with."""
         lower = path.lower()
-        fitting = [(len(s), source) for source in self.sources.values() for s in source.suffixes if lower.endswith(s)]
-        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+        matches = [(len(s), source) for source in self.sources.values() for s in source.suffixes if lower.endswith(s)]
+        return max(matches, key=lambda match: match[0])[1] if matches else None
 
     def names(self, table: Mapping[tuple[str, str], object], task: str) -> tuple[str, ...]:
         """The names in a table keyed by (task, name) that serve this task."""

@@ -61,7 +61,7 @@ class Progress(Protocol):
 
 
 class Checkpoint(Protocol):
-    """Where a long fit keeps how far it is. What it loads was saved by this very fit: with these rows, parameters and libraries."""
+    """Where a long fit saves how far it is. It loads only what the same fit saved: with the same rows, parameters and libraries."""
 
     def load(self) -> bytes | None:
         """What was saved before the process was killed; None for a fit that begins."""
@@ -74,6 +74,20 @@ class Checkpoint(Protocol):
     def save(self, data: bytes) -> None:
         """Replaces what was saved before."""
         ...
+
+
+class Training(Frozen):
+    """What a fit learns from, and where it reports and keeps how far it is.
+
+    features: float32 [N,k]. target: labels or values [N]. weights: float64 [N], None where all rows count alike.
+    checkpoint: None where nothing is kept.
+    """
+
+    features: np.ndarray
+    target: np.ndarray
+    progress: Progress
+    weights: np.ndarray | None = None
+    checkpoint: Checkpoint | None = None
 
 
 class Conversion(Frozen):
@@ -128,18 +142,18 @@ class Trainer(Frozen):
         also be a mapping of every class, in sorted order, to its weight.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
-    fit_from: (…, checkpoint) -> as `fit`, but it saves how far it is whenever that is due, and goes on from what it loads. It must give
-        the bytes and report the losses of an undisturbed fit; None where that cannot be.
-    weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` and `fit_from`
-        then take them, float64 [N], as a last argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the
-        estimator.
+    fit_from: (estimator, training) -> fitted estimator, in place of `fit`, of a trainer that can go on after a kill: where there is a
+        checkpoint, it saves how far it is whenever that is due, and goes on from what it loads. It must give the bytes and report the
+        losses of an undisturbed fit; None where that cannot be.
+    weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` then takes them,
+        float64 [N], as a last argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the estimator.
     monotonic: (unfitted estimator, direction of each of its k columns: 1 up, -1 down, 0 free) -> the estimator that keeps to them: with
         a larger value of an `up` column the prediction, or the probability of the last class, does not fall. None: it cannot.
 
     A fitted estimator has `predict`: X -> labels [N], or values [N] for a regression; a classifier also `classes_` (sorted,
     an array of int64 or strings) and `predict_proba`: X -> [N,C] in their order; a detector of anomalies has `decision_function`: X ->
-    scores [N], below 0 for an anomaly; `predict` of a clusterer gives the numbers of clusters. It need not be scikit-learn's: one
-    that skl2onnx does not know has
+    scores [N], below 0 for an anomaly; `predict` of a clusterer gives the numbers of clusters. It need not be scikit-learn's. One
+    that skl2onnx does not know has:
 
     to_onnx: (fitted estimator, conversion) -> an ONNX model with one input, float32 [N, width] of any name, and the outputs label
         [N] (int64 or string) and probabilities [N,C], or, for a regression, values [N] or [N,1]; for clustering label and distance,
@@ -157,15 +171,14 @@ class Trainer(Frozen):
 
     How it goes on from another fit (`warm_start`):
 
-    resume: (fitted estimator of the parent, params, seed, X float32 [N,k], y [N], progress) -> fitted estimator. Changes nothing of the
-        parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. None: it
-        cannot go on, and a `warm_start` is refused at plan time.
-    resume_from: (…, checkpoint) -> as `resume`, with a checkpoint as `fit_from` has. None where that cannot be.
+    resume: (fitted estimator of the parent, unfitted estimator with the new parameters, training) -> fitted estimator. Changes nothing of
+        the parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. Where it
+        cannot go on after a kill, it leaves the checkpoint alone. None: it cannot go on, and a `warm_start` is refused at plan time.
     resume_keeps: the parameters that must be as in the parent, since the fitted model has their form.
     resume_refuse: params -> why it cannot go on with these, or None. Decided at plan time.
 
     refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
-    conflict: params -> why scikit-learn takes no such combination, or None. Decided at plan time.
+    conflict: params -> why the library takes no such combination, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     scores: of a classifier whose `predict` and `predict_proba` are both made of the answer of one method: its name. Where both are
         needed, it is called once. None: they are called as they are.
@@ -186,9 +199,8 @@ class Trainer(Frozen):
     fit: Callable[..., Estimator] | None = None
     weighs: bool = False
     monotonic: Callable[[Estimator, Sequence[int]], Estimator] | None = None
-    fit_from: Callable[..., Estimator] | None = None
-    resume: Callable[[Estimator, Params, int, np.ndarray, np.ndarray, Progress], Estimator] | None = None
-    resume_from: Callable[..., Estimator] | None = None
+    fit_from: Callable[[Estimator, Training], Estimator] | None = None
+    resume: Callable[[Estimator, Estimator, Training], Estimator] | None = None
     resume_keeps: tuple[str, ...] = ()
     resume_refuse: Callable[[Params], str | None] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None
@@ -214,12 +226,12 @@ class Preprocessor(Frozen):
     takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
     keeps: True when each input column stays one column under its name (scalers, imputer, ordinal); False when the
         columns are replaced (one_hot, pca, polynomial, tfidf, select_k_best).
-    mixes: True when a cell of a column that stays depends on other cells of its row too (Normalizer): such a column need not rise with
-        its input. Of numbers, every other column that stays rises with its own, or is constant.
+    mixes: True when a cell of a column that stays depends on other cells of its row too (Normalizer), so that it may fall where its input
+        rises. Otherwise every column of numbers that stays rises with its input, or is constant.
     build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
-    loose: True when the graph's numbers are close to the transformer's and not equal to them, which a model with thresholds would show.
+    loose: True when the graph's numbers are close to the transformer's but not equal, which matters to a model with thresholds.
     drops_empty: params -> whether columns without any value in training are left out, before the fit. None: they are fitted too.
     """
 
@@ -289,7 +301,7 @@ class OnlyMissing(Frozen):
 
 
 class SourceOptions(Frozen):
-    """How to read a file. Formats with types of their own take what has a meaning for them, and pass over the rest.
+    """How to read a file. Formats with types of their own use the options that have a meaning for them, and ignore the rest.
 
     missing_values: strings read as missing in every column, besides the built-in markers or in place of them.
     decimal, thousands: how numbers are written in text. header: False: there is no header line and columns are named `column_1`, …;
@@ -317,7 +329,7 @@ class SourceOptions(Frozen):
 
 
 class Layout(Frozen):
-    """How a file seems to be written. `because`: the name of an option that is not the default -> why it was chosen.
+    """How a file seems to be written. `because`: name of an option that is not the default -> why it was chosen.
 
     delimiter: what separates its cells, whether or not the options have to say so.
     """

@@ -1,4 +1,4 @@
-"""The seam of finished models in the files of other libraries: what reads one without the library, and what the library adds."""
+"""The seam of trained models in the files of other libraries: what can be read without the library, and what needs it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class FileModel(Frozen):
-    """What a library's own file says of its model.
+    """A model as the file of its library describes it.
 
-    objective: as the library calls it. width: columns that it takes. names: of these, () where the file only numbers them. classes: how
-    many, None for a regression. unused: rounds after the one that the file records as the best; their trees answer too.
-    to_onnx: the graph; its classes are numbers from 0.
+    objective: as the library calls it. width: number of columns that it takes. names: the names of the columns, () if the file only
+    numbers them. classes: their number, None for a regression. unused: number of rounds after the one that the file records as the best;
+    their trees still count in the answers. to_onnx: converts it to a graph, whose classes are numbers from 0.
     """
 
     task: LearningTask
@@ -33,8 +33,8 @@ class FileModel(Frozen):
 class FileForm(Frozen):
     """The file of a library. Nothing here runs code from the bytes.
 
-    recognizes: whether bytes look like one. is_binary: whether they are in the form that the library alone reads; `plain` turns them into
-    the other. read: the plain bytes -> the model; ValueError, in one line, for what is damaged or has no exact graph.
+    recognizes: whether bytes look like one. is_binary: whether they are in the form that only the library reads; `plain` converts them to
+    the plain form. read: plain bytes -> the model; ValueError of one line when they are damaged or have no exact graph.
     predict: (bytes, X float32 [N,k]) -> the library's probabilities [N,C], or values [N]. `plain` and `predict` need the library.
     """
 

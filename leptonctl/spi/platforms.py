@@ -1,4 +1,4 @@
-"""The seam of platforms: where an environment runs. The switch knows these verbs and no more.
+"""The seam of platforms: where an environment runs. The switch uses these verbs only.
 
 A platform is a value, found by the entry point `leptonctl.platforms` under the `type:` that YAML names; it passes
 `leptonctl.testing.check_platform`. A user's mistakes are raised as ProviderError.
@@ -15,8 +15,7 @@ from leptonctl.spi.learning import Schema
 from leptonctl.spi.storage import Objects
 
 Placement: TypeAlias = Literal["here", "elsewhere"]
-"""Whether `apply` starts and stops what serves an environment, or `leptonctl serve` does where it belongs."""
-
+"""Whether `apply` starts and stops the servers of an environment, or `leptonctl serve` does on their own hosts."""
 
 RUN: Schema = {
     "type": ["string", "null"],
@@ -80,7 +79,7 @@ class Platform(Frozen):
 
     settings: the JSON Schemas of the properties besides `type`; `x-restart: true` says that a change of it restarts what serves.
     placed: what serves may also be started elsewhere, without an apply, and follows the store: YAML may say where with `run`.
-    problems: (site, what runs now or None) -> what would keep an apply from running there. Called before a plan; changes nothing.
+    problems: (site, what runs now or None) -> what would prevent an apply from running there. Called before a plan; changes nothing.
     stage: (site, deployment, say) -> None. Start to load the deployment beside the one in force, starting servers if need be.
     ready: (site, deployment, say) -> None. Return when all servers could serve it at once; ProviderError when one refuses, or
         none is ready in time.

@@ -27,16 +27,20 @@ class Artifacts(Protocol):
         ...
 
 
+def no_progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+    """A `Progress` that nobody follows."""
+
+
 class Bench(Frozen):
     """What a step works with. `project` is the folder that data paths are relative to. `progress` may be called at any rate.
 
     `check_key(key_id, mark)` returns whether `mark` equals the one that the store has for this key id (the first one is
-    recorded): a wrong secret key is noticed without storing the key. `checkpoint` is where a long step keeps how far it is, if it can.
+    recorded): a wrong secret key is noticed without storing the key. `checkpoint` saves the progress of a long step that can resume.
     """
 
     project: Path
     artifacts: Artifacts
-    progress: Progress
+    progress: Progress = no_progress
     check_key: Callable[[str, str], bool] = lambda _id, _mark: True
     checkpoint: Checkpoint | None = None
 
@@ -55,8 +59,8 @@ StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Produced]
 class Task(Frozen):
     """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function".
 
-    `key` is the step's key, under which a checkpoint may be kept; "" where there is none.
-    behind: how many more are ready and will be submitted when there is room; what they take is not known.
+    `key` is the step's key, under which a checkpoint may be kept; "" for none.
+    behind: how many more tasks are ready and will be submitted when there is room; their durations are not known.
     """
 
     id: str
@@ -69,7 +73,7 @@ class Task(Frozen):
 
 
 class Progressed(Frozen):
-    """The step is in progress, `seconds` after its start. `notice`: the message is for a person to know, and not only how far it is."""
+    """The step is in progress, `seconds` after its start. `notice`: the message is a notice for people, not just progress."""
 
     id: str
     seconds: float
@@ -81,7 +85,7 @@ class Progressed(Frozen):
 
 
 class Completed(Frozen):
-    """The step is done: its artifacts are durable, its result is not recorded yet. `provenance` is of the process that did it."""
+    """The step is done: its artifacts are durable, its result is not recorded yet. `provenance` describes the process that ran it."""
 
     id: str
     produced: Produced
@@ -148,7 +152,7 @@ class Executor(Protocol):
 class Workplace(Frozen):
     """What an executor is opened with. `store` is the URI as written in the project file; `logs` is a folder to create when needed.
 
-    `ahead`: the modules with the functions of the steps that will come, for an executor that `starts_ahead`; empty if none is sure to come.
+    `ahead`: the modules with the functions of the steps to come, for an executor that `starts_ahead`; empty if none is certain to come.
     """
 
     project: Path
@@ -162,7 +166,7 @@ class ExecutorBackend(Frozen):
     """One `type:` of executor. `settings`: the JSON Schemas of the properties besides `type`, with defaults and descriptions.
 
     A setting called `parallelism` is the number of tasks that are submitted at a time. `starts_ahead`: it can start before the first task,
-    so it is opened as soon as tasks are sure to come, while the command still prepares; others are opened at the first task.
+    so it is opened as soon as tasks are certain to come, while the command still prepares; others are opened at the first task.
     """
 
     name: str

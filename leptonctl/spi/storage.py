@@ -36,7 +36,7 @@ class Lease(Protocol):
     """A lease held by this process: a context manager that releases it. Releasing twice is harmless."""
 
     def renew(self) -> bool:
-        """Extend it by another `ttl_s`. False when another holder has taken it meanwhile, or it was released by force."""
+        """Extend it by another `ttl_s`. False when another holder has taken it, or it was released by force."""
         ...
 
     def release(self) -> None: ...
@@ -153,7 +153,7 @@ class StateStore(Protocol):
 
 @runtime_checkable
 class Clearable(Protocol):
-    """What a state may offer besides, so that `state restore` and `state adopt` can replace one that cannot be read."""
+    """An optional ability of a state, with which `state restore` and `state adopt` replace one that cannot be read."""
 
     def set_aside(self) -> str:
         """Move away what is stored, so that `read` gives None afterwards; returns where it is kept."""

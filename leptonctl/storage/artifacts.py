@@ -31,7 +31,7 @@ class ArtifactStore(Frozen):
     """Artifacts on one back end. Digests are `sha256:<hex>` or the bare hex.
 
     `suspects`: artifacts that count as present only while their bytes match. All others are checked when they are read.
-    What was purged is absent, also when a backup has brought its bytes back; for a store `with_purged` it is there, so that it can go.
+    What was purged is absent, even if a backup has brought its bytes back, except `with_purged`, so that it can be removed again.
     """
 
     objects: Objects
@@ -49,11 +49,11 @@ class ArtifactStore(Frozen):
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
-        again = self._refuse_buried(digests)
+        buried = self._refuse_purged(digests)
         self.spare(digests)
         for path in by_path.keys() - self.objects.create_many(by_path):
             self._repair(path, by_path[path])
-        self._unbury(again)
+        self._unbury(buried)
         return digests
 
     def get_artifact(self, digest: str) -> bytes:
@@ -65,25 +65,11 @@ class ArtifactStore(Frozen):
             raise self._damaged(digest)
         return stored[0]
 
-    def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
-        """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
-        again = self._refuse_buried([digest])
-        self.spare([digest])
-        self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
-        self._unbury(again)
-
-    def read_artifact(self, digest: str) -> Iterator[bytes]:
-        """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
-        chunks = self.objects.read(layout.artifact(digest))
-        if chunks is None or self._is_purged(digest):
-            raise KeyError(digest)
-        return _checked(chunks, digest, str(self._damaged(digest)))
-
     def present(self, digests: Iterable[str]) -> set[str]:
         """Those of the artifacts that exist and were not purged; of the suspects, those that are not damaged."""
         buried = set() if self.with_purged else self.tombstones()
-        found = {digest for digest in self._stored(digests) if layout.bare(digest) not in buried}
-        return found - {digest for digest in found & self.suspects if not self.is_sound(digest)} if self.suspects else found
+        stored = {digest for digest in self._stored(digests) if layout.bare(digest) not in buried}
+        return stored - {digest for digest in stored & self.suspects if not self.is_sound(digest)} if self.suspects else stored
 
     def is_sound(self, digest: str) -> bool:
         """Whether an artifact exists and has the bytes of its digest."""
@@ -93,38 +79,37 @@ class ArtifactStore(Frozen):
         return chunks is not None and state.hexdigest() == layout.bare(digest)
 
     def artifacts(self) -> Iterator[StoredArtifact]:
-        """All artifacts, in no order, those that were purged too. Other files are skipped."""
+        """All artifacts, in no order, including purged ones. Other files are skipped."""
         for entry in self.objects.entries(layout.ARTIFACTS):
             digest = layout.artifact_digest(entry.path)
             if digest is not None:
                 yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
 
     def spare(self, digests: Iterable[str]) -> set[str]:
-        """Keep `gc` from sweeping these artifacts; whoever begins to refer to one calls this first. Waits for what is being swept now,
-        and returns it: it is gone.
+        """Keep `gc` from sweeping these artifacts: to be called before a record refers to them. Waits for those that are being swept
+        now, and returns them: they no longer exist.
         """
         return spare(self.objects, digests)
 
     def bury(self, tombstones: Mapping[str, Tombstone]) -> None:
-        """Remove artifacts by digest, in this order: the tombstones first, so that nobody puts the bytes back in between.
+        """Remove artifacts by digest, in this order: the tombstones first, so that no writer puts the bytes back in between.
 
-        Failure if one is still there.
+        Failure `purge-incomplete` if one still exists.
         """
-        found = list(tombstones)
         records = {layout.tombstone(digest): encode(tombstone) for digest, tombstone in tombstones.items()}
         written = self.objects.create_many(records)
         for digest, tombstone in tombstones.items():
             if tombstone.refused and (path := layout.tombstone(digest)) not in written:
                 self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
-        for digest in found:
+        for digest in tombstones:
             self.objects.delete(layout.artifact(digest))
-        if left := self._stored(found):
-            detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(left))}"
-            hint = "check that the store may be written and keeps no older versions, and run the same command again"
+        if remaining := self._stored(tombstones):
+            detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(remaining))}"
+            hint = "check that the store is writable and keeps no older versions, and run the same command again"
             raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
 
-    def buried(self, digests: Iterable[str]) -> dict[str, Tombstone]:
-        """Those of the artifacts that were purged."""
+    def tombstones_of(self, digests: Iterable[str]) -> dict[str, Tombstone]:
+        """The tombstones of those of the artifacts that were purged."""
         paths = {layout.tombstone(digest): digest for digest in digests}
         return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
 
@@ -133,54 +118,41 @@ class ArtifactStore(Frozen):
         return {path.rpartition("/")[2] for path in self.objects.list(layout.TOMBSTONES)}
 
     def purge_again(self, digests: Iterable[str]) -> None:
-        """Remove the bytes of artifacts that were purged before and came back; their tombstones stay as they are."""
+        """Remove the bytes of artifacts that were purged before and have come back; their tombstones stay."""
         for digest in digests:
             self.objects.delete(layout.artifact(digest))
 
-    # --- inside ---------------------------------------------------------------------------------------------------
-
     def _stored(self, digests: Iterable[str]) -> set[str]:
-        """Those of the artifacts whose bytes are there, purged or not."""
+        """Those of the artifacts whose bytes exist, purged or not."""
         paths = {layout.artifact(digest): digest for digest in digests}
         return {paths[path] for path in self.objects.present(paths)}
 
     def _is_purged(self, digest: str) -> bool:
         return not self.with_purged and bool(self.objects.present([layout.tombstone(digest)]))
 
-    def _refuse_buried(self, digests: Iterable[str]) -> list[str]:
+    def _refuse_purged(self, digests: Iterable[str]) -> list[str]:
         """Those that were purged and may be stored again. Raises ProviderError (purged) when one may not."""
-        buried = self.buried(digests)
-        for tombstone in buried.values():
-            if not tombstone.refused:
-                continue
+        tombstones = self.tombstones_of(digests)
+        refused = next((tombstone for tombstone in tombstones.values() if tombstone.refused), None)
+        if refused is not None:
             raise ProviderError(
                 "These bytes were purged",
-                detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
+                detail=f"They hold what was purged on {refused.at} by {refused.by}: {refused.subject}.",
                 hint=PURGED_HINT,
                 id="purged",
             )
-        return [*buried]
+        return [*tombstones]
 
     def _unbury(self, digests: Iterable[str]) -> None:
-        """The artifacts are there again, made without the rows: from now on, one that is missing is lost."""
+        """Drop the tombstones of artifacts that were built again without the rows: if one is missing later, it was lost, not purged."""
         for digest in digests:
             self.objects.delete(layout.tombstone(digest))
 
     def _repair(self, path: str, data: bytes) -> None:
-        """Write the bytes of an artifact again if the stored ones are damaged, or if what has its name is no object."""
+        """Write the bytes of an artifact again if the stored ones are damaged, or if its name is taken by what is not an object."""
         stored = self.objects.get(path)
         if stored is None or stored[0] != data:
             self.objects.put(path, data)
 
     def _damaged(self, digest: str) -> ValueError:
         return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")
-
-
-def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
-    """The same chunks; ValueError after the last one when they have another digest."""
-    state = hashlib.sha256()
-    for chunk in chunks:
-        state.update(chunk)
-        yield chunk
-    if state.hexdigest() != layout.bare(digest):
-        raise ValueError(problem)

@@ -1,6 +1,6 @@
 """Reads every byte of a store: each artifact against its digest, each record against its type, its checksum and its name.
 
-Reports what it found and decides nothing. Memory is bounded by the records: artifacts are read in chunks, a few at a time.
+Reports what it finds and decides nothing. Memory is bounded by the records: artifacts are read in chunks, a few at a time.
 """
 
 import hashlib
@@ -20,35 +20,36 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, State
+from leptonctl.core.store_records import Condemned, KeyMark, LineageName, OwnerRecord, Recipe, Reference, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
 from leptonctl.storage.records import MISNAMED, BadRecordAt, read_record
 
 READERS = 4
 BATCH = 500
-SAY_S = 1.0
-FIRST_S = 0.5
+REPORT_S, FIRST_REPORT_S = 1.0, 0.5
 ARTIFACT = "artifact"
 
 
 class Kind(Frozen):
-    """What lies at paths of one form. `names`: what the record must say about itself, from the groups of the pattern.
+    """A kind of record, by the pattern of its paths. `is_its_own`: whether a record is the one that its path names.
 
-    `read` makes it of the bytes at a path; it raises BadRecordAt.
+    `read` decodes the bytes at a path; it raises BadRecordAt.
     """
 
-    word: str
+    label: str
     pattern: re.Pattern[str]
     record: type[Record]
-    names: Callable[[Any, re.Match[str]], bool]
+    is_its_own: Callable[[Any, re.Match[str]], bool]
     read: Callable[[bytes, str], Record]
 
 
-def _kind(word: str, pattern: str, record: type[Record], names: Callable[[Any, re.Match[str]], bool] = lambda _r, _m: True) -> Kind:
+def _kind(label: str, pattern: str, record: type[Record], is_its_own: Callable[[Any, re.Match[str]], bool] = lambda _r, _m: True) -> Kind:
     def read(data: bytes, path: str) -> Record:
         return read_record(data, path, record)
 
-    return Kind(word=word, pattern=re.compile(pattern), record=record, names=names, read=_read_roots if record is State else read)
+    reader = _read_roots if record is State else read
+    return Kind(label=label, pattern=re.compile(pattern), record=record, is_its_own=is_its_own, read=reader)
 
 
 def _read_roots(data: bytes, path: str) -> Record:
@@ -75,7 +76,7 @@ KINDS = (
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
     ),
     _kind("head", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/head", Head,
-        lambda r, m: r.is_of(layout.word(m[1]), layout.word(m[2])),
+        lambda r, m: r.is_of(layout.name_from(m[1]), layout.name_from(m[2])),
     ),
     _kind(
         "deployment", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/([0-9]{{8,}})", Deployment,
@@ -86,11 +87,11 @@ KINDS = (
         lambda r, m: (layout.segment(r.lineage), layout.segment(r.environment), layout.segment(r.id)) == (m[1], m[2], m[3]),
     ),
 )  # fmt: skip
-"""Every kind of record in a store. A path of no kind is foreign."""
+"""Every kind of record in a store. A path that matches none is foreign."""
 
 
 class Damage(Frozen):
-    """An object that is not what it should be. `kind`: ARTIFACT or the word of a Kind; `reason`: a clause that follows the path."""
+    """An object that is not what it should be. `kind`: ARTIFACT or the label of a Kind; `reason`: a clause that follows the path."""
 
     path: str
     kind: str
@@ -109,39 +110,39 @@ class Audit(Frozen):
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How much has been read. `say` is called about once a second, from any thread, never twice at a time."""
+    """How much has been read. `report` is called about once a second, from any thread but never concurrently."""
 
     artifacts: int
     bytes: int
-    say: Callable[["Progress"], None]
+    report: Callable[["Progress"], None]
     read: int = 0
     done: int = 0
-    _next: float = field(default_factory=lambda: time.monotonic() + FIRST_S)
+    _next: float = field(default_factory=lambda: time.monotonic() + FIRST_REPORT_S)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, size: int, *, done: bool = False) -> None:
-        """Count some bytes, and an artifact that is done."""
+        """Count some bytes; `done`: they complete an artifact."""
         with self._lock:
             self.read += size
             self.done += done
             if time.monotonic() >= self._next:
-                self.say(self)
-                self._next = time.monotonic() + SAY_S
+                self.report(self)
+                self._next = time.monotonic() + REPORT_S
 
 
-def audit(objects: Objects, say: Callable[[Progress], None] = lambda _progress: None) -> Audit:
-    """Read the whole store. Failure when it cannot be listed."""
+def audit(objects: Objects, report: Callable[[Progress], None] = lambda _progress: None) -> Audit:
+    """Read the whole store. Failure `store-failed` when it cannot be listed."""
     entries = sorted(objects.entries(""), key=lambda entry: entry.path)
     artifacts = [entry for entry in entries if layout.artifact_digest(entry.path) is not None]
     by_path: dict[str, tuple[Kind, re.Match[str]]] = {}
     foreign: list[str] = []
     for entry in entries:
-        found = next(((kind, match) for kind in KINDS if (match := kind.pattern.fullmatch(entry.path))), None)
-        if found is not None:
-            by_path[entry.path] = found
+        record = next(((kind, match) for kind in KINDS if (match := kind.pattern.fullmatch(entry.path))), None)
+        if record is not None:
+            by_path[entry.path] = record
         elif layout.artifact_digest(entry.path) is None:
             foreign.append(entry.path)
-    progress = Progress(artifacts=len(artifacts), bytes=sum(entry.size for entry in artifacts), say=say)
+    progress = Progress(artifacts=len(artifacts), bytes=sum(entry.size for entry in artifacts), report=report)
     records, damaged = _read_records(objects, by_path)
     damaged += _read_artifacts(objects, artifacts, progress)
     return Audit(
@@ -163,19 +164,19 @@ def _read_records(objects: Objects, by_path: dict[str, tuple[Kind, re.Match[str]
             try:
                 record = kind.read(data, path)
             except BadRecordAt as failure:
-                damaged.append(Damage(path=path, kind=kind.word, reason=failure.reason))
+                damaged.append(Damage(path=path, kind=kind.label, reason=failure.reason))
                 continue
-            if kind.names(record, match):
+            if kind.is_its_own(record, match):
                 records[path] = record
             else:
-                damaged.append(Damage(path=path, kind=kind.word, reason=MISNAMED))
+                damaged.append(Damage(path=path, kind=kind.label, reason=MISNAMED))
     return records, damaged
 
 
 def _contents(
     objects: Objects, paths: Sequence[str], damaged: list[Damage], by_path: dict[str, tuple[Kind, re.Match[str]]]
 ) -> dict[str, bytes]:
-    """The bytes of some objects. Those that the medium does not give are added to `damaged`."""
+    """The bytes of some objects. Those that cannot be read are added to `damaged`."""
     try:
         return objects.get_many(paths)
     except Failure:
@@ -184,7 +185,7 @@ def _contents(
             try:
                 contents.update(objects.get_many([path]))
             except Failure as failure:
-                damaged.append(Damage(path=path, kind=by_path[path][0].word, reason=_reason(failure)))
+                damaged.append(Damage(path=path, kind=by_path[path][0].label, reason=_reason(failure)))
         return contents
 
 
@@ -198,14 +199,14 @@ def _read_artifacts(objects: Objects, entries: Sequence[ObjectInfo], progress: P
 
     # hashing releases the interpreter's lock, and a remote store answers several requests at a time
     with ThreadPoolExecutor(max_workers=READERS) as pool:
-        found = [damage for batch in _batches(entries) for damage in pool.map(check, batch)]
-    return [damage for damage in found if damage is not None]
+        outcomes = [damage for batch in _batches(entries) for damage in pool.map(check, batch)]
+    return [damage for damage in outcomes if damage is not None]
 
 
 def _artifact_problem(objects: Objects, path: str, progress: Progress) -> str:
     state = hashlib.sha256()
     try:
-        # deleted since it was listed: not damage
+        # one that was deleted since it was listed is not damaged
         for chunk in objects.read(path) or ():
             state.update(chunk)
             progress.add(len(chunk))

@@ -1,6 +1,6 @@
 """Who is moving which addresses: registrations of running applies and the environments' locks, kept in the state itself.
 
-A claim ends with its holder. If the process ran on this machine and is gone, the claim is free at once; any holder whose `beat`
+A claim ends with its holder. If that process ran on this machine and has ended, the claim is free at once; any holder whose `beat`
 has not changed for a term of the reader's own clock counts as dead (protocols 4). Every move under a lock checks the lock's
 token, so that a holder that was only suspended writes nothing (protocols 1).
 """
@@ -20,7 +20,7 @@ from leptonctl.storage.pointers import Pointers
 
 BEAT_S = 5.0
 TERM_S = 60.0
-"""How long a beat must stay unchanged before its holder counts as dead: many beats long, since a paused machine may resume."""
+"""How long a beat must stay unchanged before its holder counts as dead: many beats, because a paused machine may resume."""
 
 
 class Registration(Frozen):

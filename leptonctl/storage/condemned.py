@@ -1,7 +1,7 @@
-"""How an artifact is freed without taking it from anybody (protocols 6): condemned, then swept, unless somebody spares it meanwhile.
+"""How an unused artifact is freed safely (protocols 6): it is condemned, later swept, unless a new user spares it in between.
 
-Who begins to refer to an artifact first says so (roots, a reference, a new artifact), then looks for its mark. Who sweeps first writes
-the mark, then reads what refers to the artifact. So one of the two always sees the other.
+A new user first records that it refers to the artifact (roots, a reference, a new artifact), then looks for its mark. A sweeper first
+writes the mark, then reads what refers to the artifact. So one of the two always sees the other.
 """
 
 import os
@@ -12,7 +12,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.state import Condemned
+from leptonctl.core.store_records import Condemned
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.owner import user_name
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -30,23 +30,23 @@ class MarkAt(Frozen):
 
 
 def spare(objects: Objects, digests: Iterable[str]) -> set[str]:
-    """Clear the marks of artifacts that are referred to from now on. Waits for those being swept, and returns them: they are gone."""
+    """Clear the marks of artifacts that are referred to from now on. Waits for those being swept and returns them: they are deleted."""
     paths = {layout.condemned(digest): digest for digest in digests}
     swept: set[str] = set()
     for path in objects.present(paths) if paths else ():
         deadline = time.monotonic() + WAIT_S
-        while (found := objects.get(path)) is not None:
-            mark = _decode(found[0], path)
+        while (stored := objects.get(path)) is not None:
+            mark = _decode(stored[0], path)
             if mark.phase == "spared":
                 break
             if mark.phase == "condemned":
-                if objects.replace(path, encode(_fresh(mark, "spared")), found[1]) is not None:
+                if objects.replace(path, encode(_with_phase(mark, "spared")), stored[1]) is not None:
                     break
                 continue
             swept.add(paths[path])
             if time.monotonic() > deadline:
                 detail = f"{layout.artifact(paths[path])} of {objects.describe()} has been half swept for {WAIT_S:g} s."
-                hint = "`leptonctl gc --yes` finishes a gc that was cut off"
+                hint = "`leptonctl gc --yes` finishes a gc that was interrupted"
                 raise fail("store-failed", "The store could not be read or written", detail, hint=hint)
             time.sleep(POLL_S)
     return swept
@@ -56,13 +56,13 @@ def marks(objects: Objects) -> Iterator[MarkAt]:
     """All marks. What is not a mark is skipped."""
     for entry in list(objects.entries(layout.CONDEMNED)):
         digest = layout.condemned_digest(entry.path)
-        found = objects.get(entry.path) if digest is not None else None
-        if digest is not None and found is not None:
-            yield MarkAt(digest=digest, mark=_decode(found[0], entry.path), etag=found[1], modified=entry.modified)
+        stored = objects.get(entry.path) if digest is not None else None
+        if digest is not None and stored is not None:
+            yield MarkAt(digest=digest, mark=_decode(stored[0], entry.path), etag=stored[1], modified=entry.modified)
 
 
 def condemn(objects: Objects, digest: str, before: MarkAt | None, at: str) -> None:
-    """Mark an artifact that nothing refers to. One that is condemned already keeps its mark, and so its time."""
+    """Mark an artifact that nothing refers to. One that is condemned already keeps its mark and the mark's time."""
     mark = Condemned(phase="condemned", nonce=os.urandom(8).hex(), at=at, by=user_name())
     if before is None:
         objects.create(layout.condemned(digest), encode(mark))
@@ -71,11 +71,11 @@ def condemn(objects: Objects, digest: str, before: MarkAt | None, at: str) -> No
 
 
 def sweep(objects: Objects, mark: MarkAt) -> bool:
-    """Delete a condemned artifact and its mark; False when somebody has spared it meanwhile. Finishes a sweep that was cut off."""
+    """Delete a condemned artifact and its mark; False when it was spared meanwhile. Finishes a sweep that was interrupted."""
     path = layout.condemned(mark.digest)
     if mark.mark.phase == "spared":
         return False
-    if mark.mark.phase == "condemned" and objects.replace(path, encode(_fresh(mark.mark, "sweeping")), mark.etag) is None:
+    if mark.mark.phase == "condemned" and objects.replace(path, encode(_with_phase(mark.mark, "sweeping")), mark.etag) is None:
         return False
     objects.delete(layout.artifact(mark.digest))
     objects.delete(path)
@@ -83,7 +83,7 @@ def sweep(objects: Objects, mark: MarkAt) -> bool:
 
 
 def clear(objects: Objects, mark: MarkAt) -> None:
-    """Spare an artifact that is referred to, and remove marks that mean nothing any more."""
+    """Spare an artifact that is referred to, or remove its mark if it was spared before."""
     if mark.mark.phase == "condemned":
         spare(objects, [mark.digest])
     elif mark.mark.phase == "spared":
@@ -98,5 +98,5 @@ def _decode(data: bytes, path: str) -> Condemned:
         return Condemned(phase="spared", nonce="")
 
 
-def _fresh(mark: Condemned, phase: str) -> Condemned:
+def _with_phase(mark: Condemned, phase: str) -> Condemned:
     return replace(mark, phase=phase, nonce=os.urandom(8).hex())

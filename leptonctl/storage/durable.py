@@ -117,7 +117,7 @@ def link_new(path: Path, chunks: Iterable[bytes], temporary: Path, lock: Callabl
 
 
 def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
-    """Remove old files from a folder of temporary files: crashed writers left them there."""
+    """Remove old files that crashed writers left in a folder of temporary files."""
     limit = time.time() - older_than_s
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
@@ -161,7 +161,7 @@ def _create(path: Path) -> int:
 
 
 def _flock(handle: int) -> None:
-    """Lock an open file. Writers hold a lock for milliseconds: one held for longer has a suspended holder, and would never be freed."""
+    """Lock an open file. Writers hold a lock for milliseconds; after LOCK_S its holder must be suspended, and TimeoutError is raised."""
     deadline = time.monotonic() + LOCK_S
     while True:
         try:

@@ -1,7 +1,6 @@
 """Objects in a local folder: durable, safe for any number of processes on one machine. Knows nothing of the contents.
 
-Only a plain file is an object: a link, device, pipe or folder with the name of one is absent to every reader, and what it leads to
-is not opened. Folders may be links, so that a part of a store can be on another disk.
+Only a plain file is an object (`plain_file`). Folders may be links, so that a part of a store can be on another disk.
 
 Besides the objects it has `.temporary` (files being written), `.locks` (stripes of the compare-and-swap) and `.leases`.
 """
@@ -22,14 +21,11 @@ from leptonctl.spi.storage import ObjectInfo, StorageError, StoreBackend
 from leptonctl.storage.durable import fsync_folder, link_new, locked, move_into_place, sweep, write_temporary
 from leptonctl.storage.folder_lease import FolderLease, is_held, take
 from leptonctl.storage.folder_walk import walk
+from leptonctl.storage.plain_file import CHUNK, etag_of, is_plain_file, open_file, read_all, stat_target
 
 STRIPES = 4096
-CHUNK = 1 << 20
-# what is read whole has to fit into memory; a file with a hole in it can claim any size
-MOST_BYTES = 1 << 32
-# the resolution of the coarsest modification times; also the step when the machine's clock was set back
+# the resolution of the coarsest modification times; how far an etag's time advances when the machine's clock was set back
 GRAIN_NS = 2_000_000_000
-ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 
 
 class FolderObjects(Frozen):
@@ -39,13 +35,13 @@ class FolderObjects(Frozen):
 
     def get(self, path: str) -> tuple[bytes, str] | None:
         with self._refusals("Reading", path):
-            handle = _open(self._text(path))
+            handle = open_file(self._text(path))
             if handle is None:
                 return None
             try:
                 # an open file is one version: writers replace files and never write into them
                 info = os.fstat(handle)
-                return (_rest(handle, info.st_size), _etag(info)) if stat.S_ISREG(info.st_mode) else None
+                return (read_all(handle, info.st_size), etag_of(info)) if stat.S_ISREG(info.st_mode) else None
             finally:
                 os.close(handle)
 
@@ -53,13 +49,13 @@ class FolderObjects(Frozen):
         contents: dict[str, bytes] = {}
         for path in paths:
             try:
-                handle = _open(self._text(path))
+                handle = open_file(self._text(path))
                 if handle is None:
                     continue
                 try:
                     info = os.fstat(handle)
                     if stat.S_ISREG(info.st_mode):
-                        contents[path] = _rest(handle, info.st_size)
+                        contents[path] = read_all(handle, info.st_size)
                 finally:
                     os.close(handle)
             except OSError as reason:
@@ -79,20 +75,20 @@ class FolderObjects(Frozen):
                 folders.add(file.parent)
         for folder in folders:
             with self._refusals("Writing", str(folder.relative_to(self.root))):
-                # also for names that existed: their writer may not have come to this yet, and the caller relies on the name
+                # also for names that existed: their writer may not have synced the folder yet, and the caller relies on the name
                 fsync_folder(folder)
         return created
 
     def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
         with self._writing(path) as file, self._lock(path):
-            before = _stat(file)
-            if (None if before is None else _etag(before)) != etag:
+            before = stat_target(file)
+            if (None if before is None else etag_of(before)) != etag:
                 return None
             return self._replace(file, data, before)
 
     def put(self, path: str, data: bytes) -> None:
         with self._writing(path) as file, self._lock(path):
-            self._replace(file, data, _stat(file))
+            self._replace(file, data, stat_target(file))
 
     def delete(self, path: str) -> None:
         with self._writing(path) as file, self._lock(path), suppress(FileNotFoundError, NotADirectoryError):
@@ -101,7 +97,7 @@ class FolderObjects(Frozen):
 
     def read(self, path: str) -> Iterator[bytes] | None:
         with self._refusals("Reading", path):
-            handle = _open(self._text(path))
+            handle = open_file(self._text(path))
             if handle is None:
                 return None
             if stat.S_ISREG(os.fstat(handle).st_mode):
@@ -116,7 +112,7 @@ class FolderObjects(Frozen):
             return created
 
     def present(self, paths: Iterable[str]) -> set[str]:
-        return {path for path in paths if _is_plain(self._text(path))}
+        return {path for path in paths if is_plain_file(self._text(path))}
 
     def list(self, prefix: str) -> list[str]:
         with self._refusals("Listing", prefix or "all"):
@@ -177,7 +173,7 @@ class FolderObjects(Frozen):
 
     @contextmanager
     def _refusals(self, act: str, path: str) -> Iterator[None]:
-        """Raise a StorageError for an OSError inside."""
+        """Turns an OSError inside into a StorageError."""
         try:
             yield
         except OSError as reason:
@@ -190,11 +186,11 @@ class FolderObjects(Frozen):
         return link_new(file, chunks, self._temporary, lambda: self._lock(path))
 
     def _replace(self, file: Path, data: bytes, before: os.stat_result | None) -> str:
-        """Replace a file under its lock. The modification time only grows, so that no etag occurs twice."""
+        """Replace a file under its lock. Its modification time always grows, so that no etag occurs twice."""
         temporary = write_temporary(self._temporary, (data,))
         if before is not None and temporary.stat().st_mtime_ns <= before.st_mtime_ns:
             os.utime(temporary, ns=(before.st_mtime_ns + GRAIN_NS,) * 2)
-        etag = _etag(temporary.stat())
+        etag = etag_of(temporary.stat())
         move_into_place(temporary, file)
         fsync_folder(file.parent)
         return etag
@@ -210,7 +206,7 @@ HINTS = {
     errno.EDQUOT: "free some space or raise the quota on the disk of the store, then run the same command again",
     errno.EROFS: "mount the store for writing, then run the same command again",
     errno.ETIMEDOUT: "end or continue the process that holds the lock, then run the same command again",
-    errno.EFBIG: "remove this file, then run the same command again: what is still needed is built anew",
+    errno.EFBIG: "remove this file, then run the same command again: what is still needed is built again",
     errno.EIO: "check the disk or mount of the store, then run the same command again",
 }
 
@@ -227,7 +223,7 @@ class _Chunks:
     def __next__(self) -> bytes:
         if self._handle < 0:
             raise StopIteration
-        with self._objects._refusals("Reading", self._path):  # noqa: SLF001  one class in two parts
+        with self._objects._refusals("Reading", self._path):  # noqa: SLF001 - part of the same class
             data = os.read(self._handle, CHUNK)
         if not data:
             self.close()
@@ -244,61 +240,16 @@ class _Chunks:
 
 @cache
 def _sweep_once(folder: Path) -> None:
-    # once per process and folder is enough for leftovers that are a day old
+    # once per process and folder is enough: leftovers are removed only after a day
     sweep(folder)
 
 
 def _checked(path: str) -> str:
-    """The path unchanged. Raises ValueError for a path that would leave the folder or meet the store's own files."""
+    """The path unchanged. Raises ValueError for a path that leaves the folder or is reserved for the store itself."""
     if not path or path[0] in "./" or path[-1] == "/" or "/." in path or "//" in path or "\0" in path:
         msg = f"not an object path: {path!r}"
         raise ValueError(msg)
     return path
-
-
-def _open(file: str) -> int | None:
-    """A handle for reading; None when there is nothing that could be an object."""
-    try:
-        # non-blocking, since the path may turn out to be a pipe; opening a device may already have an effect
-        return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError as reason:
-        if reason.errno in ABSENT:
-            return None
-        raise
-
-
-def _rest(handle: int, size: int) -> bytes:
-    """All bytes of an open file of this size. Takes half the time of a file object, which counts with thousands of records."""
-    if size > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"it has {size} bytes, and at most {MOST_BYTES} are read at once")
-    data = os.read(handle, size + 1)
-    if len(data) == size:
-        return data
-    # a large file takes several calls, and one that is written into behind our back ends somewhere else
-    parts = [data]
-    while data := os.read(handle, CHUNK):
-        parts.append(data)
-    return b"".join(parts)
-
-
-def _is_plain(file: str) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(file).st_mode)  # a Path costs more than the question
-    except OSError:
-        return False
-
-
-def _stat(file: Path) -> os.stat_result | None:
-    """What a write would replace; None for nothing, and for a link. A folder or a pipe is in the way: nobody has read its etag."""
-    try:
-        info = file.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return None if stat.S_ISLNK(info.st_mode) else info
-
-
-def _etag(info: os.stat_result) -> str:
-    return f"{info.st_mtime_ns:x}-{info.st_ino:x}-{info.st_size:x}"
 
 
 def _owner(path: Path) -> dict[str, Json]:

@@ -27,10 +27,10 @@ class FolderRecord(Record, tag_field="format_version", tag="1"):
 
 
 class Standing(Frozen):
-    """What a folder is. `record`: what is written in it, None when nothing is.
+    """How a folder relates to its record. `record`: what is written in it, None when nothing is.
 
-    ours: effects of this folder are ours. unmarked: nothing is recorded. copied: the folder that it is a copy of still exists.
-    moved: it lies elsewhere than recorded, and nothing is there any more, so that it was moved, or copied and the original removed.
+    ours: the record is of this folder. unmarked: there is no record. copied: it is of another folder that still exists.
+    moved: it is of another folder that no longer exists, so that this one was moved, or copied and the original removed.
     """
 
     place: Place
@@ -38,7 +38,7 @@ class Standing(Frozen):
 
 
 def standing(root: Path) -> Standing:
-    """What the folder of a project is. Reads only."""
+    """How the folder of a project relates to its record. Only reads."""
     record = _read(root)
     if record is None:
         return Standing(place="unmarked")
@@ -49,11 +49,11 @@ def standing(root: Path) -> Standing:
     return Standing(place="copied" if other is not None and other.id == record.id else "moved", record=record)
 
 
-def mark(root: Path, *, anew: bool = False) -> FolderRecord:
-    """Record this folder as the project's; returns the record. `anew`: under another id, since it is a copy."""
+def mark(root: Path, *, new_id: bool = False) -> FolderRecord:
+    """Record this folder as the project's; returns the record. `new_id`: under another id, because it is a copy."""
     before = _read(root)
     record = FolderRecord(
-        id=before.id if before is not None and not anew else os.urandom(8).hex(),
+        id=before.id if before is not None and not new_id else os.urandom(8).hex(),
         machine=machine_id(),
         inode=root.stat().st_ino,
         path=path_of(root),
@@ -66,9 +66,9 @@ def mark(root: Path, *, anew: bool = False) -> FolderRecord:
 
 
 def is_other(root: Path, recorded: str) -> bool:
-    """Whether a folder recorded by its path ("": none) is a project's still, and another one than that at `root`.
+    """Whether the path `recorded` ("": none) is still a project's folder, and a different one from `root`.
 
-    False for a folder that was moved away or has lost its record, and in a copy, of which `standing` tells.
+    False for a folder that was moved away or has lost its record, and for a copy: `standing` detects that.
     """
     if recorded in {"", path_of(root)}:
         return False

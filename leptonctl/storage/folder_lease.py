@@ -1,4 +1,4 @@
-"""Leases as locks on files, which the system frees when the holder dies, in whatever way. Decides nothing about waiting."""
+"""Leases as locks on files, which the system frees however the holder dies. Never waits for another holder."""
 
 import fcntl
 import json
@@ -27,7 +27,7 @@ class FolderLease:
     def release(self) -> None:
         if self._handle < 0:
             return
-        # remove it before unlocking: whoever gets the lock of a removed file notices, and starts again
+        # remove it before unlocking: the next one to get the lock notices that its file was removed, and starts again
         if self.renew():
             self._path.unlink(missing_ok=True)
         os.close(self._handle)

@@ -29,7 +29,7 @@ def _walk(folder: Path, start: str, above: frozenset[Inode]) -> Iterator[tuple[s
             yield start + entry.name, entry
             continue
         try:
-            # part of a store may be on another disk, so links to folders are followed, except in a circle
+            # part of a store may be on another disk, so links to folders are followed, except in a cycle
             info = entry.stat()
         except OSError:
             continue

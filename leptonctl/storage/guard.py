@@ -11,7 +11,7 @@ from leptonctl.spi.storage import Lease, ObjectInfo, Objects, StorageError
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Raise Failure `store-failed` for a StorageError inside."""
+    """Turns a StorageError inside into Failure `store-failed`."""
     try:
         yield
     except StorageError as refusal:

@@ -23,7 +23,7 @@ class _Held:
 
 
 class StepLeases:
-    """Takes, renews and releases leases. `lost` holds keys that another process may also be building by now."""
+    """Takes, renews and releases leases. `lost` holds keys that another process may also be building."""
 
     def __init__(self, store: Store, owner: Owner, ttl_s: float = LEASE_S) -> None:
         self._store, self._owner, self._ttl_s = store, owner, ttl_s

@@ -10,7 +10,8 @@ from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots, encode_roots
-from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
+from leptonctl.core.state import HistoryRecord, Mark, State
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record, require_name
 
@@ -43,7 +44,7 @@ class LineageStore(Frozen):
         return self._read(layout.owner(self.lineage), OwnerRecord)
 
     def roots(self) -> State | None:
-        """The copy of the state as of its last move; None when there is none, or it cannot be read."""
+        """The copy of the state as of its last move; None when there is none or it cannot be read."""
         stored = self.objects.get(layout.roots(self.lineage))
         if stored is None:
             return None
@@ -53,7 +54,7 @@ class LineageStore(Frozen):
             return None
 
     def publish_roots(self, state: State) -> None:
-        """Publish what a state refers to, before the state itself is written. Of claims and locks nothing is published."""
+        """Publish what a state refers to, without its claims and locks, before the state itself is written."""
         self.objects.put(layout.roots(self.lineage), encode_roots(state))
 
     # --- history ---------------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ class LineageStore(Frozen):
     def history(self, head: Mark | None, latest: HistoryRecord | None = None) -> Iterator[HistoryRecord | Hole]:
         """The records from the newest back along `previous`, read in chunks. After a Hole comes the next older record that exists.
 
-        `latest`: the newest record if the state still holds it, since the store may not have it yet.
+        `latest`: the newest record if the state still holds it, because the store may not have it yet.
         """
         visited: set[tuple[int, str]] = set()
         mark = head
@@ -98,10 +99,11 @@ class LineageStore(Frozen):
         return bool(self.objects.present([layout.history_record(self.lineage, mark.serial, mark.id)]))
 
     def newest(self, marks: Sequence[Mark]) -> HistoryRecord | None:
-        """The newest readable record among these: of the highest serial, the one that no other names as the one before it."""
+        """The newest readable record among these: of those with the highest serial, the one that is not the `previous` of another."""
         for serial in sorted({mark.serial for mark in marks}, reverse=True):
             paths = {layout.history_record(self.lineage, m.serial, m.id): m for m in marks if m.serial == serial}
-            links = [self._link(mark, contents) for contents in [self.objects.get_many(paths)] for mark in paths.values()]
+            contents = self.objects.get_many(paths)
+            links = [self._link(mark, contents) for mark in paths.values()]
             records = [link for link in links if isinstance(link, HistoryRecord)]
             previous = {record.previous for record in records}
             last = [r for r in records if Mark(serial=r.serial, id=r.id) not in previous] or records
@@ -133,7 +135,7 @@ class LineageStore(Frozen):
         """The newest record in the store before the unreadable one at `mark`."""
         for number in range(mark.serial // layout.HISTORY_CHUNK, -1, -1):
             paths = self.objects.list(layout.history_chunk(self.lineage, number * layout.HISTORY_CHUNK))
-            marks = [parsed for path in paths if (parsed := layout.history_mark(path)) is not None]
+            marks = [other for path in paths if (other := layout.history_mark(path)) is not None]
             candidates = [other for other in marks if other[0] <= mark.serial and other not in visited]
             if candidates:
                 serial, id_ = max(candidates)
@@ -156,7 +158,7 @@ class LineageStore(Frozen):
         return record
 
     def intact_deployment(self, environment: str, number: int) -> Deployment | None:
-        """As `deployment`; None also for a record that is damaged, where one that is lost can be done without."""
+        """As `deployment`, but None also for a damaged record, for callers that can do without it."""
         try:
             return self.deployment(environment, number)
         except BadRecordAt:
@@ -164,7 +166,7 @@ class LineageStore(Frozen):
 
     def deployments(self, environment: str) -> list[int]:
         """The numbers of all deployments of an environment, ascending."""
-        numbers = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
+        numbers = (layout.deployment_number(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
         return sorted(number for number in numbers if number is not None)
 
     def environments(self) -> list[str]:
@@ -179,7 +181,7 @@ class LineageStore(Frozen):
         return None if stored is None else HeadAt(head=self._head(environment, stored[0], path), etag=stored[1])
 
     def heads(self, environments: Iterable[str]) -> dict[str, Head]:
-        """The heads of many environments. Missing and damaged ones are left out: a switch reads its head alone, and reports damage."""
+        """The heads of many environments. Missing and damaged ones are left out: a switch reports damage to its own."""
         paths = {layout.head(self.lineage, environment): environment for environment in environments}
         heads: dict[str, Head] = {}
         for path, data in self.objects.get_many(paths).items():
@@ -190,7 +192,7 @@ class LineageStore(Frozen):
     def move_head(
         self, environment: str, before: HeadAt | None, *, epoch: Epoch, holder: str, deployment: int, serial: int, staged: int
     ) -> HeadAt | None:
-        """Replace the head that was read as `before` (None: it did not exist) by one with a fresh nonce; None when it moved since."""
+        """Replace the head that was read as `before` (None: it did not exist) by one with a fresh nonce; None when it has moved since."""
         after = Head(
             epoch=epoch, nonce=os.urandom(8).hex(), holder=holder, deployment=deployment, serial=serial, staged=staged,
             lineage=self.lineage, environment=environment,
@@ -206,14 +208,12 @@ class LineageStore(Frozen):
     # --- servers ---------------------------------------------------------------------------------------------------
 
     def servers(self, environment: str) -> tuple[ServerRecord, ...]:
-        """All servers registered for an environment, by id. Objects that are not a server's record are skipped."""
+        """All servers registered for an environment, by id. Other objects are skipped."""
         contents = self.objects.get_many(self.objects.list(layout.servers(self.lineage, environment)))
         records = []
         for path, data in sorted(contents.items()):
-            try:
+            with suppress(BadRecordAt):
                 records.append(read_record(data, path, ServerRecord))
-            except BadRecordAt:
-                continue
         return tuple(records)
 
     def remove_server(self, environment: str, id: str) -> None:  # noqa: A002

@@ -18,7 +18,7 @@ MOST_SIGHTS = 1000
 
 
 class Sight(Record):
-    """A beat, and when this machine first saw it (seconds of its monotonic clock). `moved`: it saw an earlier beat before."""
+    """A beat, and when this machine first saw it (seconds of its monotonic clock). `moved`: it had seen an earlier beat."""
 
     beat: int
     since: float
@@ -37,7 +37,7 @@ class Liveness:
     """The beats that one reader has seen.
 
     `memory`: a file that passes them from one command to the next, so that a dead holder on another machine is recognised a term
-    after the first command that met it. If the file is lost, the term begins again.
+    after the first command that saw its beat. If the file is lost, the term begins again.
     """
 
     memory: Path | None = None
@@ -47,7 +47,7 @@ class Liveness:
 
     def alive(self, name: str, owner: Owner, beat: int, term_s: float) -> bool:
         """Whether the holder called `name` lives. False when its process is known to be gone, or when its beat has not changed for
-        the term: it died where we cannot check, or was suspended, and the fence refuses whatever it still tries.
+        the term: then it died where we cannot check, or it is suspended and the fence refuses its writes.
         """
         if is_alive(owner) is False:
             return False
@@ -74,7 +74,7 @@ class Liveness:
     def _save(self) -> None:
         if self.memory is None:
             return
-        # sights saved by others in the meantime are kept: claims, locks and servers each have a reader of their own
+        # keep what others saved in the meantime: claims, locks and servers have separate readers
         newest = sorted({**_read(self.memory), **self._seen}.items(), key=lambda item: item[1].since)[-MOST_SIGHTS:]
         temporary = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
         with suppress(OSError):

@@ -28,7 +28,7 @@ def open_store(uri: str, root: Path, backends: Mapping[str, StoreBackend]) -> St
 
 
 def open_state(uri: str, root: Path, backends: Mapping[str, StateBackend]) -> StateStore:
-    """The state of a `state:`; otherwise as `open_objects`."""
+    """The state of a `state:`, opened as by `open_objects`."""
     backend = backends.get(scheme_of(uri))
     if backend is None:
         raise _unknown("state", uri, backends)

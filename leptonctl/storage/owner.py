@@ -27,7 +27,7 @@ def current_owner(command: str, commit: str | None, *, dirty: bool = False) -> O
 
 
 def is_alive(owner: Owner) -> bool | None:
-    """Whether the recorded process lives. None when that is not known here: another machine or container, or no pid."""
+    """Whether the recorded process lives. None when that cannot be known here: another machine or container, or no pid."""
     if owner.pid <= 0 or (owner.host, owner.machine) != (host_name(), machine_id()):
         return None
     if owner.boot != boot_id():
@@ -101,7 +101,7 @@ def process_start(pid: int) -> int | None:
         return None
     finally:
         os.close(handle)
-    # the command is in brackets and may contain anything, brackets and blanks too
+    # the name of the command is in brackets and may contain anything, even brackets and spaces
     return None if has_ended else int(stat.rpartition(b")")[2].split()[19])
 
 

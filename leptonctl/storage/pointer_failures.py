@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from leptonctl.core.codec import BadRecord
 from leptonctl.core.diagnostic import INVALID, Failure, fail
-from leptonctl.core.state import OwnerRecord, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.spi.storage import StateCorrupt, StorageError
 
 
@@ -20,7 +21,7 @@ def missing(place: str, project: str, owners: Mapping[str, OwnerRecord]) -> Fail
     )
 
 
-def not_clearable(place: str) -> Failure:
+def cannot_set_aside(place: str) -> Failure:
     """A state that cannot be read lies in a back end that cannot move it away."""
     return fail(
         "corrupt-state",

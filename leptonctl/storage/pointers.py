@@ -10,7 +10,7 @@ from leptonctl.core.codec import BadRecord, Record
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act
-from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.packed import changes_roots, decode_state, encode_state
 from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
 from leptonctl.spi.storage import Clearable, Objects, Stamp, StateCorrupt, StateStore, StorageError
 from leptonctl.storage import pointer_failures as failures
@@ -26,9 +26,6 @@ from leptonctl.storage.standing import (
 )
 
 Move = Callable[[State], State]
-PASSING = frozenset({"revision", "write", "serial", "history", "latest", "applies", "locks", "tokens", "pending"})
-"""The fields of a state that are rebuilt from the store, or need not be."""
-LASTING = tuple(name for name in State.__struct_fields__ if name not in PASSING)
 
 
 def now() -> str:
@@ -76,14 +73,14 @@ class Pointers:
         return state
 
     def stored(self) -> tuple[State, Stamp] | None:
-        """The state and its stamp as they are stored, without any check against the store; None when there is none."""
+        """The state and its stamp, without any check against the store; None when there is none."""
         return self._stamped()
 
     def begin(self) -> State:
-        """The state for a run that will move it. The first run creates it with a new lineage, marked in the store once it is durable.
+        """The state for a run that will move it. The first run creates it with a new lineage, then marks that in the store.
 
-        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this is an older copy,
-        `store-behind` when the store is.
+        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this state is an older copy,
+        `store-behind` when the store is one.
         """
         state = (self._stamped() or self._recheck() or self._first())[0]
         self._admit(state)
@@ -92,16 +89,12 @@ class Pointers:
     def check(self, state: State) -> None:
         """Failure when this state may be read but not moved: `replaced-state` (exit 5), `store-ahead` or `store-behind`.
 
-        `begin` includes this. A plan calls it where that is cheap: it costs a listing and two batches more than `read`.
+        `begin` includes this. Plans call it only where the store is cheap to ask: it costs a listing and two batches more than `read`.
         """
         standing = read_standing(self.objects, state.lineage)
         if standing.owner is not None:
             refuse_replaced(standing.owner, state, self.states.describe())
         refuse_apart(self.lineage(state), state, self.states.describe())
-
-    def _refuse_other_project(self, state: State) -> None:
-        if state.project != self.project:
-            raise failures.other_project(self.states.describe(), state, self.project)
 
     def lineage(self, state: State) -> LineageStore:
         """The part of the store that belongs to this state's lineage."""
@@ -114,26 +107,28 @@ class Pointers:
     def move(self, change: Move, note: Note | None = None) -> State:
         """Apply a pure change to the newest state, retrying until it is written. `note` goes into the history when the serial grows.
 
-        `change` is called again after every lost race; it raises Failure when it no longer applies. After a Failure nothing was
-        moved.
+        `change` is called again after every lost race; it raises Failure when it no longer applies, and then nothing is moved.
         """
-        return self._swap(lambda before: (after := change(before), (note or Note()) if after.serial != before.serial else None))
+
+        def with_note(before: State) -> tuple[State, Note | None]:
+            after = change(before)
+            return after, (note or Note()) if after.serial != before.serial else None
+
+        return self._swap(with_note)
 
     def note(self, note: Note, change: Move = replace) -> State:
         """Add a record to the history, with a change of the state that moves no pointer: the serial stays."""
+        # a copy, since a change that returns the same state would write no record
         return self._swap(lambda before: (replace(change(before)), note))
 
     def _swap(self, change: Callable[[State], tuple[State, Note | None]]) -> State:
-        is_retry = False
+        """Apply a change to the newest state until a write succeeds; returns that state, unchanged if the change returns it itself."""
+        lost_with_roots = False
         while True:
-            stamped = self._stamped()
-            if stamped is None:
-                raise failures.vanished(self.states.describe())
-            before, stamp = stamped
-            if is_retry:
-                # what was published for the write that lost the race may have replaced the winner's
+            before, stamp = self._existing()
+            if lost_with_roots:
+                # the roots published for the write that lost the race may have replaced the winner's
                 self.lineage(before).publish_roots(before)
-                is_retry = False
             if before.lineage not in self._admitted:
                 self._admit(before)
             after, note = change(before)
@@ -141,38 +136,41 @@ class Pointers:
                 return before
             # the record of the previous write may exist only in the state, if its writer was killed
             self._publish(before)
-            record = None if note is None else _record(before, after, note)
-            after = replace(
-                after, revision=before.revision + 1, write=os.urandom(8).hex(), latest=record,
-                history=before.history if record is None else Mark(serial=record.serial, id=record.id),
-            )  # fmt: skip
-            publishes_roots = moves_roots(before, after)
+            after = _next_revision(before, after, note)
+            publishes_roots = changes_roots(before, after)
             if publishes_roots:
                 self.lineage(after).publish_roots(after)
-            if not self._write(stamp, after):
-                is_retry = publishes_roots
-            else:
-                # the pointers have moved, and the record is safe in the state: the next writer publishes it
+            if self._write(stamp, after):
+                # the pointers have moved, and the record is safe in the state: if this fails, the next writer publishes it
                 with suppress(Failure, StorageError):
                     self._publish(after)
                 return after
+            lost_with_roots = publishes_roots
 
     def set_aside(self) -> str:
         """Move away a state that cannot be read; returns where it is kept. Failure when the back end cannot do that."""
         if not isinstance(self.states, Clearable):
-            raise failures.not_clearable(self.states.describe())
+            raise failures.cannot_set_aside(self.states.describe())
         try:
             return self.states.set_aside()
         except StorageError as refusal:
             raise failures.state_failed(refusal) from refusal
 
     def install(self, expected: Stamp | None, state: State) -> bool:
-        """Write a state that takes over from the one with this stamp (None: there is none), then its record. False: another was quicker."""
+        """Write a state in place of the one with this stamp (None: there is none), then its record. False after a lost race."""
         self.lineage(state).publish_roots(state)
         if not self._write(expected, state):
             return False
         self._publish(state)
         return True
+
+    def admit(self, state: State) -> None:
+        """Skip the checks of `begin` for this state: the command has just written it."""
+        self._admitted.add(state.lineage)
+
+    def _refuse_other_project(self, state: State) -> None:
+        if state.project != self.project:
+            raise failures.other_project(self.states.describe(), state, self.project)
 
     def _publish(self, state: State) -> None:
         """Write the newest record of the history to the store, unless it is there."""
@@ -182,19 +180,14 @@ class Pointers:
         self._published.add(state.latest.id)
 
     def _first(self) -> tuple[State, Stamp]:
-        """Create the first state; the state of another process if that was quicker."""
+        """Create the first state, or return that of another process which created it first."""
         store = read_standing(self.objects, None).identity or begin_store(self.objects)
         fresh = State(
             lineage=os.urandom(16).hex(), project=self.project, id=os.urandom(8).hex(), store=store,
             revision=1, write=os.urandom(8).hex(),
         )  # fmt: skip
         stamp = _stamp(fresh)
-        if self._write(None, fresh):
-            return fresh, stamp
-        stamped = self._stamped()
-        if stamped is None:
-            raise failures.vanished(self.states.describe())
-        return stamped
+        return (fresh, stamp) if self._write(None, fresh) else self._existing()
 
     def _recheck(self) -> tuple[State, Stamp] | None:
         """After no state was found: Failure when the store knows this project, unless the state has been created meanwhile."""
@@ -217,6 +210,13 @@ class Pointers:
             refuse_replaced(standing.owner, state, self.states.describe())
         refuse_apart(self.lineage(state), state, self.states.describe())
         self._admitted.add(state.lineage)
+
+    def _existing(self) -> tuple[State, Stamp]:
+        """The state and its stamp. Failure `missing-state` when it was removed during the command."""
+        stamped = self._stamped()
+        if stamped is None:
+            raise failures.vanished(self.states.describe())
+        return stamped
 
     def _stamped(self) -> tuple[State, Stamp] | None:
         try:
@@ -250,17 +250,22 @@ class Pointers:
             self._remember(stamp, state)
         return swapped
 
-    def admit(self, state: State) -> None:
-        """Count this state as checked: a command that has just written it knows that it may be moved."""
-        self._admitted.add(state.lineage)
-
     def _remember(self, stamp: Stamp, state: State) -> None:
-        """Keep the decoded state of a stamp: moves come in series, and a stamp is random, so that it identifies one state.
+        """Keep the decoded state of a stamp: a command moves the state several times in a row, and a stamp, being random, identifies it.
 
-        The thread that beats for a claim also calls this. No lock is needed: an entry that is lost is only decoded again.
+        The thread that renews a claim also calls this, without a lock: a lost entry is only decoded again.
         """
         self._newest.clear()
         self._newest[stamp] = state
+
+
+def _next_revision(before: State, after: State, note: Note | None) -> State:
+    """`after` as the state that follows `before`, with the history record of the note."""
+    record = None if note is None else _record(before, after, note)
+    return replace(
+        after, revision=before.revision + 1, write=os.urandom(8).hex(), latest=record,
+        history=before.history if record is None else Mark(serial=record.serial, id=record.id),
+    )  # fmt: skip
 
 
 def _record(before: State, after: State, note: Note) -> HistoryRecord:
@@ -269,11 +274,6 @@ def _record(before: State, after: State, note: Note) -> HistoryRecord:
         changes=tuple(moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
         evidence=note.evidence, recovered_by=note.recovered_by, acts=note.acts,
     )  # fmt: skip
-
-
-def moves_roots(before: State, after: State) -> bool:
-    """Whether a write changes what a lost state would be rebuilt from: pointers, environments, seals … but no claim, lock or beat."""
-    return any(getattr(before, name) is not getattr(after, name) for name in LASTING)
 
 
 def _stamp(state: State) -> Stamp:
@@ -285,10 +285,10 @@ def moves(before: State, after: State) -> list[Moved]:
     # almost all pointers are the same object, whose fields need not be compared
     changed = {a for a, pointer in after.current.items() if before.current.get(a) is not pointer}
     pairs = ((a, before.current.get(a), after.current.get(a)) for a in sorted(changed | (before.current.keys() - after.current.keys())))
-    return [moved(address, old, new) for address, old, new in pairs if old != new]
+    return [_move_of(address, old, new) for address, old, new in pairs if old != new]
 
 
-def moved(address: str, old: Pointer | None, new: Pointer | None) -> Moved:
+def _move_of(address: str, old: Pointer | None, new: Pointer | None) -> Moved:
     """One pointer before and after."""
     return Moved(
         address=address, before=old.digest if old else None, after=new.digest if new else None,

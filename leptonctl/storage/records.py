@@ -28,7 +28,7 @@ def read_record(data: bytes, path: str, kind: type[R]) -> R:
 
 
 def require_name(path: str, *, is_its_own: bool) -> None:
-    """Raises BadRecordAt for a record that says it is another one than its path does: files were swapped or copied."""
+    """Raises BadRecordAt for a record that its path does not name: files were swapped or copied."""
     if not is_its_own:
         raise BadRecordAt(path, BadRecord(MISNAMED))
 

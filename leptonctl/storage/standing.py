@@ -9,7 +9,8 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch, Head
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.state import LineageName, OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import State
+from leptonctl.core.store_records import LineageName, OwnerRecord, StoreIdentity
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.owner import user_name
@@ -19,7 +20,7 @@ BEGIN_AGAIN = (
     "; if it is lost for good, restore the store and the state from one backup; without one, keep this state,"
     " set `state:` and `store:` both to new places and run `leptonctl plan`"
 )
-"""The state is the only record of what serves: it is never removed, and what serves goes on until an apply replaces it."""
+"""The state is the only record of what serves, so no hint says to remove it."""
 
 
 class Standing(Frozen):
@@ -42,7 +43,7 @@ def read_standing(objects: Objects, lineage: str | None) -> Standing:
 
 def lineages_of(objects: Objects, project: str) -> dict[str, OwnerRecord]:
     """The lineages in the store that were begun under this project's name and still belong to it, with their owners."""
-    lineages = [layout.word(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
+    lineages = [layout.name_from(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
     owners = {layout.owner(lineage): lineage for lineage in lineages}
     records = objects.get_many(owners) if owners else {}
     read = {owners[path]: read_record(records[path], path, OwnerRecord) for path in sorted(records)}
@@ -50,7 +51,7 @@ def lineages_of(objects: Objects, project: str) -> dict[str, OwnerRecord]:
 
 
 def begin_store(objects: Objects) -> str:
-    """The identity of a store that may be new: given to it here, unless another process was quicker."""
+    """The identity of a store; a new store gets one here, unless another process gave it one first."""
     objects.create(layout.IDENTITY, encode(StoreIdentity(id=os.urandom(8).hex())))
     identity = read_standing(objects, None).identity
     if identity is None:
@@ -64,9 +65,8 @@ def begin_store(objects: Objects) -> str:
 
 
 def begin_lineage(objects: Objects, state: State) -> None:
-    """Mark a lineage in its store. Failure `wrong-store` when its pointers have moved, so that the mark must have existed."""
+    """Mark a lineage in its store. Failure `wrong-store` when it must have been marked before: its pointers have moved."""
     if state.serial:
-        # a lineage is marked before its first pointer moves
         raise _wrong_store(
             f"{objects.describe()} does not contain lineage {state.lineage}, which this state has moved {state.serial} times:"
             " it was removed there, or an older copy of the store was restored.",
@@ -121,7 +121,7 @@ def refuse_replaced(owner: OwnerRecord, state: State, place: str) -> None:
 def refuse_apart(lineage: LineageStore, state: State, place: str) -> None:
     """Failure `store-ahead` or `store-behind` when state and store have not seen the same changes: a copy of one was put back.
 
-    It costs one listing of at most `layout.HISTORY_CHUNK` names, one question and one batch of heads, so it is done when a run
+    It costs one listing of at most `layout.HISTORY_CHUNK` names, one look-up and one batch of heads, so it is done when a run
     begins, not in every plan.
     """
     heads = dict(sorted(lineage.heads(state.tokens).items()))
@@ -130,9 +130,9 @@ def refuse_apart(lineage: LineageStore, state: State, place: str) -> None:
 
 
 def _refuse_ahead(lineage: LineageStore, state: State, place: str, heads: Mapping[str, Head]) -> None:
-    """Failure `store-ahead` when the store has records of changes that this state does not: an earlier state was restored.
+    """Failure `store-ahead` when the store has records of changes that this state has not: an earlier state was restored.
 
-    This is exact: a history record is published, and a head moved, only after the state that says so is durable.
+    There are no false alarms: a history record is published, and a head moved, only after the state that holds them is durable.
     """
     serial = lineage.newest_serial(state.serial)
     if serial is not None:
@@ -145,9 +145,9 @@ def _refuse_ahead(lineage: LineageStore, state: State, place: str, heads: Mappin
 def _refuse_behind(lineage: LineageStore, state: State, place: str, heads: Mapping[str, Head]) -> None:
     """Failure `store-behind` when the store lacks what this state has moved: an older copy of the store was put back.
 
-    A head moves before the binding is written, and whoever takes over a state fences the heads: one that names an earlier deployment
-    under an earlier epoch is older. Of the history, one sign alone is not enough: the newest record follows the state, or was
-    deleted; the copy of the state, which precedes it, may be that of a writer that lost a race.
+    A head moves before the binding is written, and a takeover fences the heads: one that names an earlier deployment under an earlier
+    epoch is older. Of the history, one sign alone proves nothing: the newest record is written after the state, or may have been
+    deleted; the copy of the state is written before it, perhaps by a writer that lost the race.
     """
     for environment, head in heads.items():
         record = state.environments.get(environment)
@@ -164,11 +164,11 @@ def _refuse_behind(lineage: LineageStore, state: State, place: str, heads: Mappi
         raise _behind(place, lineage, f"is at serial {state.serial}", known)
 
 
-def _behind(place: str, lineage: LineageStore, recorded: str, found: str) -> Failure:
+def _behind(place: str, lineage: LineageStore, recorded: str, stored: str) -> Failure:
     return fail(
         "store-behind",
         "The store is behind this state: an older copy of the store was put back",
-        f"{place} {recorded}, but {lineage.objects.describe()} {found}. What was built and recorded since is missing there.",
+        f"{place} {recorded}, but {lineage.objects.describe()} {stored}. What was built and recorded since is missing there.",
         hint="put the newer store back; if it is lost, `leptonctl state adopt` keeps this state, and the next apply builds what is missing",
     )
 

@@ -51,16 +51,16 @@ class FolderState(Frozen):
             return True
 
     def set_aside(self) -> str:
-        """Rename the state and its backup, which only `state restore` and `state adopt` do, to names that nothing reads."""
-        kept = []
+        """Rename the state and its backup to names that nothing reads. Only `state restore` and `state adopt` call this."""
+        aside_paths = []
         with self._refusals(), locked(self.folder / ".lock"):
             for file in (self._file, self._backup):
                 if os.path.lexists(file):
                     aside = file.with_name(f"{file.name}.aside-{time.time_ns():x}")
                     file.rename(aside)
-                    kept.append(str(aside))
+                    aside_paths.append(str(aside))
             fsync_folder(self.folder)
-        return " and ".join(kept)
+        return " and ".join(aside_paths)
 
     def describe(self) -> str:
         return str(self._file)
@@ -78,7 +78,7 @@ class FolderState(Frozen):
         return self.folder / ".temporary"
 
     def _back_up(self, before: bytes) -> None:
-        """Keep the state that is about to be replaced, by a hard link, so that its durable bytes are not written again."""
+        """Keep the state that is about to be replaced, as a hard link: its bytes are durable already."""
         link = self._temporary / f"backup-{os.getpid()}"
         link.unlink(missing_ok=True)
         try:

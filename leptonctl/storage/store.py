@@ -13,7 +13,8 @@ from leptonctl.core.codec import BadRecord, convert, encode, plain
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import KeyMark, Owner, Recipe
+from leptonctl.core.state import Owner
+from leptonctl.core.store_records import KeyMark, Recipe
 from leptonctl.spi.storage import Lease
 from leptonctl.storage.artifacts import ArtifactStore
 from leptonctl.storage.records import BadRecordAt, read_record, require_name
@@ -23,7 +24,7 @@ BATCH = 1000
 
 
 class StoredResult(Frozen):
-    """A record of a step key: the first, or from `number` 2 on one made after an artifact was lost."""
+    """A record of a step key. From `number` 2 on, it was written after an artifact of the previous one was lost."""
 
     result: Result
     number: int
@@ -46,23 +47,23 @@ class RecipeLookup(Frozen):
 class Store(ArtifactStore):
     """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
 
-    # --- what was purged -------------------------------------------------------------------------------------------
+    # --- purged results --------------------------------------------------------------------------------------------
 
     def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
-        """Those of the step keys whose result was purged, and would be refused if it were made again."""
-        return {key: tombstone for key, tombstones in self.removed(keys).items() for tombstone in tombstones if tombstone.refused}
+        """Those of the step keys whose result was purged, and would be refused if it were built again."""
+        return {key: tombstone for key, tombstones in self.tombstones_by_key(keys).items() for tombstone in tombstones if tombstone.refused}
 
-    def removed(self, keys: Iterable[str]) -> dict[str, list[Tombstone]]:
-        """Those of the step keys whose result lacks artifacts that were purged, with the tombstones."""
+    def tombstones_by_key(self, keys: Iterable[str]) -> dict[str, list[Tombstone]]:
+        """The tombstones of the purged artifacts of each step key without a result in force; other keys are left out."""
         if next(iter(self.objects.list(layout.TOMBSTONES)), None) is None:
             return {}
         records, _ = self._records(dict.fromkeys(keys))
         present = self._present(records.values())
         lost = {key: of_key for key, of_key in records.items() if _in_force(of_key, present) is None}
         artifacts = {key: {d for stored in of_key for d in stored.result.artifacts.values()} for key, of_key in lost.items()}
-        buried = self.buried(frozenset().union(*artifacts.values()))
-        found = {key: [buried[digest] for digest in digests if digest in buried] for key, digests in artifacts.items()}
-        return {key: tombstones for key, tombstones in found.items() if tombstones}
+        buried = self.tombstones_of(frozenset().union(*artifacts.values()))
+        by_key = {key: [buried[digest] for digest in digests if digest in buried] for key, digests in artifacts.items()}
+        return {key: tombstones for key, tombstones in by_key.items() if tombstones}
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -85,17 +86,17 @@ class Store(ArtifactStore):
         return ResultLookup(results={key: result for key, result in in_force.items() if result is not None}, damaged=damaged)
 
     def newest(self, keys: Iterable[str]) -> dict[str, Result]:
-        """The newest record of many keys, also of those whose artifacts are gone. Damaged ones are left out."""
+        """The newest record of many keys, even where artifacts are missing. Damaged ones are left out."""
         return {key: records[-1].result for key, records in self._records(dict.fromkeys(keys))[0].items()}
 
-    def gone(self, keys: Iterable[str]) -> set[str]:
-        """Those of the step keys that have a record and have lost an artifact of every one: `gc` freed it, or it was purged."""
+    def lost_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the step keys whose records have all lost an artifact: `gc` freed it, or it was purged."""
         records, _ = self._records(dict.fromkeys(keys))
         present = self._present(records.values())
         return {key for key, of_key in records.items() if of_key and _in_force(of_key, present) is None}
 
     def put_result(self, result: Result) -> Result:
-        """Record a result and return the one in force, which is that of another builder if it was first.
+        """Record a result and return the one in force: that of another builder if it recorded one first.
 
         The artifacts must be in the store already, and the numbers finite (ValueError). If the newest record has lost an
         artifact, the new one is recorded after it.
@@ -155,7 +156,7 @@ class Store(ArtifactStore):
 
     def find_recipes(self, declarations: Iterable[str]) -> RecipeLookup:
         """As `recipes`, for callers that can do without the records that cannot be read."""
-        # a pointer that was rebuilt from the store may name none
+        # a pointer that was rebuilt from the store may have no declaration
         paths = {layout.recipe(declaration): declaration for declaration in declarations if declaration}
         recipes: dict[str, Recipe] = {}
         damaged: list[BadRecordAt] = []
@@ -192,7 +193,7 @@ class Store(ArtifactStore):
         return stored is None or _key_mark(stored[0], layout.key_mark(key_id), key_id) == mark
 
     def step_lease(self, key: str, owner: Owner, ttl_s: float = LEASE_S) -> Lease | None:
-        """Take the lease of a step key; None when another process is building it. It saves double work and is renewed by `StepLeases`."""
+        """Take the lease of a step key; None when another process is building it. It avoids double work; `StepLeases` renews it."""
         return self.objects.lease(layout.step_lease(key), plain(owner), ttl_s)
 
     def leases(self, prefix: str = "") -> dict[str, Owner]:
@@ -203,12 +204,10 @@ class Store(ArtifactStore):
         """Free a lease by force; False when it was not held."""
         return self.objects.break_lease(name)
 
-    # --- inside ----------------------------------------------------------------------------------------------------
-
     def _records(self, keys: Iterable[str]) -> tuple[dict[str, list[StoredResult]], dict[str, BadRecordAt]]:
         """All records of each key, oldest first, and the keys with a damaged record.
 
-        Round n reads the n-th records, so most keys take one round and a miss.
+        Round n reads the n-th records, so most keys take one hit and one miss.
         """
         records: dict[str, list[StoredResult]] = {}
         damaged: dict[str, BadRecordAt] = {}
@@ -273,7 +272,7 @@ def _occupied(path: str) -> Exception:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without the garbage collector: thousands of records contain no cycles, and it would walk them again and again."""
+    """Disables the garbage collector, which would walk thousands of records, without cycles, again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from leptonctl.testing.executors import check_executor
+    from leptonctl.testing.metrics import check_metric
     from leptonctl.testing.platforms import check_platform
-    from leptonctl.testing.providers import check_metric, check_preprocessor, check_source, check_trainer
+    from leptonctl.testing.providers import check_preprocessor, check_trainer
+    from leptonctl.testing.sources import check_source
     from leptonctl.testing.states import check_state
     from leptonctl.testing.stores import check_store
 
@@ -15,8 +17,10 @@ __all__ = [
 
 MODULES = {
     "executors": ("check_executor",),
+    "metrics": ("check_metric",),
     "platforms": ("check_platform",),
-    "providers": ("check_metric", "check_preprocessor", "check_source", "check_trainer"),
+    "providers": ("check_preprocessor", "check_trainer"),
+    "sources": ("check_source",),
     "states": ("check_state",),
     "stores": ("check_store",),
 }

@@ -1,10 +1,10 @@
-"""Checks of what a trainer says it can do besides fitting: weigh rows, keep features to a direction, and go on after a kill."""
+"""Checks of what a trainer declares besides fitting: weights of rows, directions of features, and checkpoints."""
 
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.spi.learning import Params, Trainer
 from leptonctl.testing.models import catalog_with
-from leptonctl.testing.racing import require
+from leptonctl.testing.requirements import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,37 +15,36 @@ ROUNDING = 1e-6
 
 
 def check_abilities(trainer: Trainer, params: Params | None = None) -> None:
-    """Fit with weights, with directions and with a checkpoint, where the trainer takes them. Raises AssertionError."""
+    """Fit with weights, with directions and with a checkpoint, if the trainer takes them. Raises AssertionError."""
     if trainer.weighs:
         equal, other = (_fit(trainer, params, sample_weight=f"{name} weights") for name in ("equal", "other"))
         require(_differ(_answers(equal), _answers(other)), "a trainer that weighs rows gives another model for other weights")
     if trainer.monotonic is not None:
         answers = _answers(_fit(trainer, params, monotonic={"a": "up", "b": "down"}), along="a")
         require(bool((answers[1:] - answers[:-1] >= -ROUNDING).all()), "a trainer with directions never falls along a feature that goes up")
-
     if trainer.fit_from is not None:
         _check_checkpoint(trainer, params)
 
 
 def _check_checkpoint(trainer: Trainer, params: Params | None) -> None:
-    """Stop a fit when it has saved for the first time, and go on."""
+    """Stop a fit when it has saved for the first time, and resume it."""
     from leptonctl.learning.fitting.native import dump_native
 
-    whole, kept = _fit(trainer, params), _Memory()
+    undisturbed, checkpoint = _fit(trainer, params), _MemoryCheckpoint()
     try:
-        _fit(trainer, params, kept)
+        _fit(trainer, params, checkpoint)
     except _StoppedError:
-        again = _fit(trainer, params, _Memory(data=kept.data))
-        require(again.losses == whole.losses, "a fit that goes on reports the losses of an undisturbed one")
-        require(dump_native(again) == dump_native(whole), "a fit that goes on has the bytes of an undisturbed one")
+        resumed = _fit(trainer, params, _MemoryCheckpoint(data=checkpoint.data))
+        require(resumed.losses == undisturbed.losses, "a fit that goes on reports the losses of an undisturbed one")
+        require(dump_native(resumed) == dump_native(undisturbed), "a fit that goes on has the bytes of an undisturbed one")
 
 
 class _StoppedError(BaseException):
-    """As a kill: nothing handles it."""
+    """Stands for a kill: no fit handles it."""
 
 
-class _Memory:
-    """A checkpoint in memory. Without `data` it is always due, and stops the fit that saves; with it, it is never due."""
+class _MemoryCheckpoint:
+    """A checkpoint in memory. Without `data` it is always due and stops the fit that saves; with `data` it is never due."""
 
     def __init__(self, data: bytes | None = None) -> None:
         self.data, self._stops = data, data is None
@@ -61,7 +60,7 @@ class _Memory:
         raise _StoppedError
 
 
-def _fit(trainer: Trainer, params: Params | None, checkpoint: _Memory | None = None, **declared: Any) -> Any:
+def _fit(trainer: Trainer, params: Params | None, checkpoint: _MemoryCheckpoint | None = None, **declared: Any) -> Any:
     from leptonctl.learning.catalog import with_catalog
     from leptonctl.learning.fitting.fit import fit
     from leptonctl.learning.inputs import TrainInputs
@@ -92,7 +91,7 @@ def _two_classes(values: "np.ndarray") -> "np.ndarray":
 
 
 def _answers(fitted: Any, along: str = "") -> "np.ndarray":
-    """Values, or probabilities of the last class: of the rows, or along a feature with the other one at 0."""
+    """Values, or probabilities of the last class, of the rows or along one feature with the other at 0."""
     import numpy as np
 
     columns = _columns()
@@ -108,4 +107,4 @@ def _differ(a: "np.ndarray", b: "np.ndarray") -> bool:
 
 
 def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Drop the progress."""
+    """Ignore progress."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
-from leptonctl.testing.racing import require
+from leptonctl.testing.requirements import not_met, require
 
 STEPS = "leptonctl.testing.steps"
 PATIENCE_S = 90.0
@@ -183,8 +183,7 @@ def _require_still(project: Path | None, name: str) -> None:
 def _complete(executor: Executor, id_: str) -> Completed:
     outcome = _outcomes(executor, {id_})[id_]
     if not isinstance(outcome, Completed):
-        msg = f"not met: the task completes: {outcome}"
-        raise AssertionError(msg)  # noqa: TRY004 - an unmet requirement is an AssertionError
+        raise not_met(f"the task completes: {outcome}")
     return outcome
 
 

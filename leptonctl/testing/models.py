@@ -12,7 +12,7 @@ from leptonctl.core import codec
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.catalog import LazyMapping, load_catalog
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Params, Preprocessor, Trainer
 from leptonctl.spi.running import Bench, StepFunction
@@ -24,11 +24,11 @@ V = TypeVar("V")
 WORDS = {0: ("red", "rouge", "stop"), 1: ("blue", "bleu", "go"), 2: ("grün", "緑", "wait")}
 SCORES = {"classification": "accuracy", "regression": "r2", "clustering": "silhouette", "anomaly": "outlier_share"}
 CHANCE = {"regression": 0.0, "clustering": 0.0, "anomaly": 0.0}
-"""What a constant answer scores; of classes it is the share of the most frequent one."""
+"""The score of a constant answer; for classes it is the share of the most frequent one."""
 
 
 class BuiltModel(Frozen):
-    """A model and how it did. `native` are the files of the native model by name, `reloaded` those that it has after dump and load.
+    """A model and its figures. `native` are the files of the native model by name, `reloaded` the same after load and dump.
 
     `files` are graph, manifest and golden rows. `score` is accuracy, R², silhouette or the share of outliers on
     the test rows, `chance` the best score of a constant answer. `progress` are the reports of all steps.
@@ -84,7 +84,7 @@ def csv_table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, str
 
 
 def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, before: str = "") -> BuiltModel:
-    """Build one model that uses the provider. `before`: the rows of an earlier version that it goes on from, if it does."""
+    """Build one model that uses the provider. `before`: the rows of an earlier version to go on from, "" for none."""
     from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
@@ -95,44 +95,50 @@ def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, be
     with TemporaryDirectory() as folder, with_catalog(catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")
         (Path(folder) / "before.csv").write_text(before, encoding="utf-8")
-        return _build(Path(folder), task, train, warm=bool(before))
+        return _build(Path(folder), task, train, is_warm=bool(before))
 
 
-def _build(folder: Path, task: str, train: dict[str, Json], *, warm: bool) -> BuiltModel:
+def _build(folder: Path, task: str, train: dict[str, Json], *, is_warm: bool) -> BuiltModel:
+    progress: list[Mapping[str, Any]] = []
+    artifacts = MemoryArtifacts()
+    bench = Bench(project=folder, artifacts=artifacts, progress=lambda **report: progress.append(_without_none(report)))
+    earlier = _run_steps(bench, _steps(folder / "before.csv", task, train)[:2], {}) if is_warm else {}
+    train = {**train, "warm_start": {"train": train}} if is_warm else train
+    needs = {"warm_start": earlier["train"], "warm_prepare": earlier["prepare"]} if is_warm else {}
+    results = _run_steps(bench, _steps(folder / "rows.csv", task, train), needs)
+    return _read_model(results, task, train, artifacts, progress)
+
+
+def _read_model(
+    results: Mapping[str, Result], task: str, train: dict[str, Json], artifacts: MemoryArtifacts, progress: Sequence[Mapping[str, Any]]
+) -> BuiltModel:
     from leptonctl.learning.fitting.native import dump_native, load_native
     from leptonctl.learning.inputs import TrainInputs, read_inputs
     from leptonctl.learning.needs import native_files, read_prepared
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
 
-    progress: list[Mapping[str, Any]] = []
-    artifacts = MemoryArtifacts()
-    bench = Bench(project=folder, artifacts=artifacts, progress=lambda **report: progress.append(_without_none(report)))
-    earlier = _run_steps(bench, _steps(folder / "before.csv", task, train)[:2], {}) if warm else {}
-    train = {**train, "warm_start": {"train": train}} if warm else train
-    needs = {"warm_start": earlier["train"], "warm_prepare": earlier["prepare"]} if warm else {}
-    results = _run_steps(bench, _steps(folder / "rows.csv", task, train), needs)
     native = native_files(results["train"], artifacts)
     fitted = load_native(native, read_inputs("train", train, TrainInputs))
-    exported = codec.convert(dict(results["export"].outputs), ExportOutputs)
-    evaluated = codec.convert(dict(results["evaluate"].outputs), EvaluateOutputs)
-    assert exported.parity is not None
+    export = codec.convert(dict(results["export"].outputs), ExportOutputs)
+    evaluation = codec.convert(dict(results["evaluate"].outputs), EvaluateOutputs)
+    assert export.parity is not None
     y = read_prepared(results["prepare"], "test", task, artifacts).y
     return BuiltModel(
         native=native,
         reloaded=dump_native(fitted),
         files={name: artifacts.get_artifact(digest) for name, digest in results["export"].artifacts.items()},
-        package=exported.package,
-        parity=exported.parity,
+        package=export.package,
+        parity=export.parity,
         features=fitted.features,
         width=fitted.width,
-        score=evaluated.metrics[SCORES[task]],
+        score=evaluation.metrics[SCORES[task]],
         chance=CHANCE[task] if task in CHANCE else max(float((y == label).mean()) for label in set(y.tolist())),
         progress=tuple(progress),
     )
 
 
 def _run_steps(bench: Bench, steps: Sequence[tuple[str, StepFunction, dict[str, Json]]], needs: Mapping[str, Result]) -> dict[str, Result]:
-    """Run the steps in order, each with the results of those before it and with these."""
+    """Run the steps in order, each with the results `needs` and those of the steps before it."""
     results = dict(needs)
     for op, run, inputs in steps:
         produced = run(inputs, results, bench)
@@ -169,8 +175,8 @@ def catalog_with(provider: Trainer | Preprocessor) -> Catalog:
         trainers: dict[tuple[str, str], Callable[[], Trainer]] = {
             key: partial(catalog.trainers.__getitem__, key) for key in catalog.trainers
         }
-        return replace(catalog, trainers=Loaded({**trainers, (provider.task, provider.name): lambda: provider}))
+        return replace(catalog, trainers=LazyMapping({**trainers, (provider.task, provider.name): lambda: provider}))
     steps: dict[str, Callable[[], Preprocessor]] = {
         name: partial(catalog.preprocessors.__getitem__, name) for name in catalog.preprocessors
     }
-    return replace(catalog, preprocessors=Loaded({**steps, provider.name: lambda: provider}))
+    return replace(catalog, preprocessors=LazyMapping({**steps, provider.name: lambda: provider}))

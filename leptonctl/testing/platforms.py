@@ -1,6 +1,6 @@
 """The conformance suite of platforms: takes an environment through its whole life with the real switch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,18 +10,19 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
+from leptonctl.deploying.desired import Desired, differences
 from leptonctl.deploying.heal import heal
+from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
-from leptonctl.deploying.wanted import Wanted, differences
 from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
 from leptonctl.storage.claims import claimed
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
+from leptonctl.testing.declarations import check_identity, check_params
 from leptonctl.testing.packages import pointer_to, put_package
-from leptonctl.testing.providers import check_identity, check_params
-from leptonctl.testing.racing import require
+from leptonctl.testing.requirements import not_met, require
 
 NAME, MODEL = "prod", "line"
 ADDRESS, BINDING = document("environment", NAME), member_of("environment", NAME, MODEL)
@@ -74,11 +75,11 @@ class _Project(Frozen):
         self.lines.append(line)
 
     def site(self, environment: str = NAME) -> Site:
-        state = self.state()
-        return Site(
-            root=self.root, store=".leptonctl/store", objects=self.pointers.objects, lineage=state.lineage, environment=environment,
-            settings=filled(self.platform.settings, self.settings),
-        )  # fmt: skip
+        return self.sites().site(self.state().lineage, environment, {"type": self.platform.name, **self.settings}, here=True)
+
+    def sites(self) -> Sites:
+        platforms = {self.platform.name: self.platform}
+        return Sites(root=self.root, store=".leptonctl/store", objects=self.pointers.objects, platforms=platforms)
 
     def observe(self) -> Observation:
         return self.platform.observe(self.site())
@@ -89,14 +90,13 @@ class _Project(Frozen):
         pointers = self.pointers
         with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
             switch = Switch(
-                pointers=pointers, claim=claim, author=Author(command="check_platform"), platforms={self.platform.name: self.platform},
-                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.check_staged,
+                pointers=pointers, claim=claim, author=Author(command="check_platform"), sites=self.sites(),
+                say=self.say, checkpoint=self.check_staged,
             )  # fmt: skip
             try:
                 yield switch
             except Failure as failure:
-                msg = f"not met: a switch succeeds ({failure})"
-                raise AssertionError(msg) from failure
+                raise not_met(f"a switch succeeds ({failure})") from failure
 
     def check_staged(self, point: str) -> None:
         """Until the head moves, the previous deployment must keep serving."""
@@ -111,14 +111,14 @@ class _Project(Frozen):
         with self.switch() as switch:
             heal(switch, NAME, here=True)
 
-    def move(self, decide: Callable[[State], Wanted]) -> Outcome:
-        with self.switch() as switch:
-            return switch.move(NAME, decide, here=True)
+    def move(self, desired: Desired) -> Outcome:
+        with self.switch() as switch, switch.locked(NAME, here=True) as locked:
+            return switch.carry_out(locked, desired, here=True)
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:
         environment = Environment(platform={"type": self.platform.name, **self.settings})
         pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), ADDRESS: Pointer(digest="sha256:e", effect=True)}
-        return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
+        return self.move(Desired(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
 def _check_unbound(project: _Project) -> None:
@@ -155,11 +155,11 @@ def _check_lifecycle(project: _Project) -> None:
     require(project.observe().answering is None, "nothing answers after `remove`")
     project.heal()
     _check_serves(project, first)
-    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
+    project.move(Desired(bindings={}, environment=None, routes=lambda *_: first))
     _check_destroyed(project)
     project.bind(second)
     _check_serves(project, second)
-    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
+    project.move(Desired(bindings={}, environment=None, routes=lambda *_: second))
     _check_destroyed(project)
     require(all(line.strip() and "\n" not in line for line in project.lines), "every progress message is one line of text")
 
@@ -184,7 +184,7 @@ def _check_serves(project: _Project, route: Route) -> None:
 
 
 def _check_repeated_verbs(project: _Project) -> None:
-    """Every verb must be repeatable, since a switch is repeated after a crash."""
+    """Every verb must be repeatable, because a switch is repeated after a crash."""
     state = project.state()
     lineage, site = project.pointers.lineage(state), project.site()
     head = lineage.head(NAME)

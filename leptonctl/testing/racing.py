@@ -1,42 +1,15 @@
-"""Shared by the conformance suites: requirements that raise AssertionError, and processes that race each other."""
+"""Processes that race each other, for the conformance suites."""
 
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
+from leptonctl.testing.requirements import require
+
 PROCESSES = 8
 CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); run, *arguments = pickle.load(sys.stdin.buffer); run(*arguments)"
-
-
-def require(condition: bool, requirement: str) -> None:
-    """Raises AssertionError, naming the requirement, unless the condition holds."""
-    if not condition:
-        msg = f"not met: {requirement}"
-        raise AssertionError(msg)
-
-
-def require_raises(kind: type[Exception], requirement: str, function: Callable[..., object], *arguments: object) -> None:
-    """Raises AssertionError unless the call raises this kind of exception."""
-    try:
-        function(*arguments)
-    except kind:
-        return
-    except Exception as other:
-        msg = f"not met: {requirement} ({kind.__name__}, not {type(other).__name__}: {other})"
-        raise AssertionError(msg) from other
-    msg = f"not met: {requirement} ({kind.__name__})"
-    raise AssertionError(msg)
-
-
-def within(seconds: float, condition: Callable[[], bool], requirement: str) -> None:
-    """Raises AssertionError unless the condition becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        require(time.monotonic() < deadline, f"{requirement} (within {seconds} s)")
-        time.sleep(0.02)
 
 
 def spawn(run: Callable[..., None], *arguments: object) -> subprocess.Popen[bytes]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from leptonctl.spi.storage import Stamp, StateCorrupt, StateStore
-from leptonctl.testing.racing import PROCESSES, at_once, require, require_raises
+from leptonctl.testing.racing import PROCESSES, at_once
+from leptonctl.testing.requirements import require, require_raises
 
 TEXT = "grün, 緑, \u2028"
 

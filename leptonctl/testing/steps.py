@@ -71,7 +71,7 @@ def nothing(inputs: dict[str, Json], needs: Needs, bench: Bench) -> None:
 
 
 def count(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """Report progress more often than anybody can display."""
+    """Report progress more often than can be displayed."""
     del needs
     of = int(str(inputs["of"]))
     for iteration in range(1, of + 1):

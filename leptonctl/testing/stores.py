@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from leptonctl.spi.storage import Lease, Objects, StorageError
-from leptonctl.testing.racing import PROCESSES, at_once, require, require_raises, spawn, within
+from leptonctl.testing.racing import PROCESSES, at_once, spawn
+from leptonctl.testing.requirements import not_met, require, require_raises, within
 
 BYTES = bytes(range(256)) * 16384
 CLOCKS_APART_S = 600.0
@@ -280,8 +281,7 @@ def _bytes(objects: Objects, path: str) -> bytes | None:
 def _acquire(objects: Objects, name: str, ttl_s: float = 5.0) -> Lease:
     lease = objects.lease(name, {"pid": os.getpid()}, ttl_s)
     if lease is None:
-        msg = f"not met: the free lease {name} can be acquired"
-        raise AssertionError(msg)
+        raise not_met(f"the free lease {name} can be acquired")
     return lease
 
 

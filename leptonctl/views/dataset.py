@@ -7,20 +7,19 @@ from typing import Any
 from leptonctl.core.profile import Bins, spread
 from leptonctl.views.plots import histogram
 from leptonctl.views.records import ROOMY, short, when, who
-from leptonctl.views.style import Style, duration, figure, printable, value_text
+from leptonctl.views.style import Style, duration, figure, printable, rows_text, share_text, value_text
 from leptonctl.views.tables import paragraph, table
 
 HISTOGRAM, NARROW = 8, 6
-"""Columns of the terminal for the histogram of a column, on a wide and on a narrow one."""
-MOST_DIGITS = 10**9
-"""Integers from here on are shown as figures."""
-
+"""The width of a histogram, on a wide and on a narrow terminal."""
+LEAST_LONG_INTEGER = 10**9
+"""Integers from here on are shown with four significant digits."""
 LEAST_RULE = 10
-"""Columns of the terminal that the rules of a column keep: they go on below themselves, not below the row."""
+"""The width that is always kept for the rules of a column."""
 
 
 def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
-    """The blocks of the screen, without a trailing newline."""
+    """The screen in blocks, without a trailing newline."""
     style = Style(color)
     lines = [style.bold(printable(dataset["address"]))]
     if dataset["description"]:
@@ -38,7 +37,7 @@ def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: 
 def _note(check: Mapping[str, Any]) -> str:
     """`constant: 40 rows`, `rule: low < high: 7 rows`."""
     detail = f" {printable(check['detail']).removesuffix(':')}:" if check.get("detail") else ""
-    return f"{check['check'].replace('_', ' ')}:{detail} {check['count']} {'row' if check['count'] == 1 else 'rows'}"
+    return f"{check['check'].replace('_', ' ')}:{detail} {rows_text(check['count'])}"
 
 
 def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | float | None) -> str:
@@ -65,7 +64,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
     now = now if width >= ROOMY else None
     built = f"{when(prepared['at'], now)} in {duration(prepared['seconds'])} by {who(prepared)}" if prepared["cached"] else "not yet"
     lines = table([(style.dim(f"{name:8}"), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
-    # not wrapped: how long the names of people and hosts are should not change how a screen looks
+    # not wrapped, so that the length of the names of people and hosts does not change the screen
     return f"{lines}\n  {style.dim('prepared')}  {built}"
 
 
@@ -80,7 +79,7 @@ def _options(options: Mapping[str, Any] | None) -> str:
 
 
 def _option(value: object) -> str:
-    """A sign in quotes: `decimal ","`."""
+    """A value; punctuation in quotes, as in `decimal ","`."""
     return value_text(value) if not isinstance(value, str) or value.isalnum() or len(value) > 1 else json.dumps(value, ensure_ascii=False)
 
 
@@ -93,8 +92,8 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
         (
             printable(c["name"]) + (style.cyan("  target") if c["role"] == "target" else ""),
             c["type"] or "not known yet",
-            _spread(c, NARROW if width < ROOMY else HISTOGRAM),
-            "" if c["missing"] is None else _share(c["missing"]),
+            _distribution(c, NARROW if width < ROOMY else HISTOGRAM),
+            "" if c["missing"] is None else share_text(c["missing"]),
             "" if c["distinct"] is None else str(c["distinct"]),
             _rules(c),
         )
@@ -104,13 +103,13 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
     features = sum(c["role"] == "feature" for c in dataset["columns"])
     title = style.bold("Columns") + f": {features} {'feature' if features == 1 else 'features'}"
     title += " and the target" if features < len(dataset["columns"]) else ""
-    # before its rows are prepared only what is declared is known
+    # only declared columns are known before the rows are prepared
     title = title if dataset["rows"] else style.bold("Columns") + " that are declared"
     return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0), least=LEAST_RULE)}"
 
 
-def _spread(column: Mapping[str, Any], columns: int) -> str:
-    """`0.05 ▂▅█▂▁▁▁▁ 9.99`: the range of all rows around a histogram of the training rows; of text its most frequent values."""
+def _distribution(column: Mapping[str, Any], columns: int) -> str:
+    """`0.05 ▂▅█▂▁▁▁▁ 9.99`: the range of all rows around a histogram of the training rows; of text, a histogram of its values."""
     rows = _histogram(column["distribution"], columns)
     if column["lowest"] is None or column["highest"] is None:
         return rows
@@ -119,24 +118,20 @@ def _spread(column: Mapping[str, Any], columns: int) -> str:
 
 
 def _end(value: float, kind: str | None) -> str:
-    """An integer as it is, if it is not too long."""
-    return str(int(value)) if kind == "integer" and value == int(value) and abs(value) < MOST_DIGITS else figure(value)
+    """The end of a range: an integer in full, if it is not too long."""
+    return str(int(value)) if kind == "integer" and value == int(value) and abs(value) < LEAST_LONG_INTEGER else figure(value)
 
 
 def _histogram(distribution: Mapping[str, Any] | None, columns: int) -> str:
-    """The training rows from the lowest to the highest number, or by category, the most frequent first and all others last."""
+    """The training rows from the lowest to the highest number, or by category: the most frequent first, all others together last."""
     if distribution is None:
         return ""
     bins = distribution["bins"]
     if bins is not None:
         return histogram(spread(Bins(edges=tuple(bins["edges"]), counts=tuple(bins["counts"])), columns))
-    listed = [category["rows"] for category in distribution["categories"] or ()]
-    rest = sum(listed[columns - 1 :]) + distribution["other"]
-    return histogram([*listed[: columns - 1], *([rest] if rest else [])])
-
-
-def _share(share: float) -> str:
-    return "-" if not share else f"{share:.1%}" if share >= 0.001 else "< 0.1%"  # noqa: PLR2004
+    counts = [category["rows"] for category in distribution["categories"] or ()]
+    rest = sum(counts[columns - 1 :]) + distribution["other"]
+    return histogram([*counts[: columns - 1], *([rest] if rest else [])])
 
 
 def _rules(column: Mapping[str, Any]) -> str:

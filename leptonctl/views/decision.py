@@ -7,22 +7,22 @@ from leptonctl.views.style import figure, printable, value_text
 
 
 def threshold_text(decision: Mapping[str, Any] | None) -> str:
-    """`0.35` with the class it is about, "" without one."""
+    """`y from 0.35`; "" without a threshold."""
     if not decision or decision["threshold"] is None:
         return ""
     return f"{value_text(decision['positive'])} from {figure(decision['threshold'])}"
 
 
 def decision_text(decision: Mapping[str, Any] | None) -> str:
-    """One sentence, "" where the learned model's answers stay as they are."""
+    """One sentence; "" where the answers of the trained model are unchanged."""
     if not decision:
         return ""
     parts = []
     if decision["threshold"] is not None:
-        chosen = "as declared"
+        source = "as declared"
         if decision["objective"]:
-            chosen = f"chosen for the {printable(decision['objective'])}, {figure(decision['score'])} on {decision['folds']} held-out folds"
-        parts.append(f"the label is {threshold_text(decision)} on ({chosen})")
+            source = f"chosen for the {printable(decision['objective'])}, {figure(decision['score'])} on {decision['folds']} held-out folds"
+        parts.append(f"the label is {threshold_text(decision)} on ({source})")
     if decision["calibration"]:
         parts.append(f"probabilities are calibrated ({printable(decision['calibration'])}, {decision['folds']} held-out folds)")
     return "; ".join(parts)

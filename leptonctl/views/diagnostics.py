@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from unicodedata import combining, east_asian_width
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Span
+from leptonctl.views.style import text_width
 
 WIDEST = 120
 UNLIMITED = 10_000
 GUTTER = 5
-"""The columns beside the number of a line: `  15 | `."""
+"""The columns around the number of a line: `  15 | `."""
 MOST_SHOWN = 100
 TAB = "    "
 PLAIN_SECRET = "plain-secret"  # noqa: S105 - the id of an error
-"""What it marks is not repeated: the output of a CI job has more readers than the file."""
+"""Its excerpt hides the secret: the output of a CI job has more readers than the file."""
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;34"}
 BREAK = re.compile(r"\r\n|\n|\r")
 
@@ -22,9 +22,9 @@ BREAK = re.compile(r"\r\n|\n|\r")
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool, width: int = UNLIMITED) -> str:
     """Diagnostics in the order of their places, then their count. `sources`: file -> text. Empty without diagnostics.
 
-    `width`: the columns that an excerpt of a source may fill; what is wrong stands below it where it does not fit beside the carets.
+    `width`: the columns that an excerpt of a source may fill; the detail is put below it where it does not fit beside the carets.
 
-    At most MOST_SHOWN, errors first when there are more.
+    Shows at most MOST_SHOWN; when there are more, errors rather than warnings.
     """
     ordered = sorted(dict.fromkeys(diagnostics), key=_sort_key)
     if not ordered:
@@ -70,7 +70,7 @@ def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, 
 
 def _fits_beside(span: Span, line: str, detail: str, width: int) -> bool:
     marked = _clean(line[: max(span.end_column - 1, span.column)])
-    return width >= UNLIMITED or len(str(span.line)) + GUTTER + _width(marked) + 1 + _width(detail) <= width
+    return width >= UNLIMITED or len(str(span.line)) + GUTTER + text_width(marked) + 1 + text_width(detail) <= width
 
 
 def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool, width: int) -> list[str]:
@@ -78,17 +78,17 @@ def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool, wid
     widest = min(WIDEST, max(width - len(str(span.line)) - GUTTER, GUTTER))
     start, end = span.column - 1, span.end_column - 1
     before, marked, after = _clean(line[:start]), _clean(line[start:end]), _clean(line[max(start, end) :]).rstrip()
-    if _width(before + marked + after) > widest and _width(before) > widest // 2:
+    if text_width(before + marked + after) > widest and text_width(before) > widest // 2:
         before = "…" + _last(before, widest // 2 - 1)
-    marked_room = widest - _width(before)
+    marked_room = widest - text_width(before)
     marked = _cut(marked, marked_room)
-    after = _cut(after, marked_room - _width(marked))
+    after = _cut(after, marked_room - text_width(marked))
     number = str(span.line)
-    carets = "^" * max(1, _width(marked))
+    carets = "^" * max(1, text_width(marked))
     gutter = _in(f"{number} |", "34", color)
     empty = _in(f"{' ' * len(number)} |", "34", color)
     remark = f"{carets} {detail}".rstrip()
-    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * _width(before)}{_in(remark, paint, color)}"]
+    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * text_width(before)}{_in(remark, paint, color)}"]
 
 
 def _closing(diagnostics: list[Diagnostic]) -> str:
@@ -105,25 +105,18 @@ def _clean(text: str) -> str:
     return "".join(TAB if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _width(text: str) -> int:
-    """The number of terminal columns that the text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def _cut(text: str, room: int) -> str:
-    if _width(text) <= room:
+    if text_width(text) <= room:
         return text
     start = text[: max(0, room - 1)]
-    while start and _width(start) > room - 1:
+    while start and text_width(start) > room - 1:
         start = start[:-1]
     return start + "…"
 
 
 def _last(text: str, room: int) -> str:
     end = text[-room:]
-    while _width(end) > room:
+    while text_width(end) > room:
         end = end[1:]
     return end
 

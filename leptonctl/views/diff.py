@@ -18,7 +18,7 @@ from leptonctl.views.words import direction
 
 SAME = "Both have the same recipe."
 NARROW = 36
-"""The columns that a metric and its change take beside the two figures."""
+"""The width of a metric's name and its change, beside the two figures."""
 
 
 def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> list[dict[str, Json]]:
@@ -29,7 +29,7 @@ def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> l
     from deepdiff import DeepDiff
 
     flat_a, flat_b = _flat(dict(recipe_a)), _flat(dict(recipe_b))
-    # inside lists DeepDiff treats 0 and false as equal, so it compares the canonical encodings that digests are made of. At its
+    # inside lists DeepDiff treats 0 and false as equal, so it gets the canonical encodings from which digests are computed. At its
     # default threshold it reports two recipes with little in common as one change of the whole
     encoded_a, encoded_b = ({path: encode(value).decode() for path, value in flat.items()} for flat in (flat_a, flat_b))
     differences = DeepDiff(encoded_a, encoded_b, view="tree", threshold_to_diff_deeper=0)
@@ -52,9 +52,9 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     style = Style(color)
     a, b = (printable(name) for name in (diff["a"], diff["b"]))
     if NARROW + len(a) + len(b) > width:
-        # without their kind, which the reader has typed or can tell
+        # without their kind, which the reader knows
         a, b = (name.partition("/")[2] for name in (a, b))
-    # null and nothing at all are different recipes, but nobody has to read of it
+    # a field that is null and one that is absent make different recipes, but that is not worth a line
     shown = [f for f in diff["fields"] if (f["a"], f["b"]) != (None, None)] or diff["fields"]
     fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in shown]
     recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
@@ -72,7 +72,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
 
 
 def _whole(value: Any, width: int) -> str:
-    """A value on one line; of files with their own options the digests and what they say differently."""
+    """A value on one line; files with options of their own as digests and options."""
     if isinstance(value, list) and value and all(isinstance(part, list) for part in value):
         return ", ".join(" ".join(_whole(one, width) for one in part) for part in value)
     if isinstance(value, dict) and value:
@@ -81,7 +81,7 @@ def _whole(value: Any, width: int) -> str:
 
 
 def _bound(diff: Mapping[str, Any]) -> str:
-    """Which versions the bindings stand for."""
+    """Which versions are bound, where a binding is compared."""
     pairs = [(diff[side], diff.get(f"{side}_version")) for side in ("a", "b")]
     lines = [f"{printable(address)} stands for {printable(version)}" for address, version in pairs if version and version != address]
     return "\n".join(lines)
@@ -89,7 +89,7 @@ def _bound(diff: Mapping[str, Any]) -> str:
 
 def _common(diff: Mapping[str, Any], names: tuple[str, str], style: Style, width: int) -> str:
     """The metrics on the rows that are fair to both, or why there are none."""
-    common, note = diff["common"], "* Each was measured on other test rows, so that these figures say nothing about which is better."
+    common, note = diff["common"], "* Each was measured on other test rows, so these figures do not say which is better."
     metrics = {name: {**pair, "better": diff["metrics"][name].get("better")} for name, pair in common["metrics"].items()}
     reason = f"{printable(common['reason'])[:1].upper()}{printable(common['reason'])[1:]}."
     blocks = [paragraph(note, width)]
@@ -102,7 +102,7 @@ def _common(diff: Mapping[str, Any], names: tuple[str, str], style: Style, width
 
 
 def _metrics(metrics: Mapping[str, Any], style: Style, *, apart: bool = False) -> list[tuple[str, ...]]:
-    """`apart`: measured on different rows, so that a difference of two figures is none of the versions."""
+    """`apart`: measured on different rows, so that the difference of two figures says nothing about the versions."""
     rows = []
     for name, pair in metrics.items():
         if name.endswith("_std"):

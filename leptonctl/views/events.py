@@ -1,69 +1,29 @@
-"""Reporters of an apply's progress: JSON lines for machines, lines and a live part for people, or silence.
+"""The progress of an apply for people: lines, and a live part on a terminal. Passes text to a `write` function, opens nothing."""
 
-They turn events into text and pass it to a `write` function; they open nothing.
-"""
-
-import json
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Any, assert_never, cast
 
-from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.core.frozen import Frozen, fields, replace
-from leptonctl.core.gate import Judgement
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.views.fit import fit
 from leptonctl.views.plan_json import judgement_to_json
-from leptonctl.views.plan_text import gates_table, place
-from leptonctl.views.records import UNLIMITED
-from leptonctl.views.style import Style, cut, duration, figure, printable
+from leptonctl.views.plan_text import gates_table
+from leptonctl.views.records import UNLIMITED, place
+from leptonctl.views.style import Style, cut, duration, figure, mean_text, printable
 from leptonctl.views.words import NAMED_BY_OP
 
 MOST_METRICS = 4
 QUIET_SECONDS = 5.0
-"""The shortest time between two lines about one step in a plain log."""
+"""The least time between two lines about one step in a plain log."""
 PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promote": "Promoted", "destroy": "Destroyed"}
-
-
-def event_to_json(event: Event) -> dict[str, Any]:
-    """The event as a JSON object: `type` first, then every field."""
-    obj: dict[str, Any] = {"type": event.type}
-    for name, field in fields(event).items():
-        value = _plain(field)
-        # the counters (trained, exported …) are on the same level as the other fields
-        if isinstance(event, ApplyFinished) and name in {"gates", "next_apply"} and not value:
-            continue  # only a build has the one, only a rollback the other
-        if isinstance(event, StepProgress) and name == "notice" and not value:
-            continue
-        obj |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
-    return obj
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Diagnostic):
-        return value.to_json()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Judgement):
-        return judgement_to_json(value)
-    return value
-
-
-class JsonLines:
-    """One JSON object per line. `write` should flush."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-
-    def __call__(self, event: Event) -> None:
-        self._write(json.dumps(event_to_json(event), ensure_ascii=False) + "\n")
 
 
 class Console:
     """Lines for people. On a terminal the running steps are shown below them, one line each, redrawn in place.
 
-    `width`: of the live part. `room`: columns that the lines may fill. `clock` gives seconds and is read only for the live part; any
-    thread may call `refresh` to redraw it.
+    `width` is that of the live part, `room` the columns that the lines may fill. `clock` returns seconds and is read only for the live
+    part; any thread may call `refresh` to redraw it.
     """
 
     def __init__(
@@ -82,7 +42,7 @@ class Console:
         self._drawn = 0
         self._printed = False
         self._command = ""
-        self._held = Held()
+        self._holds = HoldCounts()
         self._lock = Lock()
 
     def __call__(self, event: Event) -> None:
@@ -122,12 +82,12 @@ class Console:
             return []
         if isinstance(event, ApplyFinished):
             self._running.clear()
-            gates = list(would_move(event, self._style))
+            gates = list(_gate_blocks(event, self._style))
             if not did_anything(event):
                 return gates
             # after the plan there is an empty line already
             gap = [""] if gates or self._printed else []
-            return [*gates, *gap, closing(event, self._command, self._style, held=self._held)]
+            return [*gates, *gap, closing_line(event, self._command, self._style, holds=self._holds)]
         key = (_label(event), event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
@@ -135,12 +95,12 @@ class Console:
         if isinstance(event, StepProgress):
             return self._progress(event, key)
         self._running.pop(key, None)
-        self._held = _counted(self._held, event)
+        self._holds = _with_event(self._holds, event)
         return _end_lines(event, self._style)
 
     def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
         progress = _progress_text(event)
-        # a step that has not started waits for another process, which is said at once
+        # a step that has not started waits for another process, which is reported at once
         waits = key not in self._running
         start, _ = self._running.get(key, (self._clock() if self._clock else 0.0, ""))
         self._running[key] = (start, progress)
@@ -186,27 +146,27 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
         parts.append(", ".join(figures[:MOST_METRICS]) + (", …" if len(figures) > MOST_METRICS else ""))
     if event.message:
         parts.append(printable(event.message))
-    mark = style.yellow("!") if _lost(event) else style.green("✓")
+    mark = style.yellow("!") if _is_failed_trial(event) else style.green("✓")
     lines = [f"{mark} {name}  {style.dim('  '.join(parts))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     lines += [f"    {style.yellow(n.severity)}[{n.id}]: {printable(n.summary)}. {printable(n.detail)}" for n in event.notices]
     return [*lines, evidence] if evidence else lines
 
 
-def _lost(event: StepFinished) -> bool:
-    """Whether it is a trial of a search that has no score."""
+def _is_failed_trial(event: StepFinished) -> bool:
+    """Whether it is a trial of a search without a score."""
     return event.op == "trial" and event.message.partition(",")[0].partition(":")[0].endswith(" failed")
 
 
 def _figures(metrics: Mapping[str, object]) -> list[str]:
-    """`accuracy 0.93`, and `accuracy 0.94 ± 0.01` for what was measured on folds."""
+    """`accuracy 0.93`, and `accuracy 0.94 ± 0.01` of folds."""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     figures = []
     for name, value in numbers.items():
         base = name.removeprefix("cv_").removesuffix("_mean")
-        spread = numbers.get(f"cv_{base}_std")
-        if name == f"cv_{base}_mean" and spread is not None:
-            figures.append(f"{printable(base)} {figure(value)} ± {spread:.2g}")
+        deviation = numbers.get(f"cv_{base}_std")
+        if name == f"cv_{base}_mean" and deviation is not None:
+            figures.append(f"{printable(base)} {mean_text(value, deviation)}")
         elif not (name.startswith("cv_") and name.endswith("_std")):
             figures.append(f"{printable(name)} {figure(value)}")
     return figures
@@ -214,7 +174,7 @@ def _figures(metrics: Mapping[str, object]) -> list[str]:
 
 def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     d = event.diagnostic.to_json()
-    lines = [f"{style.red('✗')} {name}  {style.red(_fate(event))}" + ("" if event.gate else f"  {style.dim(duration(event.seconds))}")]
+    lines = [f"{style.red('✗')} {name}  {style.red(_outcome(event))}" + ("" if event.gate else f"  {style.dim(duration(event.seconds))}")]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     if evidence:
         lines.append(evidence)
@@ -227,8 +187,8 @@ def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     return lines
 
 
-class Held(Frozen):
-    """How many bindings were reported as held: newly, by their gates or otherwise, and still; `unbound`: how many were taken away."""
+class HoldCounts(Frozen):
+    """How many bindings were reported as held: newly, by their gates or otherwise, and still. `unbound`: how many were removed."""
 
     by_gates: int = 0
     otherwise: int = 0
@@ -237,22 +197,22 @@ class Held(Frozen):
 
 
 def _unbinds(event: Event) -> bool:
-    """Whether a bind step was one that took a binding away."""
+    """Whether the step removed a binding."""
     return isinstance(event, StepFinished) and event.op == "bind" and event.message.partition(";")[0].endswith("→ unbound")
 
 
-def _counted(held: Held, event: Event) -> Held:
+def _with_event(holds: HoldCounts, event: Event) -> HoldCounts:
     if _unbinds(event):
-        return replace(held, unbound=held.unbound + 1)
+        return replace(holds, unbound=holds.unbound + 1)
     if isinstance(event, StepSkipped) and event.diagnostic is not None:
-        return replace(held, still=held.still + 1)
+        return replace(holds, still=holds.still + 1)
     if not isinstance(event, StepFailed) or not event.gate:
-        return held
+        return holds
     by_gates = event.diagnostic.id == "gate-failed"
-    return replace(held, by_gates=held.by_gates + by_gates, otherwise=held.otherwise + (not by_gates))
+    return replace(holds, by_gates=holds.by_gates + by_gates, otherwise=holds.otherwise + (not by_gates))
 
 
-def _fate(event: StepFailed) -> str:
+def _outcome(event: StepFailed) -> str:
     if not event.gate:
         return "failed"
     return "held by its gates" if event.diagnostic.id == "gate-failed" else "held"
@@ -263,29 +223,31 @@ def did_anything(event: ApplyFinished) -> bool:
     return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.held, event.healed, event.changed))
 
 
-FATES = {True: "an apply moves it: its gates pass", False: "an apply holds it: a gate fails", None: "decided during the apply"}
+OUTCOMES = {True: "an apply moves it: its gates pass", False: "an apply holds it: a gate fails", None: "decided during the apply"}
 
 
-def would_move(event: ApplyFinished, style: Style) -> Iterator[str]:
-    """Of a build: the gates of each binding that an apply would move, decided by what is built now."""
+def _gate_blocks(event: ApplyFinished, style: Style) -> Iterator[str]:
+    """Of a build: each binding that an apply would move, with its gates as decided by what is built now."""
     for binding in event.gates:
         passed = cast("bool | None", binding["passed"])
         versions = printable(f"{binding['before_version'] or 'unbound'} → {binding['after_version']}")
-        fate = (style.red if passed is False else style.dim)(FATES[passed])
-        yield f"\n{style.bold(printable(str(binding['address'])))}  {style.cyan(versions)}  {fate}"
+        outcome = (style.red if passed is False else style.dim)(OUTCOMES[passed])
+        yield f"\n{style.bold(printable(str(binding['address'])))}  {style.cyan(versions)}  {outcome}"
         yield gates_table(cast("list[dict[str, Any]]", binding["gates"]), style, indent=4)
 
 
-def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | None = None, forgotten: int = 0, destroyed: int = 0) -> str:
+def closing_line(
+    event: ApplyFinished, command: str, style: Style, *, holds: HoldCounts | None = None, forgotten: int = 0, destroyed: int = 0
+) -> str:
     """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding that is held is not a failure.
 
-    `held`: how many of its steps were reported as held. forgotten, destroyed: addresses and environments that it took no step for.
+    `holds`: the bindings that its steps reported as held. forgotten, destroyed: addresses and environments that needed no step.
     """
-    held = held or Held()
+    holds = holds or HoldCounts()
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
-    counts |= {"bound": counts.get("bound", 0) - held.unbound, "unbound": held.unbound}
-    counts |= {"failed": event.failed - held.by_gates - held.otherwise, "skipped": event.skipped}
-    counts |= {"held by gates": held.by_gates, "held": held.otherwise, "still held": held.still}
+    counts |= {"bound": counts.get("bound", 0) - holds.unbound, "unbound": holds.unbound}
+    counts |= {"failed": event.failed - holds.by_gates - holds.otherwise, "skipped": event.skipped}
+    counts |= {"held by gates": holds.by_gates, "held": holds.otherwise, "still held": holds.still}
     parts = [f"{n} {word}" for word, n in counts.items() if n]
     parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
     parts += [f"{n} {word}" for word, n in (("forgotten", forgotten), ("destroyed", destroyed)) if n]
@@ -297,7 +259,7 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | No
 
 
 def _label(event: StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped) -> str:
-    """The name of a step; of one that takes the place of another, what it does."""
+    """The name of a step; for one that replaces another, what it does."""
     return event.op if event.op in NAMED_BY_OP else event.name
 
 

@@ -1,4 +1,4 @@
-"""A node's story: what its digest is made of, where each part is written, what changed, and who built it. Writes nothing.
+"""A node explained: what its digest is made of, where each part is written, what changed, and who built it. Writes nothing.
 
 Reads `{address, digest, recorded, held?: {reason, hint, since}, fields: [{path, value, file, line, column}], changed: [{path,
 before, after, file, line, column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host,
@@ -10,46 +10,56 @@ yet.
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import ROOMY, UNLIMITED, metrics_text, short, when, who, whole_value
+from leptonctl.views.records import ROOMY, UNLIMITED, metrics_text, place, short, when, who, whole_value
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import step_label
 
+DEFAULT = "default"
+"""Stands for the place of a value that no file holds."""
 
-def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
-    """The blocks of the story, without a trailing newline."""
+
+def render_text(node: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
+    """The explanation in blocks, without a trailing newline."""
     style = Style(color)
     blocks = [
-        _head(story, style),
-        _changed(story, width, style, color=color),
-        _fields(story["fields"], width, style, color=color),
-        _steps(story["steps"], style, color=color, now=now if width >= ROOMY else None),
-        _builds(story["builds"], width, style, now=now if width >= ROOMY else None),
+        _head(node, style),
+        _changed(node, width, style, color=color),
+        _fields(node["fields"], width, style, color=color),
+        _steps(node["steps"], style, color=color, now=now if width >= ROOMY else None),
+        _builds(node["builds"], width, style, now=now if width >= ROOMY else None),
     ]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _head(story: Mapping[str, Any], style: Style) -> str:
-    lines = [f"{style.bold(printable(story['address']))}  {printable(story['digest'])}"]
-    held = story.get("held")
+def _head(node: Mapping[str, Any], style: Style) -> str:
+    lines = [f"{style.bold(printable(node['address']))}  {printable(node['digest'])}"]
+    held = node.get("held")
     if held:
-        lines.append(f"recorded as {printable(story['recorded'])}" if story["recorded"] else "not recorded yet")
+        lines.append(f"recorded as {printable(node['recorded'])}" if node["recorded"] else "not recorded yet")
         since = f" since {when(held['since'])}" if held["since"] else ""
         lines.append(style.yellow(f"an apply would not change it, held{since}: {printable(held['reason'])}"))
         lines += [f"  hint: {printable(held['hint'])}"] if held["hint"] else []
-    elif story["recorded"] is None:
+    elif node["recorded"] is None:
         lines.append("not recorded yet: an apply would create it")
-    elif story["recorded"] == story["digest"]:
+    elif node["recorded"] == node["digest"]:
         lines.append("recorded as this: nothing to do")
     else:
-        lines.append(f"recorded as {printable(story['recorded'])}: an apply would change it")
+        lines.append(f"recorded as {printable(node['recorded'])}: an apply would change it")
     return "\n".join(lines)
 
 
-def _changed(story: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
+def _changed(node: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
     rows = [
-        (style.yellow("~"), printable(c["path"]), whole_value(c["before"], width), "→", whole_value(c["after"], width), style.dim(place(c)))
-        for c in story["changed"]
+        (
+            style.yellow("~"),
+            printable(c["path"]),
+            whole_value(c["before"], width),
+            "→",
+            whole_value(c["after"], width),
+            style.dim(place(c) or DEFAULT),
+        )
+        for c in node["changed"]
     ]
     return "What changed since it was recorded\n" + table(rows, indent=2, color=color, width=width, wrap=(2, 4)) if rows else ""
 
@@ -60,8 +70,8 @@ def _fields(fields: list[Mapping[str, Any]], width: int, style: Style, *, color:
 
 
 def _origin(field: Mapping[str, Any]) -> str:
-    """Where a field is written; who set it otherwise. The epoch of a trainer comes with leptonctl."""
-    return "this release" if not field["file"] and str(field["path"]).rpartition(".")[2] == "epoch" else place(field)
+    """Where a field is written, or what else sets it: the epoch of a trainer comes with the release of leptonctl."""
+    return "this release" if not field["file"] and str(field["path"]).rpartition(".")[2] == "epoch" else place(field) or DEFAULT
 
 
 def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
@@ -86,10 +96,3 @@ def _builds(builds: list[Mapping[str, Any]], width: int, style: Style, *, now: s
         if metrics:
             lines.append(style.dim(paragraph(metrics, width, indent=4)))
     return "\n".join(["Built", *lines]) if lines else ""
-
-
-def place(field: Mapping[str, Any]) -> str:
-    """`models/spam.yaml:4:12`, or `default` for a value that no file holds."""
-    if not field.get("file"):
-        return "default"
-    return ":".join(printable(str(part)) for part in (field["file"], field.get("line"), field.get("column")) if part is not None)

@@ -1,6 +1,6 @@
 """docs/formats.md: every durable record with its path, fields, types and an example, generated from the types themselves.
 
-`python -m leptonctl.views.formats` prints the page. Its words are those of the docstrings: a sentence that names a field in
+`python -m leptonctl.views.formats` prints the page. Its text comes from the docstrings: a sentence that names a field in
 backticks describes the field, all others describe the record.
 """
 
@@ -13,7 +13,8 @@ import msgspec
 from msgspec import inspect
 
 from leptonctl.core.codec import Record, encode
-from leptonctl.views.format_examples import MEANINGS, RECORDS, RecordDescription
+from leptonctl.views.format_examples import RECORDS, RecordDescription
+from leptonctl.views.format_meanings import MEANINGS
 
 INTRODUCTION = """\
 # State and store formats
@@ -40,7 +41,7 @@ NAMES = {
     inspect.StrType: "string", inspect.BytesType: "base64", inspect.NoneType: "null",
 }  # fmt: skip
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
-NAMED = re.compile(r"`([a-z_]+)`")
+FIELD_NAME = re.compile(r"`([a-z_]+)`")
 # a record with a file of its own has a section under its title, any other one under the name of its type
 TITLES: dict[type, str] = {record.kind: record.title for record in RECORDS}
 # references to the design, which the page leaves out
@@ -52,7 +53,7 @@ def page(records: tuple[RecordDescription, ...] = RECORDS) -> str:
     sections = [INTRODUCTION, _contents(records)]
     parts: dict[str, type] = {}
     for record in records:
-        sections.append(_section(f"## {record.title}", record.kind, record.paths, record.words, record.example))
+        sections.append(_section(f"## {record.title}", record.kind, record))
         parts |= {part.__name__: part for part in _parts(record.kind)}
     top = {record.kind for record in records}
     sections.append("## Parts of records\n")
@@ -65,18 +66,18 @@ def _contents(records: tuple[RecordDescription, ...]) -> str:
     return "\n".join(["| path | record |", "| --- | --- |", "| `artifacts/DIGEST` | bytes, under the hex of their SHA-256 |", *rows, ""])
 
 
-def _section(heading: str, kind: type, paths: tuple[str, ...] = (), words: str = "", example: Record | None = None) -> str:
+def _section(heading: str, kind: type, record: RecordDescription | None = None) -> str:
     docstring, meanings = _docstring(kind)
     info = inspect.type_info(kind)
     lines = [heading, ""]
-    if paths:
-        lines += [", ".join(f"`{path}`" for path in paths), ""]
-    if text := " ".join(filter(None, [docstring, words])):
+    if record is not None:
+        lines += [", ".join(f"`{path}`" for path in record.paths), ""]
+    if text := " ".join(filter(None, [docstring, record.words if record is not None else ""])):
         lines += [text, ""]
     lines += ["| field | type | when absent | meaning |", "| --- | --- | --- | --- |"]
     lines += [_row(field, meanings) for field in getattr(info, "fields", ())]
-    if example is not None:
-        lines += ["", "```json", json.dumps(json.loads(encode(example)), indent=1, ensure_ascii=False), "```"]
+    if record is not None:
+        lines += ["", "```json", json.dumps(json.loads(encode(record.example)), indent=1, ensure_ascii=False), "```"]
     return "\n".join([*lines, ""])
 
 
@@ -111,18 +112,18 @@ def _type(info: inspect.Type) -> str:
 def _parts(kind: type) -> Iterator[type]:
     """The types of the records nested in one, at any depth, once each."""
     visited: set[type] = set()
-    waiting = [inspect.type_info(kind)]
-    while waiting:
-        info = waiting.pop()
+    pending = [inspect.type_info(kind)]
+    while pending:
+        info = pending.pop()
         if isinstance(info, inspect.StructType):
             if info.cls in visited:
                 continue
             visited.add(info.cls)
             if info.cls is not kind:
                 yield info.cls
-            waiting += [field.type for field in info.fields]
-        waiting += [getattr(info, name) for name in ("key_type", "value_type", "item_type") if hasattr(info, name)]
-        waiting += getattr(info, "types", ())
+            pending += [field.type for field in info.fields]
+        pending += [getattr(info, name) for name in ("key_type", "value_type", "item_type") if hasattr(info, name)]
+        pending += getattr(info, "types", ())
 
 
 def _docstring(kind: type) -> tuple[str, dict[str, str]]:
@@ -134,7 +135,7 @@ def _docstring(kind: type) -> tuple[str, dict[str, str]]:
     for cls in classes:
         sentences = SENTENCE.split(REFERENCE.sub("", " ".join((cls.__doc__ or "").split())))
         for number, sentence in enumerate(sentences):
-            subjects = [name for name in dict.fromkeys(NAMED.findall(sentence)) if name in fields]
+            subjects = [name for name in dict.fromkeys(FIELD_NAME.findall(sentence)) if name in fields]
             if not subjects or (number == 0 and not sentence.startswith("`")):
                 words.append(sentence)
                 continue

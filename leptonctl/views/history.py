@@ -6,13 +6,13 @@ that were held, in the form of `changes`], acts: [{kind, model, version, withdra
 A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics, search}`; `project` only if
 another one built it; `search`: `{chosen, metric, mean, std, trials}` of a search among the steps, or null.
 `way_back`: the return that is possible, `{binding, version, deployment, undoes}`, or null.
-A job has the fields of `core.state.Job`, or is null.
+A job has the fields of `core.job.Job`, or is null.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.search import combination
@@ -21,22 +21,22 @@ from leptonctl.views.tables import table
 from leptonctl.views.words import gate_cells, grounds
 
 FEW = 4
-"""How many metrics of a build are shown, unless all are asked for."""
+"""How many metrics of a build are shown unless `verbose`."""
 NOTHING = "Nothing has happened yet."
 
 
 def render_text(history: Mapping[str, Any], *, color: bool = False, verbose: bool = False, now: str | float | None = None) -> str:
     """`{entries: […], builds: […], way_back}` as blocks, newest first, without a trailing newline; the last line says how to go back.
 
-    `verbose`: with all metrics of a build.
+    `verbose`: all metrics of a build.
     """
     style = Style(color)
     entries, builds = history["entries"], history["builds"]
-    dated = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in entries]
-    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now, verbose=verbose)) for b in builds]
-    if not dated:
+    blocks_by_time = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in entries]
+    blocks_by_time += [(sort_key(b["at"]), 0, 0, _build(b, style, now, verbose=verbose)) for b in builds]
+    if not blocks_by_time:
         return NOTHING
-    blocks = [text for *_, text in sorted(dated, key=lambda item: item[:3], reverse=True)]
+    blocks = [text for *_, text in sorted(blocks_by_time, key=lambda item: item[:3], reverse=True)]
     return "\n\n".join([*blocks, *_way_back(history.get("way_back"))])
 
 
@@ -49,9 +49,9 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     if entry.get("base") is not None:
         head += f"  back to serial {entry['base']}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
-    moves += [
-        (printable(c["address"]), move(c), style.red("held by its gates" if gated(entry, c) else "held")) for c in entry.get("held") or []
-    ]
+    for change in entry.get("held") or []:
+        outcome = "held by its gates" if is_held_by_gates(entry, change) else "held"
+        moves.append((printable(change["address"]), move(change), style.red(outcome)))
     lines = [head, *_circumstances(entry, style), table(moves, indent=4)]
     lines += [f"    {style.yellow(act_text(act, entry))}" for act in entry.get("acts") or []]
     gates = entry.get("evidence") or []
@@ -60,7 +60,7 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
         several = len({gate.get("address") for gate in gates}) > 1
         gates = sorted(gates, key=lambda gate: [g.get("address") for g in gates].index(gate.get("address")))
         rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
-        # which rows a comparison left out stands below the gates of its binding
+        # the rows that a comparison left out are listed below the gates of its binding
         for row, gate, following in zip(table(rows, right=(2,), indent=6).splitlines(), gates, [*gates[1:], {}], strict=True):
             lines.append(row)
             if gate.get("address") != following.get("address", ""):
@@ -77,7 +77,7 @@ def _circumstances(record: Mapping[str, Any], style: Style) -> list[str]:
 
 
 def title(entry: Mapping[str, Any]) -> str:
-    """`deployment 18 of prod`: the number that `rollback --to` takes. What moved no environment has no number."""
+    """`deployment 18 of prod`, with the number that `rollback --to` takes; an entry that moved no environment has none."""
     if entry.get("deployment"):
         return f"deployment {entry['deployment']} of {entry['environment']}"
     if entry.get("held"):
@@ -87,7 +87,7 @@ def title(entry: Mapping[str, Any]) -> str:
     return "recorded"
 
 
-def gated(entry: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+def is_held_by_gates(entry: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
     """Whether a gate of this binding did not pass."""
     return any(g.get("address") == change["address"] and g["passed"] is not True for g in entry.get("evidence") or [])
 
@@ -112,7 +112,7 @@ def _build(build: Mapping[str, Any], style: Style, now: str | float | None, *, v
 
 
 def _winner(search: Mapping[str, Any] | None) -> list[str]:
-    """What a search found."""
+    """The winner of a search."""
     if not search or not search["chosen"]:
         return []
     score = "" if search["mean"] is None else f" with {printable(str(search['metric']))} {figure(search['mean'])}"

@@ -11,11 +11,11 @@ STILL_HELD = "still-held"
 RETURNS = """\
 A version that has served here or is readmitted may still return, by an edit of the YAML too.
 To keep one out, roll back from it: that withdraws it."""
-"""One sentence on a line: a terminal breaks what is too long for it."""
+"""One sentence per line."""
 
 
 def readmitted_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What was let back in, and that an apply binds it."""
+    """What was readmitted, and that an apply binds it."""
     withdrawal = obj["withdrawal"]
     what = printable(f"{obj['model']} {obj['version']}")
     head = Style(color).green(f"Readmitted to {printable(obj['environment'])}: {what} ({withdrawal['id']}).")
@@ -43,7 +43,7 @@ def act_text(act: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 
 
 def hold_line(hold: Mapping[str, Any], style: Style) -> str:
-    """`held: prod is frozen since …`, with the way out; in yellow and with its time where an earlier run has met it. Gates stand above."""
+    """`held: prod is frozen since …`, with a hint; in yellow and with its time if an earlier run has met it. Its gates are listed above."""
     since = f" since {hold['since'][:16].replace('T', ' ')} UTC" if hold["since"] else ""
     paint = style.yellow if since else style.red
     reason = "it does not pass its gates" if hold["kind"] == "gate" else hold["reason"]
@@ -52,13 +52,13 @@ def hold_line(hold: Mapping[str, Any], style: Style) -> str:
 
 
 def withdrawn_lines(withdrawn: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What a command has withdrawn, with the number that its withdrawal has now: its plan has said what that means."""
+    """What a command has withdrawn, with the ids of the withdrawals."""
     names = [printable(f"{row['environment']}/{row['model']}@{row['version']}") + f" ({_which(row)})" for row in withdrawn]
     return ["", f"Withdrawn: {', '.join(names)}."] if names else []
 
 
 def _which(row: Mapping[str, Any]) -> str:
-    """The id of a withdrawal, and which build of the version it is of where another one is bound now."""
+    """The id of a withdrawal, and its build if another build of the version is bound now."""
     digest = row.get("digest")
     return (
         f"{printable(row['id'])}: the build {short(digest)}; another build of {printable(row['version'])} is bound"

@@ -1,10 +1,10 @@
-"""Text of other views for a notebook: escaped, with its colours."""
+"""The text of other views as HTML for a notebook: escaped, with its colours."""
 
 import re
 from collections.abc import Iterator
 from html import escape
 
-# what the codes of views/style.py look like on a white and on a black page alike
+# the codes of views/style.py in colours that are legible on white and on black
 _STYLES = {
     "1": "font-weight:bold", "2": "opacity:0.65", "31": "color:#c62828", "32": "color:#2e7d32", "33": "color:#b26a00",
     "36": "color:#00838f",

@@ -12,12 +12,12 @@ from leptonctl.views.style import Style, duration, figure, printable, text_width
 from leptonctl.views.tables import GAP, paragraph, table
 from leptonctl.views.words import direction
 
-SPOKEN = {"by": "who built it", "bound in": "bound in"}
-"""Heads of columns that a sentence puts into other words, or takes whole."""
+NAMES_IN_NOTES = {"by": "who built it", "bound in": "bound in"}
+"""Heads of columns that the note about hidden columns words differently, or in full."""
 
 
 class Column(Frozen):
-    """One column. `rank`: columns of a higher rank are left out first where the table is too wide."""
+    """One column. `rank`: where the table is too wide, columns of a higher rank are left out first."""
 
     head: str
     cells: Sequence[str]
@@ -30,7 +30,7 @@ class Column(Frozen):
 
 
 def render_text(board: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
-    """The table without a trailing newline, or the YAML of the version that was asked for."""
+    """The table without a trailing newline, or the YAML of the requested version."""
     style = Style(color)
     entry = board.get("entry")
     if entry:
@@ -55,7 +55,7 @@ def _right(columns: Sequence[Column]) -> list[int]:
 def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) -> list[Column]:
     rows, metric, directions = board["rows"], board["metric"], board["directions"]
     usual = _usual(rows)
-    marks = [("*" if row["test_rows"] not in {None, usual} else "") + ("†" if _is_untold(row) else "") for row in rows]
+    marks = [("*" if row["test_rows"] not in {None, usual} else "") + ("†" if _has_unknown_rows(row) else "") for row in rows]
     values = [("-" if r["value"] is None else figure(r["value"])) + mark for r, mark in zip(rows, marks, strict=True)]
     others = [n for n in directions if n != metric and not n.endswith("_std")]
     # figures of the test rows before those of the folds
@@ -75,13 +75,13 @@ def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) ->
 
 
 def _usual(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """The test rows that most versions were measured on, of equals those that come first; None where nothing was measured."""
+    """The test rows that most versions were measured on, the first of equals; None where nothing was measured."""
     counts = Counter(row["test_rows"] for row in rows if row["test_rows"])
     return max(counts, key=counts.__getitem__, default=None)
 
 
-def _is_untold(row: Mapping[str, Any]) -> bool:
-    """Whether a figure may be of rows that the version was trained on, since nobody recorded those."""
+def _has_unknown_rows(row: Mapping[str, Any]) -> bool:
+    """Whether the test rows may be among those that the version was trained on, which were not recorded."""
     return row.get("origin") == "imported" and row["value"] is not None
 
 
@@ -109,19 +109,19 @@ def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int,
         model, _, _ = printable(first["address"]).removeprefix("model/").partition("@")
         digest = short(first["digest"])
         notes.append(
-            f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` gives its YAML back; "
+            f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` prints its YAML; "
             f"`show`, `diff` and `predict` take {model}@{digest}."
         )
     measured = {row["test_rows"] for row in rows if row["test_rows"]}
     if len(measured) > 1:
         notes.append(
-            "* measured on other test rows than the versions without a star, so its place says little: compare with `leptonctl diff`."
+            "* measured on other test rows than the versions without a star, so its rank says little: compare with `leptonctl diff`."
         )
-    if any(map(_is_untold, rows)):
+    if any(map(_has_unknown_rows, rows)):
         notes.append(f"† imported: {UNRECORDED}. If the test rows were among them, its figures are too good.")
     if hidden:
         folds = ["the means over the folds"] if any(name.startswith("cv_") for name in hidden) else []
-        # without the arrow, which a line could begin with
-        names = [SPOKEN.get(name, name.split(" ")[0]) for name in reversed(hidden) if not name.startswith("cv_")]
+        # without the arrow, so that no line begins with one
+        names = [NAMES_IN_NOTES.get(name, name.split(" ")[0]) for name in reversed(hidden) if not name.startswith("cv_")]
         notes.append(f"Left out at this width: {', '.join([*names, *folds])} (-v shows all).")
     return "\n".join(style.dim(paragraph(note, width)) for note in notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from leptonctl.core.change import Plan
 from leptonctl.views.plan_json import plan_to_json
-from leptonctl.views.plan_text import place
+from leptonctl.views.records import place, short
 from leptonctl.views.style import cut, printable, value_text
 from leptonctl.views.words import (
     MARKS,
@@ -17,7 +17,7 @@ from leptonctl.views.words import (
     grounds,
     has_effect,
     is_held,
-    says_hold,
+    needs_hold_line,
     step_texts,
     summary_line,
     versions_text,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 60_000
 LONGEST = 160
 IN_TABLE = 3
-"""Causes shown in a table row; the details list more."""
+"""How many causes a table row shows; the details list more."""
 IN_DETAILS = 20
 _HARMLESS = re.compile(r"([^\W_]|[≥≤] )([^\W_]|[ .,;:'()/→≥≤~%-])*")
 _LIST_OR_LINK = re.compile(r"://|www\.|^\d+[.)] ")
@@ -80,7 +80,7 @@ def _template() -> "Template":
 
 
 def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
-    """The template's values, with at most `limit` rows of each kind; what stops the plan comes first."""
+    """The template's values, with at most `limit` rows of each kind. What holds the plan back comes first."""
     changes = sorted(plan["changes"], key=lambda c: not is_held(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
     gates.sort(key=lambda g: "✗?-✓".index(g["verdict"]))
@@ -104,7 +104,7 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
     more = [f"and {len(causes) - IN_TABLE} more"] if len(causes) > IN_TABLE else []
     why = why_text(change)
     hold = change.get("hold")
-    held = [f"held: {hold['reason']}"] if hold is not None and says_hold(hold) else []
+    held = [f"held: {hold['reason']}"] if hold is not None and needs_hold_line(hold) else []
     return {
         "mark": "" if change["action"] == "forget" else f"\\{MARKS[change['action']]}",
         "action": change["action"],
@@ -128,13 +128,9 @@ def _detail(change: dict[str, Any]) -> dict[str, Any]:
     before, after = change["before"], change["after"]
     return {
         "address": change["address"],
-        "digests": f"{_short(before)} → {_short(after)}" if before != after else "",
+        "digests": f"{short(before)} → {short(after)}" if before != after else "",
         "because": [
             {"path": b["path"], "before": value_text(b["before"]), "after": value_text(b["after"]), "place": place(b)}
             for b in change["because"][:IN_DETAILS]
         ],
     }
-
-
-def _short(digest: str | None) -> str:
-    return digest.removeprefix("sha256:")[:12] if digest else "none"

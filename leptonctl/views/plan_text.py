@@ -8,7 +8,7 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.views.holds import STILL_HELD, hold_line
 from leptonctl.views.plan_json import plan_to_json
-from leptonctl.views.records import UNLIMITED
+from leptonctl.views.records import UNLIMITED, place
 from leptonctl.views.style import Style, cut, members_changed, printable, value_text
 from leptonctl.views.tables import table
 from leptonctl.views.words import (
@@ -23,7 +23,7 @@ from leptonctl.views.words import (
     grounds,
     has_effect,
     is_held,
-    says_hold,
+    needs_hold_line,
     step_texts,
     summary_line,
     versions_text,
@@ -36,7 +36,7 @@ from leptonctl.views.words import (
 MANY = 30
 """With more changes than this, those of one kind are grouped."""
 SHOWN = 3
-"""How many of a group are shown in full."""
+"""How many changes of a group are shown in full."""
 
 
 def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: bool = False) -> str:
@@ -44,8 +44,8 @@ def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: boo
     obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     style = Style(color)
     blocks = [*_changes(obj["changes"], style, width, verbose=verbose), _drift(obj["drift"], style, width)]
-    # a hold that is known stands at its change
-    blocks.append(notes([d for d in obj["diagnostics"] if d["id"] != STILL_HELD], style))
+    # a known hold is shown with its change
+    blocks.append(diagnostics_text([d for d in obj["diagnostics"] if d["id"] != STILL_HELD], style))
     blocks.append(_closing(obj, style))
     return "\n\n".join(b for b in blocks if b)
 
@@ -55,7 +55,7 @@ def _closing(plan: dict[str, Any], style: Style) -> str:
         return summary_line(plan)
     gates = gates_line(plan)
     failed = any(map(failed_gates, plan["changes"]))
-    lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan, unsaid=STILL_HELD)), forecast_line(plan)]
+    lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan, uncounted=STILL_HELD)), forecast_line(plan)]
     return "\n".join(line for line in lines if line)
 
 
@@ -67,7 +67,7 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
         groups.setdefault((change["action"], parse(change["address"]).kind, change["reason"]), []).append(change)
     blocks: list[str] = []
     for group in groups.values():
-        # a change that is held back is what the reader must see: it is never folded
+        # a change that is held is never folded: the reader must see it
         first = [c for c in group if is_held(c)]
         first += [c for c in group if c not in first][: max(0, SHOWN - len(first))]
         rest = [c for c in group if c not in first]
@@ -75,11 +75,11 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
         if len(rest) == 1:
             blocks.append(_block(rest[0], style, width))
         elif rest:
-            blocks.append(_folded(rest, style, width))
+            blocks.append(_fold(rest, style, width))
     return blocks
 
 
-def _folded(rest: list[dict[str, Any]], style: Style, width: int) -> str:
+def _fold(rest: list[dict[str, Any]], style: Style, width: int) -> str:
     """`~ … and 47 more like these: train 47, export 47, about 3 min`, and below it the addresses."""
     steps = build_steps({"changes": rest})
     counts = Counter(s["op"].replace("_", "-") for s in steps)
@@ -111,7 +111,7 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
         lines.append("    " + " · ".join(style.dim(text) if cached else text for text, cached in step_texts(change)))
     lines.append(gates_table(change["gates"], style, indent=4))
     hold = change.get("hold")
-    if hold is not None and (says_hold(hold) or hold["since"]):
+    if hold is not None and (needs_hold_line(hold) or hold["since"]):
         lines.append("    " + hold_line(hold, style))
     return "\n".join(line for line in lines if line)
 
@@ -130,7 +130,7 @@ def _because(because: list[dict[str, Any]], style: Style, width: int) -> str:
 
 
 def _edit(before: object, after: object, style: Style, room: int) -> str:
-    """Both values, or what was taken from a list and added to it where that says more than the beginnings of both."""
+    """Both values, or what was removed from a list and added to it, if the whole lists are too long."""
     removed, added = members_changed(before, after)
     if (removed or added) and max(len(value_text(one, UNLIMITED)) for one in (before, after)) > room:
         words = (("removed", removed, style.red), ("added", added, style.green))
@@ -175,7 +175,7 @@ def _what(value: Any, room: int) -> str:
     return f"deployment {value}" if isinstance(value, int) else value_text(value, room, absent="nothing")
 
 
-def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
+def diagnostics_text(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
     """Diagnostics on one or two lines each; `validate` prints the full form with carets."""
     paint = {"error": style.red, "warning": style.yellow, "note": style.cyan}
     lines = []
@@ -186,10 +186,3 @@ def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
         if d["hint"]:
             lines.append(f"  hint: {printable(d['hint'])}")
     return "\n".join(lines)
-
-
-def place(of: dict[str, Any]) -> str:
-    """`models/spam.yaml:12:9`, as much of it as is known."""
-    if not of["file"]:
-        return ""
-    return printable(":".join(str(part) for part in (of["file"], of["line"], of["column"]) if part is not None))

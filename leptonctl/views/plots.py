@@ -16,7 +16,7 @@ AXIS = 5
 
 
 def curve(x: Sequence[float], y: Sequence[float], width: int, style: Style) -> list[str]:
-    """A curve over the unit square with its diagonal, as lines of at most `width` columns. `x` grows."""
+    """A curve over the unit square with its diagonal, as lines of at most `width` columns. `x` ascends."""
     columns = max(min(WIDEST, width - AXIS - 2), 11)
     grid = [[" "] * columns for _ in range(HEIGHT)]
     for column in range(columns):
@@ -34,25 +34,25 @@ def curve(x: Sequence[float], y: Sequence[float], width: int, style: Style) -> l
 
 
 def sparkline(values: Sequence[float], columns: int) -> str:
-    """The course of some values in one line: at most so many of them, evenly chosen, the first and the last among them."""
+    """Values as one line of at most `columns` characters, for values at equal distances from the first to the last."""
     count = min(len(values), columns)
-    some = [values[round(place * (len(values) - 1) / max(count - 1, 1))] for place in range(count)]
-    low, high = min(some), max(some)
-    return "".join(HEIGHTS[round((value - low) / (high - low) * (len(HEIGHTS) - 1))] if high > low else HEIGHTS[0] for value in some)
+    sample = [values[round(index * (len(values) - 1) / max(count - 1, 1))] for index in range(count)]
+    low, high = min(sample), max(sample)
+    return "".join(HEIGHTS[round((value - low) / (high - low) * (len(HEIGHTS) - 1))] if high > low else HEIGHTS[0] for value in sample)
 
 
 def _row(share: float) -> int:
     return round((1 - min(max(share, 0.0), 1.0)) * (HEIGHT - 1))
 
 
-def _at(place: float, x: Sequence[float], y: Sequence[float]) -> float:
-    """The largest value of the curve at a place, linear between its points."""
+def _at(position: float, x: Sequence[float], y: Sequence[float]) -> float:
+    """The largest value of the curve at `position`, linear between its points."""
     value = y[0]
     for (x0, y0), (x1, y1) in pairwise(zip(x, y, strict=True)):
-        if x1 <= place:
+        if x1 <= position:
             value = max(value, y1)
-        elif x0 <= place:
-            value = max(value, y0 + (y1 - y0) * (place - x0) / (x1 - x0))
+        elif x0 <= position:
+            value = max(value, y0 + (y1 - y0) * (position - x0) / (x1 - x0))
     return value
 
 
@@ -69,7 +69,7 @@ def bar(share: float, columns: int) -> str:
 
 
 def confusion(labels: Sequence[Any], matrix: Sequence[Sequence[int]], width: int, *, color: bool) -> str:
-    """Rows are what is true, columns what was predicted. Where it does not fit: the most frequent confusions."""
+    """A matrix with a row per true class and a column per predicted class; the most frequent confusions if that does not fit."""
     names = [printable(str(label)) for label in labels]
     right_shares = [_share(counts[i], sum(counts)) for i, counts in enumerate(matrix)]
     rows = [(name, *map(str, counts), share) for name, counts, share in zip(names, matrix, right_shares, strict=True)]
@@ -109,6 +109,6 @@ def quantiles(shares: Sequence[float], values: Sequence[float]) -> str:
 
 
 def histogram(counts: Sequence[float]) -> str:
-    """One character for each count, as high as its share of the largest: at least an eighth, and a dot for none."""
+    """One character for each count, of at least one eighth of the height; a dot for none."""
     largest = max(counts, default=0.0)
     return "".join(HEIGHTS[max(math.ceil(8 * count / largest) - 1, 0)] if count > 0 else "·" for count in counts)

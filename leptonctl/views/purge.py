@@ -1,20 +1,20 @@
-"""The report of `purge` -> text. Says what would be or was removed, and what cannot be reached."""
+"""The report of `purge` as text: what would be or was removed, and what cannot be reached."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.views.records import short
-from leptonctl.views.style import Style, printable
+from leptonctl.views.style import Style, count_text, printable, rows_text
 from leptonctl.views.tables import table
 
 
 def purge_preview(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What holds the rows and is to be removed."""
+    """What holds the rows and would be removed."""
     return "\n\n".join([_holders(obj, Style(color)), *_others(obj)])
 
 
 def purge_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What was removed, after `purge_preview` has said what that does not cover; or that there is nothing to remove."""
+    """What was removed, or that there is nothing to remove. `purge_preview` says what is not covered."""
     style = Style(color)
     if not obj["holders"] and not obj["records"]:
         return "\n\n".join([_nothing(obj), *_others(obj)])
@@ -29,13 +29,12 @@ def _removed(obj: Mapping[str, Any]) -> str:
         return f"Removed {_ranges(obj)}."
     again = artifacts - {h["digest"] for h in obj["holders"] if h["refused"]}
     ranges = f" and {_ranges(obj)}" if obj["records"] else ""
-    removed = f"Removed {len(artifacts)} artifact{'' if len(artifacts) == 1 else 's'}{ranges}; the same bytes are refused from now on"
-    return f"{removed}, but for {len(again)} that the rows that are left may give again." if again else f"{removed}."
+    removed = f"Removed {count_text(len(artifacts), 'artifact')}{ranges}; the same bytes are refused from now on"
+    return f"{removed}, except {len(again)} that a build without the rows may produce again." if again else f"{removed}."
 
 
 def _ranges(obj: Mapping[str, Any]) -> str:
-    count = len(obj["records"])
-    return f"the ranges of columns from {count} record{'' if count == 1 else 's'}"
+    return f"the ranges of columns from {count_text(len(obj['records']), 'record')}"
 
 
 def _nothing(obj: Mapping[str, Any]) -> str:
@@ -43,7 +42,7 @@ def _nothing(obj: Mapping[str, Any]) -> str:
         return f"Nothing in the store holds rows of {printable(obj['subject'])}: never built, or removed before."
     if str(obj["subject"]).startswith("dataset/"):
         return f"Nothing in the store that can be searched holds rows of {printable(obj['subject'])}: never built, or removed before."
-    return "Nothing in the store that can be searched holds this row: it was never there, or was removed before."
+    return "Nothing in the store that can be searched holds this row: it was never stored, or removed before."
 
 
 def _serving(obj: Mapping[str, Any]) -> list[str]:
@@ -74,17 +73,17 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
     ]
     rows += [(printable(r["address"]), r["op"], "its record", short(r["key"]), printable(r["holds"]), "") for r in obj["records"]]
     what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
-    found = ", ".join(f"{count} row{'' if count == 1 else 's'} in {printable(address)}" for address, count in obj["rows"].items())
+    by_address = ", ".join(f"{rows_text(count)} in {printable(address)}" for address, count in obj["rows"].items())
     also = "also " if str(obj["subject"]).startswith("dataset/") else ""
-    subject = printable(obj["subject"]) + (f" ({also}{found})" if found else "")
-    return style.bold(f"These hold {what}{subject} and are to be removed:") + "\n" + table(rows)
+    subject = printable(obj["subject"]) + (f" ({also}{by_address})" if by_address else "")
+    return style.bold(f"These hold {what}{subject} and would be removed:") + "\n" + table(rows)
 
 
 def _others(obj: Mapping[str, Any]) -> list[str]:
-    named = (
+    sections = (
         ("Data files are not edited; remove the rows there yourself", obj["sources"]),
         ("Trained on the rows, but holding none of them; they stay", obj["learned"]),
         ("Not searched (no `id:`, damaged, another key, or an earlier build of a version); they stay", obj["cannot_tell"]),
         ("Out of reach", obj["unreachable"]),
     )
-    return [f"{title}:\n" + "\n".join(f"  {printable(str(line))}" for line in lines) for title, lines in named if lines]
+    return [f"{title}:\n" + "\n".join(f"  {printable(str(line))}" for line in lines) for title, lines in sections if lines]

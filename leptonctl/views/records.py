@@ -1,4 +1,4 @@
-"""Times, people, metrics and digests on one line each, for all views of records. Reads JSON values, writes nothing."""
+"""Times, people, places, metrics and digests on one line each, for all views. Reads JSON values, writes nothing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,15 +7,22 @@ from typing import Any
 from leptonctl.views.style import duration, figure, printable, text_width, value_text
 
 UNLIMITED = 10_000
-"""A width from which nothing is shortened."""
+"""A width at which nothing is shortened."""
 ROOMY = 100
-"""The width from which it is also said how long ago something was."""
+"""From this width on, times also say how long ago they are."""
 SHORT = 12
 """How many hex digits of a digest are shown to people."""
 
 
 REQUESTS = {"GitHub Actions": "pull request", "GitLab CI": "merge request"}
 """CI system -> its word for a proposed change."""
+
+
+def place(of: Mapping[str, Any]) -> str:
+    """`models/spam.yaml:12:9`, as much of it as is known."""
+    if not of.get("file"):
+        return ""
+    return printable(":".join(str(part) for part in (of["file"], of.get("line"), of.get("column")) if part is not None))
 
 
 def when(at: str | float | None, now: str | float | None = None) -> str:
@@ -38,7 +45,7 @@ def ago(seconds: float) -> str:
 
 
 def since_text(at: str | float | None, now: str | float | None = None) -> str:
-    """`3 h ago`, or the moment where it is not known what time it is now."""
+    """`3 h ago`, or the moment if the present time is not known."""
     moment, present = _moment(at), _moment(now)
     return when(at) if moment is None or present is None else ago((present - moment).total_seconds())
 

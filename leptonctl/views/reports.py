@@ -8,8 +8,8 @@ from leptonctl.core.diagnostic import Diagnostic, has_errors
 from leptonctl.release import __version__
 from leptonctl.views.diagnostics import render as render_diagnostics
 from leptonctl.views.plan_json import FORMAT_VERSION
-from leptonctl.views.plan_text import notes
-from leptonctl.views.style import Style, printable, rows_text, size_text, value_text
+from leptonctl.views.plan_text import diagnostics_text
+from leptonctl.views.style import Style, count_text, printable, rows_text, size_text, value_text
 from leptonctl.views.tables import table
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "polars", "skops")
@@ -29,7 +29,7 @@ def validation_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str
 
 
 def init_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """The files written, what was inferred and why, a line each, and what to do next."""
+    """The files written, what was inferred and why, and what to do next."""
     style, inferred = Style(color), obj["inferred"]
     lines = [style.bold("Wrote"), *(f"  {printable(str(f))}" for f in obj["files"]), style.bold("Inferred")]
     lines.append(f"  {inferred['rows']:,} rows, {len(inferred['columns'])} columns")
@@ -40,7 +40,7 @@ def init_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def _other_target(reason: Mapping[str, Any]) -> str:
-    """How to have another target than the one that a rule chose."""
+    """How to choose another target, if a rule chose this one."""
     is_chosen = reason["about"] == "target" and not reason["detail"].endswith("--target")
     return "; `--target COL` picks another" if is_chosen else ""
 
@@ -50,7 +50,7 @@ def pin_text(obj: Mapping[str, Any], *, color: bool) -> str:
     style = Style(color)
     rows = [(printable(p["address"]), style.dim(printable(p["digest"])), f"{printable(p['file'])}:{p['line']}") for p in obj["pinned"]]
     result = table(rows) if rows else "Nothing to pin: every digest is already in the YAML."
-    problems = notes(obj["diagnostics"], style)
+    problems = diagnostics_text(obj["diagnostics"], style)
     return "\n\n".join(part for part in (result if rows or not problems else "", problems) if part)
 
 
@@ -63,7 +63,7 @@ DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 def verification_text(obj: Mapping[str, Any], *, color: bool, verbose: bool = False) -> str:
-    """The verdict, then the evidence for it. Unless `verbose`, digests are cut and what was rebuilt to the same bytes is left out."""
+    """The verdict, then the evidence for it. Unless `verbose`, digests are cut, and what was rebuilt to the same bytes is left out."""
     style = Style(color)
     verdict = style.green("✓ verified") if obj["ok"] else style.red("✗ not what was recorded")
     shown = {name: value for name, value in obj.items() if name != "ok"}
@@ -71,7 +71,7 @@ def verification_text(obj: Mapping[str, Any], *, color: bool, verbose: bool = Fa
 
 
 def _brief(value: Any) -> Any:
-    """The same with digests of 12 digits, without what is empty, and without pairs of equal digests."""
+    """The value with digests of 12 digits, without empty parts and without pairs of equal digests."""
     if isinstance(value, str):
         return DIGEST.sub(r"\1…", value)
     if isinstance(value, Mapping):
@@ -90,7 +90,7 @@ def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def outside_lines(obj: Mapping[str, Any]) -> list[str]:
-    """A line for each column with cells outside its declared range: they were predicted, as a server does."""
+    """A line for each column with cells outside its declared range. Such rows are predicted, as by a server."""
     rows = rows_text(obj["rows"])
     return [
         f"note: {count} of {rows} {'is' if count == 1 else 'are'} outside the declared range of {printable(name)}; predicted all the same"
@@ -98,7 +98,7 @@ def outside_lines(obj: Mapping[str, Any]) -> list[str]:
     ]
 
 
-STAYS = {
+REASONS = {
     "declared": "declared in the YAML",
     "recorded": "of what is bound or recorded now",
     "deployments": "of deployments to return to",
@@ -110,7 +110,7 @@ STAYS = {
 
 
 def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What gc would free: by address, and for whom it was built."""
+    """What gc would free, by the address and the project that it was built for."""
     style = Style(color)
     if "lineage" in obj:
         whose = f" of project {printable(obj['project'])}" if obj["project"] else ""
@@ -123,12 +123,14 @@ def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
     later = obj["artifacts"] - obj["now"]
     lines = [f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed; {obj['kept']} stay."]
     if purged := obj.get("purged"):
-        lines.append(f"{purged} were purged and came back, as from a backup: `gc --yes` removes them at once, whatever names them.")
+        lines.append(
+            f"{purged} were purged and have come back, as from a backup: `gc --yes` removes them at once, even if they are referred to."
+        )
     if obj["now"]:
         lines.append(f"`gc --yes` deletes {obj['now']} ({size_text(obj['now_bytes'])}) at once.")
     if later:
-        lines.append(f"`gc --yes` condemns {later}; a gc a day later frees those that nobody has referred to by then.")
-    sums = "\n".join([*lines, *_stays(obj, style)])
+        lines.append(f"`gc --yes` condemns {later}; a gc a day later frees those that are still unused then.")
+    sums = "\n".join([*lines, *_reasons(obj, style)])
     return table(rows, head=head, right=(2, 3), color=style.color) + "\n\n" + sums if rows else sums
 
 
@@ -139,27 +141,26 @@ def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
         return style.green(f"Lineage {printable(obj['lineage'])} has ended.") if obj["done"] else "Nothing was deleted."
     lines = []
     if obj.get("checkpoints"):
-        checkpoints = f"{obj['checkpoints']} checkpoint{'' if obj['checkpoints'] == 1 else 's'}"
-        lines.append(style.green(f"Removed {checkpoints} that no step needs any more."))
+        lines.append(style.green(f"Removed {count_text(obj['checkpoints'], 'checkpoint')} that no step needs any more."))
     if obj.get("purged") and (obj["done"] or obj["freed"] or obj["condemned"]):
         lines.append(style.green(f"Removed {obj['purged']} purged artifacts that had come back."))
     if obj["freed"]:
         lines.append(style.green(f"Freed {size_text(obj['freed_bytes'])}: {obj['freed']} artifacts deleted, their records stay."))
     if obj["condemned"]:
-        lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that nobody has referred to by then.")
+        lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that are still unused then.")
     if lines:
         return "\n".join(lines)
     if obj["artifacts"] or obj.get("purged"):
         return "Nothing was deleted."
-    return "\n".join([f"Nothing to free: all {obj['kept']} artifacts are needed or too young.", *_stays(obj, style)])
+    return "\n".join([f"Nothing to free: all {obj['kept']} artifacts are needed or too young.", *_reasons(obj, style)])
 
 
-def _stays(obj: Mapping[str, Any], style: Style) -> list[str]:
-    """Why what stays does: one line for each reason."""
+def _reasons(obj: Mapping[str, Any], style: Style) -> list[str]:
+    """Why artifacts are kept: one line for each reason."""
     rows = []
-    for kept in obj.get("stays", ()):
-        until = f", the first until {kept['until'][:16].replace('T', ' ')} UTC" if kept["until"] else ""
-        rows.append((str(kept["artifacts"]), size_text(kept["bytes"]), STAYS[kept["reason"]] + until))
+    for entry in obj.get("stays", ()):
+        until = f", the first until {entry['until'][:16].replace('T', ' ')} UTC" if entry["until"] else ""
+        rows.append((str(entry["artifacts"]), size_text(entry["bytes"]), REASONS[entry["reason"]] + until))
     return [table(rows, right=(0, 1), indent=2, color=style.color)] if rows else []
 
 
@@ -168,17 +169,17 @@ def outline_text(obj: Mapping[str, Any], *, color: bool) -> str:
     return outline(obj, Style(color))
 
 
-def locks(obj: Mapping[str, Any], *, color: bool) -> str:
-    """One line for each lock: who holds it, and whether the holder is alive as far as is known here."""
+def locks_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """One line for each lock: who holds it, and whether the holder is known to be alive."""
     rows = [(printable(lock["id"]), lock["kind"], "yes" if lock["held"] else "no", printable(lock["describe"])) for lock in obj["locks"]]
     if not rows:
         return "No locks are held."
-    listed = table(rows, head=["id", "kind", "alive", "holder"], color=color)
-    return f"{listed}\n\n`leptonctl lock release ID` takes a lock from its holder; that of an apply takes its environments' too."
+    listing = table(rows, head=["id", "kind", "alive", "holder"], color=color)
+    return f"{listing}\n\n`leptonctl lock release ID` takes a lock from its holder; that of an apply takes its environments' too."
 
 
-def lock_released(obj: Mapping[str, Any], *, color: bool) -> str:
-    """Which lock was taken, and from whom."""
+def lock_release_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """Which lock was released, and whose it was."""
     lock = obj["released"]
     text = f"Released {printable(lock['id'])} of {printable(lock['describe'])}."
     return Style(color).green(text) + "\nIf that process lives, its next write is refused, and it ends with exit code 5."
@@ -207,7 +208,7 @@ def version_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def outline(obj: Mapping[str, Any], style: Style, *, indent: int = 0, of_names: bool = False) -> str:
-    """Scalars as aligned lines, then each nested value below its name. `of_names`: the keys are names of the user's, not fields."""
+    """Scalars as aligned lines, then each nested value below its name. `of_names`: the keys are names that the user chose, not fields."""
     title = printable if of_names else _title
     flat = {k: v for k, v in obj.items() if not isinstance(v, Mapping | list) or not v}
     parts = [table([(style.dim(title(k)), _scalar(v)) for k, v in flat.items()], indent=indent)]

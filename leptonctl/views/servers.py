@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.status import servers_table, trouble
+from leptonctl.views.status import problem_text, servers_table
 from leptonctl.views.style import Style, printable
 
 
@@ -13,8 +13,8 @@ def list_text(obj: Mapping[str, Any], *, color: bool, width: int, now: float) ->
     servers = obj["servers"]
     if not servers:
         return "No server is registered."
-    troubles = [trouble(f"{s['environment']}: {s['id']} {s['reason']}", Style(color), width) for s in servers if s["reason"]]
-    return "\n".join([servers_table(servers, color=color, width=width, now=now, first="environment"), *troubles])
+    problems = [problem_text(f"{s['environment']}: {s['id']} {s['reason']}", Style(color), width) for s in servers if s["reason"]]
+    return "\n".join([servers_table(servers, color=color, width=width, now=now, first="environment"), *problems])
 
 
 def forgotten_text(obj: Mapping[str, Any], *, color: bool) -> str:

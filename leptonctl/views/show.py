@@ -3,7 +3,7 @@
 from typing import Any
 
 from leptonctl.core.address import parse
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from leptonctl.views.records import metrics_text, short
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import GAP, LEAST_CELL, table
@@ -14,7 +14,7 @@ LEFT_OUT = "Left out at this width: metrics (`leptonctl show ADDRESS` and -v hav
 def render_text(
     obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None, trials: bool = False
 ) -> str:
-    """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
+    """The output of `show` without a plan file. Bindings come first, because they matter most in an incident."""
     if "version" in obj:
         from leptonctl.views.version import render_version
 
@@ -51,6 +51,6 @@ def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
     if any(of and not text for of, text in zip(figures, shown, strict=True)):
         closing = f"{LEFT_OUT}\n{closing}"
-    # a head above nothing would say that there are none
+    # a head above an empty column would say that there are no metrics
     names = head if any(shown) or not any(figures) else head[:3]
     return table(cells, head=names, color=color) + f"\n\n{closing}"

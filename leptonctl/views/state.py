@@ -9,13 +9,13 @@ from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 LEAST_MOMENT = 10
-"""Columns of the terminal that a moment keeps: those of its date."""
+"""The width that a moment always has: that of its date."""
 MOST = 20
 """How many changes of pointers are listed."""
 
 
 def list_text(obj: Mapping[str, Any], *, color: bool, width: int = UNLIMITED) -> str:
-    """One line per address. Where that is too wide, a moment goes on below itself."""
+    """One line per address. Where that is too wide, the time of a moment is put below its date."""
     if not obj["pointers"]:
         return "The state is empty."
     head = ["address", "digest", "version", "deployment", "since"]
@@ -41,7 +41,7 @@ def preview(obj: Mapping[str, Any], *, color: bool) -> str:
     if "address" in obj:
         return f"{printable(obj['address'])} is dropped from the state; {obj['kept']}."
     if "before" in obj:
-        return f"State and store of project {printable(obj['before'])} are carried to the name {printable(obj['after'])}."
+        return f"State and store of project {printable(obj['before'])} are renamed to {printable(obj['after'])}."
     style = Style(color)
     if "restored_serial" in obj:
         lines = [f"The state goes back to serial {obj['restored_serial']} of {printable(obj['file'])}; it becomes serial {obj['serial']}."]

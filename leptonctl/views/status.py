@@ -10,7 +10,7 @@ from leptonctl.views.tables import table
 
 NOTHING = "No environment is bound. `leptonctl plan` shows what an apply would bind."
 LEAST = 24
-"""Columns that metrics may always take."""
+"""The width that metrics always have."""
 HEAL = "`leptonctl apply` repairs it"
 REMEDIES = {
     "heal": HEAL,
@@ -41,12 +41,12 @@ def _differences(entries: Sequence[Mapping[str, Any]], style: Style, width: int)
     for entry in entries:
         of = f"{entry['model']}: " if entry["model"] else ""
         place = f" ({entry['file']}:{entry['line']})" if entry["file"] else ""
-        lines.append(trouble(f"{of}{entry['reason']}{place}", style, width, indent=2))
+        lines.append(problem_text(f"{of}{entry['reason']}{place}", style, width, indent=2))
     return lines
 
 
 def _heal(name: str, differences: Sequence[Mapping[str, Any]]) -> str:
-    """The command that repairs what serves in an environment, and moves nothing else without a word."""
+    """The command that repairs what serves in an environment, and what else it would move."""
     if not differences:
         return HEAL
     also = ", and binds what differs below" if any(d["environment"] == name for d in differences) else ""
@@ -72,16 +72,16 @@ def _environment(
         else []
     )
     head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
-    lines = [_wrapped(head, width)]
+    lines = [_wrap(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
-    # no apply from here repairs it
+    # where it runs elsewhere, no apply from here repairs it
     reason = "" if _is_here(environment) else environment.get("reason")
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width, here=_is_here(environment), heal=heal)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
-    # the servers say themselves what is wrong with them, and in a copy they are not its own
-    unsaid = reason if reason and (not servers or environment.get("copy")) else ""
-    return "\n".join([*lines, *ways, *servers, *([trouble(unsaid, style, width, indent=2)] if unsaid else [])])
+    # servers report their own problems; those listed in a copy are not its own
+    unexplained = reason if reason and (not servers or environment.get("copy")) else ""
+    return "\n".join([*lines, *ways, *servers, *([problem_text(unexplained, style, width, indent=2)] if unexplained else [])])
 
 
 def _is_here(environment: Mapping[str, Any]) -> bool:
@@ -95,14 +95,14 @@ def _runner(environment: Mapping[str, Any]) -> str:
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
-    """The URL of an environment; elsewhere only if one of its servers has it."""
+    """The URL of an environment; of one that runs elsewhere, only if one of its servers has it."""
     url = environment.get("url")
     known = environment.get("placement") != "elsewhere" or any(server["url"] == url for server in environment.get("servers") or [])
     return [printable(url)] if url and known else []
 
 
-def _wrapped(parts: Sequence[str], width: int) -> str:
-    """Parts two spaces apart; those for which there is no room begin another line."""
+def _wrap(parts: Sequence[str], width: int) -> str:
+    """Parts two spaces apart, on more lines where they do not fit."""
     lines = [parts[0]]
     for part in parts[1:]:
         fits = text_width(lines[-1]) + 2 + text_width(part) <= width
@@ -143,7 +143,7 @@ def _withdrawn(environment: Mapping[str, Any], style: Style) -> list[str]:
 
 
 def _models(models: Sequence[Mapping[str, Any]], *, color: bool, width: int, now: str | float | None) -> str:
-    """One line for each binding, in the fullest form that fits: with the moment or only how long ago, with the artifact or without."""
+    """One line for each binding, in the fullest form that fits: with the moment or only its age, with the artifact or without."""
     text = ""
     for full, artifact in ((True, True), (False, True), (False, False)):
         names, *rows = _model_rows(models, now, full=full, artifact=artifact)
@@ -171,12 +171,12 @@ def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *,
 
 
 def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
-    """The servers of an environment, unless there is only one that this folder runs: the bindings and the URL tell of it."""
+    """The servers of an environment; none if this folder runs the only one, which the URL and the bindings describe."""
     servers, style = environment.get("servers") or [], Style(color)
     if not servers or (_is_here(environment) and len(servers) == 1):
         return []
-    troubles = [trouble(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
-    return [servers_table(servers, color=color, width=width, now=now), *troubles]
+    problems = [problem_text(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
+    return [servers_table(servers, color=color, width=width, now=now), *problems]
 
 
 def servers_table(servers: Sequence[Mapping[str, Any]], *, color: bool, width: int, now: str | float | None, first: str = "") -> str:
@@ -200,8 +200,8 @@ def _health(healthy: bool | None, style: Style) -> str:
     return style.green("healthy") if healthy else style.red("not healthy")
 
 
-def trouble(text: str, style: Style, width: int, *, indent: int = 0) -> str:
-    """What is wrong, in lines that fit; a word that is longer than a line stays whole."""
+def problem_text(text: str, style: Style, width: int, *, indent: int = 0) -> str:
+    """A problem on lines that fit, after `!`; a word longer than a line stays whole."""
     mark = " " * indent + "! "
     lines = wrap(
         printable(text), width, initial_indent=mark, subsequent_indent=" " * len(mark), break_long_words=False, break_on_hyphens=False
@@ -218,7 +218,7 @@ def _drift(model: Mapping[str, Any], style: Style, width: int, *, here: bool, he
         difference = item if isinstance(item, Mapping) else {"reason": item}
         remedy = (REMEDIES | {"heal": heal}).get(difference.get("class", "heal" if here else ""), "`leptonctl plan` shows how to repair it")
         text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
-        lines.append(trouble(text, style, width, indent=2))
+        lines.append(problem_text(text, style, width, indent=2))
     return lines
 
 

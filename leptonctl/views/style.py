@@ -1,4 +1,4 @@
-"""Colour, widths and plain figures for terminal text. Knows nothing of leptonctl's nouns, never writes."""
+"""Colour, widths and figures for terminal text. Knows nothing of leptonctl's nouns, never writes."""
 
 import json
 import unicodedata
@@ -7,7 +7,8 @@ from leptonctl.core.frozen import Frozen
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
 _MOST_DIGITS = 17
-"""Significant digits that tell any two doubles apart."""
+"""With this many significant digits any two doubles look different."""
+LEAST_SHARE = 0.001
 
 
 class Style(Frozen, kw_only=False):
@@ -99,13 +100,28 @@ def size_text(size: float) -> str:
     return f"{size:.1f} GB"
 
 
+def count_text(number: int, noun: str) -> str:
+    """`1 row`, `12 rows`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def rows_text(count: int) -> str:
-    """So many rows."""
-    return "1 row" if count == 1 else f"{count} rows"
+    """`1 row`, `12 rows`."""
+    return count_text(count, "row")
+
+
+def share_text(share: float) -> str:
+    """`12.5%`, `< 0.1%`, `-` for none."""
+    return "-" if not share else f"{share:.1%}" if share >= LEAST_SHARE else f"< {LEAST_SHARE:.1%}"
+
+
+def mean_text(mean: float, deviation: float | None) -> str:
+    """`0.94 ± 0.01`, the mean alone without a deviation."""
+    return figure(mean) if deviation is None else f"{figure(mean)} ± {deviation:.2g}"
 
 
 def figure(value: float, beside: float | None = None) -> str:
-    """Four significant digits, or as many are needed to look different from the figure `beside` it."""
+    """Four significant digits, or as many as it takes to look different from the figure `beside` it."""
     for digits in range(4, _MOST_DIGITS + 1):
         text = format(value, f".{digits}g")
         if beside is None or beside == value or text != format(beside, f".{digits}g"):
@@ -122,7 +138,7 @@ def value_text(value: object, columns: int = 60, *, absent: str = "unset") -> st
 
 
 def members_changed(before: object, after: object) -> tuple[list[object], list[object]]:
-    """What was removed from a list and what was added, where nothing else changed; else nothing and nothing."""
+    """What was removed from a list and what was added; nothing and nothing where more than that changed."""
     if not isinstance(before, list) or not isinstance(after, list):
         return [], []
     removed, added = [one for one in before if one not in after], [one for one in after if one not in before]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from leptonctl.views.style import Style, text_width
 
 LEAST_CELL = 16
-"""A column that is wrapped keeps at least this many columns of the terminal."""
+"""The least width of a column that is wrapped."""
 GAP = 2
 _COLORED = re.compile(r"(\x1b\[\d+m)(.*)(\x1b\[0m)", re.DOTALL)
 
@@ -24,8 +24,8 @@ def table(
 ) -> str:
     """Rows as aligned columns, two spaces apart, no trailing spaces. `right`: indices of the columns aligned to the right.
 
-    Where the rows are wider than `width`, the columns `wrap` (those that come first give way first) are continued on further lines,
-    broken between words; a word is never cut. `least`: so many columns are kept for each of them.
+    Where the rows are wider than `width`, the columns `wrap`, in that order, are broken between words and continued on further lines.
+    A word is never cut. `least`: the width that each of them keeps.
     """
     lines_of_cells = ([list(head)] if head else []) + [list(row) for row in rows]
     if not lines_of_cells:
@@ -36,7 +36,7 @@ def table(
             excess = indent + sum(widths) + GAP * (len(widths) - 1) - width
             if excess > 0 and index < len(widths):
                 room = max(widths[index] - excess, least)
-                lines_of_cells = [line for row in lines_of_cells for line in _continued(row, index, room)]
+                lines_of_cells = [line for row in lines_of_cells for line in _wrap_cell(row, index, room)]
                 widths = _widths(lines_of_cells)
     to_right = set(right)
     style = Style(color)
@@ -69,8 +69,8 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return [max((text_width(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
 
 
-def _continued(row: list[str], index: int, room: int) -> list[list[str]]:
-    """The row, with what does not fit into its cell on further rows."""
+def _wrap_cell(row: list[str], index: int, room: int) -> list[list[str]]:
+    """The row, and further rows for what does not fit into one cell."""
     if index >= len(row) or text_width(row[index]) <= room:
         return [row]
     colored = _COLORED.fullmatch(row[index])

@@ -11,20 +11,18 @@ if TYPE_CHECKING:
 FORMAT = "1.0"
 
 
-def update_json(written: "Mapping[str, Json]", plan: Json) -> dict[str, Json]:
+def update_json(report: "Mapping[str, Json]", plan: Json) -> dict[str, Json]:
     """The object of `update --json`."""
-    return {"format_version": FORMAT, **written, "plan": plan}
+    return {"format_version": FORMAT, **report, "plan": plan}
 
 
-def update_text(written: "Mapping[str, Json]", plan: str) -> str:
+def update_text(report: "Mapping[str, Json]", plan: str) -> str:
     """The edit, then the plan, both already text."""
-    rows = written["rows"]
+    rows = report["rows"]
     assert isinstance(rows, dict)
-    data = (
-        f"{written['dataset']}@{written['dataset_version']} ({rows_text(int(str(rows['train'])))} to train on, {rows['test']} to test on)"
-    )
-    model = f"{written['model']}@{written['version']}"
-    if not written["diff"]:
+    data = f"{report['dataset']}@{report['dataset_version']} ({rows_text(int(str(rows['train'])))} to train on, {rows['test']} to test on)"
+    model = f"{report['model']}@{report['version']}"
+    if not report["diff"]:
         return f"{data} and {model} are declared already: nothing was written.\n\n{plan}"
-    what = f"{model}, which learns from {data}" if written["known"] else f"{data} and {model}"
-    return f"{written['diff']}\n\nWritten: {what}.\n\n{plan}"
+    what = f"{model}, which learns from {data}" if report["known"] else f"{data} and {model}"
+    return f"{report['diff']}\n\nWritten: {what}.\n\n{plan}"

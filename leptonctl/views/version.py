@@ -7,16 +7,15 @@ from leptonctl.core.row_list import UNRECORDED
 from leptonctl.kinds.environment.gate_rules import find_rule
 from leptonctl.views import plots
 from leptonctl.views.decision import decision_text
-from leptonctl.views.explain import place
-from leptonctl.views.records import ROOMY, short, when, who, whole_value
+from leptonctl.views.records import ROOMY, place, short, when, who, whole_value
 from leptonctl.views.search import render_search
-from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
+from leptonctl.views.style import Style, duration, figure, mean_text, printable, size_text, text_width, value_text
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import VERDICTS, direction, step_label
 
 FREED = "freed: its artifacts are gone"
 MOST_LOSSES = 40
-"""So many losses of a training are drawn."""
+"""How many losses of a training are drawn."""
 LEGEND = "↑ higher is better, ↓ lower is better"
 PLACES_LEFT_OUT = "left out at this width: where each is written (-v shows it)"
 ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded", "search": "search"}
@@ -25,7 +24,7 @@ ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default"
 def render_version(
     version: Mapping[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None, trials: bool = False
 ) -> str:
-    """The blocks of the screen, without a trailing newline. `verbose`: also the defaults of preprocess steps, and whole digests.
+    """The screen in blocks, without a trailing newline. `verbose`: also the defaults of preprocess steps, and whole digests.
 
     `trials`: each trial of its search.
     """
@@ -44,7 +43,7 @@ def render_version(
 
 
 def limit_text(limit: Mapping[str, Any], style: Style) -> str:
-    """`✓ prod ≥ 0.85`, `prod drop ≤ 0.01`: a limit of an environment, with its verdict where the figure alone decides."""
+    """`✓ prod ≥ 0.85`, `prod drop ≤ 0.01`: a limit of an environment, with its verdict if the figure alone decides."""
     rule = find_rule(limit["metric"], limit["rule"])
     label = rule.label("").strip() if rule else limit["rule"]
     sign = rule.sign if rule else ""
@@ -60,8 +59,8 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     lines = [title]
     if version["description"]:
         lines.append(paragraph(printable(version["description"]), width))
-    made = printable(str(version["algorithm"] or version["origin"]))
-    what = f"{made} for {printable(str(version['task']))}, digest {short(version['digest'])}"
+    algorithm = printable(str(version["algorithm"] or version["origin"]))
+    what = f"{algorithm} for {printable(str(version['task']))}, digest {short(version['digest'])}"
     if not version["declared"]:
         what += ", no longer declared like this"
     lines.append(what)
@@ -78,13 +77,13 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
 
 
 def _freed(version: Mapping[str, Any]) -> str:
-    """That it was built, and how it is built again."""
+    """That it was built and freed, and how to build it again."""
     model, _, name = printable(version["address"]).removeprefix("model/").partition("@")
     if version["declared"]:
-        again = f"`leptonctl build {model}@{name}` builds it again."
+        remedy = f"`leptonctl build {model}@{name}` builds it again."
     else:
-        again = f"`leptonctl leaderboard {model} --yaml {short(version['digest'])}` gives its YAML, to be declared and built again."
-    return f"It was built, and its artifacts were freed (`gc`) or purged: {again}"
+        remedy = f"`leptonctl leaderboard {model} --yaml {short(version['digest'])}` gives its YAML, to be declared and built again."
+    return f"It was built, and its artifacts were freed (`gc`) or purged: {remedy}"
 
 
 def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
@@ -111,12 +110,12 @@ def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
         average = version["average"] or "binary"
         title += f", {average}" + (f", positive class {value_text(version['positive'])}" if average == "binary" else "")
     body = table(rows, head=("metric", "", "value", count, "gates"), right=(2,), indent=2, color=style.color, width=width, wrap=(4,))
-    untold = f"\n{style.yellow(f'  imported: {UNRECORDED}')}" if version["origin"] == "imported" else ""
-    return f"{style.bold(title)}{untold}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
+    warning = f"\n{style.yellow(f'  imported: {UNRECORDED}')}" if version["origin"] == "imported" else ""
+    return f"{style.bold(title)}{warning}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
 
 
 def _other_gates(version: Mapping[str, Any], names: set[str], style: Style) -> str:
-    """The gates on what a version does not have by itself, such as flips."""
+    """The gates on metrics that a version does not have by itself, such as flips."""
     others = [limit for limit in version["limits"] if limit["metric"] not in names]
     return "".join(f"\n  also gated: {printable(limit['metric'])} {limit_text(limit, style)}" for limit in others)
 
@@ -124,7 +123,7 @@ def _other_gates(version: Mapping[str, Any], names: set[str], style: Style) -> s
 def _fold(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
-    return f"{figure(row['mean'])} ± {row['std']:.2g}" if row["std"] is not None else figure(row["mean"])
+    return mean_text(row["mean"], row["std"])
 
 
 def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bool) -> str:
@@ -136,8 +135,8 @@ def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bo
         blocks.append(f"{style.bold('Loss of the training')}\n{paragraph(text, width, indent=2)}")
     matrix = evaluation.get("confusion_matrix")
     if matrix:
-        drawn = plots.confusion(matrix["labels"], matrix["matrix"], width, color=style.color)
-        blocks.append(f"{style.bold('Confusion matrix')}\n{drawn}")
+        drawing = plots.confusion(matrix["labels"], matrix["matrix"], width, color=style.color)
+        blocks.append(f"{style.bold('Confusion matrix')}\n{drawing}")
     if evaluation.get("roc_curve"):
         blocks += _roc(evaluation["roc_curve"]["curves"], style, width, verbose=verbose)
     calibration = evaluation.get("calibration")
@@ -153,7 +152,7 @@ def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bo
 
 
 def _roc(curves: Sequence[Mapping[str, Any]], style: Style, width: int, *, verbose: bool) -> Iterator[str]:
-    """The curve of two classes; of more, the one with the smallest area and the areas of all (`verbose`: all curves)."""
+    """The curve of two classes; of more classes, the curve with the smallest area and all areas (`verbose`: all curves)."""
     areas = [plots.area(c["fpr"], c["tpr"]) for c in curves]
     ordered = sorted(zip(areas, range(len(curves)), strict=True))
     for size, index in ordered if verbose else ordered[:1]:
@@ -190,12 +189,12 @@ def _parameters(parameters: Sequence[Mapping[str, Any]], style: Style, width: in
         )
         for p in shown
     ]
-    left = len(parameters) - len(shown)
-    more = [f"and {left} defaults of preprocess steps (-v shows them)"] if left else []
+    hidden = len(parameters) - len(shown)
+    more = [f"and {hidden} defaults of preprocess steps (-v shows them)"] if hidden else []
     head = ("parameter", "value", "from", *(["written at"] if any(row[3] for row in rows) else []))
     text = table(rows, head=head, indent=2, color=style.color, width=width, wrap=(1,))
     if max(map(text_width, text.splitlines())) > width:
-        # the places give way: they are there with -v and in a wider terminal
+        # -v and a wider terminal show the places
         text = table([row[:3] for row in rows], head=head[:3], indent=2, color=style.color, width=width, wrap=(1,))
         more.append(PLACES_LEFT_OUT)
     return "\n".join([style.bold("Parameters"), text, *(f"  {style.dim(line)}" for line in more)])

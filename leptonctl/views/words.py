@@ -7,7 +7,7 @@ from typing import Any
 
 from leptonctl.kinds.environment.gate_rules import find_rule
 from leptonctl.kinds.environment.gates import NOT_NEEDED
-from leptonctl.views.style import duration, figure, printable, value_text
+from leptonctl.views.style import count_text, duration, figure, printable, value_text
 
 ACTIONS = ("create", "update", "remove", "forget")
 BIND = "bind"
@@ -16,19 +16,19 @@ NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held", "warnings")
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
 NAMED_BY_OP = ("import", "command")
-"""Ops of steps that take the place of others: people read what is done."""
+"""Ops that replace other steps: such a step is shown by its op, not by its name."""
 GATES = ("gate", "not_comparable")
 ARROWS = {"higher": "↑", "lower": "↓"}
 VERDICTS = {True: "✓", False: "✗", None: "?"}
 NOT_MEASURED = "○"
-"""The verdict of a gate that lets pass without a figure: there was nothing to compare with."""
+"""The verdict of a gate that passes without a figure: there was nothing to compare with."""
 NOT_ASKED = "-"
-"""The verdict of a gate that nothing depends on: of a return without evidence."""
+"""The verdict of a gate that decides nothing: that of a return without evidence."""
 GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
 
 
 def step_label(step: Mapping[str, Any]) -> str:
-    """The name of a step; of one that takes the place of another, what it does: `export` of an imported version, `train` of a program."""
+    """The name of a step; for one that replaces another, its op."""
     return str(step["op"] if step["op"] in NAMED_BY_OP else step["name"].replace("_", "-"))
 
 
@@ -41,7 +41,7 @@ def step_text(step: dict[str, Any]) -> str:
 
 
 FEW = 3
-"""So many steps of one op are named one by one."""
+"""Up to this many steps of one op are named one by one."""
 
 
 def step_texts(change: dict[str, Any]) -> list[tuple[str, bool]]:
@@ -76,7 +76,7 @@ def _decided(step: dict[str, Any]) -> str:
 
 
 def _unbinds(change: dict[str, Any], step: dict[str, Any]) -> bool:
-    """Whether a step takes a binding away, and is not held."""
+    """Whether a step removes a binding, and is not held."""
     return step["op"] == BIND and change["action"] == "remove" and not is_held(change)
 
 
@@ -90,47 +90,45 @@ SIZES = (1, 5, 20, 60, 300, 1200, 3600, 4 * 3600)
 
 
 def forecast(seconds: float) -> str:
-    """The size class of work that is expected to take so long: `under 1 s`, `1 to 5 s`, `1 to 5 min`, `over 4 h`.
+    """The size class of work that is expected to take this long: `under 1 s`, `1 to 5 s`, `1 to 5 min`, `over 4 h`.
 
     A forecast comes from builds of other sizes: it is seldom right to the second, but nearly always in its class or the next.
     """
-    place = next((number for number, end in enumerate(SIZES) if seconds < end), None)
-    if place is None:
+    index = next((number for number, end in enumerate(SIZES) if seconds < end), None)
+    if index is None:
         return f"over {duration(SIZES[-1])}"
-    if place == 0:
+    if index == 0:
         return f"under {duration(SIZES[0])}"
-    low, high = duration(SIZES[place - 1]), duration(SIZES[place])
+    low, high = duration(SIZES[index - 1]), duration(SIZES[index])
     amount, unit = low.split(" ", 1)
     return f"{amount} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
 
 
 def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Verdict, metric, measured value, and limit with remarks, but for the `grounds`. A rule that this release does not know is shown by
-    its name.
-    """
+    """Verdict, metric, measured value, and limit with remarks except the `grounds`. An unknown rule is shown by its name."""
     value, limit = gate["value"], gate["limit"]
     rule = find_rule(gate["metric"], gate["rule"])
     metric = rule.label(gate["metric"]) if rule else f"{gate['metric']} {gate['rule']}"
     measured = "" if value is None else figure(value, limit)
-    bar = f"{rule.sign} {figure(limit, value)}" if rule else figure(limit, value)
+    limit_text = f"{rule.sign} {figure(limit, value)}" if rule else figure(limit, value)
     remarks = _remarks(gate)
-    return _verdict(gate), metric, measured, bar + (f"  ({'; '.join(remarks)})" if remarks else "")
+    return _verdict(gate), metric, measured, limit_text + (f"  ({'; '.join(remarks)})" if remarks else "")
 
 
 def _verdict(gate: dict[str, Any]) -> str:
-    """The sign of a gate: a tick is only for what was measured."""
+    """The sign of a gate. Only a measured value gets a tick."""
     if gate["passed"] is None and gate["note"] == NOT_NEEDED:
         return NOT_ASKED
     return NOT_MEASURED if gate["passed"] and gate["value"] is None else VERDICTS[gate["passed"]]
 
 
 def grounds(gates: Iterable[dict[str, Any]]) -> list[str]:
-    """Which rows the comparisons behind these gates left out, once each: `9 of 435 rows left out: the bound version learned 9`."""
-    return list(dict.fromkeys(found[1] for gate in gates for found in GROUNDS.finditer(gate["note"] or "")))
+    """Which rows the comparisons of these gates left out, once each: `9 of 435 rows left out: the bound version learned 9`."""
+    return list(dict.fromkeys(match[1] for gate in gates for match in GROUNDS.finditer(gate["note"] or "")))
 
 
 def _remarks(gate: dict[str, Any]) -> list[str]:
-    """The grounds of the figure: both versions' metrics, its interval, the note; or else when it will be known."""
+    """What the figure is based on: both versions' metrics, its interval, the note; or else when it will be known."""
     bound, candidate = gate["bound"], gate["candidate"]
     remarks = [_certainty(gate), GROUNDS.sub("", gate["note"] or "").removeprefix("; ")]
     if bound is not None and candidate is not None:
@@ -146,7 +144,7 @@ def _certainty(gate: dict[str, Any]) -> str:
     if not interval and not test:
         return ""
     ends = f"{figure(interval[0], interval[1])} to {figure(interval[1], interval[0])}" if interval else ""
-    return ", ".join(part for part in (ends, test, "" if rows is None else _count(rows, "row")) if part)
+    return ", ".join(part for part in (ends, test, "" if rows is None else count_text(rows, "row")) if part)
 
 
 def versions_text(change: dict[str, Any]) -> str:
@@ -160,7 +158,7 @@ def versions_text(change: dict[str, Any]) -> str:
 
 
 def why_text(change: dict[str, Any]) -> str:
-    """The reason, unless the versions say it already, and that no gate blocks a return."""
+    """The reason, unless the versions already say it, and that no gate blocks a return."""
     versions = versions_text(change)
     parts = [change["reason"]] if change["reason"] and not (versions and versions in change["reason"]) else []
     if change["is_return"]:
@@ -178,8 +176,8 @@ def is_held(change: dict[str, Any]) -> bool:
     return bool(change.get("hold") or failed_gates(change))
 
 
-def says_hold(hold: dict[str, Any]) -> bool:
-    """Whether a hold needs a line of its own: gates say it already."""
+def needs_hold_line(hold: dict[str, Any]) -> bool:
+    """Whether a hold needs a line of its own: not if its gates explain it."""
     return hold["kind"] not in GATES
 
 
@@ -201,13 +199,13 @@ def has_effect(plan: dict[str, Any]) -> bool:
     return bool(plan["changes"]) or any(d["class"] == "heal" for d in plan["drift"])
 
 
-def summary_line(plan: dict[str, Any], *, unsaid: str = "") -> str:
+def summary_line(plan: dict[str, Any], *, uncounted: str = "") -> str:
     """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`
 
-    `unsaid`: the id of the warnings that are not listed as such, and so not counted.
+    `uncounted`: the id of warnings that are not counted, because they are not listed.
     """
     if not has_effect(plan):
-        # nothing is known of what was not asked for
+        # a limited plan knows nothing of the rest
         return f"Nothing to do for {', '.join(map(printable, plan['only']))}." if plan["only"] else NOTHING
     counts = plan["summary"]
     parts = [f"{counts[a]} to {a}" for a in ACTIONS if counts[a]]
@@ -225,9 +223,9 @@ def summary_line(plan: dict[str, Any], *, unsaid: str = "") -> str:
     if counts["held"]:
         kinds = {c["hold"]["kind"] for c in plan["changes"] if c.get("hold")}
         parts.append(f"{counts['held']} held" + (" by gates" if kinds <= set(GATES) else ""))
-    warnings = counts.get("warnings", 0) - sum(d["id"] == unsaid for d in plan["diagnostics"])
+    warnings = counts.get("warnings", 0) - sum(d["id"] == uncounted for d in plan["diagnostics"])
     if warnings > 0:
-        parts.append(_count(warnings, "warning"))
+        parts.append(count_text(warnings, "warning"))
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
         parts.append(f"{heals} to heal")
@@ -240,8 +238,8 @@ def forecast_line(plan: dict[str, Any]) -> str:
     forecasts = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
     unknown = len(steps) - len(forecasts)
     if not forecasts:
-        return f"No forecast: {_count(unknown, 'step')} without history." if unknown else ""
-    return f"Work for {forecast(sum(forecasts))}" + (f", and {_count(unknown, 'step')} without history." if unknown else ".")
+        return f"No forecast: {count_text(unknown, 'step')} without history." if unknown else ""
+    return f"Work for {forecast(sum(forecasts))}" + (f", and {count_text(unknown, 'step')} without history." if unknown else ".")
 
 
 def gates_line(plan: dict[str, Any]) -> str:
@@ -250,9 +248,5 @@ def gates_line(plan: dict[str, Any]) -> str:
     undecided = sum(g["passed"] is None for c in plan["changes"] for g in c["gates"] if not c["is_return"])
     if failed:
         held = sum(bool(failed_gates(change)) for change in plan["changes"])
-        return f"{_count(failed, 'gate')} {'fails' if failed == 1 else 'fail'}: {_count(held, 'binding')} would not move."
-    return f"{_count(undecided, 'gate')} {'is' if undecided == 1 else 'are'} decided during the apply." if undecided else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+        return f"{count_text(failed, 'gate')} {'fails' if failed == 1 else 'fail'}: {count_text(held, 'binding')} would not move."
+    return f"{count_text(undecided, 'gate')} {'is' if undecided == 1 else 'are'} decided during the apply." if undecided else ""

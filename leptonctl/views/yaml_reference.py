@@ -1,4 +1,4 @@
-"""Schemas and catalog -> the YAML reference as Markdown. Printed by `python -m leptonctl.views.yaml_reference`."""
+"""The YAML reference as Markdown, from schemas and catalog. Printed by `python -m leptonctl.views.yaml_reference`."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leptonctl.kinds.schema import OF_SKLEARN, build_schemas
-from leptonctl.language.explain_schema import describe
+from leptonctl.language.schema_words import describe
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
 
@@ -53,7 +53,7 @@ def _formats(catalog: Catalog) -> str:
 
 
 def _metrics(catalog: Catalog) -> str:
-    """The names for `evaluate.metrics`; the direction that is better also decides in which direction `max_drop` counts."""
+    """The names for `evaluate.metrics`. `better` is also the direction from which `max_drop` counts."""
     rows = []
     for (task, name), metric in catalog.metrics.items():
         better = {True: "higher", False: "lower", None: ""}[metric.greater_is_better]
@@ -80,20 +80,20 @@ def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
             continue
         yield _row(prefix + key, value, required=key in schema.get("required", ()))
         if key != "versions":
-            yield from _below(value, prefix + key)
+            yield from _nested_rows(value, prefix + key)
 
 
-def _below(value: Mapping[str, Any], path: str) -> Iterator[str]:
+def _nested_rows(value: Mapping[str, Any], path: str) -> Iterator[str]:
     """The keys inside a mapping, a table, or the items of a list."""
     yield from _rows(value, f"{path}.")
     inner = value.get("additionalProperties")
     if isinstance(inner, dict) and ("properties" in inner or "anyOf" in inner):
-        yield from _below(inner, f"{path}.*")
+        yield from _nested_rows(inner, f"{path}.*")
     items = value.get("items")
     if isinstance(items, dict):
-        yield from _below(items, f"{path}[]") if "properties" in items or "additionalProperties" in items else ()
+        yield from _nested_rows(items, f"{path}[]") if "properties" in items or "additionalProperties" in items else ()
     for option in value.get("anyOf", ()):
-        yield from _below(option, path)
+        yield from _nested_rows(option, path)
 
 
 def _row(path: str, value: Mapping[str, Any], *, required: bool) -> str:

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from leptonctl.building.checkpoint import DAMAGED, GOES_ON
+from leptonctl.building.checkpoint import DAMAGED, RESUMES
 from tests import projects
 
 Place = tuple[str, str]
@@ -51,7 +51,7 @@ def apply_killed_in_each_step(root: Path) -> tuple[list[dict], dict[Path, Place]
     steps = {event["key"].removeprefix("sha256:"): (event["address"], event["name"]) for event in started}
     killed = {file: steps[file.name] for file in seen}
     notices = {(event["address"], event["name"]): event["message"] for event in events if event.get("notice")}
-    assert notices == {place: DAMAGED if file == seen[0] else GOES_ON for file, place in killed.items()}
+    assert notices == {place: DAMAGED if file == seen[0] else RESUMES for file, place in killed.items()}
     return events, killed
 
 

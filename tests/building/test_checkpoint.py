@@ -40,9 +40,11 @@ def test_killed_in_each_step_it_ends_with_the_same_bytes(tmp_path: Path) -> None
     assert not checkpoints(root)
 
 
-@pytest.mark.parametrize(("text", "due", "said"), [("abc", False, 1), ("-1", False, 1), ("nan", False, 1), ("0", True, 0), ("", False, 0)])
-def test_seconds_that_are_none_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, due: bool, said: int) -> None:
+@pytest.mark.parametrize(("text", "due", "count"), [("abc", False, 1), ("-1", False, 1), ("nan", False, 1), ("0", True, 0), ("", False, 0)])
+def test_a_setting_that_is_not_a_number_of_seconds_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, due: bool, count: int
+) -> None:
     monkeypatch.setenv(VARIABLE, text)
     notices: list[str] = []
-    checkpoint = FileCheckpoint(tmp_path, "sha256:" + "0" * 64, tell=notices.append)
-    assert (checkpoint.is_due(), len(notices)) == (due, said)
+    checkpoint = FileCheckpoint(tmp_path, "sha256:" + "0" * 64, notify=notices.append)
+    assert (checkpoint.is_due(), len(notices)) == (due, count)

@@ -543,9 +543,9 @@ def test_old_logs_are_removed_and_other_files_are_kept(project: Path) -> None:
 def test_another_worker_has_to_save_more_than_its_imports_after_the_first_task_too():
     """The first task reads rows; what the worker imports for those after it takes longer than that."""
     patience, task = Patience(), Task(id="1", op="train", run="", inputs={})
-    patience.first_took(0.4)
+    patience.record_first(0.4)
     for seconds in (1.0, 0.1):
-        patience.took("train", seconds)
+        patience.record("train", seconds)
     assert not patience.is_worth(task, 25)
     assert patience.is_worth(task, 40)
-    assert patience.left(waiting=True) > 3 * 0.4
+    assert patience.remaining(waiting=True) > 3 * 0.4

@@ -547,11 +547,11 @@ def test_progress_is_reported_between_start_and_end(factory: Workshop) -> None:
     kinds = [type(e) for e in factory.events]
     assert kinds[0] is StepStarted
     assert kinds[-1] is StepFinished
-    told = [e for e in factory.events[1:-1] if isinstance(e, StepProgress)]
-    assert len(told) == len(kinds) - 2
-    assert [e.iteration for e in told] == sorted({e.iteration for e in told})
-    assert (told[0].address, told[0].name, told[0].op) == ("toy/one", "write", "write")
-    assert (told[0].message, told[0].of, told[0].loss) == ("line", 3, 1.0)
+    progress = [e for e in factory.events[1:-1] if isinstance(e, StepProgress)]
+    assert len(progress) == len(kinds) - 2
+    assert [e.iteration for e in progress] == sorted({e.iteration for e in progress})
+    assert (progress[0].address, progress[0].name, progress[0].op) == ("toy/one", "write", "write")
+    assert (progress[0].message, progress[0].of, progress[0].loss) == ("line", 3, 1.0)
 
 
 # --- leases and interrupts ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.result import Result
-from leptonctl.core.state import Condemned
+from leptonctl.core.store_records import Condemned
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
 from leptonctl.storage.owner import current_owner

@@ -8,7 +8,6 @@ from functools import cache
 import pytest
 
 from leptonctl.building.work import Built
-from leptonctl.commands.applying.decision import Held, Move, Ready, decide
 from leptonctl.commands.applying.withdrawing import readmitted_by, withdrawals_after
 from leptonctl.core.change import Update
 from leptonctl.core.frozen import Frozen, field, replace
@@ -16,9 +15,8 @@ from leptonctl.core.holds import Freeze
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Served, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.wanted import completed, environment_after, pended
-from leptonctl.kinds.environment.judging import judge_changes
-from leptonctl.kinds.environment.kind import bindings
+from leptonctl.deploying.desired import completed, environment_after, pended
+from leptonctl.kinds.environment.judging import Basis, Held, Move, Ready, decide, judge_changes
 from leptonctl.kinds.kind import Declarations
 from tests.kinds.declared import DATA, applied, build, nodes_of, settled, sound
 
@@ -110,10 +108,10 @@ def switched(state: State, version: str, command: str) -> tuple[State, bool]:
     before, after = state.current[BINDING], pointer(version)
     change = Update(address=BINDING, before=before.digest, after=after.digest, before_version=before.version, after_version=version)
     found = settled(nodes, state.current, results)
-    (planned,) = judge_changes([change], bindings(declarations), declarations, found, state)
+    (planned,) = judge_changes([change], Basis(declarations=declarations, settled=found, state=state))
     author = Author(command=command, by="ann", reason="why")
     move = Move(name="prod", changes=(planned,), declarations=declarations, settled=found, state=state, author=author)
-    decision = decide(move, Built())
+    decision = decide(move, Built().obstacle)
     (one,) = decision.outcomes
     assert isinstance(one, Held) == planned.is_held
     if not isinstance(one, Ready):

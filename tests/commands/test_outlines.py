@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from leptonctl.commands.applying.built_pointers import recipe_of
 from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.commands.validate import validate
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
+from leptonctl.core.node_records import recipe_of
 from leptonctl.core.state import Pointer, StepPointer
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.model import restore
@@ -241,7 +241,7 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
         session = Session.open(root)
         declarations = session.declarations
         models = {
-            name: {f: getattr(model, f) for f in Model.__struct_fields__ if f not in ("recalled", "declared", "dataset")}
+            name: {f: getattr(model, f) for f in Model.__struct_fields__ if f not in ("restore_node", "declared", "dataset")}
             | {f: getattr(model.declared, f) for f in type(model.declared).__struct_fields__ if f not in ("outline", "document")}
             for name, model in declarations.of("Model").items()
         }

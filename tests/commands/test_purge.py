@@ -352,7 +352,7 @@ def test_a_category_that_others_have_too_is_not_the_rows_own(root: Path) -> None
     assert "the smallest and largest values" in extreme
 
 
-def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
+def test_a_damaged_snapshot_is_reported_as_not_searched(root: Path) -> None:
     for path, data in store(root).items():
         if data[:4] == b"PAR1":
             (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)
@@ -501,7 +501,7 @@ def test_snapshots_go_last() -> None:
         Holder(address=f"{op}/a@v1", op=op, name="x", digest=digest, holds="rows", certain=digest != "2")
         for op, digest in (("prepare", "1"), ("train", "2"), ("prepare", "3"), ("export", "4"))
     ]
-    holding = Holding(snapshots=frozenset(), holders=tuple(holders), learned=frozenset(), untold=frozenset())
+    holding = Holding(snapshots=frozenset(), holders=tuple(holders), learned=frozenset(), unclear=frozenset())
     graves = holding.tombstones(Tombstone(at="2026-01-01", by="anna", subject="row"))
     assert [*graves] == ["2", "4", "1", "3"]
     assert [digest for digest, grave in graves.items() if not grave.refused] == ["2"]

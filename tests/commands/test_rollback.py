@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.commands.editing.bind_yaml import where_it_stands
+from leptonctl.commands.editing.bind_yaml import without_edit
 from leptonctl.core.diagnostic import error
 from leptonctl.core.values import Span
 from tests import projects
@@ -39,7 +39,7 @@ def test_what_is_wrong_with_a_line_that_was_taken_back_shows_that_line(line: int
     """What is wrong above and (brother) below stands where it is in the file as it is."""
     before = {"m.yaml": "name: m\nversions:\n---\n"}
     edited = {"m.yaml": "name: m\nversions:\n  v1: {command: x}\n---\n"}
-    problem = where_it_stands(error("x", "", "d", span=Span(file="m.yaml", line=line, column=1, end_column=2)), before, edited)
+    problem = without_edit(error("x", "", "d", span=Span(file="m.yaml", line=line, column=1, end_column=2)), before, edited)
     assert (problem.span and problem.span.line, problem.detail.removeprefix("d").strip()) == (now, said)
 
 
@@ -56,15 +56,15 @@ def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
     file = root / "environment-dev.yaml"
     assert "dev has no deployment yet" in refusal(root, "dev", "--to", "9")
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    assert "dev has deployment 1, all of what is bound now or withdrawn: dev has nothing to return to" in refusal(root, "dev", "--to", "9")
+    assert "dev has deployment 1: nothing to return to but what is bound now or withdrawn" in refusal(root, "dev", "--to", "9")
     projects.edit(file, "line: v1", "line: v2")
-    assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to take that back" in refusal(root, "dev")
+    assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to undo that edit" in refusal(root, "dev")
     assert projects.run("state", "backup", "before.json", cwd=root).returncode == 0
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    assert "dev has deployments 1, 2; one can return to 1;" in refusal(root, "dev", "--to", "9")
+    assert "dev has deployments 1, 2; you can return to 1;" in refusal(root, "dev", "--to", "9")
 
     assert projects.run("state", "restore", "before.json", "--yes", cwd=root).returncode == 0
-    assert "one can return to 2;" in refusal(root, "dev", "--to", "9")
+    assert "you can return to 2;" in refusal(root, "dev", "--to", "9")
     projects.edit(file, "line: v2", "line: v1")
     # what served last before the restore, whatever its number
     assert projects.run("rollback", "dev", "--yes", cwd=root).returncode == 0

@@ -279,7 +279,7 @@ def test_a_rebuild_gives_the_same_bytes(applied: tuple[Path, list[dict]]) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     rebuild = json.loads(done.stdout)["rebuild"]
     assert rebuild["verdict"] == "identical"
-    assert rebuild["reasons"] == ["the search is taken as recorded: its 6 trials were not run again, and its winner was trained again"]
+    assert rebuild["reasons"] == ["the search is used as recorded: its 6 trials were not run again, but its winner was trained again"]
     assert problems("verify", json.loads(done.stdout)) == []
 
 

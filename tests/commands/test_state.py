@@ -14,7 +14,8 @@ from leptonctl.core import layout
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.frozen import replace
 from leptonctl.core.packed import encode_state
-from leptonctl.core.state import Claim, OwnerRecord
+from leptonctl.core.state import Claim
+from leptonctl.core.store_records import OwnerRecord
 from leptonctl.storage.owner import current_owner
 from tests import projects
 from tests.test_output_schemas import problems

@@ -125,7 +125,7 @@ def test_a_rebuild_gives_the_same_bytes_and_says_which_row_has_changed(root: Pat
     assert proof.returncode == 1
     told = json.loads(proof.stdout)
     assert told["rebuild"]["verdict"] == "identical"
-    assert told["rebuild"]["reasons"][1:] == ["model/line@v2, from which it goes on, is taken as recorded"]
+    assert told["rebuild"]["reasons"][1:] == ["model/line@v2, whose training it continues, is used as recorded"]
     details = {check["what"]: check["detail"] for check in told["checks"] if not check["ok"]}
     assert details == {"data": "data/new.csv:21: rows that it was not built from: 1, rows that are gone: 1"}
 
@@ -216,7 +216,7 @@ def test_a_rollback_is_refused_where_a_version_before_is_another_now(retired: Pa
     assert json.loads(projects.run("history", "--json", cwd=root).stdout)["way_back"] is None
     refused = projects.run("rollback", "dev", "--yes", cwd=root)
     assert (refused.returncode, "error[recipe-changed]" in refused.stderr) == (1, True), refused.stderr
-    assert "goes on from line@v2, which goes on from line@v1, with another recipe than that has now" in refused.stderr
+    assert "continues the training of line@v2, which continues the training of line@v1, which now has another recipe" in refused.stderr
     assert "to declare it as it was: model-line.yaml:9: remove `params.alpha` (now 0.01)" in refused.stderr
 
 

@@ -64,7 +64,7 @@ def test_only_a_return_that_is_possible_is_offered(spoil: Callable[[Path], None]
     assert "rollback" not in projects.run("history", cwd=root).stdout
     # the brother: the list of a refused rollback
     refused = projects.run("rollback", "dev", "--to", "7", cwd=root)
-    assert ("error[unknown-deployment]" in refused.stderr, "one can return to" in refused.stderr) == (True, False), refused.stderr
+    assert ("error[unknown-deployment]" in refused.stderr, "you can return to" in refused.stderr) == (True, False), refused.stderr
 
 
 @pytest.mark.parametrize("now", ["", "  v1: {dataset: points@second, seed: 9}\n"])

@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from leptonctl.building import messages
-from leptonctl.core import deployment, manifest, result, state
+from leptonctl.core import deployment, job, manifest, result, state, store_records
 from leptonctl.core.codec import Record
 
 texts = st.text(st.characters(codec="utf-8"), max_size=5)
@@ -31,14 +31,14 @@ PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
 
 def record_types() -> Iterator[type[Record]]:
     """Every record type of the core and of the messages between processes."""
-    for module in (state, deployment, manifest, result, messages):
+    for module in (state, store_records, job, deployment, manifest, result, messages):
         for _, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, Record) and found.__module__ == module.__name__:
                 yield found
 
 
 RECORDS = sorted(record_types(), key=lambda kind: kind.__qualname__)
-STANDING = [kind for kind in RECORDS if kind.__struct_config__.tag_field == "format_version"]
+WITH_FORMAT = [kind for kind in RECORDS if kind.__struct_config__.tag_field == "format_version"]
 
 
 @cache

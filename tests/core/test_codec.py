@@ -22,9 +22,10 @@ from leptonctl.core.codec import (
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Pointer, Recipe, State, StepPointer
+from leptonctl.core.state import Pointer, State, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json
-from tests.core.records import RECORDS, STANDING, jsons, records, texts
+from tests.core.records import RECORDS, WITH_FORMAT, jsons, records, texts
 
 HEX = "sha256:" + "0" * 64
 few = settings(max_examples=20)
@@ -46,7 +47,7 @@ def test_every_record_type_is_tested() -> None:
         "Recipe",
         "OwnerRecord",
         "StoreIdentity",
-    } <= {kind.__qualname__ for kind in STANDING}
+    } <= {kind.__qualname__ for kind in WITH_FORMAT}
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__qualname__)
@@ -93,11 +94,11 @@ def sealed(record: Mapping[str, Json], kind: type[Record]) -> bytes:
     return with_checksum(data) if kind in CHECKED else data
 
 
-CHECKED = [kind for kind in STANDING if kind.checksum]
+CHECKED = [kind for kind in WITH_FORMAT if kind.checksum]
 
 
 def test_what_a_store_holds_is_checked() -> None:
-    assert {kind.__qualname__ for kind in STANDING} - {kind.__qualname__ for kind in CHECKED} == {"State", "Manifest"}
+    assert {kind.__qualname__ for kind in WITH_FORMAT} - {kind.__qualname__ for kind in CHECKED} == {"State", "Manifest"}
 
 
 @pytest.mark.parametrize("kind", CHECKED, ids=lambda kind: kind.__qualname__)
@@ -123,13 +124,13 @@ def test_a_record_without_its_checksum_is_refused(kind: type[Record], data: st.D
         decode(encode_message(data.draw(records(kind))), kind)
 
 
-def test_an_edited_record_is_said_to_be_edited() -> None:
+def test_an_edited_record_is_reported_as_changed() -> None:
     written = encode(Result(key="k", op="evaluate", outputs={"metrics": {"accuracy": 0.91}}))
     with pytest.raises(BadRecord, match="a byte was changed"):
         decode(written.replace(b"0.91", b"0.99"), Result)
 
 
-@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("kind", WITH_FORMAT, ids=lambda kind: kind.__qualname__)
 @few
 @given(data=st.data())
 def test_a_newer_format_is_reported_as_newer(kind: type[Record], data: st.DataObject) -> None:
@@ -140,7 +141,7 @@ def test_a_newer_format_is_reported_as_newer(kind: type[Record], data: st.DataOb
     assert caught.value.newer
 
 
-@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("kind", WITH_FORMAT, ids=lambda kind: kind.__qualname__)
 @settings(max_examples=2)
 @given(data=st.data())
 def test_the_format_is_written_first(kind: type[Record], data: st.DataObject) -> None:
@@ -148,7 +149,7 @@ def test_the_format_is_written_first(kind: type[Record], data: st.DataObject) ->
     assert encode(data.draw(records(kind))).startswith(b'{"format_version":"1"')
 
 
-@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("kind", WITH_FORMAT, ids=lambda kind: kind.__qualname__)
 @pytest.mark.parametrize(
     "data",
     [b"", b"{", b"[]", b"1", b'"text"', b"null", b"\xff\xfe", b'{"a":"\xff"}', b"[" * 100_000, b"{}{}"],

@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.core.dates import (
-    PARTS,
-    BadFormat,
-    DateColumn,
-    Moment,
-    missing_parts,
-    order,
-    pattern,
-    read_moment,
-    read_parts,
-    written,
-)  # fmt: skip
+from leptonctl.core.date_formats import BadFormat, pattern
+from leptonctl.core.dates import PARTS, DateColumn, Moment, format_moment, missing_parts, order, read_moment, read_parts
 
 FORMATS = ("%d.%m.%Y %H:%M:%S", "%Y%m%d%H%M%S", "%B %d, %Y %I:%M:%S %p", "%a %j/%Y %T", "%m/%d/%Y %T", "%Y-%m-%dT%H:%M:%S.%f", "%F %R:%S")
 EXPECTED = {
@@ -52,8 +42,8 @@ def test_a_format_reads_what_strftime_and_we_write(date: datetime, form: str) ->
     assert read is not None
     whole = datetime.strptime(date.strftime(expanded), expanded)
     assert read[:6] == whole.timetuple()[:6]
-    assert moment(written(read, form), form) == read
-    assert moment(written(read, None)) == read
+    assert moment(format_moment(read, form), form) == read
+    assert moment(format_moment(read, None)) == read
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-14 * 60, 14 * 60))
@@ -82,7 +72,7 @@ def test_order_is_that_of_time() -> None:
         ("05.01.2024 ", "%d.%m.%Y %H:%M"), ("2024105", "%Y%m%d"), ("Tue 2024-01-05", "%a %Y-%m-%d"), ("366/2023", "%j/%Y"), ("13:00 pm", "%I:%M %p"),
     ],
 )  # fmt: skip
-def test_what_is_no_date(text: str, form: str | None) -> None:
+def test_strings_that_are_not_dates(text: str, form: str | None) -> None:
     assert moment(text, form) is None
 
 

@@ -11,7 +11,8 @@ from leptonctl.core.change import Change, Create, Forget, Keep, Remove, Update
 from leptonctl.core.diff import diff, leaves, with_becauses
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration, in_order, resolve_keys
-from leptonctl.core.state import Pointer, Recipe, StepPointer
+from leptonctl.core.state import Pointer, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json, Node, Step
 from tests.core.toy import build, graphs, pointers, span, toy
 

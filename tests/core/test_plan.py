@@ -15,12 +15,12 @@ from leptonctl.core.plan import (
     MOST_SISTERS,
     Observed,
     Settled,
+    addresses_to_rebuild,
+    deciding_keys,
     effect_id,
     make_plan,
     only,
     sister_keys,
-    unmet,
-    wanted_keys,
     with_forecasts,
     with_steps,
     without_work,
@@ -122,13 +122,13 @@ def test_the_keys_whose_results_are_looked_up() -> None:
     three = toy("toy/three", "3", one)
     found = settled([one, two, three], pointers([one, two], build([one, two])), {})
     # its own, and those of what it reads; nothing of what is kept and not read
-    assert wanted_keys(found, differences(found)) == {one.digest, three.digest}
+    assert deciding_keys(found, differences(found)) == {one.digest, three.digest}
 
 
 def test_given_keys_are_looked_up() -> None:
     node = compared(toy("toy/one", "1"), toy("toy/bound", "b"))
     found = settled([node], {}, {})
-    assert wanted_keys(found, differences(found)) == {node.digest, "compared", toy("toy/bound", "b").digest}
+    assert deciding_keys(found, differences(found)) == {node.digest, "compared", toy("toy/bound", "b").digest}
 
 
 def test_a_lost_result_that_a_step_reads_is_built_again() -> None:
@@ -138,13 +138,13 @@ def test_a_lost_result_that_a_step_reads_is_built_again() -> None:
     current = pointers([one, two], build([one, two]))
     found = settled(nodes, current, {})
     changes = with_steps(found, differences(found))
-    assert unmet(found, changes) == {"toy/one"}
+    assert addresses_to_rebuild(found, changes) == {"toy/one"}
     there = settled(nodes, current, build([one]))
-    assert unmet(there, with_steps(there, differences(there))) == frozenset()
+    assert addresses_to_rebuild(there, with_steps(there, differences(there))) == frozenset()
     # once listed itself, it is no longer missing
     without = settled(nodes, {"toy/two": current["toy/two"]}, {})
     again = with_steps(without, diff(without.nodes, current, without.keys, frozenset({"toy/one"})))
-    assert unmet(without, again) == frozenset()
+    assert addresses_to_rebuild(without, again) == frozenset()
     assert {c.address: listed(c) for c in again if c.steps} == {"toy/one": [("write", False)], "toy/three": [("write", False)]}
 
 
@@ -155,7 +155,7 @@ def test_a_lost_result_that_only_cached_steps_read_is_not_built() -> None:
     found = settled([one, two], pointers([one], results), {two.digest: results[two.digest]})
     changes = with_steps(found, differences(found))
     assert {c.address: listed(c) for c in changes if c.steps} == {"toy/two": [("write", True)]}
-    assert unmet(found, changes) == frozenset()
+    assert addresses_to_rebuild(found, changes) == frozenset()
 
 
 def compared(node: Node, bound: Node) -> Node:
@@ -170,9 +170,9 @@ def test_a_lost_result_given_by_key_is_built_by_its_step() -> None:
     current = pointers([bound], build([bound]))
     found = settled(nodes, current, {})
     changes = with_steps(found, differences(found))
-    assert unmet(found, changes) == {"toy/bound"}
+    assert addresses_to_rebuild(found, changes) == {"toy/bound"}
     there = settled(nodes, current, build([bound]))
-    assert unmet(there, with_steps(there, differences(there))) == frozenset()
+    assert addresses_to_rebuild(there, with_steps(there, differences(there))) == frozenset()
 
 
 # --- names ---------------------------------------------------------------------------------------------------------------------

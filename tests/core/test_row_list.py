@@ -3,7 +3,7 @@
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.core.row_list import RowList, untold
+from leptonctl.core.row_list import RowList, overlap_problem
 
 ROWS = RowList(format="csv", columns=(("x", "number"),))
 
@@ -26,4 +26,4 @@ ROWS = RowList(format="csv", columns=(("x", "number"),))
 )
 def test_the_advice_is_one_that_can_help(evaluation: dict, training: dict, advice: str) -> None:
     """Ids are recorded under the key: under two keys an `id` column, declared already or not, tells nothing."""
-    assert untold(replace(ROWS, **evaluation), replace(ROWS, **training), "the bound version").endswith(f"; {advice}")
+    assert overlap_problem(replace(ROWS, **evaluation), replace(ROWS, **training), "the bound version").endswith(f"; {advice}")

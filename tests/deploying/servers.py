@@ -9,9 +9,10 @@ from leptonctl.core.deployment import Route, ServerRecord
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, Owner, Pointer, State
 from leptonctl.deploying import addresses
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.server import PLATFORM, SETTINGS
+from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.platforms import Site, filled
 from leptonctl.storage import owner as owners
 from leptonctl.storage.claims import Registration, claimed
@@ -19,7 +20,7 @@ from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
 from leptonctl.testing.packages import pointer_to, put_package
-from tests.deploying.toy import ADDRESS, BINDING, NAME, author
+from tests.deploying.toy import ADDRESS, BINDING, NAME, author, run_switch
 
 WEIGHTS = {"v0": 1.0, "v1": 2.0, "v2": 3.0, "v3": 4.0}
 STORE = ".leptonctl/store"
@@ -46,16 +47,16 @@ def site_of(root: Path, port: int, **more: object) -> Site:
     return Site(**{**place, "settings": filled(SETTINGS, settings), **more})  # type: ignore[arg-type]
 
 
-def binds(root: Path, version: str, port: int, **more: object) -> Callable[[State], Wanted]:
+def binds(root: Path, version: str, port: int, **more: object) -> Callable[[State], Desired]:
     routes = route(root, version)
     settings = {name: more.pop(name) for name in list(more) if name in SETTINGS}
     bindings: dict[str, Pointer | None] = {BINDING: pointer_to(routes), ADDRESS: Pointer(digest="sha256:environment", effect=True)}
     environment = Environment(platform={"type": "server", "port": port, **settings})  # type: ignore[dict-item]
-    return lambda _state: Wanted(bindings=bindings, environment=environment, routes=lambda *_: routes, **more)  # type: ignore[arg-type]
+    return lambda _state: Desired(bindings=bindings, environment=environment, routes=lambda *_: routes, **more)  # type: ignore[arg-type]
 
 
-def destroys(_state: State) -> Wanted:
-    return Wanted(bindings={}, environment=None, routes=lambda *_: no_route())
+def destroys(_state: State) -> Desired:
+    return Desired(bindings={}, environment=None, routes=lambda *_: no_route())
 
 
 def no_route() -> Route:
@@ -63,8 +64,9 @@ def no_route() -> Route:
 
 
 def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
-    means: dict[str, object] = {"author": author(claim.owner.user), "platforms": {"server": PLATFORM}, "root": root, "store": STORE}
-    return Switch(pointers=pointers_of(root), claim=claim, **{**means, **more})  # type: ignore[arg-type]
+    pointers = pointers_of(root)
+    sites = Sites(root=root, store=STORE, objects=pointers.objects, platforms={"server": PLATFORM})
+    return Switch(pointers=pointers, claim=claim, sites=sites, **{"author": author(claim.owner.user), **more})  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -75,9 +77,9 @@ def switching(root: Path, user: str = "ann", **more: object) -> Iterator[Switch]
         yield switch_of(root, claim, **more)
 
 
-def move(root: Path, decide: Callable[[State], Wanted], *, here: bool = True, **more: object) -> Outcome:
+def move(root: Path, decide: Callable[[State], Desired], *, here: bool = True, **more: object) -> Outcome:
     with switching(root, **more) as switch:
-        return switch.move(NAME, decide, here=here)
+        return run_switch(switch, decide, here=here)
 
 
 def asked(port: int, timeout: float = 5.0) -> ServerRecord | None:

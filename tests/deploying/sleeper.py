@@ -10,7 +10,7 @@ from pathlib import Path
 
 from leptonctl.core.diagnostic import Failure
 from tests.deploying import servers
-from tests.deploying.toy import NAME, binds, destroys, owner, patient, pointers_of, switch_of
+from tests.deploying.toy import binds, destroys, owner, patient, pointers_of, run_switch, switch_of
 
 
 def main() -> int:
@@ -27,11 +27,11 @@ def main() -> int:
         with patient(root, owner(order["user"], host="far"), servers.pointers_of if order["port"] else pointers_of) as claim:
             if order["port"]:
                 settings = {"max_body": 4096, "returning": False}
-                wanted = servers.destroys if order["version"] is None else servers.binds(root, order["version"], order["port"], **settings)
-                servers.switch_of(root, claim, checkpoint=checkpoint).move(NAME, wanted, here=True)
+                desired = servers.destroys if order["version"] is None else servers.binds(root, order["version"], order["port"], **settings)
+                run_switch(servers.switch_of(root, claim, checkpoint=checkpoint), desired)
             else:
                 decide = destroys if order["version"] is None else binds(order["version"], before=order["before"], check=True)
-                switch_of(root, claim, checkpoint=checkpoint).move(NAME, decide, here=True)
+                run_switch(switch_of(root, claim, checkpoint=checkpoint), decide)
     except Failure as failure:
         problem = failure.diagnostics[0]
         print(f"{problem.id}: {problem.detail}", file=sys.stderr)

@@ -10,8 +10,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Pointer, State
-from leptonctl.deploying.fleet import STALE_S, Fleet, Roll, lost, seen_file
+from leptonctl.deploying.fleet import STALE_S, Fleet, Roll, seen_file
 from leptonctl.storage import owner as owners
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import LineageStore
@@ -173,15 +172,3 @@ def test_watching_ends_with_a_last_read_and_reports_what_it_waits_for(lineage: L
     assert looks[-1] == (["here"], True)
     assert [late for _, late in looks].count(True) == 1
     assert said == ["waiting for 1 server to be ready"]
-
-
-def test_lost_artifacts_name_their_addresses(tmp_path: Path) -> None:
-    objects = FolderObjects(root=tmp_path)
-    objects.put(layout.artifact("sha256:aa11"), b"")
-    pointers = {
-        "model/m@v1": Pointer(digest="d", artifact="sha256:aa11"), "model/m@v2": Pointer(digest="d", artifact="sha256:bb22"),
-        "dataset/d@1": Pointer(digest="d"),
-    }  # fmt: skip
-    state = State(lineage="l", project="p", current=pointers)
-    assert lost(state, objects) == {"model/m@v2"}
-    assert lost(None, objects) == frozenset()

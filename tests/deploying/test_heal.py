@@ -160,7 +160,7 @@ def toys(tmp_path: Path):
 
 
 def bound(root: Path, claim) -> None:
-    toy.switch_of(root, claim).move(NAME, toy.binds("v1"), here=True)
+    toy.run_switch(toy.switch_of(root, claim), toy.binds("v1"))
 
 
 def test_the_answering_server_is_compared_by_package(toys: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_lost_record_of_the_bound_deployment_is_written_again(toys: Path) -> N
 def test_the_head_of_a_destroyed_environment_is_emptied(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
-        toy.switch_of(toys, claim).move(NAME, toy.destroys, here=True)
+        toy.run_switch(toy.switch_of(toys, claim), toy.destroys)
         lineage = toy.lineage_of(toys)
         before = lineage.head(NAME)
         lineage.move_head(NAME, before, epoch=before.head.epoch, holder="x", deployment=1, serial=9, staged=0)

@@ -13,7 +13,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.wanted import complete_interrupted, completed
+from leptonctl.deploying.desired import complete_interrupted, completed
 from tests.core.toy import build, graphs, pointers, state, toy
 
 ENVIRONMENT = Environment(platform={"type": "server"}, protected=True, deployment=1)

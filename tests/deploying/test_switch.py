@@ -12,9 +12,9 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.state import Moved, Pointer, Seal, Verdict
-from leptonctl.deploying import fence, phases
+from leptonctl.deploying import fence
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.switch import POINTS, Switch
-from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Site
 from leptonctl.storage.claims import Registration, claimed
@@ -35,6 +35,7 @@ from tests.deploying.toy import (
     pointer,
     pointers_of,
     route,
+    run_switch,
     state_of,
     switch_of,
 )  # fmt: skip
@@ -101,7 +102,7 @@ def test_the_order_of_a_switch(root: Path, claim: Registration) -> None:
         )
 
     with following(root):
-        outcome = switch_of(root, claim, checkpoint=look).move(NAME, binds("v1"), here=True)
+        outcome = run_switch(switch_of(root, claim, checkpoint=look), binds("v1"))
     assert reached == [
         ("lock", 0, 0, 0, [], 0, 0, None),
         ("epoch", 1, 0, 0, [], 0, 0, None),
@@ -126,8 +127,8 @@ def test_the_records_of_a_switch(root: Path, switch: Switch) -> None:
     held = Moved(address=f"{ADDRESS}/other", before="a", after="b")
     seal = Seal(digest="sha256:v1", declaration="d", environment=NAME, at="now")
     with following(root):
-        switch.move(NAME, binds("v1", evidence=(verdict,), held=(held,), seals={f"model/{MODEL}@v1": seal}), here=True)
-        switch.move(NAME, binds("v2"), here=True)
+        run_switch(switch, binds("v1", evidence=(verdict,), held=(held,), seals={f"model/{MODEL}@v1": seal}))
+        run_switch(switch, binds("v2"))
     state, lineage = state_of(root), lineage_of(root)
     first, second = lineage.deployment(NAME, 1), lineage.deployment(NAME, 2)
     assert first is not None
@@ -150,15 +151,15 @@ def test_unchanged_bindings_are_still_served(root: Path, switch: Switch) -> None
     other = f"{ADDRESS}/other"
 
     def both(state):
-        return Wanted(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
+        return Desired(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
 
     def one_out(state):
-        return Wanted(bindings={other: None}, environment=environment(state), routes=route)
+        return Desired(bindings={other: None}, environment=environment(state), routes=route)
 
     with following(root):
-        switch.move(NAME, both, here=True)
-        switch.move(NAME, binds("v2"), here=True)
-        switch.move(NAME, one_out, here=True)
+        run_switch(switch, both)
+        run_switch(switch, binds("v2"))
+        run_switch(switch, one_out)
     versions = [{m: r.version for m, (r,) in lineage_of(root).deployment(NAME, n).models.items()} for n in (1, 2, 3)]
     assert versions == [{MODEL: "v1", "other": "v1"}, {MODEL: "v2", "other": "v1"}, {MODEL: "v2"}]
     assert set(state_of(root).entries(f"{ADDRESS}/")) == {BINDING}
@@ -169,9 +170,9 @@ def test_if_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch)
     verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=False, value=0.25)
 
     def refused(state):
-        return Wanted(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
+        return Desired(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
 
-    outcome = switch.move(NAME, refused, here=True)
+    outcome = run_switch(switch, refused)
     assert (outcome.moved, outcome.deployment) == (False, 0)
     state = state_of(root)
     assert (state.serial, dict(state.current), dict(state.locks), lineage_of(root).deployments(NAME)) == (0, {}, {}, [])
@@ -181,16 +182,16 @@ def test_if_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch)
 
 def test_a_binding_that_moved_since_the_plan_is_stale(root: Path, switch: Switch) -> None:
     with following(root):
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         before = head_of(root)
         with pytest.raises(Failure) as failure:
-            switch.move(NAME, binds("v2", before="v0", check=True), here=True)
+            run_switch(switch, binds("v2", before="v0", check=True))
         assert (problem_of(failure).id, failure.value.exit_code, BINDING in problem_of(failure).detail) == ("stale-binding", 5, True)
         after = head_of(root)
         assert (after.deployment, after.staged, after.epoch.token) == (before.deployment, 0, before.epoch.token + 1)
         assert state_of(root).current[BINDING].version == "v1"
         assert not state_of(root).locks
-        assert switch.move(NAME, binds("v2", before="v1", check=True), here=True).deployment == 2
+        assert run_switch(switch, binds("v2", before="v1", check=True)).deployment == 2
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------------
@@ -200,26 +201,26 @@ def test_deployment_numbers_are_never_reused(root: Path, switch: Switch) -> None
     """Not after failures, a destroy or a collection of records, nor when a suspended holder has taken the next one."""
     lineage = lineage_of(root)
     with following(root) as follower:
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         follower.refuse.add("package of bad")
         with pytest.raises(Failure):
-            switch.move(NAME, binds("bad"), here=True)
+            run_switch(switch, binds("bad"))
         assert lineage.deployments(NAME) == [1, 2]
-        assert switch.move(NAME, binds("v2"), here=True).deployment == 3
+        assert run_switch(switch, binds("v2")).deployment == 3
         for number in (1, 2, 3):
             lineage.objects.delete(f"projects/{lineage.lineage}/deployments/{NAME}/{number:08d}")
-        assert switch.move(NAME, binds("v1"), here=True).deployment == 4
-        switch.move(NAME, destroys, here=True)
+        assert run_switch(switch, binds("v1")).deployment == 4
+        run_switch(switch, destroys)
         lineage.objects.delete(f"projects/{lineage.lineage}/deployments/{NAME}/00000004")
         assert lineage.deployments(NAME) == []
-        assert switch.move(NAME, binds("v1"), here=True).deployment == 5
+        assert run_switch(switch, binds("v1")).deployment == 5
 
 
 def test_a_number_that_a_suspended_holder_takes_is_skipped(root: Path, claim: Registration) -> None:
     """Upwards: the next number may be taken too."""
     lineage = lineage_of(root)
     with following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         taken = lineage.deployment(NAME, 1)
         assert taken is not None
 
@@ -228,7 +229,7 @@ def test_a_number_that_a_suspended_holder_takes_is_skipped(root: Path, claim: Re
                 for number in (2, 3):
                     assert lineage.put_deployment(replace(taken, deployment=number))
 
-        outcome = switch_of(root, claim, checkpoint=sleeper).move(NAME, binds("v2"), here=True)
+        outcome = run_switch(switch_of(root, claim, checkpoint=sleeper), binds("v2"))
     assert outcome.deployment == 4
     state = state_of(root)
     assert (state.environments[NAME].deployment, state.current[BINDING].deployment, head_of(root).deployment) == (4, 4, 4)
@@ -255,9 +256,9 @@ def test_the_head_moves_only_from_what_was_read(root: Path, claim: Registration)
             assert moved is not None
 
     with following(root) as follower:
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         with pytest.raises(Failure) as failure:
-            switch_of(root, claim, checkpoint=intruder).move(NAME, binds("v2"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=intruder), binds("v2"))
         assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
         assert "eve@far" in problem_of(failure).detail
         assert (head_of(root).deployment, follower.seen) == (1, [1])
@@ -278,9 +279,9 @@ def test_a_head_with_the_same_epoch_and_other_bytes_is_another_head(root: Path, 
             )
 
     with following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         with pytest.raises(Failure) as failure:
-            switch_of(root, claim, checkpoint=twin).move(NAME, binds("v2"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=twin), binds("v2"))
     assert (problem_of(failure).id, head_of(root).deployment) == ("taken-over", 1)
 
 
@@ -288,11 +289,11 @@ def test_a_head_with_the_same_epoch_and_other_bytes_is_another_head(root: Path, 
 def test_a_higher_epoch_in_the_head_is_not_overwritten(root: Path, switch: Switch, higher: Epoch) -> None:
     lineage = lineage_of(root)
     with following(root):
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         before = lineage.head(NAME)
         assert lineage.move_head(NAME, before, epoch=higher, holder="eve@far", deployment=1, serial=1, staged=0)
         with pytest.raises(Failure) as failure:
-            switch.move(NAME, binds("v2"), here=True)
+            run_switch(switch, binds("v2"))
     assert (problem_of(failure).id, failure.value.exit_code, "eve@far" in problem_of(failure).detail) == ("taken-over", 5, True)
     assert (head_of(root).epoch, head_of(root).deployment, dict(state_of(root).pending)) == (higher, 1, {})
     assert not state_of(root).locks
@@ -302,7 +303,7 @@ def test_every_lock_has_a_token_of_its_own(root: Path, switch: Switch) -> None:
     tokens = []
     with following(root):
         for version in ("v1", "v2"):
-            switch.move(NAME, binds(version), here=True)
+            run_switch(switch, binds(version))
             tokens.append(head_of(root).epoch)
         before = head_of(root)
         switch.recover(NAME, here=True)
@@ -319,7 +320,7 @@ def test_a_head_that_cannot_be_written_is_named(root: Path, switch: Switch) -> N
     path = layout.head(lineage.lineage, NAME)
     (root / "store" / path).mkdir(parents=True)
     with pytest.raises(Failure) as failure:
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
     problem = problem_of(failure)
     assert (problem.id, problem.detail.startswith(f"{path} in "), path in str(problem.hint)) == ("store-failed", True, True)
     assert (dict(state_of(root).locks), dict(state_of(root).pending)) == ({}, {})
@@ -331,11 +332,11 @@ def test_a_takeover_is_the_reason_when_servers_do_not_get_ready(root: Path, clai
 
         def taken_meanwhile(*_: object) -> None:
             switch_of(root, other).recover(NAME, here=False, force=True)
-            raise ProviderError("It is no longer wanted", detail="deployment 1", id="not-ready")
+            raise ProviderError("It is no longer desired", detail="deployment 1", id="not-ready")
 
         broken = replace(TOY, ready=taken_meanwhile)
         with pytest.raises(Failure) as failure:
-            switch_of(root, claim, platforms={"toy": broken}).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, claim, platforms={"toy": broken}), binds("v1"))
     assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
     assert "eve@far" in problem_of(failure).detail
 
@@ -351,7 +352,7 @@ def test_an_interrupt_is_reported_even_if_the_environment_was_taken_over(root: P
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            switch_of(root, claim, checkpoint=taken_and_interrupted).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=taken_and_interrupted), binds("v1"))
     moved = point == "activate"
     assert (dict(state_of(root).pending), head_of(root).deployment) == ({}, int(moved))
     assert (BINDING in state_of(root).current) is moved
@@ -368,7 +369,7 @@ def test_the_platform_hears_whether_everything_returns(root: Path, claim: Regist
     platforms = {"toy": replace(TOY, ready=ready)}
     with following(root):
         more = {"returning": True} if returning else {}
-        switch_of(root, claim, platforms=platforms).move(NAME, binds("v1", **more), here=True)
+        run_switch(switch_of(root, claim, platforms=platforms), binds("v1", **more))
     assert heard == [returning]
 
 
@@ -382,20 +383,20 @@ def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch)
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         theirs = switch_of(root, other)
         with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
-            switch_of(root, switch.claim, wait_s=0.3, say=messages.append).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, switch.claim, wait_s=0.3, say=messages.append), binds("v1"))
         assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
         assert len(messages) == 1
         assert "bob@" in messages[0]
-        assert switch.move(NAME, binds("v1"), here=True).moved
+        assert run_switch(switch, binds("v1")).moved
 
 
 def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> None:
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         theirs = switch_of(root, other)
         with pytest.raises(Failure) as failure, theirs.locked(NAME, here=True) as held:
             switch.recover(NAME, here=True, force=True)
-            theirs.run(held, binds("v2")(held.state), here=True)
+            theirs.carry_out(held, binds("v2")(held.state), here=True)
         assert (problem_of(failure).id, "ann@" in problem_of(failure).detail) == ("taken-over", True)
     assert (head_of(root).deployment, dict(state_of(root).pending), dict(state_of(root).locks)) == (1, {}, {})
 
@@ -405,10 +406,10 @@ def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> No
 
 def test_a_server_that_refuses_leaves_everything_as_it_was(root: Path, switch: Switch) -> None:
     with following(root, refuse={"package of v2"}) as follower:
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         before = state_of(root)
         with pytest.raises(Failure) as failure:
-            switch.move(NAME, binds("v2"), here=True)
+            run_switch(switch, binds("v2"))
         assert (problem_of(failure).id, "cannot load package of v2" in problem_of(failure).detail) == ("not-ready", True)
         after = state_of(root)
         assert (after.current, after.serial, after.environments, dict(after.pending), dict(after.locks)) == (
@@ -421,7 +422,7 @@ def test_a_server_that_refuses_leaves_everything_as_it_was(root: Path, switch: S
 
 def test_a_server_started_for_a_first_switch_that_fails_is_stopped(root: Path, switch: Switch) -> None:
     with following(root, refuse={"package of v1"}), pytest.raises(Failure):
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
     assert (root / "removed").exists()
     assert NAME not in state_of(root).environments
 
@@ -429,14 +430,14 @@ def test_a_server_started_for_a_first_switch_that_fails_is_stopped(root: Path, s
 @pytest.mark.parametrize("point", POINTS[POINTS.index("pending") : POINTS.index("activate")])
 def test_an_interrupt_before_the_head_drops_the_switch(root: Path, claim: Registration, point: str) -> None:
     with following(root) as follower:
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         with pytest.raises(KeyboardInterrupt):
-            switch_of(root, claim, checkpoint=stopping_at(point, KeyboardInterrupt())).move(NAME, binds("v2"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=stopping_at(point, KeyboardInterrupt())), binds("v2"))
         state = state_of(root)
         assert (state.current[BINDING].version, dict(state.pending), dict(state.locks)) == ("v1", {}, {})
         assert (head_of(root).deployment, head_of(root).staged) == (1, 0)
         assert follower.seen == [1]
-        assert switch_of(root, claim).move(NAME, binds("v2"), here=True).moved
+        assert run_switch(switch_of(root, claim), binds("v2")).moved
 
 
 # --- and after it moved ------------------------------------------------------------------------------------------------
@@ -447,9 +448,9 @@ def test_an_interrupt_before_the_head_drops_the_switch(root: Path, claim: Regist
 def test_an_interrupt_after_the_head_completes_the_binding(root: Path, claim: Registration, point: str, problem: BaseException) -> None:
     """Servers follow the head: what it names is bound and recorded before the interrupt is passed on."""
     with following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         with pytest.raises(type(problem)):
-            switch_of(root, claim, checkpoint=stopping_at(point, problem)).move(NAME, binds("v2"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=stopping_at(point, problem)), binds("v2"))
     state = state_of(root)
     assert (state.current[BINDING].version, state.environments[NAME].deployment) == ("v2", 2)
     assert (dict(state.pending), dict(state.locks), head_of(root).deployment) == ({}, {}, 2)
@@ -458,9 +459,9 @@ def test_an_interrupt_after_the_head_completes_the_binding(root: Path, claim: Re
 
 def test_an_interrupt_of_a_destroy_after_the_head_completes_it(root: Path, claim: Registration) -> None:
     with following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         with pytest.raises(KeyboardInterrupt):
-            switch_of(root, claim, checkpoint=stopping_at("activate", KeyboardInterrupt())).move(NAME, destroys, here=True)
+            run_switch(switch_of(root, claim, checkpoint=stopping_at("activate", KeyboardInterrupt())), destroys)
     state = state_of(root)
     assert (dict(state.current), dict(state.pending), state.environments[NAME].destroyed) == ({}, {}, True)
     assert (root / "removed").exists(), "the server is stopped although the destroy was interrupted"
@@ -470,15 +471,15 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
     """The head has moved, so the binding counts; the server that lags is named."""
     messages: list[str] = []
     with following(root) as follower:
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         follower.deaf = True
 
         def impatient(state):
-            wanted = binds("v2")(state)
+            desired = binds("v2")(state)
             platform = {"type": "toy", "patience_s": 0.1}
-            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, platform=platform), routes=route)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, platform=platform), routes=route)
 
-        outcome = switch_of(root, claim, say=messages.append).move(NAME, impatient, here=True)
+        outcome = run_switch(switch_of(root, claim, say=messages.append), impatient)
         assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
         assert messages == ["not serving: one"]
         state = state_of(root)
@@ -488,10 +489,10 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
 
 def test_no_lock_is_left_after_a_switch(root: Path) -> None:
     with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim, following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         assert dict(state_of(root).locks) == {}
         with pytest.raises(KeyboardInterrupt):
-            switch_of(root, claim, checkpoint=stopping_at("epoch", KeyboardInterrupt())).move(NAME, binds("v2"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=stopping_at("epoch", KeyboardInterrupt())), binds("v2"))
         assert dict(state_of(root).locks) == {}
         # released by the end of the apply at the latest
         fence.lock(pointers_of(root), claim, NAME, wait_s=1, say=print)
@@ -509,10 +510,10 @@ class Killed(BaseException):
 def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch that ends at a point without clean-up, and whose process has ended."""
     with monkeypatch.context() as patch, claimed(pointers_of(root), owner("ann", host="elsewhere"), [BINDING]) as claim:
-        patch.setattr(phases, "_settled_by_head", lambda _passage: None)
+        patch.setattr("leptonctl.deploying.switch._follow_head", lambda _passage: None)
         switch = switch_of(root, claim, checkpoint=stopping_at(point, Killed()))
         with pytest.raises(Killed):
-            switch.move(NAME, decide, here=True)
+            run_switch(switch, decide)
 
 
 @pytest.mark.parametrize("point", POINTS[POINTS.index("record") : POINTS.index("clear")])
@@ -520,7 +521,7 @@ def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypa
     moved = POINTS.index(point) > POINTS.index("head")
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
-            switch_of(root, claim).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, claim), binds("v1"))
         killed_at(root, point, binds("v2"), monkeypatch)
         assert NAME in state_of(root).pending
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
@@ -545,12 +546,12 @@ def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str,
     held = HeldBinding(version="v9", digest="sha256:v9", package=None, kind="gate", reason="f1", since="now")
 
     def back(state):
-        wanted = binds("v1", holds={other: held, BINDING: None}, acts=(act,))(state)
-        return replace(wanted, environment=environment(state, withdrawals=(withdrawal,)))
+        desired = binds("v1", holds={other: held, BINDING: None}, acts=(act,))(state)
+        return replace(desired, environment=environment(state, withdrawals=(withdrawal,)))
 
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
-            switch_of(root, claim).move(NAME, binds("v2", holds={BINDING: held}), here=True)
+            run_switch(switch_of(root, claim), binds("v2", holds={BINDING: held}))
         killed_at(root, point, back, monkeypatch)
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
             switch_of(root, claim).recover(NAME, here=True)
@@ -564,7 +565,7 @@ def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str,
 def test_a_killed_destroy_is_settled_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
-            switch_of(root, claim).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, claim), binds("v1"))
         killed_at(root, point, destroys, monkeypatch)
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
             switch_of(root, claim).recover(NAME, here=True)
@@ -580,9 +581,9 @@ def test_a_switch_settles_an_interrupted_one_before_it_compares(root: Path, monk
         killed_at(root, "bind", binds("v1"), monkeypatch)
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
             with pytest.raises(Failure) as failure:
-                switch_of(root, claim).move(NAME, binds("v2", before=None, check=True), here=True)
+                run_switch(switch_of(root, claim), binds("v2", before=None, check=True))
             assert problem_of(failure).id == "stale-binding"
-            assert switch_of(root, claim).move(NAME, binds("v2", before="v1", check=True), here=True).deployment == 2
+            assert run_switch(switch_of(root, claim), binds("v2", before="v1", check=True)).deployment == 2
     assert [(r.deployment, bool(r.recovered_by)) for r in chain(root)] == [(1, True), (2, False)]
 
 
@@ -591,12 +592,12 @@ def test_a_switch_settles_an_interrupted_one_before_it_compares(root: Path, monk
 
 def test_only_what_a_server_reports_counts_as_served(root: Path, switch: Switch) -> None:
     """Without a registered server the binding moves and nothing counts as served, until a server reports it."""
-    outcome = switch.move(NAME, binds("v1"), here=False)
+    outcome = run_switch(switch, binds("v1"), here=False)
     assert (outcome.moved, outcome.served, dict(outcome.state.environments[NAME].served)) == (True, False, {})
     with following(root):
         while not any(server.deployment == 1 for server in lineage_of(root).servers(NAME)):
             time.sleep(0.001)
-        outcome = switch.move(NAME, binds("v2"), here=False)
+        outcome = run_switch(switch, binds("v2"), here=False)
     assert outcome.served
     served = state_of(root).environments[NAME].served[MODEL]
     assert {package: (s.version, s.digest, s.deployment) for package, s in served.items()} == {
@@ -607,21 +608,21 @@ def test_only_what_a_server_reports_counts_as_served(root: Path, switch: Switch)
 
 def test_a_report_of_another_package_does_not_count_as_served(root: Path, switch: Switch) -> None:
     with following(root) as follower:
-        switch.move(NAME, binds("v1"), here=True)
+        run_switch(switch, binds("v1"))
         follower.deaf = True
         assert follower.record is not None
         model = replace(follower.record.models[MODEL], package="package of another")
         follower.record = replace(follower.record, deployment=2, ready=(2,), models={MODEL: model})
         follower.put()
-        outcome = switch.move(NAME, binds("v2"), here=True)
+        outcome = run_switch(switch, binds("v2"))
     assert not outcome.served
     assert set(state_of(root).environments[NAME].served[MODEL]) == {"package of v1"}
 
 
 def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
     with following(root) as follower:
-        switch.move(NAME, binds("v1"), here=True)
-        outcome = switch.move(NAME, destroys, here=True)
+        run_switch(switch, binds("v1"))
+        outcome = run_switch(switch, destroys)
         assert (outcome.deployment, outcome.moved) == (0, True)
         state = state_of(root)
         assert (dict(state.current), head_of(root).deployment, head_of(root).serial) == ({}, 0, 2)
@@ -629,7 +630,7 @@ def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
         assert (root / "removed").exists()
         gone = state.environments[NAME]
         assert (gone.destroyed, gone.deployment, gone.incarnation, dict(gone.served), gone.url) == (True, 1, 1, {}, None)
-        switch.move(NAME, binds("v2"), here=True)
+        run_switch(switch, binds("v2"))
     again = state_of(root).environments[NAME]
     assert (again.destroyed, again.deployment, again.incarnation, set(again.served[MODEL])) == (False, 2, 2, {"package of v2"})
     record = lineage_of(root).deployment(NAME, 2)
@@ -645,16 +646,16 @@ def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
 def test_an_unknown_commit_leaves_the_recorded_one(root: Path, switch: Switch) -> None:
     def of(version: str, commit: str | None):
         def decide(state):
-            wanted = binds(version)(state)
-            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, commit=commit), routes=route)
+            desired = binds(version)(state)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, commit=commit), routes=route)
 
         return decide
 
     with following(root):
-        switch.move(NAME, of("v1", "abc"), here=True)
-        switch.move(NAME, of("v2", None), here=True)
+        run_switch(switch, of("v1", "abc"))
+        run_switch(switch, of("v2", None))
         assert state_of(root).environments[NAME].commit == "abc"
-        switch.move(NAME, of("v1", "def"), here=True)
+        run_switch(switch, of("v1", "def"))
         assert state_of(root).environments[NAME].commit == "def"
 
 
@@ -668,22 +669,22 @@ def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: 
     switch = switch_of(root, claim, platforms=platforms)
 
     def twin(state):
-        wanted = environment(state)
+        desired = environment(state)
         moved = {ADDRESS: Pointer(digest="sha256:moved", effect=True)}
-        return Wanted(bindings=moved, environment=replace(wanted, platform={"type": "twin"}), routes=route)
+        return Desired(bindings=moved, environment=replace(desired, platform={"type": "twin"}), routes=route)
 
     with following(root):
-        switch.move(NAME, binds("v1"), here=True)
-        switch.move(NAME, twin, here=True)
+        run_switch(switch, binds("v1"))
+        run_switch(switch, twin)
         assert removed == ["toy in prod"]
         assert state_of(root).environments[NAME].platform == {"type": "twin"}
-        switch.move(NAME, destroys, here=True)
+        run_switch(switch, destroys)
     assert removed == ["toy in prod", "twin"]
 
 
 def test_an_unknown_platform_is_reported(root: Path, claim: Registration) -> None:
     with pytest.raises(Failure) as failure:
-        switch_of(root, claim, platforms={"toi": TOY}).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim, platforms={"toi": TOY}), binds("v1"))
     assert (problem_of(failure).id, failure.value.exit_code, problem_of(failure).hint) == ("unknown-platform", 3, 'did you mean "toi"?')
     assert not state_of(root).pending
 
@@ -691,7 +692,7 @@ def test_an_unknown_platform_is_reported(root: Path, claim: Registration) -> Non
 def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration) -> None:
     """The successor still holds the lock, and has not come to its fence."""
     with following(root):
-        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        run_switch(switch_of(root, claim), binds("v1"))
         far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"])
         with far as other:
 
@@ -700,7 +701,7 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
                     fence.lock(pointers_of(root), other, NAME, wait_s=5, say=print, force=True)
 
             with pytest.raises(Failure) as failure:
-                switch_of(root, claim, checkpoint=force).move(NAME, binds("v2"), here=True)
+                run_switch(switch_of(root, claim, checkpoint=force), binds("v2"))
     assert problem_of(failure).id == "taken-over"
     assert problem_of(failure).detail.startswith("environment/prod was taken over by eve@far pid ")
 
@@ -717,7 +718,7 @@ def test_a_holder_whose_claim_was_dropped_hears_who_has_the_environment_now(root
                     fence.lock(pointers_of(root), other, NAME, wait_s=5, say=print, force=True)
 
         with pytest.raises(Failure) as failure:
-            switch_of(root, claim, checkpoint=dropped).move(NAME, binds("v1"), here=True)
+            run_switch(switch_of(root, claim, checkpoint=dropped), binds("v1"))
     assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
     detail = str(problem_of(failure).detail)
     assert ("by eve@far " in detail) is successor

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,9 @@ from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, Serv
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
-from leptonctl.deploying.switch import Switch
-from leptonctl.deploying.wanted import Wanted
+from leptonctl.deploying.desired import Desired
+from leptonctl.deploying.sites import Sites
+from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
 from leptonctl.spi.storage import Objects
@@ -58,7 +59,7 @@ def _until(site: Site, number: int, done: Callable[[ServerRecord], bool], what: 
                 raise ProviderError("It refuses", detail=f"{server.id}: {server.failed[str(number)]}", id="not-ready")
         found = lineage.head(site.environment)
         if found is None or number not in {found.head.deployment, found.head.staged or found.head.deployment}:
-            raise ProviderError("It is no longer wanted", detail=f"deployment {number}", id="not-ready")
+            raise ProviderError("It is no longer desired", detail=f"deployment {number}", id="not-ready")
         if all(done(server) for server in servers):
             return
         if time.monotonic() > deadline:
@@ -173,7 +174,7 @@ def following(root: Path, **more: object) -> Iterator[Follower]:
         thread.join()
 
 
-# --- what is wanted ----------------------------------------------------------------------------------------------------
+# --- what is desired ----------------------------------------------------------------------------------------------------
 
 
 def route(_address: str, pointer: Pointer) -> Route:
@@ -188,25 +189,25 @@ def pointer(version: str) -> Pointer:
 
 def environment(state: State | None = None, **more: object) -> Environment:
     recorded = state.environments.get(NAME) if state else None
-    wanted = recorded or Environment(platform=PLATFORM_SETTINGS)
-    return replace(wanted, platform=PLATFORM_SETTINGS, **more)
+    desired = recorded or Environment(platform=PLATFORM_SETTINGS)
+    return replace(desired, platform=PLATFORM_SETTINGS, **more)
 
 
-def binds(version: str, *, before: str | None = None, check: bool = False, **more: object) -> Callable[[State], Wanted]:
+def binds(version: str, *, before: str | None = None, check: bool = False, **more: object) -> Callable[[State], Desired]:
     """A decision to bind a version of the one model; with `check` only while `before` is what is bound."""
 
-    def decide(state: State) -> Wanted:
+    def decide(state: State) -> Desired:
         bindings: dict[str, Pointer | None] = {BINDING: pointer(version)}
         if ADDRESS not in state.current:
             bindings[ADDRESS] = Pointer(digest="sha256:environment", effect=True)
         seen = {BINDING: (f"sha256:{before}", before) if before else (None, None)} if check else {}
-        return Wanted(bindings=bindings, environment=environment(state), routes=route, before=seen, **more)  # type: ignore[arg-type]
+        return Desired(bindings=bindings, environment=environment(state), routes=route, before=seen, **more)  # type: ignore[arg-type]
 
     return decide
 
 
-def destroys(_state: State) -> Wanted:
-    return Wanted(bindings={}, environment=None, routes=route)
+def destroys(_state: State) -> Desired:
+    return Desired(bindings={}, environment=None, routes=route)
 
 
 def owner(user: str, host: str = "") -> Owner:
@@ -220,9 +221,15 @@ def author(user: str) -> Author:
 
 def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
     pointers = pointers_of(root)
-    platforms: Mapping[str, Platform] = {"toy": TOY}
-    defaults: dict[str, object] = {"author": author(claim.owner.user), "platforms": platforms}
-    return Switch(pointers=pointers, claim=claim, root=root, store="store", **{**defaults, **more})  # type: ignore[arg-type]
+    platforms = more.pop("platforms", {"toy": TOY})
+    sites = Sites(root=root, store="store", objects=pointers.objects, platforms=platforms)
+    return Switch(pointers=pointers, claim=claim, sites=sites, **{"author": author(claim.owner.user), **more})  # type: ignore[arg-type]
+
+
+def run_switch(switch: Switch, decide: Callable[[State], Desired], *, here: bool = True) -> Outcome:
+    """Lock the environment, decide by its state, and move it."""
+    with switch.locked(NAME, here=here) as locked:
+        return switch.move(locked, decide(locked.state), here=here)
 
 
 def jumping() -> Liveness:

@@ -232,7 +232,7 @@ def test_what_is_wrong_is_said_where_it_is_written(checked: Path, rest: str) -> 
 
 def boosted(root: Path) -> None:
     """A model of two columns as XGBoost saved it, in vendor/trees.json."""
-    kept = json.loads((Path(__file__).parents[1] / "providers" / "kept.json").read_text(encoding="utf-8"))
+    kept = json.loads((Path(__file__).parents[1] / "providers" / "library_models.json").read_text(encoding="utf-8"))
     learner = json.loads(next(case["model"] for case in kept["cases"] if case["name"] == "binary:logistic"))["learner"]
     learner["learner_model_param"]["num_feature"] = "2"
     for tree in learner["gradient_booster"]["model"]["trees"]:

@@ -277,7 +277,7 @@ def test_a_port_that_is_in_use_is_answered_with_the_option_that_serve_takes(prod
     (server,) = asked("servers", "server", "list", cwd=prod)["servers"]
     message = refused("port-in-use", "serve", "prod", cwd=prod)
     assert f"is used by server {server['id']} of prod" in message
-    assert "`leptonctl serve prod --port PORT` starts another server beside it" in message
+    assert "`leptonctl serve prod --port PORT` starts another server;" in message
     with socket.create_server(("127.0.0.1", 0)) as other:
         message = refused("port-in-use", "serve", "prod", "--port", str(other.getsockname()[1]), cwd=prod)
         assert "`--port`" in message

@@ -114,22 +114,24 @@ def with_gaps(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def outcome(case: Case) -> dict[str, str]:
     """Table -> `exact: …` with the largest difference, `refused: …` with the reason, or what else happened."""
     takes_missing = CATALOG.trainers[case.task, case.algorithm].takes_missing
-    found = {}
+    outcomes = {}
     for table in TABLES[case.task]:
         for gaps in (False, True) if takes_missing else (False,):
             columns, target = table()
             if case.params.get("objective") in SHARES:
                 target = (target - target.min()) / (target.max() - target.min())
-            found[f"{table.__name__}{' with gaps' if gaps else ''}"] = _built(case, with_gaps(columns) if gaps else columns, target)
-    return found
+            outcomes[f"{table.__name__}{' with gaps' if gaps else ''}"] = _build_and_compare(
+                case, with_gaps(columns) if gaps else columns, target
+            )
+    return outcomes
 
 
-def _built(case: Case, columns: dict[str, np.ndarray], target: np.ndarray) -> str:
+def _build_and_compare(case: Case, columns: dict[str, np.ndarray], target: np.ndarray) -> str:
     seen, unseen = halves(columns, target)
     steps = [] if case.algorithm != "torch_mlp" else [("imputer", "numeric"), ("standard_scaler", "numeric")]
-    asked = recipe(case.task, case.algorithm, *steps, params={**case.params, ("epochs" if steps else "n_estimators"): ROUNDS})
+    inputs = recipe(case.task, case.algorithm, *steps, params={**case.params, ("epochs" if steps else "n_estimators"): ROUNDS})
     try:
-        fitted = load_native(dump_native(fit(asked, seen.columns, seen.y, quiet)), asked)
+        fitted = load_native(dump_native(fit(inputs, seen.columns, seen.y, quiet)), inputs)
         parity = export(fitted, seen, unseen).parity
     except ProviderError as refusal:
         words = "refused" if refusal.id in ("training-failed", "not-exportable") else f"FAILED {refusal.id}"
@@ -165,10 +167,10 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def _summary(found: dict[str, str]) -> str:
-    """One cell: the largest difference of all tables, and whatever is not exact with its table."""
-    exact = [float(words.split()[1]) for words in found.values() if words.startswith("exact")]
-    rest = [words for words in found.values() if not words.startswith("exact")]
+def _summary(outcomes: dict[str, str]) -> str:
+    """One cell: the largest difference of all tables, and the tables that are not exact."""
+    exact = [float(words.split()[1]) for words in outcomes.values() if words.startswith("exact")]
+    rest = [words for words in outcomes.values() if not words.startswith("exact")]
     counted = [f"{words.replace(': ', f' on {rest.count(words)}: ', 1)}" for words in dict.fromkeys(rest)]
     return "; ".join([*([f"exact on {len(exact)} tables, {max(exact):.0e}"] if exact else []), *counted])
 

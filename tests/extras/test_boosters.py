@@ -12,9 +12,9 @@ from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.steps.export import export
 from leptonctl.project.catalog import EXTRAS, load_catalog
-from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.learning import ProviderError, Training
 from leptonctl.testing import check_trainer
-from tests.extras import kept
+from tests.extras import library_models
 from tests.extras.sweep import CASES, outcome
 from tests.learning.model_rows import as_columns, cancer, diabetes, halves, mixed, quiet, recipe, wine
 
@@ -38,10 +38,10 @@ def test_every_objective_is_exact_or_refused_in_one_line(case):
         assert "\n" not in words
 
 
-def test_the_kept_answers_are_still_those_of_the_libraries():
-    assert json.loads(json.dumps(kept.kept()))["rows"] == json.loads(kept.FILE.read_text(encoding="utf-8"))["rows"]
-    new, old = (content["cases"] for content in (kept.kept(), json.loads(kept.FILE.read_text(encoding="utf-8"))))
-    for one, other in zip(new, old, strict=True):
+def test_the_recorded_answers_are_still_those_of_the_libraries():
+    new, recorded = json.loads(json.dumps(library_models.content())), json.loads(library_models.FILE.read_text(encoding="utf-8"))
+    assert new["rows"] == recorded["rows"]
+    for one, other in zip(new["cases"], recorded["cases"], strict=True):
         assert (one["name"], one["model"]) == (other["name"], other["model"])
         assert np.allclose(one["answers"], other["answers"], rtol=1e-7, atol=0)
 
@@ -53,17 +53,17 @@ def matrix(rows):
 @pytest.mark.parametrize(
     "params", [{}, {"subsample": 0.7, "colsample_bytree": 0.6, "reg_alpha": 0.1}, {"booster": "dart", "rate_drop": 0.3}]
 )
-def test_xgboost_is_what_its_own_scikit_learn_interface_gives(params):
+def test_xgboost_equals_its_own_scikit_learn_interface(params):
     seen, unseen = halves(*wine())
     ours = fit(recipe("classification", "xgboost", params=params, seed=3), seen.columns, seen.y, quiet).estimator
     plain = xgboost.XGBClassifier(n_jobs=1, random_state=3, **params).fit(matrix(seen), np.unique(seen.y, return_inverse=True)[1])
-    # of dart, XGBoost predicts from memory with sums in another order
+    # a dart model in memory adds up its trees in another order
     exact = np.array_equal if params.get("booster") != "dart" else lambda one, other: np.allclose(one, other, rtol=1e-6, atol=0)
     assert exact(ours.predict_proba(matrix(unseen)), plain.predict_proba(matrix(unseen)))
 
 
 @pytest.mark.parametrize("params", [{}, {"subsample": 0.7, "subsample_freq": 1, "num_leaves": 7}, {"boosting_type": "dart"}])
-def test_lightgbm_is_what_its_own_scikit_learn_interface_gives(params):
+def test_lightgbm_equals_its_own_scikit_learn_interface(params):
     seen, unseen = halves(*wine())
     ours = fit(recipe("classification", "lightgbm", params=params, seed=3), seen.columns, seen.y, quiet).estimator
     plain = lightgbm.LGBMClassifier(n_jobs=1, random_state=3, verbosity=-1, deterministic=True, force_row_wise=True, **params)
@@ -91,8 +91,8 @@ def test_the_libraries_read_the_native_files_themselves(tmp_path):
 def test_early_stopping_stops_and_keeps_the_best(name, params):
     reports = []
     seen, _ = halves(*diabetes())
-    asked = recipe("regression", name, ("standard_scaler", "numeric"), params=params)
-    fitted = fit(asked, seen.columns, seen.y, lambda **report: reports.append(report))
+    inputs = recipe("regression", name, ("standard_scaler", "numeric"), params=params)
+    fitted = fit(inputs, seen.columns, seen.y, lambda **report: reports.append(report))
     losses = [report["loss"] for report in reports]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + (params["early_stopping"]) < 100
@@ -107,24 +107,24 @@ def test_two_classes_have_two_output_neurons():
     seen, unseen = halves(*cancer())
     fitted = fit(recipe("classification", "torch_mlp", params={"layers": [10], "epochs": 2}), seen.columns, seen.y, quiet)
     assert [weights.shape for weights, _ in fitted.estimator.layers] == [(30, 10), (10, 2)]
-    made = export(fitted, seen, unseen)
+    package = export(fitted, seen, unseen)
     import onnx
 
-    nodes = [node.op_type for node in onnx.load_from_string(made.onnx).graph.node]
+    nodes = [node.op_type for node in onnx.load_from_string(package.onnx).graph.node]
     assert nodes[:4] == ["Gemm", "Relu", "Gemm", "Softmax"]
 
 
 def test_numbers_words_and_gaps_together():
-    """One-hot words beside numbers without a value: trees take them as they are, a network only behind an imputer."""
+    """One-hot words and numbers with gaps: trees take them as they are, a network only after an imputer."""
     seen, unseen = halves(*mixed())
     steps = [("one_hot", ["colour", "flag", "message"])]
     for name in ("xgboost", "lightgbm"):
-        asked = recipe("classification", name, *steps)
-        fitted = load_native(dump_native(fit(asked, seen.columns, seen.y, quiet)), asked)
+        inputs = recipe("classification", name, *steps)
+        fitted = load_native(dump_native(fit(inputs, seen.columns, seen.y, quiet)), inputs)
         assert export(fitted, seen, unseen).parity.labels_differ == 0
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(ProviderError) as error:
         fit(recipe("classification", "torch_mlp", *steps), seen.columns, seen.y, quiet)
-    assert caught.value.id == "missing-values"
+    assert error.value.id == "missing-values"
 
 
 @pytest.mark.parametrize(
@@ -134,18 +134,18 @@ def test_numbers_words_and_gaps_together():
         ("classification", "lightgbm", {"scale_pos_weight": 2.0}, "for two classes, but the training rows have 3"),
         ("regression", "xgboost", {"objective": "reg:logistic"}, "xgboost: "),
         ("regression", "lightgbm", {"objective": "cross_entropy"}, "lightgbm: "),
-        ("regression", "torch_mlp", {"optimizer": "sgd", "learning_rate": 1e9}, "the loss is no number"),
+        ("regression", "torch_mlp", {"optimizer": "sgd", "learning_rate": 1e9}, "the loss is not a number"),
     ],
 )
-def test_what_a_library_refuses_is_one_line(task, algorithm, params, words, capfd):
+def test_an_error_of_a_library_is_one_line(task, algorithm, params, words, capfd):
     seen, _ = halves(*(wine() if task == "classification" else diabetes()))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(ProviderError) as error:
         fit(recipe(task, algorithm, params=params), seen.columns, seen.y, quiet)
-    assert caught.value.id == "training-failed"
-    assert words in caught.value.detail
-    assert "\n" not in caught.value.detail
-    assert "Stack trace" not in caught.value.detail
-    # LightGBM prints what it raises, whatever it is told; a worker's output is in .leptonctl/logs
+    assert error.value.id == "training-failed"
+    assert words in error.value.detail
+    assert "\n" not in error.value.detail
+    assert "Stack trace" not in error.value.detail
+    # LightGBM always prints what it raises; the output of a worker is in .leptonctl/logs
     assert capfd.readouterr() == ("", "") or algorithm == "lightgbm"
 
 
@@ -159,7 +159,7 @@ def test_damaged_native_files_are_refused_without_a_crash(name):
             trainer.native.load(damaged)
 
 
-def test_pytorch_is_left_as_it_was():
+def test_the_settings_of_pytorch_stay_as_they_were():
     threads = torch.get_num_threads()
     torch.manual_seed(5)
     expected = torch.rand(1)
@@ -199,35 +199,35 @@ def test_answers_do_not_fall_where_the_direction_is_up(name, task):
     assert falls[True] >= 0
 
 
-def test_directions_are_refused_where_the_library_would_not_keep_to_them():
+def test_directions_are_refused_where_the_library_would_not_follow_them():
     columns, target = noisy("regression")
     seen, _ = halves(columns, target)
     for name, objective in (("xgboost", "reg:absoluteerror"), ("lightgbm", "quantile")):
         with pytest.raises(ProviderError, match="no directions"):
             fit(replace(recipe("regression", name, params={"objective": objective}), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
     seen, _ = halves(*wine())
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(ProviderError) as error:
         fit(replace(recipe("classification", "xgboost"), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
-    assert "3 classes" in refused.value.detail
+    assert "3 classes" in error.value.detail
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "torch_mlp"])
 def test_weights_count_and_equal_weights_change_nothing(name):
     columns, target = noisy("classification")
     seen, _ = halves(columns, target)
-    asked = recipe("classification", name, params={**QUICK[name]})
+    inputs = recipe("classification", name, params={**QUICK[name]})
     shares = {
-        weight: fit(replace(asked, class_weight={"1": weight}), seen.columns, seen.y, quiet)
+        weight: fit(replace(inputs, class_weight={"1": weight}), seen.columns, seen.y, quiet)
         .estimator.predict_proba(matrix(seen))[:, 1]
         .mean()
         for weight in (1.0, 5.0)
     }
-    plain = fit(asked, seen.columns, seen.y, quiet).estimator.predict_proba(matrix(seen))[:, 1].mean()
+    plain = fit(inputs, seen.columns, seen.y, quiet).estimator.predict_proba(matrix(seen))[:, 1].mean()
     assert shares[1.0] == pytest.approx(plain, abs=1e-6)
     assert shares[5.0] > plain + 0.05
 
 
-def test_a_column_of_weights_is_what_the_libraries_take():
+def test_a_column_of_weights_counts_as_in_the_libraries():
     columns, target = noisy("classification")
     columns["w"] = (np.random.RandomState(1).rand(400) + 0.1).astype(np.float32)
     seen, _ = halves(columns, target)
@@ -241,7 +241,7 @@ def test_a_column_of_weights_is_what_the_libraries_take():
         assert np.array_equal(ours.predict_proba(rows), estimator.fit(rows, seen.y, sample_weight=weights).predict_proba(rows)), name
 
 
-def resumed(name, task, params):
+def resume(name, task, params):
     """A model of the first half of a table, its file, and the model that goes on from it with the second half."""
     columns, target = noisy(task)
     first, second = halves(columns, target)
@@ -250,7 +250,8 @@ def resumed(name, task, params):
     before = trainer.native.dump(parent)
     reports = []
     full = {parameter: schema["default"] for parameter, schema in trainer.params.items()} | QUICK[name] | params
-    model = trainer.resume(parent, full, 0, matrix(second), second.y, lambda **report: reports.append(report["iteration"]))
+    training = Training(features=matrix(second), target=second.y, progress=lambda **report: reports.append(report["iteration"]))
+    model = trainer.resume(parent, trainer.build(full, 0), training)
     assert trainer.native.dump(parent) == before, "the parent is as it was"
     assert reports == [*range(1, len(reports) + 1)]
     return first, second, parent, model
@@ -260,7 +261,7 @@ def resumed(name, task, params):
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "torch_mlp"])
 def test_a_warm_start_goes_on_from_what_was_learned(name, task, params):
-    _, second, parent, model = resumed(name, task, params)
+    _, second, parent, model = resume(name, task, params)
     if name == "xgboost":
         assert 8 < model.booster.num_boosted_rounds() <= 16
     if name == "lightgbm":

@@ -35,7 +35,7 @@ OBJECTIVES = {
         "count:poisson"],
     "lightgbm": ["regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie"],
 }  # fmt: skip
-DRAWN = {
+RANDOM_ROUNDS = {
     "xgboost": [{"subsample": 0.5}, {"colsample_bytree": 0.5}, {"colsample_bylevel": 0.5}, {"colsample_bynode": 0.5}, {"booster": "dart"}],
     "lightgbm": [
         {"subsample": 0.5, "subsample_freq": 1}, {"colsample_bytree": 0.5}, {"colsample_bynode": 0.5}, {"extra_trees": True},
@@ -48,7 +48,7 @@ def test_a_build_that_is_killed_in_each_step_ends_with_the_same_bytes(tmp_path):
     whole, root = [projects.tiny_project(tmp_path / name, {"line": LONG}, {}) for name in ("whole", "killed")]
     assert projects.run("apply", "--yes", cwd=whole).returncode == 0
     _, killed = apply_killed_in_each_step(root)
-    assert len(killed) >= 2, "on a busy machine one may end before that is seen"
+    assert len(killed) >= 2, "on a busy machine one step may end before it is killed"
     assert built(root) == built(whole)
 
 
@@ -59,7 +59,7 @@ def test_killed_twice_it_gives_the_same_bytes(case):
     whole: Fitted = run(target, algorithm, params, all_saves)
     assert len(whole.losses) > 5
     saves = saves_when_killed_twice(lambda kept: run(target, algorithm, params, kept))
-    assert saves <= 1000 - all_saves.left - 5, "it began anew"
+    assert saves <= 1000 - all_saves.left - 5, "it began again"
     saves_when_killed_twice(lambda kept: run(target, algorithm, params, kept, "weight"))
 
 
@@ -68,8 +68,8 @@ def test_every_objective_goes_on(algorithm, objective):
     saves_when_killed_twice(lambda kept: run(POSITIVE, algorithm, {**ROUNDS, "objective": objective}, kept))
 
 
-@pytest.mark.parametrize(("algorithm", "params"), [(name, one) for name, several in DRAWN.items() for one in several])
-def test_where_rounds_draw_at_random_nothing_is_kept(algorithm, params):
+@pytest.mark.parametrize(("algorithm", "params"), [(name, one) for name, several in RANDOM_ROUNDS.items() for one in several])
+def test_rounds_that_draw_at_random_keep_nothing(algorithm, params):
     kept = Kept(1)
     run(VALUES, algorithm, {**ROUNDS, **params}, kept)
     assert kept.data is None

@@ -1,4 +1,4 @@
-"""The commands with the libraries installed: the page, the bytes of a rebuild, a changed cell, and what is served."""
+"""The commands where the libraries are installed: the page, the bytes of a rebuild, a changed cell, and the answers of a server."""
 
 import json
 import shutil
@@ -20,8 +20,8 @@ def test_the_page_where_everything_is_installed(reader: Reader) -> None:
     assert "missing-library" not in projects.run("plan", cwd=reader.root).stdout
     reader.follow(PAGE, section="3. Where it is installed")
     assert reader.printed.count("identical") == 3
-    shown = json.loads(projects.run("show", "--json", cwd=reader.root).stdout)
-    assert shown["format_version"]
+    record = json.loads(projects.run("show", "--json", cwd=reader.root).stdout)
+    assert record["format_version"]
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     root = projects.tiny_project(folder, models=models, environments=environments)
     assert projects.run("pin", cwd=root).returncode == 0
-    done = projects.run("apply", "--yes", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = projects.run("apply", "--yes", cwd=root)
+    assert process.returncode == 0, process.stdout + process.stderr
     yield root
     projects.stop_servers(folder)
 
 
 @pytest.mark.parametrize("name", ["booster", "light", "net"])
-def test_what_is_served_is_what_predict_answers(root, name):
+def test_a_server_answers_as_predict_does(root, name):
     url = json.loads(projects.run("status", "--json", cwd=root).stdout)["environments"][0]["url"]
     header, *lines = (root / "data" / "points.csv").read_text(encoding="utf-8").splitlines()
     names = header.split(",")
@@ -55,9 +55,9 @@ def test_what_is_served_is_what_predict_answers(root, name):
     with urllib.request.urlopen(request, timeout=20) as response:
         outputs = {output["name"]: output["data"] for output in json.load(response)["outputs"]}
     (root / "rows.csv").write_text("\n".join([header, *lines[:20]]) + "\n", encoding="utf-8")
-    done = projects.run("predict", f"{name}@v1", "--input", "rows.csv", "--format", "jsonl", cwd=root)
-    assert done.returncode == 0, done.stderr
-    assert outputs["label"] == [json.loads(line)["label"] for line in done.stdout.splitlines()]
+    process = projects.run("predict", f"{name}@v1", "--input", "rows.csv", "--format", "jsonl", cwd=root)
+    assert process.returncode == 0, process.stderr
+    assert outputs["label"] == [json.loads(line)["label"] for line in process.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("name", ["booster", "light", "net"])
@@ -66,17 +66,17 @@ def test_a_second_apply_trains_nothing(root, name):
     assert plan["changes"] == []
 
 
-def test_one_changed_cell_is_found_and_named(root, tmp_path):
+def test_one_changed_cell_is_detected_and_named(root, tmp_path):
     copy = projects.copy_of(root, tmp_path / "changed")
     file = copy / "data" / "points.csv"
     header, first, *rest = file.read_text(encoding="utf-8").splitlines()
     changed = ",".join(["0.123", *first.split(",")[1:]])
     file.write_text("\n".join([header, changed, *rest]) + "\n", encoding="utf-8")
-    found = json.loads(projects.run("plan", "--json", cwd=copy).stdout)
-    assert "its pinned source file was overwritten" in [line["reason"] for line in found["drift"]]
+    plan = json.loads(projects.run("plan", "--json", cwd=copy).stdout)
+    assert "its pinned source file was overwritten" in [line["reason"] for line in plan["drift"]]
     for name in ("booster", "light", "net"):
-        done = projects.run("verify", f"{name}@v1", "--rebuild", cwd=copy)
-        assert "data/points.csv" in done.stdout, name
+        process = projects.run("verify", f"{name}@v1", "--rebuild", cwd=copy)
+        assert "data/points.csv" in process.stdout, name
 
 
 @pytest.mark.parametrize(("name", "file"), [("booster", "model.json"), ("light", "model.txt"), ("net", "model.network")])
@@ -88,13 +88,13 @@ def test_one_changed_byte_of_a_native_file_fails_and_is_named(root, tmp_path, na
     data = artifact.read_bytes()
     artifact.chmod(0o644)
     artifact.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
-    done = projects.run("verify", f"{name}@v1", cwd=copy)
-    assert done.returncode == 1
-    assert file in done.stdout + done.stderr
+    process = projects.run("verify", f"{name}@v1", cwd=copy)
+    assert process.returncode == 1
+    assert file in process.stdout + process.stderr
 
 
 def _values(content, name):
-    """What stands under a name, anywhere."""
+    """The strings under a name, anywhere in the content."""
     if isinstance(content, dict):
         for key, value in content.items():
             yield from [value] if key == name and isinstance(value, str) else _values(value, name)
@@ -103,11 +103,11 @@ def _values(content, name):
             yield from _values(value, name)
 
 
-def test_the_example_has_two_output_neurons_beside_one_and_its_figures(tmp_path):
+def test_the_example_gives_the_documented_figures(tmp_path):
     root = tmp_path / "moons"
     shutil.copytree(projects.EXAMPLES / "two-ten-two-torch", root)
-    done = projects.run("build", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = projects.run("build", cwd=root)
+    assert process.returncode == 0, process.stdout + process.stderr
     figures = documented(root)
     assert {*figures} == {"v1", "v2"}
     rows = json.loads(projects.run("leaderboard", "two-ten-two", "--json", cwd=root).stdout)["rows"]

@@ -82,9 +82,9 @@ def test_early_stopping_leaves_rounds_that_answer_and_are_reported(tmp_path):
 def test_a_damaged_binary_file_is_refused_in_one_line(tmp_path):
     model = xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(X, VALUES)
     whole = bytes(model.get_booster().save_raw("ubj"))
-    made = world(tmp_path, VALUES, X)
+    place = world(tmp_path, VALUES, X)
     for data in (whole[: len(whole) // 2], whole[:30], whole.replace(b"left_children", b"left_childran"), whole[:200] + b"\xff" * 4000):
-        id_, detail, _ = made.refusal(data)
+        id_, detail, _ = place.refusal(data)
         assert (id_, "XGBoost" in detail) == ("bad-model-file", True), detail
 
 
@@ -93,6 +93,6 @@ def test_a_difference_is_an_error(tmp_path):
     file = library_file.read_library_file(bytes(model.get_booster().save_raw("json")))
     native = model.predict(X)
     assert library_file.compared(file, X, Prediction(values=native), ()).max_value_diff == 0
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(ProviderError) as error:
         library_file.compared(file, X, Prediction(values=native + 0.1), ())
-    assert refused.value.id == "export-mismatch"
+    assert error.value.id == "export-mismatch"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from leptonctl.cli.words import command_hint, option_hint
-from leptonctl.kinds.unbuilt import NOT_YET
+from leptonctl.cli.suggestions import command_hint, option_hint
+from leptonctl.kinds.not_yet import NOT_YET
 from tests.test_docs import page
 
 PAGE = page("docs/coming-from.md")

@@ -11,12 +11,13 @@ from leptonctl.core.graph import complete_key, in_order, needed_key, resolve_key
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
-from leptonctl.core.state import Pointer, Recipe, State, StepPointer
+from leptonctl.core.state import Pointer, State, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.checking import check as check_documents
 from leptonctl.kinds.kind import Declarations, Recorded, declare
+from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render

@@ -41,7 +41,7 @@ gates: {f1: {GATE}}
         ("split: {test: 0.5}", "min: 0.5, max: 0.5", []),
     ],
 )
-def test_what_cannot_both_hold_is_an_error(tmp_path, options, gate, found):
+def test_contradictory_declarations_are_errors(tmp_path, options, gate, found):
     (tmp_path / "d.csv").write_text("a,b,t\n" + "1,2,y\n3,4,n\n" * 8, encoding="utf-8")
     (tmp_path / "leptonctl.yaml").write_text(PROJECT.replace("OPTIONS", options).replace("GATE", gate), encoding="utf-8")
     done = projects.run("validate", "--json", cwd=tmp_path)
@@ -59,8 +59,8 @@ def test_what_cannot_both_hold_is_an_error(tmp_path, options, gate, found):
         ("{}", "", [("split-impossible", 6, "names no `target`")]),
     ],
 )
-def test_a_split_by_the_classes_of_no_target_is_an_error_where_it_is_written(tmp_path, split, target, found):
-    """In a version, and in the base block (the brother), which every version of it has."""
+def test_stratify_without_a_target_is_an_error_at_its_key(tmp_path, split, target, found):
+    """In a version, and in the base block, which every version of it has."""
     base = "split: {stratify: true}" if split == "{}" else "description: rows"
     (tmp_path / "d.csv").write_text("a,b,t\n" + "1,2,y\n3,4,n\n" * 8, encoding="utf-8")
     text = f"kind: Project\nname: p\n---\nkind: Dataset\nname: d\n{base}\n{target or 'header: true'}\nversions:\n  v1: {{source: d.csv, SPLIT}}\n"

@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.kind import Recorded
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from tests.kinds.declared import (
     ALL,
     CATALOG,
@@ -127,7 +127,7 @@ def test_an_edit_changes_the_digest_and_those_of_dependents(old: str, new: str, 
 
 
 def test_a_setting_or_parameter_that_a_later_release_adds_changes_no_digest() -> None:
-    """An upgrade alone changes no digest: values at their default are in none."""
+    """An upgrade alone changes no digest: default values are in none."""
     more = {"added_later": {"type": "integer", "default": 3, "description": "d"}}
     server, trainer = CATALOG.platforms["server"], CATALOG.trainers["classification", "logistic_regression"]
     later = replace(
@@ -170,7 +170,7 @@ def digests_of_file(path: str) -> str:
 
 
 def test_the_same_bytes_under_another_ending_are_read_otherwise() -> None:
-    """Plain text named `.zst` cannot be unpacked, and `;` separates nothing in a `.tsv`: neither may take over what a `.csv` gave."""
+    """Plain text named `.zst` cannot be unpacked, and `;` separates nothing in a `.tsv`: neither may reuse the result of a `.csv`."""
     endings = ("csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "jsonl", "jsonl.gz", "parquet")
     found = {}
     for ending in endings:
@@ -296,7 +296,7 @@ def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
 
 
 @pytest.mark.parametrize("written", ["line: v1", "line:\n    version: v1", "line: {version: v1}"])
-def test_a_binding_stands_where_its_version_is_written(written: str) -> None:
+def test_the_span_of_a_binding_is_that_of_its_version(written: str) -> None:
     text = PROJECT + ALL.replace("models: {line: v1}", f"models:\n  {written}")
     span = nodes_of(text)["environment/dev/line"].span
     assert text.splitlines()[span.line - 1][span.column - 1 :].rstrip("}") == "v1"

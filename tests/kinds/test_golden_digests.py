@@ -11,7 +11,7 @@ import pytest
 from leptonctl.core.canonical import digest
 from leptonctl.core.observed import SourceFacts
 from leptonctl.kinds.kind import declare
-from leptonctl.kinds.table import KINDS
+from leptonctl.kinds.registry import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render

@@ -177,7 +177,7 @@ def test_each_environment_is_checked_for_itself(first: str, changes: list[Change
     assert (problem.id, "environment prod" in str(problem.detail)) == ("rewind", True)
 
 
-def test_what_to_write_to_keep_a_sealed_version_is_said_field_by_field() -> None:
+def test_the_lines_that_keep_a_sealed_version_are_listed_field_by_field() -> None:
     state, known = sealed(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
     edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {max_iter: 7}}"))
     (problem,) = rules.sealed(edited, state, known)
@@ -239,7 +239,7 @@ def test_a_comparison_reads_the_bound_version_by_its_keys() -> None:
 
 
 def test_a_version_whose_rows_or_graph_are_not_recorded_cannot_be_compared() -> None:
-    """As one that an earlier release bound."""
+    """Like one that was bound by an earlier release."""
     state = state_of(TWO)
     bound = state.current[BINDING]
     for lost in ("prepare", "export"):
@@ -270,7 +270,7 @@ def test_a_return_needs_no_evidence() -> None:
 
 
 def test_the_same_version_built_to_another_package_is_not_a_return() -> None:
-    """With another manifest or other bytes it is not what was served."""
+    """With another manifest or other bytes it is not the package that was served."""
     known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
     key = nodes_of(TWO)["model/line@v2"].step("export").key or ""
     other = {**results, key: replace(results[key], outputs={"package": "sha256:other"})}

@@ -132,7 +132,7 @@ def test_inserted_then_set(value: object, key: str, path: tuple[str, ...]) -> No
     assert encode(here["new" + key]) == encode(value)  # type: ignore[arg-type]
 
 
-def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
+def test_remove_deletes_an_entry_with_its_line_and_nothing_else() -> None:
     dataset, environment = documents(TEXT)
     assert remove_key(TEXT, environment, ("models",), "spam") == TEXT.replace("  spam: v1    # bound\n", "")
     assert remove_key(TEXT, environment, ("models",), "other") == TEXT.replace("  other: {version: v1, shadow: v2}\n", "")
@@ -163,5 +163,5 @@ def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
 def test_values_that_are_written_over_others_keep_the_comments_beside_them(now: str, present: dict, after: str) -> None:
     text = "kind: Model\nname: m\nversions:\n  {}\n  v3: {{}}  # last\n"
     (document, *_), _ = load({"p.yaml": "kind: Project\nname: p\n", "a.yaml": text.format(now)})
-    edited = set_values(text.format(now), document, ("versions", "v2"), present, {"params": {"C": 0.5}})
+    edited = set_values(text.format(now), document, ("versions", "v2"), before=present, after={"params": {"C": 0.5}})
     assert edited == text.format(after)

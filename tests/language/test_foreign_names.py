@@ -45,7 +45,7 @@ def test_metrics_of_scikit_learn(word: str, task: str, name: str) -> None:
     assert name_hint(word, CATALOG.names(CATALOG.metrics, task), METRICS, CATALOG.metrics) == f'write "{name}"'
 
 
-def test_a_name_of_another_task_says_which() -> None:
+def test_a_name_of_another_task_names_that_task() -> None:
     known = CATALOG.names(CATALOG.metrics, "classification")
     assert name_hint("r2_score", known, METRICS, CATALOG.metrics) == '"r2" is what it is called here, and is for regression'
     assert name_hint("CatBoostRegressor", CATALOG.names(CATALOG.trainers, "regression"), ALGORITHMS) == 'write "hist_gradient_boosting"'

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document, Json
-from leptonctl.language.yaml12 import parse, plain
+from leptonctl.language.yaml12 import parse
+from leptonctl.language.yaml12_scalars import plain
 from tests.language.known import load
 
 PROJECT = "kind: Project\nname: p\nformat: 1\n"
@@ -245,7 +246,8 @@ def test_the_pure_parser_reads_the_same() -> None:
     code = (
         "import sys\n"
         "if sys.argv[1] == 'pure': sys.modules['yaml.cyaml'] = None\n"
-        "from leptonctl.language.yaml12 import parse, _Events\n"
+        "from leptonctl.language.yaml12 import parse\n"
+        "from leptonctl.language.yaml12_nodes import _Events\n"
         "assert (_Events.__name__ == '_Events') == (sys.argv[1] == 'pure')\n"
         f"for text in {texts!r}:\n"
         "    parsed, problems = parse('x', text)\n"
@@ -263,10 +265,10 @@ def test_the_pure_parser_reads_the_same() -> None:
         ("description: First: try, and more  # not said", 14, 'quote it: "First: try, and more"'),
         ("versions: {v1: {description: First: try, seed: 3}}", 30, 'quote it: "First: try"'),
         ("description: A \\ b: c", 14, 'quote it: "A \\\\ b: c"'),
-        ("params: {C: 1.0 max_iter: 5}", 13, 'add `,` before `max_iter:`; or, if it is a text, quote it: "1.0 max_iter: 5"'),
+        ("params: {C: 1.0 max_iter: 5}", 13, 'add `,` before `max_iter:`; or, if it is a string, quote it: "1.0 max_iter: 5"'),
     ],
 )
-def test_a_colon_within_a_text_is_told_from_a_key(line: str, column: int, hint: str) -> None:
+def test_a_colon_within_a_string_is_distinguished_from_a_key(line: str, column: int, hint: str) -> None:
     _, (problem,) = load({"leptonctl.yaml": PROJECT, "m.yaml": f"kind: Model\nname: m\n{line}\n"})
     assert problem.span is not None
     assert (problem.id, problem.span.line, problem.span.column, problem.hint) == ("yaml-syntax", 3, column, hint)

@@ -24,7 +24,7 @@ def problems(text: str) -> list[tuple[str, int, int]]:
         ('"a"#c\n: 1\n', 2, 1), ("b: 1\na:\n  - [x]#c\n", 3, 8), ("a: &an:chor x\n", 1, 7), ("a: &x.y [1]\n", 1, 6), ("a: [?x]\n", 1, 5), ("a: {?x: 1}\n", 1, 5), ("a: [b, ?x: 1]\n", 1, 8),
     ],
 )  # fmt: skip
-def test_what_libyaml_takes_although_it_is_not_yaml(text: str, line: int, column: int) -> None:
+def test_text_that_only_libyaml_accepts_is_refused(text: str, line: int, column: int) -> None:
     found = problems(text)
     assert found
     assert found[0][0] == "yaml-syntax"
@@ -41,7 +41,7 @@ def test_what_libyaml_takes_although_it_is_not_yaml(text: str, line: int, column
         ("a: x,#y\n", {"a": "x,#y"}), ("a: | #c\n  x\n", {"a": "x\n"}), ("a: |2\n  \tx\n  y\n", {"a": "\tx\ny\n"}), ("a: >\n  x\n  \ty\n", {"a": "x\n\ty\n"}), ("a: what?no\n", {"a": "what?no"}),
     ],
 )  # fmt: skip
-def test_what_only_resembles_it(text: str, value: Json) -> None:
+def test_valid_text_that_resembles_it_is_accepted(text: str, value: Json) -> None:
     documents, wrong = parse("a.yaml", text)
     assert (wrong, [d.problems for d in documents]) == ((), [()])
     assert [d.value for d in documents] == [value]
@@ -62,6 +62,6 @@ def test_each_refusal_is_listed_in_the_docs(text: str, id_: str, row: str) -> No
 
 
 @pytest.mark.parametrize("text", ["a: [\n1,\n2\n]\n", 'a:\n  b: "x\n y"\n'])
-def test_what_is_taken_although_it_is_indented_too_little(text: str) -> None:
+def test_text_that_is_indented_too_little_is_accepted(text: str) -> None:
     assert problems(text) == []
     assert "less indented than its key | accepted" in CONCEPTS

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.kinds.not_yet import uses_of
+from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.schema import BASE
-from leptonctl.kinds.table import KINDS
-from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.fits import fits
 from leptonctl.language.validate import check_value, validate
 from leptonctl.project.compiled import compiled_checks
@@ -111,7 +111,7 @@ def test_what_is_not_implemented_is_refused_in_a_version() -> None:
     documents, _ = load(
         {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {explain: {importance: true}, import: null}\n  v2:\n"}
     )
-    assert [(p.span.line, p.span.column) for p in unbuilt(documents[0], KINDS["Model"].not_yet) if p.span] == [(4, 8)]
+    assert [(p.span.line, p.span.column) for p in uses_of(documents[0], KINDS["Model"].not_yet) if p.span] == [(4, 8)]
 
 
 def test_all_mistakes_are_reported_together_and_rendered() -> None:

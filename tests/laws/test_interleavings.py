@@ -21,9 +21,9 @@ import pytest
 
 from leptonctl.core.state import HistoryRecord, State
 from leptonctl.deploying import addresses, processes
+from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fence import bound
 from leptonctl.deploying.switch import POINTS
-from leptonctl.deploying.wanted import Wanted
 from tests.deploying import servers
 from tests.deploying.toy import (
     ADDRESS,
@@ -39,6 +39,7 @@ from tests.deploying.toy import (
     owner,
     patient,
     pointers_of,
+    run_switch,
     state_of,
     switch_of,
 )
@@ -86,7 +87,7 @@ def act(root: Path, action: str, **more: object) -> None:
     version = ACTIONS[action]
     with patient(root, owner("bob")) as claim:
         switch = switch_of(root, claim, **more)
-        switch.move(NAME, destroys if version is None else binds(version, returning=action == "rollback"), here=True)
+        run_switch(switch, destroys if version is None else binds(version, returning=action == "rollback"))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def template(memory: Path) -> Path:
     pointers_of(folder).begin()
     with following(folder), patient(folder, owner("first")) as claim:
         for version in ("v0", "v1"):
-            switch_of(folder, claim).move(NAME, binds(version), here=True)
+            run_switch(switch_of(folder, claim), binds(version))
     return folder
 
 
@@ -132,15 +133,15 @@ def settled(root: Path, version: str | None) -> None:
     assert (dict(state.pending), dict(state.locks)) == ({}, {})
     assert head.deployment == bound(environment)
     record = lineage.deployment(NAME, head.deployment) if head.deployment else None
-    wanted = {MODEL: f"package of {version}"} if version else {}
-    assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == wanted
-    assert {a.rpartition("/")[2]: p.package for a, p in state.entries(f"{ADDRESS}/").items()} == wanted
+    desired = {MODEL: f"package of {version}"} if version else {}
+    assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == desired
+    assert {a.rpartition("/")[2]: p.package for a, p in state.entries(f"{ADDRESS}/").items()} == desired
     assert environment.destroyed is (version is None)
     deadline = time.monotonic() + 5
     follower = FOLLOWERS[root]
     while follower.record.deployment != head.deployment and time.monotonic() < deadline:
         time.sleep(0.002)
-    assert {m: s.package for m, s in follower.record.models.items()} == wanted
+    assert {m: s.package for m, s in follower.record.models.items()} == desired
     assert head.staged in (0, head.deployment)
 
 
@@ -168,7 +169,7 @@ def whole(root: Path) -> list[HistoryRecord]:
 def next_apply_succeeds(root: Path) -> None:
     """The next apply succeeds."""
     with patient(root, owner("next")) as claim:
-        assert switch_of(root, claim).move(NAME, binds("v9"), here=True).served
+        assert run_switch(switch_of(root, claim), binds("v9")).served
     settled(root, "v9")
     whole(root)
 
@@ -254,9 +255,9 @@ def real(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     processes.stop_server(tmp_path, NAME, timeout=5)
 
 
-def acting_on_servers(root: Path, decide: Callable[[State], Wanted]) -> None:
+def acting_on_servers(root: Path, decide: Callable[[State], Desired]) -> None:
     with patient(root, owner("bob"), servers.pointers_of) as claim:
-        servers.switch_of(root, claim).move(NAME, decide, here=True)
+        run_switch(servers.switch_of(root, claim), decide)
 
 
 @pytest.mark.parametrize("point", ["ready", "head"])

@@ -11,7 +11,7 @@ import pytest
 
 from leptonctl.commands.session import Session
 from leptonctl.commands.verify_store import verify_store
-from leptonctl.core import layout, state
+from leptonctl.core import layout, state, store_records
 from leptonctl.core.codec import Record, encode
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.result import Result, Tombstone
@@ -24,7 +24,7 @@ from tests.storage.places import Place, bind
 from tests.test_output_schemas import problems as schema_problems
 
 SPARE = {"server", "key mark", "condemned", "reference", "tombstone"}
-WORDS = [ARTIFACT, *(kind.word for kind in KINDS)]
+WORDS = [ARTIFACT, *(kind.label for kind in KINDS)]
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         projects.stop_servers(root)
     objects = STORE.open(".leptonctl/store", root)
     Store(objects=objects).check_key("k1", "a mark")
-    build = state.Reference(keys=("sha256:" + "0" * 64,), until=9e9, seconds=60.0)
+    build = store_records.Reference(keys=("sha256:" + "0" * 64,), until=9e9, seconds=60.0)
     objects.put(layout.reference(projects.recorded(root).lineage, "a-build"), encode(build))
     objects.put(layout.tombstone("0" * 64), encode(Tombstone(subject="dataset/points@old", at="2026-11-25T12:00:00Z", by="ada")))
-    objects.put(layout.condemned("0" * 64), encode(state.Condemned(phase="spared", nonce="n")))
+    objects.put(layout.condemned("0" * 64), encode(store_records.Condemned(phase="spared", nonce="n")))
     yield root
 
 
@@ -57,7 +57,7 @@ def files(root: Path) -> list[str]:
 
 
 def word(path: str) -> str:
-    return ARTIFACT if layout.artifact_digest(path) else next(kind.word for kind in KINDS if kind.pattern.fullmatch(path))
+    return ARTIFACT if layout.artifact_digest(path) else next(kind.label for kind in KINDS if kind.pattern.fullmatch(path))
 
 
 def named(root: Path) -> dict[str, str]:
@@ -78,7 +78,7 @@ def test_every_record_of_a_store_is_of_a_kind() -> None:
     """A new record type in a store needs a line in KINDS, or it is taken for a foreign file."""
     checked = {
         kind
-        for module in (state,)
+        for module in (state, store_records)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.tag_field == "format_version" and kind.checksum
     }
@@ -315,7 +315,7 @@ def test_a_version_or_the_store(words: tuple[str, ...], whole: Path) -> None:
 
 def test_progress_is_reported_about_once_a_second() -> None:
     reports: list[int] = []
-    progress = Progress(artifacts=2, bytes=30, say=lambda p: reports.append(p.read), _next=0.0)
+    progress = Progress(artifacts=2, bytes=30, report=lambda p: reports.append(p.read), _next=0.0)
     for _ in range(3):
         progress.add(10)
     assert reports == [10]

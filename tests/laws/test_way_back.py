@@ -244,9 +244,9 @@ def test_the_rollback_of_a_rollback_skips_what_is_withdrawn(make: Make) -> None:
     assert served(root)["version"] == "v1"
     assert [(w["id"], w["version"]) for w in served(root)["withdrawn"]] == [("w1", "v3"), ("w2", "v2")]
     # 4 brought v2, which is withdrawn; 5 is in force
-    assert "prod has nothing to return to" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    assert "nothing to return to but what is bound now or withdrawn" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
     lep(root, "readmit", "prod/line@v2", "--reason", "x")
-    assert "one can return to 2, 4;" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    assert "you can return to 2, 4;" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
     # one record of the history is lost: what came before it can still be returned to
     newest = projects.history_of(root)[-3]
     projects.stored(root, layout.history_record(projects.recorded(root).lineage, newest.serial, newest.id)).unlink()
@@ -307,7 +307,7 @@ def test_readmit_in_yaml(make: Make) -> None:
     assert "environment-prod.yaml:4:52" in wrong
     assert "w1 (v2)" in wrong
     bind(root, "{version: v2, readmit: {withdrawal: w1, reason: fixed}}")
-    assert "note[readmits]: A withdrawn version is let back in. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
+    assert "note[readmits]: A withdrawn version is readmitted. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
     lep(root, "apply", "--yes")
     assert served(root)["version"] == "v2"
     acts = [act for entry in history(root) for act in entry["acts"]]

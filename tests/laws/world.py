@@ -206,7 +206,7 @@ class World:
                     id="one", lineage=state.lineage, environment=environment, host=me.host, machine=me.machine, pid=me.pid,
                     start=me.start, boot=me.boot, namespace=me.namespace, url="http://127.0.0.1:1", started=time.time(),
                 )  # fmt: skip
-                follower = Follower(self.store, record, lambda _: b"", QUICK)
+                follower = Follower(self.store, record, lambda _: b"", settings=QUICK)
                 self.followers[project, environment] = follower
                 follower.start()
 
@@ -286,9 +286,9 @@ class World:
         patch.setattr(fence, "LOCK_POLL_S", 0.002)
         patch.setattr(scheduler, "POLL_S", 0.002)
         patch.setattr(who, "current_owner", self._owner)
-        write, take_back = OwnEdits.write, OwnEdits.take_back
+        write, undo = OwnEdits.write, OwnEdits.undo
         patch.setattr(OwnEdits, "write", lambda own, *edit: self.process.do(lambda: write(own, *edit), writes=True))
-        patch.setattr(OwnEdits, "take_back", lambda own: self.process.do(lambda: take_back(own), writes=True))
+        patch.setattr(OwnEdits, "undo", lambda own: self.process.do(lambda: undo(own), writes=True))
 
 
 @contextmanager

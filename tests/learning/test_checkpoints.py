@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leptonctl.building.checkpoint import DAMAGED, GOES_ON, OTHER_LIBRARIES, OTHER_USER, FileCheckpoint, sweep_checkpoints
+from leptonctl.building.checkpoint import DAMAGED, OTHER_LIBRARIES, OTHER_USER, RESUMES, FileCheckpoint, sweep_checkpoints
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.folds import Folds
 from leptonctl.learning.fitting.native import dump_native
@@ -126,8 +126,8 @@ KEY, OTHER = ("sha256:" + letters * 32 for letters in ("ab", "cd"))
 
 
 def test_a_file_of_other_libraries_or_a_damaged_one_counts_as_absent(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    description: list[str] = []
-    file = FileCheckpoint(tmp_path, KEY, every_s=0, tell=description.append)
+    notices: list[str] = []
+    file = FileCheckpoint(tmp_path, KEY, every_s=0, notify=notices.append)
     assert file.load() is None
     assert file.is_due()
     file.save(b"far")
@@ -143,14 +143,14 @@ def test_a_file_of_other_libraries_or_a_damaged_one_counts_as_absent(tmp_path: A
     assert file.load() == b"far"
     (path,) = (tmp_path / ".leptonctl" / "checkpoints").iterdir()
     path.rename(path.with_name("cd" * 32))
-    assert FileCheckpoint(tmp_path, OTHER, tell=description.append).load() is None, "it is of another step"
+    assert FileCheckpoint(tmp_path, OTHER, notify=notices.append).load() is None, "it is of another step"
     path.with_name("cd" * 32).rename(path)
     for damaged in (path.read_bytes()[:-1] + b"?", b"short", b""):
         path.write_bytes(damaged)
         assert file.load() is None
     file.discard()
     assert not path.exists()
-    assert description == [OTHER_LIBRARIES, OTHER_USER, GOES_ON, DAMAGED, DAMAGED, DAMAGED, DAMAGED]
+    assert notices == [OTHER_LIBRARIES, OTHER_USER, RESUMES, DAMAGED, DAMAGED, DAMAGED, DAMAGED]
 
 
 def test_the_next_one_waits_the_longer_the_longer_one_takes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

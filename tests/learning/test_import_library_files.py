@@ -16,7 +16,7 @@ from leptonctl.learning.imported.description import describe
 from leptonctl.learning.imported.library_file import read_library_file
 from tests.learning.test_import import World
 
-KEPT = json.loads((Path(__file__).parents[1] / "providers" / "kept.json").read_text(encoding="utf-8"))
+KEPT = json.loads((Path(__file__).parents[1] / "providers" / "library_models.json").read_text(encoding="utf-8"))
 CASES = {f"{case['library']} {case['name']}": case for case in KEPT["cases"]}
 ROWS = np.array([[np.nan if cell is None else cell for cell in row] for row in KEPT["rows"]], dtype=np.float32)
 WORDS = ["below", "even", "over"]

@@ -15,7 +15,7 @@ from leptonctl.learning.fitting.native import load_native
 from leptonctl.learning.needs import native_files, read_package, read_prepared
 from leptonctl.learning.scoring.answers import open_session, predict_onnx
 from leptonctl.learning.steps import evaluate, export, train
-from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.catalog import LazyMapping, load_catalog
 from leptonctl.spi import NativeForm, ProviderError
 from leptonctl.testing import check_trainer
 from tests.learning.centroid import CENTROIDS, to_onnx
@@ -28,7 +28,7 @@ STEPS = [("imputer", "numeric"), ("tfidf", ["message"]), ("one_hot", "categorica
 def catalog_with(trainer):
     catalog = load_catalog()
     trainers = {key: lambda key=key: catalog.trainers[key] for key in catalog.trainers}
-    return replace(catalog, trainers=Loaded({**trainers, (trainer.task, trainer.name): lambda: trainer}))
+    return replace(catalog, trainers=LazyMapping({**trainers, (trainer.task, trainer.name): lambda: trainer}))
 
 
 def test_it_passes_the_suite_of_trainers():

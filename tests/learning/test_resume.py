@@ -10,7 +10,7 @@ from leptonctl.core.contract import Column, Contract
 from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.fitting.resume import check_same_form
 from leptonctl.project.catalog import load_catalog
-from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.learning import ProviderError, Training
 
 # a few epochs converge to nothing
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -32,12 +32,13 @@ def model(task: str, name: str, **params: Any) -> tuple[Any, Callable[..., Any]]
     if trainer.library is not None:
         pytest.importorskip(trainer.library.module, reason=f"the extra {trainer.library.extra} is not installed")
     whole, y = with_defaults(trainer.params, params), CLASSES if task == "classification" else VALUES
-    fresh = trainer.build(whole, 3)
-    parent = trainer.fit(fresh, X[OLD], y[OLD], nothing) if trainer.fit else fresh.fit(X[OLD], y[OLD])
+    fresh, old = trainer.build(whole, 3), Training(features=X[OLD], target=y[OLD], progress=nothing)
+    parent = trainer.fit_from(fresh, old) if trainer.fit_from else fresh.fit(X[OLD], y[OLD])
 
     def resume(rows: slice, **more: Any) -> Any:
         assert trainer.resume is not None
-        return trainer.resume(parent, {**whole, **more}, 3, X[rows], y[rows], nothing)
+        training = Training(features=X[rows], target=y[rows], progress=nothing)
+        return trainer.resume(parent, trainer.build({**whole, **more}, 3), training)
 
     return parent, resume
 
@@ -66,7 +67,8 @@ def test_boosting_corrects_the_sum_so_far_on_rows_of_another_range(name: str) ->
     far = X[NEW] * 4
     parent = trainer.build(whole, 3).fit(X[OLD], VALUES[OLD])
     assert trainer.resume is not None
-    grown = trainer.resume(parent, {**whole, count: 200}, 3, far, VALUES[NEW] * 4, nothing)
+    training = Training(features=far, target=VALUES[NEW] * 4, progress=nothing)
+    grown = trainer.resume(parent, trainer.build({**whole, count: 200}, 3), training)
     errors = [float(np.mean((one.predict(far) - VALUES[NEW] * 4) ** 2)) for one in (parent, grown)]
     assert errors[1] < errors[0] / 20
     assert not grown.warm_start

@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
-from leptonctl.kinds.environment.foreseen import not_comparable
+from leptonctl.kinds.environment.comparability import not_comparable
 from leptonctl.learning.preparing.row_list import ListPrivacy
 from leptonctl.learning.steps import compare, prepare
 from leptonctl.spi.running import Bench
@@ -274,10 +274,12 @@ def test_random_pairs_leave_out_what_the_truth_leaves_out(tmp_path: Path) -> Non
         bound, candidate, out = pair
         expected = truth(bound, candidate)
         assert bool(out["not_comparable"]) is (expected is None), (seed, bound.told_by, candidate.told_by, out)
-        foreseen = "; ".join(not_comparable("classification", candidate.inputs, candidate.header, bound.prepared, candidate.prepared))
+        foreseen = "; ".join(
+            not_comparable("classification", candidate.inputs, candidate.header, bound=bound.prepared, own=candidate.prepared)
+        )
         assert out["not_comparable"].startswith(foreseen), "once the rows are prepared, the plan says what the comparison would"
         ways |= {candidate.split["method"], f"id {candidate.id is not None and bound.id is not None}"}
-        declared = not_comparable("classification", candidate.inputs, candidate.header, bound.prepared, None)
+        declared = not_comparable("classification", candidate.inputs, candidate.header, bound=bound.prepared, own=None)
         assert not declared or expected is None, ("before, it is never wrong", seed, declared)
         held += bool(declared)
         if expected is None:
@@ -412,7 +414,7 @@ def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]
     bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
     needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
     out = dict(compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs)
-    return {**out, "declared": not_comparable("classification", inputs, ("key", "a", "y"), old, None)}
+    return {**out, "declared": not_comparable("classification", inputs, ("key", "a", "y"), bound=old, own=None)}
 
 
 def learned_of_thirty() -> int:

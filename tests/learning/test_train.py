@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fitting.fit import fit
 from leptonctl.learning.fitting.native import dump_native, load_native
@@ -265,7 +265,7 @@ def test_parameters_that_are_left_out_and_those_that_a_plan_fills_in_give_the_sa
     """A search leaves out what is the default. Equal numbers of one source may be one object, those of a record are not (brother)."""
     columns, target = load()
     few = slice(0, 100)
-    filled = json.loads(json.dumps({name: typed(one["default"], one) for name, one in CATALOG.trainers[task, algorithm].params.items()}))
+    filled = json.loads(json.dumps({name: coerce(one["default"], one) for name, one in CATALOG.trainers[task, algorithm].params.items()}))
     ways = [fit(recipe(task, algorithm, params=params), take_rows(columns, few), target[few], quiet) for params in ({}, filled)]
     assert dump_native(ways[0]) == dump_native(ways[1])
 

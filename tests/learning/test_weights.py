@@ -108,9 +108,9 @@ def test_the_column_of_weights_is_no_feature_and_requests_may_leave_it_out():
     assert model.features == ("c0", "c1", "c2")
     columns = tuple(Column(name=name, type="number") for name in COLUMNS)
     contract = Contract(target="y", target_type="string", classes=("no", "yes"), columns=columns)
-    manifest = trained_manifest(model, contract, None, ["weight"])
-    assert [column.name for column in manifest.inputs] == ["c0", "c1", "c2"]
-    assert "weight" in manifest.passed_over
+    result = trained_manifest(model, contract, None, ["weight"])
+    assert [column.name for column in result.inputs] == ["c0", "c1", "c2"]
+    assert "weight" in result.unused_columns
 
 
 def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):

@@ -168,8 +168,8 @@ def test_onnxruntime_is_loaded_nowhere_but_unreported() -> None:
                     (above for above in reversed(lines[:place]) if above.strip() and len(above) - len(above.lstrip()) < len(load[1])), ""
                 )
                 found.append(block.strip())
-    assert found.count("with unreported():") >= 2
-    assert set(found) == {"with unreported():", "if TYPE_CHECKING:"}
+    assert found.count("with without_telemetry():") >= 2
+    assert set(found) == {"with without_telemetry():", "if TYPE_CHECKING:"}
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.state import Job
+from leptonctl.core.job import Job
 from leptonctl.project.ci import EVENT_BYTES, NAME_LENGTH, current_job
 
 GITHUB = {

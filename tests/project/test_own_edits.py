@@ -35,7 +35,7 @@ def test_an_edit_is_made_in_what_the_file_holds_now(file: Path, old: str, new: s
     edits.write("m.yaml", BASE, OURS)
     text = file.read_text(encoding="utf-8")
     assert "  ours: {}\n" in text and new in text
-    assert edits.take_back() == ()
+    assert edits.undo() == ()
     assert file.read_text(encoding="utf-8") == theirs
 
 
@@ -53,15 +53,15 @@ def test_taking_back_keeps_what_was_edited_since(file: Path, old: str) -> None:
     edits.write("m.yaml", BASE, BASE.replace("b: 2", "b: 5"))
     edits.write("m.yaml", BASE.replace("b: 2", "b: 5"), OURS.replace("b: 2", "b: 5"))
     edited(file, old, "changed: 1")
-    assert edits.take_back() == ()
+    assert edits.undo() == ()
     assert file.read_text(encoding="utf-8") == BASE.replace(old, "changed: 1")
 
 
-def test_an_own_line_that_was_edited_since_is_left_and_said(file: Path) -> None:
+def test_an_own_line_that_was_edited_since_is_left_with_a_warning(file: Path) -> None:
     edits = OwnEdits(root=file.parent)
     edits.write("m.yaml", BASE, BASE.replace("b: 2", "b: 5"))
     text = edited(file, "b: 5", "b: 6")
-    (left,) = edits.take_back()
+    (left,) = edits.undo()
     assert (left.id, left.severity, "m.yaml" in left.detail) == ("edited-meanwhile", "warning", True)
     assert file.read_text(encoding="utf-8") == text
 
@@ -72,7 +72,7 @@ def test_files_of_its_own_are_removed_and_deleted_ones_stay_away(file: Path) -> 
     edits.write("m.yaml", BASE, OURS)
     file.unlink()
     assert edits.files == ("m.yaml", "new.yaml")
-    assert edits.take_back() == ()
+    assert edits.undo() == ()
     assert [*file.parent.glob("*.yaml")] == []
 
 

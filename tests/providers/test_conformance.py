@@ -25,8 +25,8 @@ NAIVE = CATALOG.trainers["classification", "naive_bayes"]
 
 def quick(trainer):
     """Fewer trees and larger steps, where there are any."""
-    chosen = {"epochs": 30, "learning_rate": 0.01} if trainer.name == "torch_mlp" else QUICK
-    return {name: value for name, value in chosen.items() if name in trainer.params}
+    params = {"epochs": 30, "learning_rate": 0.01} if trainer.name == "torch_mlp" else QUICK
+    return {name: value for name, value in params.items() if name in trainer.params}
 
 
 @pytest.mark.parametrize("key", CATALOG.trainers, ids=".".join)
@@ -91,14 +91,14 @@ def forgets_the_seed(params, _seed):
     return RandomForestClassifier(n_estimators=8, random_state=SystemRandom().randrange(2**31))
 
 
-def forgets_half(estimator, features, target, _progress, checkpoint):
+def forgets_half(estimator, training):
     """Learns the second half of the rows only, when the first one was learned before a kill."""
-    half = len(target) // 2
-    if checkpoint.load() is not None:
-        return estimator.fit(features[half:], target[half:])
-    if checkpoint.is_due():
+    half, checkpoint = len(training.target) // 2, training.checkpoint
+    if checkpoint is not None and checkpoint.load() is not None:
+        return estimator.fit(training.features[half:], training.target[half:])
+    if checkpoint is not None and checkpoint.is_due():
         checkpoint.save(b"half")
-    return estimator.fit(features, target)
+    return estimator.fit(training.features, training.target)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_module_with_heavy_imports_is_caught(monkeypatch, tmp_path):
 
 
 def test_a_step_that_mixes_columns_and_does_not_say_so_is_caught():
-    """Normalizer does; no other listed class that keeps columns (brothers)."""
+    """Normalizer mixes columns; no other listed class that keeps columns does."""
     normalizer = step_of("Normalizer")
     assert normalizer.mixes
     with pytest.raises(AssertionError, match="mixes"):

@@ -14,7 +14,7 @@ from leptonctl.providers.estimators import refused
 from leptonctl.providers.estimators.listed import ALIASES, STEP_ALIASES, STEPS, TRAINERS
 from leptonctl.providers.estimators.shipped import FILE
 from leptonctl.testing import check_trainer
-from leptonctl.testing.providers import check_params
+from leptonctl.testing.declarations import check_params
 from tests import projects
 from tests.sweep.__main__ import PAGE
 from tests.sweep.cases import EXPORTED, REFUSED, Case, outcome
@@ -88,8 +88,8 @@ SAMPLE = [
 @pytest.mark.parametrize(("task", "name", "table", "steps"), SAMPLE, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_sample_of_the_sweep_agrees_with_scikit_learn(task, name, table, steps):
     params = {"estimators": ["ridge", "decision_tree"]} if name == "VotingRegressor" else {}
-    found = outcome(Case(subject=name, task=task, algorithm=name, table=Table(name=table), steps=steps, params=params))
-    assert found.result == EXPORTED, found.reason
+    result = outcome(Case(subject=name, task=task, algorithm=name, table=Table(name=table), steps=steps, params=params))
+    assert result.result == EXPORTED, result.reason
 
 
 WEIGHED = [(task, name) for task, name in CLASSES if CATALOG.trainers[task, name].weighs]
@@ -109,8 +109,8 @@ def test_a_class_that_takes_weights_of_rows_is_fitted_with_them(task, name):
 
 
 def sklearn_rows(task):
-    seen, _ = Table(name="wine" if task == "classification" else "diabetes").halves(task)
-    return np.abs(np.column_stack([*seen.columns.values()]))[:90], seen.y[:90]
+    half, _ = Table(name="wine" if task == "classification" else "diabetes").halves(task)
+    return np.abs(np.column_stack([*half.columns.values()]))[:90], half.y[:90]
 
 
 def test_a_graph_that_cannot_run_is_refused_in_one_line():
@@ -125,7 +125,7 @@ def test_a_graph_that_cannot_run_is_refused_in_one_line():
 
 
 def test_the_page_has_every_name_and_parameter():
-    """The figures are the sweep's; the rest can be made at any time."""
+    """Its figures need the whole sweep; the rest is quick to write."""
     text, without_figures = PAGE.read_text(encoding="utf-8"), page([])
     names = [line.split("|")[1] for line in without_figures.splitlines() if line.startswith("| ")]
     assert [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")] == names
@@ -133,7 +133,7 @@ def test_the_page_has_every_name_and_parameter():
     assert {case.subject for case in cases()} >= {name for _, name in CLASSES} | set(STEPS)
 
 
-def test_names_of_our_own_read_no_list_of_classes():
+def test_names_of_bundled_providers_read_no_list_of_classes():
     code = (
         "import sys; from leptonctl.project.catalog import load_catalog; c = load_catalog(); "
         "c.trainers['regression', 'ridge'], c.preprocessors['pca'], c.trainers.get(('regression', 'rigde')); "
@@ -144,8 +144,8 @@ def test_names_of_our_own_read_no_list_of_classes():
     assert process.stdout == "\n\n"
 
 
-def test_a_project_of_class_names_is_planned_built_and_asked(tmp_path):
-    """Trains, exports and predicts; written under its other name, nothing has changed."""
+def test_a_project_of_class_names_is_planned_built_and_queried(tmp_path):
+    """It trains, exports and predicts; under the other name of the class, nothing changes."""
     versions = {"v1": "{algorithm: LinearDiscriminantAnalysis}", "v2": "{algorithm: GaussianNB, preprocess: [{use: MaxAbsScaler}]}"}
     root = projects.tiny_project(tmp_path / "p", {"line": versions})
     projects.edit(root / "model-line.yaml", "task: classification\n", "")

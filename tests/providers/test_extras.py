@@ -1,6 +1,6 @@
-"""Algorithms of libraries that come with an extra, as far as they work without them: what a plan needs, and graphs of files they wrote.
+"""Algorithms of libraries that come with an extra, where the library is missing: what a plan needs, and graphs of files it wrote.
 
-`tests/extras` has the rest; `kept.json` is written by `python -m tests.extras.kept`.
+`tests/extras` has the rest; `python -m tests.extras.library_models` writes `library_models.json`.
 """
 
 import json
@@ -12,14 +12,14 @@ import pytest
 
 from leptonctl.project.catalog import EXTRAS, TRAINERS, load_catalog
 from leptonctl.providers.trainers import lightgbm_graph, xgboost_graph
-from leptonctl.providers.trainers.boosted_graph import boosted_model
-from leptonctl.providers.trainers.held_out import held_out
+from leptonctl.providers.trainers.boosted_graph import trees_to_onnx
+from leptonctl.providers.trainers.early_stopping import hold_out
 from leptonctl.spi import Conversion, ProviderError
-from leptonctl.testing.providers import GARBAGE, check_identity, check_params
+from leptonctl.testing.declarations import GARBAGE, check_identity, check_params
 
 CATALOG = load_catalog()
 KEYS = [(task, name) for task, names in EXTRAS.items() for name in names]
-KEPT = json.loads((Path(__file__).parent / "kept.json").read_text(encoding="utf-8"))
+MODELS = json.loads((Path(__file__).parent / "library_models.json").read_text(encoding="utf-8"))
 
 
 def defaults(trainer):
@@ -27,7 +27,7 @@ def defaults(trainer):
 
 
 @pytest.mark.parametrize("key", KEYS, ids=".".join)
-def test_what_a_plan_needs_is_there_without_the_library(key):
+def test_a_plan_needs_no_library(key):
     trainer = CATALOG.trainers[key]
     check_identity(trainer.name, trainer.description, trainer.build)
     check_params(trainer.params)
@@ -46,54 +46,54 @@ def test_every_library_is_an_extra_with_bounds(key):
     import tomllib
 
     extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    (asked,) = extras[CATALOG.trainers[key].library.extra]
-    assert ">=" in asked
-    assert ",<" in asked
-    assert not [name for name in ("test", "bench") if asked in extras[name]]
+    (requirement,) = extras[CATALOG.trainers[key].library.extra]
+    assert ">=" in requirement
+    assert ",<" in requirement
+    assert not [name for name in ("test", "bench") if requirement in extras[name]]
 
 
-# --- graphs of kept files -------------------------------------------------------------------------------------------
+# --- graphs of files -------------------------------------------------------------------------------------------
 
 
 def answers(case, width):
     read = xgboost_graph.boosted_of if case["library"] == "xgboost" else lightgbm_graph.boosted_of
     boosted = read(case["model"].encode() if case["library"] == "xgboost" else case["model"])
     classes = np.array(case["classes"]) if case["classes"] else None
-    model = boosted_model(boosted, classes, Conversion(width=width, opset=18, ml_opset=3))
+    model = trees_to_onnx(boosted, classes, Conversion(width=width, opset=18, ml_opset=3))
     model.ir_version = 10
     return onnxruntime.InferenceSession(model.SerializeToString())
 
 
-@pytest.mark.parametrize("case", KEPT["cases"], ids=[f"{case['library']} {case['name']}" for case in KEPT["cases"]])
+@pytest.mark.parametrize("case", MODELS["cases"], ids=[f"{case['library']} {case['name']}" for case in MODELS["cases"]])
 def test_a_graph_answers_as_the_library_did(case):
-    rows = np.array(KEPT["rows"], dtype=np.float32)
-    got = answers(case, rows.shape[1]).run(None, {"rows": rows})
+    rows = np.array(MODELS["rows"], dtype=np.float32)
+    outputs = answers(case, rows.shape[1]).run(None, {"rows": rows})
     expected = np.array(case["answers"])
     if case["classes"]:
-        assert got[0].tolist() == [case["classes"][place] for place in expected.argmax(axis=1)]
-        assert np.abs(got[1] - expected).max() < 1e-6
+        assert outputs[0].tolist() == [case["classes"][place] for place in expected.argmax(axis=1)]
+        assert np.abs(outputs[1] - expected).max() < 1e-6
     else:
-        assert np.abs(got[0][:, 0] / expected - 1).max() < 1e-5
+        assert np.abs(outputs[0][:, 0] / expected - 1).max() < 1e-5
 
 
-def test_the_kept_rows_are_hard():
-    """Without values, at thresholds, and as small as what LightGBM takes for zero: the graph must not be right by luck."""
-    rows = np.array(KEPT["rows"], dtype=np.float32)
+def test_the_rows_are_hard():
+    """Without values, at thresholds, and as small as what LightGBM takes for zero, so that no graph is right by luck."""
+    rows = np.array(MODELS["rows"], dtype=np.float32)
     assert np.isnan(rows).any(axis=0).all()
     assert (np.abs(rows[np.isfinite(rows) & (rows != 0)]) <= np.float32(1e-35)).any()
     thresholds = {
         float(value)
-        for case in KEPT["cases"]
+        for case in MODELS["cases"]
         if case["library"] == "lightgbm"
         for tree in lightgbm_graph.boosted_of(case["model"]).trees
         for value in tree.thresholds
     }
     assert thresholds & {float(value) for value in rows.ravel()}
-    assert {case["library"] for case in KEPT["cases"]} == {"xgboost", "lightgbm"}
+    assert {case["library"] for case in MODELS["cases"]} == {"xgboost", "lightgbm"}
 
 
-XGBOOST = next(case for case in KEPT["cases"] if case["library"] == "xgboost" and case["name"] == "reg:squarederror")
-LIGHTGBM = next(case for case in KEPT["cases"] if case["library"] == "lightgbm" and case["name"] == "regression")
+XGBOOST = next(case for case in MODELS["cases"] if case["library"] == "xgboost" and case["name"] == "reg:squarederror")
+LIGHTGBM = next(case for case in MODELS["cases"] if case["library"] == "lightgbm" and case["name"] == "regression")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ LIGHTGBM = next(case for case in KEPT["cases"] if case["library"] == "lightgbm" 
         ('"split_type":[0', '"split_type":[1', "splits by category"),
     ],
 )
-def test_what_xgboost_may_write_but_has_no_exact_graph_is_refused(old, new, reason):
+def test_a_file_of_xgboost_without_an_exact_graph_is_refused(old, new, reason):
     assert old in XGBOOST["model"]
     with pytest.raises(ValueError, match=reason):
         xgboost_graph.boosted_of(XGBOOST["model"].replace(old, new).encode())
@@ -121,7 +121,7 @@ def test_what_xgboost_may_write_but_has_no_exact_graph_is_refused(old, new, reas
         ("end of trees", "the end", "not a model of LightGBM"),
     ],
 )
-def test_what_lightgbm_may_write_but_has_no_exact_graph_is_refused(old, new, reason):
+def test_a_file_of_lightgbm_without_an_exact_graph_is_refused(old, new, reason):
     assert old in LIGHTGBM["model"]
     with pytest.raises(ValueError, match=reason):
         lightgbm_graph.boosted_of(LIGHTGBM["model"].replace(old, new))
@@ -156,13 +156,13 @@ def test_a_parameter_without_effect_is_a_conflict(task, algorithm, params, reaso
 
 def test_held_out_rows_are_a_seeded_part_of_each_class():
     target = np.array([0] * 60 + [1] * 35 + [2] * 4 + [3])
-    learn, judge = held_out(target, 0.2, 7, by_class=True)
+    learn, judge = hold_out(target, 0.2, 7, by_class=True)
     assert sorted([*learn, *judge]) == [*range(100)]
     assert np.bincount(target[judge], minlength=4).tolist() == [12, 7, 1, 0]
-    assert held_out(target, 0.2, 7, by_class=True)[1].tolist() == judge.tolist()
-    assert held_out(target, 0.2, 8, by_class=True)[1].tolist() != judge.tolist()
+    assert hold_out(target, 0.2, 7, by_class=True)[1].tolist() == judge.tolist()
+    assert hold_out(target, 0.2, 8, by_class=True)[1].tolist() != judge.tolist()
 
 
 def test_too_few_rows_to_hold_out_are_an_error_and_not_a_fit_on_nothing():
     with pytest.raises(ProviderError, match="too few rows"):
-        held_out(np.arange(3.0), 0.1, 0, by_class=False)
+        hold_out(np.arange(3.0), 0.1, 0, by_class=False)

@@ -35,8 +35,8 @@ def test_a_shipped_schema_is_valid_and_accepts_its_default(name):
 @pytest.mark.parametrize("name", PREPROCESSORS)
 def test_a_shipped_default_is_scikit_learns(name):
     step = STEPS[name]
-    built = step.build(with_defaults(step.params, {}), 0)
-    theirs = {p.name: p.default for p in inspect.signature(type(built)).parameters.values()}
+    transformer = step.build(with_defaults(step.params, {}), 0)
+    theirs = {p.name: p.default for p in inspect.signature(type(transformer)).parameters.values()}
     for param, schema in step.params.items():
         if (name, param) in OURS:
             assert theirs[param] != schema["default"]
@@ -48,12 +48,12 @@ def test_a_shipped_default_is_scikit_learns(name):
 @pytest.mark.parametrize("name", PREPROCESSORS)
 def test_every_parameter_reaches_scikit_learn(name):
     step = STEPS[name]
-    arrived = step.build(with_defaults(step.params, {}), 41).get_params()
+    values = step.build(with_defaults(step.params, {}), 41).get_params()
     for param, schema in step.params.items():
         if (name, param) != ("select_k_best", "score_func"):
-            value = arrived[param]
+            value = values[param]
             assert (list(value) if isinstance(value, tuple) else value) == schema["default"], param
-    assert arrived.get("random_state", 41) == 41
+    assert values.get("random_state", 41) == 41
 
 
 def test_no_provider_module_has_heavy_imports():
@@ -76,5 +76,5 @@ def test_select_k_best_scores_by_the_kind_of_target():
     features = draw.randn(60, 5).astype(np.float32)
     values, classes = features[:, 2] + draw.randn(60), draw.randint(0, 3, 60)
     for target, judge in ((values, f_regression), (classes, f_classif), (np.array(["a", "b", "c"])[classes], f_classif)):
-        chosen = STEPS["select_k_best"].build(with_defaults(STEPS["select_k_best"].params, {"k": 2}), 0).fit(features, target)
-        assert np.array_equal(chosen.scores_, judge(features, target)[0])
+        selector = STEPS["select_k_best"].build(with_defaults(STEPS["select_k_best"].params, {"k": 2}), 0).fit(features, target)
+        assert np.array_equal(selector.scores_, judge(features, target)[0])

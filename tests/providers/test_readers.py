@@ -1,4 +1,4 @@
-"""The two readers of delimited text agree on every cell and every mistake; what people write is read right or refused (C5, C7, C13)."""
+"""The two readers of delimited text agree on every cell and every mistake, and both read what people write or refuse it."""
 
 import gzip
 import sys
@@ -13,7 +13,7 @@ from leptonctl.providers.sources import compressed, csv_blocks
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.csv import strict_batches
 from leptonctl.providers.sources.delimiters import delimiter_of
-from leptonctl.providers.sources.encodings import likely
+from leptonctl.providers.sources.encodings import likely_encodings
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
 from leptonctl.spi.learning import OnlyMissing, ProviderError, SourceOptions
@@ -21,7 +21,7 @@ from leptonctl.spi.learning import OnlyMissing, ProviderError, SourceOptions
 CELLS = ["a", "1.5", "", " ", "é", "日本", "5' 3\"", '"x"', '"x,;y"', '"l\nm"', '"l\r\nm"', '"a""b"', '""', '""""', ' "q"', 'x"y', '"\n\n"']
 
 
-def written(folder: Path, name: str, content: str | bytes) -> Path:
+def write(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
@@ -53,21 +53,21 @@ def test_both_readers_agree(tmp_path_factory: pytest.TempPathFactory, data: st.D
     content += data.draw(st.sampled_from([b"", b"", b"\xff"]))
     header: bool | list[str] = data.draw(st.sampled_from([True, False, [*"pqr"[:width]]]))
     options = SourceOptions(encoding=encoding, delimiter=delimiter, header=header, skip_rows=data.draw(st.integers(0, 2)))
-    path = written(tmp_path_factory.mktemp("csv"), "t.csv", content)
+    path = write(tmp_path_factory.mktemp("csv"), "t.csv", content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_blocks, "BLOCK", block)
         assert outcome(path, options, strict=False) == outcome(path, options, strict=True)
 
 
-def test_what_is_usual_is_read_fast(tmp_path: Path) -> None:
-    """Otherwise the two would agree because there is one."""
+def test_text_that_is_written_as_usual_is_read_fast(tmp_path: Path) -> None:
+    """Otherwise the two readers would agree because only one is used."""
     for content in ('a,b\n1,"x\ny"\n\n', "a,b\r\n1,2\r\n\r\n3,é\r\n", '\ufeffa,b\n"say ""hi""",\n'):
-        path = written(tmp_path, "t.csv", content)
+        path = write(tmp_path, "t.csv", content)
         assert (
             sum(block.height for block in csv_blocks.blocks(path, SourceOptions(), ",", ["a", "b"])) == content.count("\n") // 2 or content
         )
     with pytest.raises(csv_blocks.Irregular):
-        [*csv_blocks.blocks(written(tmp_path, "t.csv", "a,b\n1\n"), SourceOptions(), ",", ["a", "b"])]
+        [*csv_blocks.blocks(write(tmp_path, "t.csv", "a,b\n1\n"), SourceOptions(), ",", ["a", "b"])]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_what_is_usual_is_read_fast(tmp_path: Path) -> None:
         ("a,a\n1,2\n", ("duplicate-column", 1)),
     ],
 )
-def test_quotes_ends_and_blanks_are_read_right_or_refused(tmp_path: Path, content: str, read: object) -> None:
-    path = written(tmp_path, "t.csv", content)
-    found = outcome(path, SourceOptions(delimiter=","), strict=False)
-    assert found[1] == read if isinstance(read, list) else found == read  # type: ignore[index]
+def test_quotes_line_ends_and_blank_lines_are_read_right_or_refused(tmp_path: Path, content: str, read: object) -> None:
+    path = write(tmp_path, "t.csv", content)
+    result = outcome(path, SourceOptions(delimiter=","), strict=False)
+    assert result[1] == read if isinstance(read, list) else result == read  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_quotes_ends_and_blanks_are_read_right_or_refused(tmp_path: Path, conten
 def test_headers_skipped_lines_and_delimiters(
     tmp_path: Path, content: str, options: SourceOptions, names: list[str], rows: list[tuple[str, ...]]
 ) -> None:
-    path = written(tmp_path, "t.csv", content)
+    path = write(tmp_path, "t.csv", content)
     table = CSV.read(path, options)
     assert (table.columns, table.rows(), CSV.columns(path, options)) == (names, rows, names)
     first = len(content.splitlines()) - len(rows) + 1
@@ -127,17 +127,17 @@ def test_headers_skipped_lines_and_delimiters(
 
 def test_a_header_of_another_width_names_both(tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
-        CSV.columns(written(tmp_path, "t.csv", "x\n1,2\n"), SourceOptions(header=["a"], skip_rows=1))
+        CSV.columns(write(tmp_path, "t.csv", "x\n1,2\n"), SourceOptions(header=["a"], skip_rows=1))
     assert (caught.value.id, caught.value.line) == ("header-width", 2)
     assert "1 names" in caught.value.detail
     assert "2 cells" in caught.value.detail
     with pytest.raises(ProviderError) as caught:
-        CSV.columns(written(tmp_path, "t.csv", "x\n"), SourceOptions(skip_rows=3))
+        CSV.columns(write(tmp_path, "t.csv", "x\n"), SourceOptions(skip_rows=3))
     assert caught.value.id == "empty-data"
 
 
-def test_whoever_skips_too_many_lines_is_told_of_skip_rows(tmp_path: Path) -> None:
-    path = written(tmp_path, "t.csv", "kg,cm\na,b\n")
+def test_too_many_skipped_lines_are_reported_with_skip_rows(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "kg,cm\na,b\n")
     for options, id_ in (
         (SourceOptions(skip_rows=3), "empty-data"),
         (SourceOptions(skip_rows=2), "empty-data"),
@@ -163,24 +163,24 @@ def test_whoever_skips_too_many_lines_is_told_of_skip_rows(tmp_path: Path) -> No
     ],
 )
 def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, text: str, encoding: str, named: str) -> None:
-    """C13. Also far into a file that is read in blocks, and compressed."""
+    """Also far into a file that is read in blocks, and in a compressed one."""
     head = "a,b\n" + "1,2\n" * 3
     content = (head + text + "\n").encode(encoding)
     for name, data in (("t.csv", content), ("t.csv.gz", gzip.compress(content))):
         with pytest.raises(ProviderError) as caught:
-            CSV.read(written(tmp_path, name, data), SourceOptions())
+            CSV.read(write(tmp_path, name, data), SourceOptions())
         assert (caught.value.id, caught.value.line) == ("bad-encoding", 1 if encoding == "utf-16" else 5)
         assert f"`encoding: {named}`" in caught.value.hint
     assert CSV.read(tmp_path / "t.csv", SourceOptions(encoding=named)).height == 4
-    assert likely(b"plain") == ()
+    assert likely_encodings(b"plain") == ()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("word", ["Oslo", "Łódź", "Köln"])
 def test_utf16_without_a_byte_order_mark_is_named_with_its_byte_order(tmp_path: Path, encoding: str, word: str) -> None:
-    """Also (brother) where every byte is ASCII, so that nothing is wrong with it in UTF-8 but its zero bytes; the hint works."""
+    """Also where every byte is ASCII, so that only its zero bytes are wrong in UTF-8. The hint works."""
     text = "town,x\n" + "".join(f"{word if i > 5000 else 'Rom'},{i}\n" for i in range(6000))
-    path = written(tmp_path, "t.csv", text.encode(encoding))
+    path = write(tmp_path, "t.csv", text.encode(encoding))
     for options in (SourceOptions(), SourceOptions(encoding="utf-16")) if word != "Oslo" else (SourceOptions(),):
         with pytest.raises(ProviderError) as caught:
             CSV.read(path, options)
@@ -199,14 +199,26 @@ def test_utf16_without_a_byte_order_mark_is_named_with_its_byte_order(tmp_path: 
         ("mac_roman", ["Müller,Weiß", "café", "it’s “good”"]),
     ],
 )  # fmt: skip
-def test_the_code_page_is_the_one_in_which_signs_stand_outside_words(page: str, texts: list[str]) -> None:
-    assert {text: likely(text.encode(page))[0] for text in texts} == dict.fromkeys(texts, page)
+def test_the_code_page_is_the_one_with_signs_outside_words(page: str, texts: list[str]) -> None:
+    assert {text: likely_encodings(text.encode(page))[0] for text in texts} == dict.fromkeys(texts, page)
+
+
+@pytest.mark.parametrize("between", ["m|x", "m|x|g|x|kg"])
+def test_a_ragged_line_between_two_lines_of_a_header_is_left_to_the_reader(tmp_path: Path, between: str) -> None:
+    """`init` then looks at the first line only, and the reader reports the ragged one."""
+    path = write(tmp_path, "t.csv", f"a|b|c\n{between}\ncm|kg|s\n1|2|3\n4|5|6\n7|8|9\n")
+    assert CSV.layout is not None
+    options = CSV.layout(path, None, None).options
+    assert (options.skip_rows, options.header) == (0, True)
+    with pytest.raises(ProviderError) as caught:
+        CSV.read(path, options)
+    assert (caught.value.id, caught.value.line) == ("ragged-row", 2)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-7", "cp037", "gb18030"])
 def test_any_text_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     mark = "\ufeff" if encoding.startswith("utf-16") else ""
-    path = written(tmp_path, "t.csv", f"{mark}größe,b\n1,ü\n".encode(encoding))
+    path = write(tmp_path, "t.csv", f"{mark}größe,b\n1,ü\n".encode(encoding))
     assert CSV.read(path, SourceOptions(encoding=encoding, delimiter=",")).rows() == [("1", "ü")]
     assert CSV.columns(path, SourceOptions(encoding=encoding, delimiter=",")) == ["größe", "b"]
 
@@ -220,35 +232,35 @@ def frame_of(*blocks: tuple[int, bytes, int]) -> bytes:
     )
 
 
-def test_text_that_is_compressed_with_zstandard(tmp_path: Path) -> None:
+def test_text_compressed_with_zstandard_is_read(tmp_path: Path) -> None:
     text = 'a,b\r\n1,"x\r\ny\x01"\r\n3,é\r\n'.encode()
     data = frame_of((0, text[:9], 9), (0, text[9:], len(text) - 9))
     skippable = (0x184D2A50).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"abc"
     for content in (data, skippable + data, frame_of((0, text[:9], 9)) + frame_of((0, text[9:], len(text) - 9))):
-        path = written(tmp_path, "t.csv.zst", content)
+        path = write(tmp_path, "t.csv.zst", content)
         assert CSV.read(path, SourceOptions()).rows() == [("1", "x\r\ny\x01"), ("3", "é")]
         assert CSV.columns(path, SourceOptions()) == ["a", "b"]
         assert CSV.line_of(path, SourceOptions(), [1]) == [4]
     lines = b'{"a": 1}\n{"a": 2}\n'
-    assert JSONL.read(written(tmp_path, "t.jsonl.zst", frame_of((0, lines, len(lines)))), SourceOptions())["a"].to_list() == [1, 2]
+    assert JSONL.read(write(tmp_path, "t.jsonl.zst", frame_of((0, lines, len(lines)))), SourceOptions())["a"].to_list() == [1, 2]
     pl.DataFrame({"a": range(5000)}).write_csv(tmp_path / "real.csv.zst", compression="zstd")
     assert CSV.read(tmp_path / "real.csv.zst", SourceOptions())["a"].to_list() == [str(i) for i in range(5000)]
     for bad, problem in ((data[:-3], "unreadable-file"), (b"no frame", "unreadable-file"), (b"", "unreadable-file"), (
         frame_of((0, b"a,b\n1,\xe9\n", 8)), "bad-encoding"), (frame_of((0, b"a,b\n\0,1\n", 8)), "bad-encoding"),
     ):  # fmt: skip
         with pytest.raises(ProviderError) as caught:
-            CSV.read(written(tmp_path, "bad.csv.zst", bad), SourceOptions())
+            CSV.read(write(tmp_path, "bad.csv.zst", bad), SourceOptions())
         assert caught.value.id == problem
 
 
-def test_what_unpacks_out_of_all_proportion_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bomb of Zstandard is known by its block headers alone; gzip is counted while it is read."""
+def test_a_file_that_unpacks_out_of_all_proportion_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of Zstandard is known from its block headers; gzip is counted while it is read."""
     bomb = frame_of(*[(1, b"0", 1 << 17)] * 4000)
     with pytest.raises(ProviderError) as caught:
-        CSV.read(written(tmp_path, "bomb.csv.zst", bomb), SourceOptions())
+        CSV.read(write(tmp_path, "bomb.csv.zst", bomb), SourceOptions())
     assert caught.value.id == "too-compressed"
     monkeypatch.setattr(compressed, "LARGE", 1 << 20)
-    path = written(tmp_path, "bomb.csv.gz", gzip.compress(b"a,b\n" + b"0,0\n" * (1 << 20)))
+    path = write(tmp_path, "bomb.csv.gz", gzip.compress(b"a,b\n" + b"0,0\n" * (1 << 20)))
     for use in (CSV.read, JSONL.read):
         with pytest.raises(ProviderError) as caught:
             use(path, SourceOptions())
@@ -258,10 +270,10 @@ def test_what_unpacks_out_of_all_proportion_is_refused(tmp_path: Path, monkeypat
 
 
 def test_missing_values_hold_for_every_format(tmp_path: Path) -> None:
-    """C7: they are added to the built-in markers or, with `only`, in their place; also where the format has numbers."""
+    """They are added to the built-in markers or, with `only`, take their place, also in formats that have numbers."""
     pl.DataFrame({"n": [1, -999], "s": pl.Series(["?", "x"], dtype=pl.Categorical)}).write_parquet(tmp_path / "t.parquet")
-    written(tmp_path, "t.jsonl", '{"n": 1, "s": "?"}\n{"n": -999, "s": "x"}\n')
-    written(tmp_path, "t.csv", "n,s\n1,?\n-999,x\n")
+    write(tmp_path, "t.jsonl", '{"n": 1, "s": "?"}\n{"n": -999, "s": "x"}\n')
+    write(tmp_path, "t.csv", "n,s\n1,?\n-999,x\n")
     for source, name in ((PARQUET, "t.parquet"), (JSONL, "t.jsonl"), (CSV, "t.csv")):
         for missing in (["?", "-999"], OnlyMissing(only=["?", "-999"])):
             table = source.read(tmp_path / name, SourceOptions(missing_values=missing))
@@ -283,7 +295,7 @@ def test_a_type_that_extends_one_of_arrow_is_read_as_it_is_stored(tmp_path: Path
 
 
 def test_nested_values_are_read_as_such(tmp_path: Path) -> None:
-    """Rows are told apart by them, and the type has the way to the first."""
+    """They distinguish rows, and the type names the first key."""
     lines = [
         '{"a": {"b": 1}, "x": 1}',
         '{"x": 2}',
@@ -291,7 +303,7 @@ def test_nested_values_are_read_as_such(tmp_path: Path) -> None:
         '{"a": "c", "x": 4}',
         '{"a": {}, "x": [{"y": null}, true]}',
     ]
-    path = written(tmp_path, "t.jsonl", "\n".join(lines) + "\n")
+    path = write(tmp_path, "t.jsonl", "\n".join(lines) + "\n")
     read = JSONL.read(path, SourceOptions())
     assert read.schema == {"a": pl.Struct({"b": pl.String}), "x": pl.List(pl.String)}
     assert [cell and cell["b"] for cell in read["a"]] == ['{"b": 1}', None, '{"b": 1.0}', "c", "{}"]
@@ -299,27 +311,27 @@ def test_nested_values_are_read_as_such(tmp_path: Path) -> None:
     assert [part["x"].dtype for part in JSONL.batches(path, SourceOptions(), 4)] == [pl.Int64, pl.List(pl.String)]
 
 
-def test_delimiters_that_cannot_be_are_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, "t.csv", "a,b\n1,2\n")
+def test_impossible_delimiters_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "a,b\n1,2\n")
     for mark in ('"', "\n", "\0"):
         with pytest.raises(ProviderError) as caught:
             delimiter_of(path, SourceOptions(delimiter=mark))
         assert caught.value.id == "bad-delimiter"
-    assert CSV.read(written(tmp_path, "t.csv", "a§b\n1§2\n"), SourceOptions(delimiter="§")).rows() == [("1", "2")]
+    assert CSV.read(write(tmp_path, "t.csv", "a§b\n1§2\n"), SourceOptions(delimiter="§")).rows() == [("1", "2")]
 
 
 @pytest.mark.parametrize(("again", "line"), [("k,x\n", 3), ("\ufeffk,x\n", 3), ('"k","x"\n', 3), ("k,y\n", None), ("x,k\n", None)])
 def test_a_header_inside_the_file_is_refused_with_its_line(tmp_path: Path, again: str, line: int | None) -> None:
     """`cat a.csv b.csv`: by both readers, also where the second file has a byte order mark."""
-    path = written(tmp_path, "t.csv", f"k,x\n1,2\n{again}3,4\n")
+    path = write(tmp_path, "t.csv", f"k,x\n1,2\n{again}3,4\n")
     for strict in (False, True):
-        found = outcome(path, SourceOptions(), strict=strict)
-        assert (found == ("repeated-header", line)) is (line is not None), found
+        result = outcome(path, SourceOptions(), strict=strict)
+        assert (result == ("repeated-header", line)) is (line is not None), result
     assert isinstance(outcome(path, SourceOptions(header=False), strict=False), tuple)
 
 
-def test_a_word_that_is_its_column_s_name_is_a_row(tmp_path: Path) -> None:
-    """Brother: in a file of one column, and in a file without header whose first line occurs again."""
-    assert outcome(written(tmp_path, "t.csv", "word\na\nword\n"), SourceOptions(), strict=False) == (["word"], [("a",), ("word",)])
-    path = written(tmp_path, "u.csv", "red,small\nblue,large\nred,small\n")
+def test_a_word_that_equals_the_name_of_its_column_is_a_row(tmp_path: Path) -> None:
+    """In a file of one column, and in a file without header whose first line occurs again."""
+    assert outcome(write(tmp_path, "t.csv", "word\na\nword\n"), SourceOptions(), strict=False) == (["word"], [("a",), ("word",)])
+    path = write(tmp_path, "u.csv", "red,small\nblue,large\nred,small\n")
     assert CSV.read(path, SourceOptions(header=False)).height == 3

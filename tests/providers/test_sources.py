@@ -279,7 +279,7 @@ def test_jsonl_keys_in_first_seen_order_and_types_as_written(tmp_path: Path) -> 
     ],
 )
 def test_jsonl_columns_have_the_type_of_their_cells(tmp_path: Path, written: str, dtype: type[pl.DataType], read: list[object]) -> None:
-    """C2: a string stays a string, whatever it looks like; only what says missing does not make numbers strings."""
+    """A string stays a string, whatever it looks like. Only markers of missing cells do not make numbers strings."""
     path = write(tmp_path, "t.jsonl", "".join(f'{{"a": {cell}}}\n' for cell in written.split(", ")))
     cells = JSONL.read(path, PLAIN)["a"]
     assert cells.dtype == dtype
@@ -348,16 +348,16 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     frame = pl.DataFrame({"i": [1, None], "f": [0.5, 1.0], "s": ["07", ""], "b": [True, None]})
     path = tmp_path / "t.parquet"
     frame.write_parquet(path)
-    found = PARQUET.read(path, PLAIN)
+    table_read = PARQUET.read(path, PLAIN)
     assert PARQUET.columns(path, PLAIN) == ["i", "f", "s", "b"]
-    assert found.equals(frame.with_columns(s=pl.Series(["07", None])))
+    assert table_read.equals(frame.with_columns(s=pl.Series(["07", None])))
     assert PARQUET.line_of(path, PLAIN, [0, 4]) == [1, 5]
     assert PARQUET.typed
 
 
 @pytest.mark.parametrize("zone", ["+05:30", "Mars/1"])
 def test_parquet_times_of_a_zone_that_no_table_has_are_in_utc(tmp_path: Path, zone: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """pandas writes the offset of Kolkata as it is. polars panics at it, which is on the screen whatever catches it."""
+    """pandas writes the offset of Kolkata as it is. polars panics at it, and prints that even where the panic is caught."""
     path, moment = tmp_path / "t.parquet", datetime(2024, 1, 11, 4, 30, tzinfo=UTC)
     pl.DataFrame({"t": pl.Series([moment], dtype=pl.Datetime("us", "Israel")), "x": [1.0]}).write_parquet(path)
     content = re.sub(
@@ -374,7 +374,7 @@ def test_parquet_times_of_a_zone_that_no_table_has_are_in_utc(tmp_path: Path, zo
     assert capfd.readouterr().err == ""
 
 
-def test_a_parquet_file_with_names_twice_is_not_called_damaged(tmp_path: Path) -> None:
+def test_a_parquet_file_with_duplicate_names_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pl.DataFrame({"aa": [1], "ab": [2]}).write_parquet(path)
     content = re.sub(rb"[A-Za-z0-9+/=]{200,}", lambda coded: b64encode(b64decode(coded[0]).replace(b"ab", b"aa")), path.read_bytes())
@@ -396,7 +396,7 @@ def test_damaged_parquet(tmp_path: Path, content: bytes) -> None:
 def test_any_damage_to_a_parquet_header_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pl.DataFrame({"a": list(range(200)), "s": [f"täxt{i % 50}" for i in range(200)]}).write_parquet(path)
-    whole, told = path.read_bytes(), 0
+    whole, reports = path.read_bytes(), 0
     for seed in range(200):
         chance, damaged = random.Random(seed), bytearray(whole)
         for _ in range(3):
@@ -406,8 +406,8 @@ def test_any_damage_to_a_parquet_header_is_reported(tmp_path: Path) -> None:
             PARQUET.columns(path, PLAIN)
         except ProviderError as error:
             assert error.id in ("unreadable-file", "empty-column-name", "duplicate-column")
-            told += 1
-    assert told > 100
+            reports += 1
+    assert reports > 100
 
 
 def test_parquet_without_rows(tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ assert not heavy, heavy
     ],
 )
 @pytest.mark.parametrize("verb", ["columns", "read"])
-def test_a_file_that_is_no_table_is_refused_soon(tmp_path: Path, name: str, content: bytes, id: str, verb: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_soon(tmp_path: Path, name: str, content: bytes, id: str, verb: str) -> None:
     path = write(tmp_path, name, content)
     source = JSONL if name.endswith("jsonl") else CSV
     started = time.process_time()

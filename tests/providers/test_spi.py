@@ -9,10 +9,10 @@ from leptonctl.spi.running import Task
 HEAVY = {"numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars", "scipy", "jsonschema"}
 
 
-def loaded(code):
-    """The modules that a fresh process has loaded after some code."""
-    done = subprocess.run([sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"], check=True, capture_output=True, text=True)
-    return set(done.stdout.split())
+def modules_after(code):
+    """The modules in a fresh process after it has run some code."""
+    process = subprocess.run([sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"], check=True, capture_output=True, text=True)
+    return set(process.stdout.split())
 
 
 def test_every_name_is_there():
@@ -25,6 +25,6 @@ def test_every_name_is_there():
 
 
 def test_a_name_loads_no_more_than_it_needs():
-    assert not loaded("import leptonctl.spi") & {"leptonctl.spi.learning", "msgspec", *HEAVY}
-    assert not loaded("from leptonctl.spi import Trainer, ProviderError") & {"leptonctl.spi.platforms", *HEAVY}
-    assert not loaded("from leptonctl.spi import *") & HEAVY
+    assert not modules_after("import leptonctl.spi") & {"leptonctl.spi.learning", "msgspec", *HEAVY}
+    assert not modules_after("from leptonctl.spi import Trainer, ProviderError") & {"leptonctl.spi.platforms", *HEAVY}
+    assert not modules_after("from leptonctl.spi import *") & HEAVY

@@ -16,6 +16,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from leptonctl.learning.fitting.classify import classify
 from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
+from leptonctl.spi import Training
 
 CATALOG = load_catalog()
 ALL = [(task, name) for task, names in TRAINERS.items() for name in names]
@@ -28,8 +29,8 @@ OURS = {
 
 
 def recorder():
-    seen = []
-    return seen, lambda **said: seen.append(said)
+    reports = []
+    return reports, lambda **report: reports.append(report)
 
 
 def table(load, *, scaled=True):
@@ -42,6 +43,13 @@ def table(load, *, scaled=True):
 def ready(task, name, **params):
     trainer = CATALOG.trainers[task, name]
     return trainer, trainer.build(with_defaults(trainer.params, params), 0)
+
+
+def fit(trainer, estimator, features, target, progress=lambda **_: None):
+    """Fit as an apply does."""
+    if trainer.fit_from is None:
+        return trainer.fit(estimator, features, target, progress)
+    return trainer.fit_from(estimator, Training(features=features, target=target, progress=progress))
 
 
 def inner(estimator):
@@ -77,11 +85,11 @@ def test_a_shipped_default_is_scikit_learns(task, name):
 def test_every_parameter_and_the_seed_reach_scikit_learn(task, name):
     trainer, _ = ready(task, name)
     estimator = inner(trainer.build(with_defaults(trainer.params, {}), 41))
-    arrived = estimator.get_params()
+    values = estimator.get_params()
     for param, schema in trainer.params.items():
-        assert arrived.get(param, getattr(estimator, "batch_size_", None)) == schema["default"], param
-    assert arrived.get("random_state", 41) == 41
-    assert arrived.get("n_jobs", 1) in {1, None}
+        assert values.get(param, getattr(estimator, "batch_size_", None)) == schema["default"], param
+    assert values.get("random_state", 41) == 41
+    assert values.get("n_jobs", 1) in {1, None}
 
 
 def test_schemas_refuse_what_scikit_learn_refuses():
@@ -118,28 +126,28 @@ def test_a_watched_fit_gives_the_same_model_as_a_plain_fit(task, name, params):
     features, target = table(load_wine if task == "classification" else load_diabetes)
     trainer, estimator = ready(task, name, **params)
     plain = clone(estimator).fit(features, target)
-    seen, tell = recorder()
-    watched = trainer.fit(estimator, features, target, tell)
+    reports, report = recorder()
+    watched = fit(trainer, estimator, features, target, report)
     answer = "predict_proba" if task == "classification" else "predict"
     assert np.array_equal(getattr(watched, answer)(features), getattr(plain, answer)(features))
     assert sorted(vars(watched)) == sorted(vars(plain)), "watching leaves nothing on the model"
     if params.get("solver") not in {"lbfgs", "saga"}:
-        assert [s["iteration"] for s in seen] == list(range(1, len(seen) + 1))
-        assert len(seen) >= 3
+        assert [r["iteration"] for r in reports] == list(range(1, len(reports) + 1))
+        assert len(reports) >= 3
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_reported_losses_are_those_scikit_learn_records():
     features, target = table(load_wine)
     trainer, estimator = ready("classification", "mlp", max_iter=10)
-    seen, tell = recorder()
-    assert [s["loss"] for s in seen] == []
-    fitted = trainer.fit(estimator, features, target, tell)
-    assert [s["loss"] for s in seen] == fitted.loss_curve_
+    reports, report = recorder()
+    assert [r["loss"] for r in reports] == []
+    fitted = fit(trainer, estimator, features, target, report)
+    assert [r["loss"] for r in reports] == fitted.loss_curve_
     trainer, estimator = ready("regression", "gradient_boosting", n_estimators=10)
-    seen, tell = recorder()
-    fitted = trainer.fit(estimator, features, target.astype(float), tell)
-    assert [s["loss"] for s in seen] == fitted.train_score_.tolist()
+    reports, report = recorder()
+    fitted = fit(trainer, estimator, features, target.astype(float), report)
+    assert [r["loss"] for r in reports] == fitted.train_score_.tolist()
 
 
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_diabetes])
@@ -150,10 +158,10 @@ def test_sgd_in_batches_of_one_takes_scikit_learns_steps(load, params):
     task = "regression" if load is load_diabetes else "classification"
     features, target = table(load)
     trainer, estimator = ready(task, "sgd", batch_size=1, max_iter=2, tol=None, **params)
-    ours = trainer.fit(estimator, features, target, lambda **_: None)
-    given = with_defaults(trainer.params, {"max_iter": 2, "tol": None, **params})
-    given.pop("batch_size")
-    theirs = (SGDRegressor if task == "regression" else SGDClassifier)(**given, shuffle=False)
+    ours = fit(trainer, estimator, features, target)
+    arguments = with_defaults(trainer.params, {"max_iter": 2, "tol": None, **params})
+    arguments.pop("batch_size")
+    theirs = (SGDRegressor if task == "regression" else SGDClassifier)(**arguments, shuffle=False)
     order = np.random.RandomState(0)
     for _ in range(2):
         rows = order.permutation(len(target))
@@ -166,7 +174,7 @@ def test_sgd_in_batches_of_one_takes_scikit_learns_steps(load, params):
 def test_sgd_steps_follow_the_mean_gradient_of_each_batch():
     features, target = table(load_diabetes)
     trainer, estimator = ready("regression", "sgd", batch_size=100, max_iter=1, learning_rate="constant", eta0=0.1, penalty=None, tol=None)
-    fitted = trainer.fit(estimator, features, target, lambda **_: None)
+    fitted = fit(trainer, estimator, features, target)
     weights, intercept = np.zeros(features.shape[1]), 0.0
     rows = np.random.RandomState(0).permutation(len(target))
     for start in range(0, len(rows), 100):
@@ -184,12 +192,12 @@ def test_sgd_steps_follow_the_mean_gradient_of_each_batch():
 def test_sgd_learns_and_stops_by_itself(params):
     features, target = table(load_breast_cancer)
     trainer, estimator = ready("classification", "sgd", **params)
-    seen, tell = recorder()
-    fitted = trainer.fit(estimator, features, target, tell)
+    reports, report = recorder()
+    fitted = fit(trainer, estimator, features, target, report)
     assert fitted.score(features, target) > 0.95
-    assert len(seen) == fitted.n_iter_ < 1000
-    assert seen[-1]["loss"] < seen[0]["loss"]
-    again = trainer.fit(ready("classification", "sgd", **params)[1], features, target, tell)
+    assert len(reports) == fitted.n_iter_ < 1000
+    assert reports[-1]["loss"] < reports[0]["loss"]
+    again = fit(trainer, ready("classification", "sgd", **params)[1], features, target, report)
     assert np.array_equal(again.coef_, fitted.coef_)
 
 
@@ -197,7 +205,7 @@ def test_sgd_learns_and_stops_by_itself(params):
 def test_sgd_has_the_regression_losses_of_scikit_learn(loss):
     features, target = table(load_diabetes)
     trainer, estimator = ready("regression", "sgd", loss=loss, batch_size=1, max_iter=1, tol=None)
-    ours = trainer.fit(estimator, features, target, lambda **_: None)
+    ours = fit(trainer, estimator, features, target)
     theirs = SGDRegressor(loss=loss, shuffle=False)
     rows = np.random.RandomState(0).permutation(len(target))
     theirs.partial_fit(features[rows].astype(np.float64), target[rows])
@@ -208,7 +216,7 @@ def test_sgd_that_diverges_is_reported():
     features, target = table(load_diabetes, scaled=False)
     trainer, estimator = ready("regression", "sgd", learning_rate="constant", eta0=10.0)
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="scale the features"):
-        trainer.fit(estimator, features * 1e6, target, lambda **_: None)
+        fit(trainer, estimator, features * 1e6, target)
 
 
 def test_only_hist_gradient_boosting_takes_missing_values():

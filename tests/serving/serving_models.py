@@ -12,7 +12,7 @@ from leptonctl.core.contract import hash_text, key_mark
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, ManifestColumn, package_digest
-from leptonctl.core.state import StoreIdentity
+from leptonctl.core.store_records import StoreIdentity
 from leptonctl.serving.condition import Identity
 from leptonctl.serving.follow import Follower
 from leptonctl.serving.settings import Settings
@@ -76,9 +76,9 @@ def graph(weights, *, strings=(), words=None, task="classification", labels=("n"
             helper.make_tensor_value_info("label", kind, [None]),
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
         ]
-    made = helper.make_graph(nodes, "leptonctl", inputs, outputs, constants)
+    model_graph = helper.make_graph(nodes, "leptonctl", inputs, outputs, constants)
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=10).SerializeToString()
+    return helper.make_model(model_graph, opset_imports=opsets, ir_version=10).SerializeToString()
 
 
 def request(**columns):
@@ -91,7 +91,7 @@ def request(**columns):
     return {"inputs": inputs}
 
 
-def golden(onnx, asked, feed):
+def golden(onnx, query, feed):
     """The rows of a request and what onnxruntime itself answers for the arrays they mean."""
     session = ort.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     outputs = []
@@ -100,7 +100,7 @@ def golden(onnx, asked, feed):
         datatype = {"tensor(string)": "BYTES", "tensor(int64)": "INT64"}.get(tensor.type, "FP32")
         shape = [len(value), 2] if name == "probabilities" else [len(value)]
         outputs.append({"name": name, "datatype": datatype, "shape": shape, "data": value.reshape(-1).tolist()})
-    return {"request": asked, "response": {"outputs": outputs}}
+    return {"request": query, "response": {"outputs": outputs}}
 
 
 def filter_model(weights=(0.5, -0.01, 2.0), bias=0.0):
@@ -111,9 +111,9 @@ def filter_model(weights=(0.5, -0.01, 2.0), bias=0.0):
         column("length", "integer", "features", 1, min=0, max=1000),
         column("ratio", "number", "features", 2, nullable=True, values=(0.25, 0.5, 1.0)),
     ]
-    asked = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, None])
+    query = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, None])
     feed = {"features": np.array([[1.5, 10, 0.25], [0.1, 900, np.nan]], np.float32)}
-    return onnx, manifest(columns), golden(onnx, asked, feed)
+    return onnx, manifest(columns), golden(onnx, query, feed)
 
 
 def mixed_model():
@@ -131,10 +131,10 @@ def mixed_model():
         column("size", "number", "features", 0, nullable=True),
         column("account", "string", "s2", nullable=True, hash=True),
     ]
-    asked = request(
+    query = request(
         subject=["hello", "привет"], urgent=[True, False], known=[False, None], size=[3, None], account=[hash_text(KEY, "alice"), None]
     )
-    asked["inputs"][2]["datatype"] = "BOOL"
+    query["inputs"][2]["datatype"] = "BOOL"
     feed = {
         "features": np.array([[3, 1], [np.nan, 0]], np.float32),
         "s0": np.array([["false"], [""]], object),
@@ -145,7 +145,7 @@ def mixed_model():
     return (
         onnx,
         manifest(columns, strings=["s0", "s1", "s2"], task="regression", target_type="number", privacy=privacy),
-        golden(onnx, asked, feed),
+        golden(onnx, query, feed),
     )
 
 
@@ -242,7 +242,7 @@ def a_follower(shop, read_secret=lambda _written: KEY, log=None, **settings):
     )
     record = identity.record("http://127.0.0.1:1", 0.0)
     lines = [] if log is None else log
-    return Follower(shop.objects, record, read_secret, Settings(**{"retry_s": 1e-9, **settings}), lines.append)
+    return Follower(shop.objects, record, read_secret, settings=Settings(**{"retry_s": 1e-9, **settings}), log=lines.append)
 
 
 def versions(follower):

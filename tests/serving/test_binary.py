@@ -30,9 +30,9 @@ def packed(item):
     return {**{key: item[key] for key in ("name", "shape", "datatype")}, "parameters": {"binary_data_size": len(data)}}, data
 
 
-def sent(deployment, asked, tail, model="spam-filter", headers=(STREAM,), length=None):
+def sent(deployment, query, tail, model="spam-filter", headers=(STREAM,), length=None):
     """Status, the JSON of the answer, and the bytes after it."""
-    head = json.dumps(asked).encode()
+    head = json.dumps(query).encode()
     size = (b"inference-header-content-length", b"%d" % len(head) if length is None else length)
     response = respond(deployment, "POST", f"/v2/models/{model}/infer", [*headers, size], head + tail)
     fields = dict(response.headers)
@@ -42,48 +42,48 @@ def sent(deployment, asked, tail, model="spam-filter", headers=(STREAM,), length
     return response.status, json.loads(response.body[:end]), response.body[end:]
 
 
-def as_json(deployment, asked, model="spam-filter"):
-    return json.loads(respond(deployment, "POST", f"/v2/models/{model}/infer", JSON, json.dumps(asked).encode()).body)
+def as_json(deployment, query, model="spam-filter"):
+    return json.loads(respond(deployment, "POST", f"/v2/models/{model}/infer", JSON, json.dumps(query).encode()).body)
 
 
 def numbers(*kinds):
-    asked = request(money=[1.5, None, 2.0], length=[10, 20, 3], ratio=[0.25, 0.5, 1.0])
-    for item, kind in zip(asked["inputs"], kinds, strict=True):
+    query = request(money=[1.5, None, 2.0], length=[10, 20, 3], ratio=[0.25, 0.5, 1.0])
+    for item, kind in zip(query["inputs"], kinds, strict=True):
         item["datatype"] = kind
-    return asked
+    return query
 
 
 def mixed():
-    asked = request(subject=["привет", "", "unseen"], urgent=[True, False, True], known=[True, True, False], size=[None, 2.0, 1e3])
-    asked["inputs"].append({"name": "account", "shape": [3], "datatype": "BYTES", "data": ["alice", None, "bob"]})
-    return asked
+    query = request(subject=["привет", "", "unseen"], urgent=[True, False, True], known=[True, True, False], size=[None, 2.0, 1e3])
+    query["inputs"].append({"name": "account", "shape": [3], "datatype": "BYTES", "data": ["alice", None, "bob"]})
+    return query
 
 
 @pytest.mark.parametrize(
-    ("model", "asked"),
+    ("model", "query"),
     [
         ("spam-filter", numbers("FP32", "FP32", "FP32")), ("spam-filter", numbers("FP64", "INT8", "FP16")),
         ("spam-filter", numbers("FP32", "UINT16", "FP64")), ("spam-filter", numbers("FP32", "INT64", "FP32")), ("mixed", mixed()),
         ("spam-filter", {"inputs": [{"name": "features", "shape": [2, 3], "datatype": "FP32", "data": [1.5, 10, 0.25, 2, 3, 1]}]}),
     ],
 )  # fmt: skip
-def test_both_forms_give_one_answer(served, model, asked):
-    parts = [packed(item) for item in asked["inputs"]]
-    answer = as_json(served, asked, model)
+def test_both_forms_give_one_answer(served, model, query):
+    parts = [packed(item) for item in query["inputs"]]
+    answer = as_json(served, query, model)
     assert "outputs" in answer
     status, found, rest = sent(served, {"inputs": [item for item, _ in parts]}, b"".join(data for _, data in parts), model)
     assert (status, found, rest) == (200, answer, b"")
     # one in binary form, the others as JSON; and a form that JSON's own content type announces
-    (first, data), others = parts[0], asked["inputs"][1:]
+    (first, data), others = parts[0], query["inputs"][1:]
     status, found, rest = sent(served, {"inputs": [*others, first]}, data, model, headers=JSON)
     assert (status, found, rest) == (200, answer, b"")
 
 
 def test_outputs_in_binary_form(served):
-    asked = numbers("FP32", "FP32", "FP32")
-    answer = {output["name"]: output for output in as_json(served, asked)["outputs"]}
+    query = numbers("FP32", "FP32", "FP32")
+    answer = {output["name"]: output for output in as_json(served, query)["outputs"]}
     labels = b"".join(struct.pack("<I", len(label)) + label.encode() for label in answer["label"]["data"])
-    status, found, rest = sent(served, {**asked, "id": "7", "parameters": {"binary_data_output": True}}, b"")
+    status, found, rest = sent(served, {**query, "id": "7", "parameters": {"binary_data_output": True}}, b"")
     assert (status, found["id"]) == (200, "7")
     label, probabilities = found["outputs"]
     assert label == {"name": "label", "shape": [3], "datatype": "BYTES", "parameters": {"binary_data_size": len(labels)}}
@@ -91,20 +91,20 @@ def test_outputs_in_binary_form(served):
     assert rest[: len(labels)] == labels
     assert np.frombuffer(rest[len(labels) :], "<f4").tolist() == pytest.approx(answer["probabilities"]["data"], abs=1e-9)
     one = [{"name": "probabilities", "parameters": {"binary_data": True}}, {"name": "label"}]
-    status, found, rest = sent(served, {**asked, "outputs": one}, b"")
+    status, found, rest = sent(served, {**query, "outputs": one}, b"")
     assert [sorted(output) for output in found["outputs"]] == [
         ["datatype", "name", "parameters", "shape"],
         ["data", "datatype", "name", "shape"],
     ]
     assert len(rest) == 24
     none = [{"name": "label", "parameters": {"binary_data": False}}]
-    status, found, rest = sent(served, {**asked, "outputs": none, "parameters": {"binary_data_output": True}}, b"")
+    status, found, rest = sent(served, {**query, "outputs": none, "parameters": {"binary_data_output": True}}, b"")
     assert (found["outputs"], rest) == ([answer["label"]], b"")
 
 
 def test_a_request_in_json_may_ask_for_a_binary_answer(served):
-    asked = {**numbers("FP32", "FP32", "FP32"), "parameters": {"binary_data_output": True}}
-    response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, json.dumps(asked).encode())
+    query = {**numbers("FP32", "FP32", "FP32"), "parameters": {"binary_data_output": True}}
+    response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, json.dumps(query).encode())
     assert dict(response.headers)[b"inference-header-content-length"] == b"%d" % (response.body.index(b"]}") + 2)
 
 
@@ -131,8 +131,8 @@ ONE, NINE = struct.pack("<f", 1), b"123456789"
     ],
 )
 def test_what_is_malformed_is_refused(served, fields, tail, says):
-    asked = numbers("FP32", "FP32", "FP32")
-    inputs = [{**item, "shape": [1], "data": item["data"][:1]} for item in asked["inputs"]]
+    query = numbers("FP32", "FP32", "FP32")
+    inputs = [{**item, "shape": [1], "data": item["data"][:1]} for item in query["inputs"]]
     del inputs[0]["data"]
     status, found, _ = sent(served, {"inputs": [{**inputs[0], **fields}, *inputs[1:]]}, tail)
     assert (status, says in found["error"]) == (400, True), found

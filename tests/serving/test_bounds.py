@@ -51,7 +51,7 @@ def head(length, *more):
     return b"\r\n".join([*lines, b"", b""])
 
 
-def test_many_unfinished_bodies_take_bounded_memory_and_delay_nobody(server):
+def test_many_unfinished_bodies_take_bounded_memory_and_delay_no_other_request(server):
     assert server.post()[0] == 200
     before, answers = rss_mib(server.popen.pid), []
     piece = b" " * (BODY - 1)
@@ -158,13 +158,13 @@ def test_connections_are_limited_and_free_again(server):
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
-def test_other_machines_are_not_told_of_the_host(server, header):
+def test_other_machines_do_not_see_the_host(server, header):
     own = json.loads(server.get("/leptonctl/v1/status")[1])
-    told = json.loads(server.get("/leptonctl/v1/status", headers={header: "10.1.2.3"})[1])
+    public = json.loads(server.get("/leptonctl/v1/status", headers={header: "10.1.2.3"})[1])
     assert (own["pid"], own["host"]) == (server.popen.pid, socket.gethostname())
-    assert (told["pid"], told["host"], told["url"], told.get("machine", "")) == (0, "", "", "")
-    assert (told["lineage"], told["environment"], told["deployment"], list(told["models"])) == ("l", "prod", 1, ["m"])
-    assert socket.gethostname() not in json.dumps({**told, "id": ""})
+    assert (public["pid"], public["host"], public["url"], public.get("machine", "")) == (0, "", "", "")
+    assert (public["lineage"], public["environment"], public["deployment"], list(public["models"])) == ("l", "prod", 1, ["m"])
+    assert socket.gethostname() not in json.dumps({**public, "id": ""})
 
 
 def test_the_predictions_are_the_same_for_all(server):

@@ -34,7 +34,7 @@ def test_staged_deployments_are_made_ready_and_the_head_is_followed(shop):
     shop.stage(2)
     follower.step()
     assert (versions(follower), follower.status().ready) == ({"m": "v1"}, (1, 2))
-    prepared = follower._standing.prepared
+    prepared = follower._condition.prepared
     shop.head(2, 2)
     follower.step()
     assert follower.current().models["m"] is prepared.models["m"]

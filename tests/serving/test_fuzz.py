@@ -47,15 +47,15 @@ good = {
 def almost_good(draw):
     """A valid request with a few fields replaced."""
     model = draw(st.sampled_from(sorted(good)))
-    asked = json.loads(json.dumps(good[model]))
+    query = json.loads(json.dumps(good[model]))
     for _ in range(draw(st.integers(0, 3))):
-        item = draw(st.sampled_from(asked["inputs"]))
+        item = draw(st.sampled_from(query["inputs"]))
         field = draw(st.sampled_from(["name", "shape", "datatype", "data", "cell"]))
         if field == "cell" and isinstance(item["data"], list) and item["data"]:
             item["data"][draw(st.integers(0, len(item["data"]) - 1))] = draw(cells)
         elif field != "cell":
             item[field] = draw(inputs).get(field)
-    return model, asked
+    return model, query
 
 
 @pytest.fixture(scope="module", params=["lenient", "strict"])
@@ -80,14 +80,14 @@ fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @fuzz
 @given(case=almost_good())
 def test_almost_valid_requests(served, case):
-    model, asked = case
-    check(served, model, json.dumps(asked).encode())
+    model, query = case
+    check(served, model, json.dumps(query).encode())
 
 
 @fuzz
-@given(asked=loose, model=st.sampled_from(sorted(good)))
-def test_loose_requests(served, asked, model):
-    check(served, model, json.dumps(asked).encode())
+@given(query=loose, model=st.sampled_from(sorted(good)))
+def test_loose_requests(served, query, model):
+    check(served, model, json.dumps(query).encode())
 
 
 @fuzz

@@ -70,10 +70,10 @@ def test_a_missing_store_is_waited_for_and_never_created(tmp_path):
     follower.stop()
     assert not folder.exists()
     assert versions(follower) == {"m": "v1"}
-    # each outage is said once, and that it is over
-    said = [line for line in lines if "cannot be written" in line or line == "the record of this server is written again"]
-    assert ["cannot" in line for line in said] == [number % 2 == 0 for number in range(len(said))]
-    assert said
+    # each outage is reported once, and that it is over
+    reports = [line for line in lines if "cannot be written" in line or line == "the record of this server is written again"]
+    assert ["cannot" in line for line in reports] == [number % 2 == 0 for number in range(len(reports))]
+    assert reports
 
 
 def wait_for(condition):

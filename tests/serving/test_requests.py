@@ -49,8 +49,8 @@ def probability(money, length, ratio):
 
 
 def test_the_model_answers_and_the_id_is_echoed(served):
-    asked = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, 0.5]) | {"id": "a-7 é"}
-    response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, json.dumps(asked).encode())
+    query = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, 0.5]) | {"id": "a-7 é"}
+    response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, json.dumps(query).encode())
     value = json.loads(response.body)
     assert list(value) == ["model_name", "model_version", "id", "outputs"]
     assert (value["model_name"], value["model_version"], value["id"]) == ("spam-filter", "v1", "a-7 é")
@@ -59,7 +59,7 @@ def test_the_model_answers_and_the_id_is_echoed(served):
     assert (probabilities["shape"], probabilities["datatype"]) == ([2, 2], "FP32")
     assert probabilities["data"][1] == pytest.approx(probability(1.5, 10, 0.25), abs=1e-6)
     assert probabilities["data"][3] == pytest.approx(probability(0.1, 900, 0.5), abs=1e-6)
-    again = respond(served, "POST", "/v2/models/spam-filter/versions/v1/infer", JSON, json.dumps(asked).encode())
+    again = respond(served, "POST", "/v2/models/spam-filter/versions/v1/infer", JSON, json.dumps(query).encode())
     assert again == response
 
 
@@ -96,33 +96,33 @@ def test_missing_values_are_filled_passed_on_or_refused(served):
 
 
 def test_mixed_columns_hash_and_fill(served):
-    asked = request(subject=["привет", "", "unseen"], urgent=[True, False, True], known=[None, True, False], size=[None, 2.0, 1e3])
-    asked["inputs"][2]["datatype"] = "BOOL"
-    asked["inputs"].append({"name": "account", "shape": [3], "datatype": "BYTES", "data": ["alice", None, "bob"]})
-    status, outputs = ask(served, asked, "mixed")
+    query = request(subject=["привет", "", "unseen"], urgent=[True, False, True], known=[None, True, False], size=[None, 2.0, 1e3])
+    query["inputs"][2]["datatype"] = "BOOL"
+    query["inputs"].append({"name": "account", "shape": [3], "datatype": "BYTES", "data": ["alice", None, "bob"]})
+    status, outputs = ask(served, query, "mixed")
     assert status == 200
     # subject + urgent * 10 + known + size / 10 + account (0.125: not in the table)
     assert outputs["prediction"] == pytest.approx([3 + 10 + 0.5 + 5.0, 4 + 1 + 0.2 + 0.125, 0.125 + 10 - 1 + 100 + 0.125], rel=1e-6)
-    numbers = asked | {
-        "inputs": [{**item, "datatype": "INT8", "data": [1, 0, 1]} if item["name"] == "urgent" else item for item in asked["inputs"]]
+    numbers = query | {
+        "inputs": [{**item, "datatype": "INT8", "data": [1, 0, 1]} if item["name"] == "urgent" else item for item in query["inputs"]]
     }
     assert ask(served, numbers, "mixed") == (200, outputs)
 
 
 def test_integers_beyond_fp32_are_rounded_like_training_data(served):
-    asked = request(money=[2**24 + 1], length=[3], ratio=[0.5])
-    asked["inputs"][0]["datatype"] = "INT64"
+    query = request(money=[2**24 + 1], length=[3], ratio=[0.5])
+    query["inputs"][0]["datatype"] = "INT64"
     exact = request(money=[2.0**24], length=[3], ratio=[0.5])
-    assert ask(served, asked) == ask(served, exact)
+    assert ask(served, query) == ask(served, exact)
 
 
 def test_outputs_can_be_chosen(served):
-    asked = request(money=[1.5], length=[10], ratio=[0.25])
-    status, outputs = ask(served, asked | {"outputs": [{"name": "probabilities"}]})
+    query = request(money=[1.5], length=[10], ratio=[0.25])
+    status, outputs = ask(served, query | {"outputs": [{"name": "probabilities"}]})
     assert (status, list(outputs)) == (200, ["probabilities"])
-    assert list(ask(served, asked | {"outputs": [{"name": "probabilities"}, {"name": "label"}]})[1]) == ["probabilities", "label"]
-    assert ask(served, asked | {"outputs": []})[1].keys() == {"label", "probabilities"}
-    assert ask(served, asked | {"outputs": [{"name": "score"}]}) == (
+    assert list(ask(served, query | {"outputs": [{"name": "probabilities"}, {"name": "label"}]})[1]) == ["probabilities", "label"]
+    assert ask(served, query | {"outputs": []})[1].keys() == {"label", "probabilities"}
+    assert ask(served, query | {"outputs": [{"name": "score"}]}) == (
         400, 'output "score" does not exist; the model returns "label", "probabilities"',
     )  # fmt: skip
 
@@ -221,11 +221,11 @@ def test_a_bad_request_is_refused_with_the_reason(served, case):
     ],
 )
 def test_bad_cells_of_a_mixed_model(served, name, data, reason):
-    asked = request(subject=["hello"], urgent=[True], known=[True], size=[1.0], account=["alice"])
-    for item in asked["inputs"]:
+    query = request(subject=["hello"], urgent=[True], known=[True], size=[1.0], account=["alice"])
+    for item in query["inputs"]:
         if item["name"] == name:
             item["data"] = data
-    status, error = ask(served, asked, "mixed")
+    status, error = ask(served, query, "mixed")
     assert status == 400
     assert error.startswith(reason)
 
@@ -240,15 +240,15 @@ def test_an_error_is_legible_in_every_script(served):
 
 
 def test_a_string_with_nul_and_a_long_string_are_only_unknown(served):
-    asked = request(subject=["a\0b" + "x" * 100_000], urgent=[True], known=[True], size=[1.0], account=["\0"])
-    status, outputs = ask(served, asked, "mixed")
+    query = request(subject=["a\0b" + "x" * 100_000], urgent=[True], known=[True], size=[1.0], account=["\0"])
+    status, outputs = ask(served, query, "mixed")
     assert status == 200
     assert outputs["prediction"] == pytest.approx([0.125 + 10 + 1 + 0.1 + 0.125])
 
 
 def test_values_outside_the_contract_are_counted_and_refused_when_strict(served, tmp_path):
-    asked = request(money=[-1.0, 1.0, None], length=[5000, 1, -3], ratio=[0.3, 0.25, None])
-    raw = json.dumps(asked).encode()
+    query = request(money=[-1.0, 1.0, None], length=[5000, 1, -3], ratio=[0.3, 0.25, None])
+    raw = json.dumps(query).encode()
     response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, raw)
     assert response.status == 200
     found = [(v.column, v.check, v.count, v.row) for v in response.stats.violations]
@@ -356,24 +356,24 @@ def test_without_a_deployment_nothing_is_ready():
 def test_integer_labels_and_a_column_called_features(tmp_path):
     onnx = graph([1.0, 1.0], labels=[0, 1])
     columns = [column("b", "number", "features", 1), column("features", "number", "features", 0)]
-    asked = request(b=[1.0], features=[2.0])
+    query = request(b=[1.0], features=[2.0])
     model = (
         onnx,
         manifest(columns, target_type="integer", classes=[0, 1]),
-        golden(onnx, asked, {"features": np.array([[2, 1]], np.float32)}),
+        golden(onnx, query, {"features": np.array([[2, 1]], np.float32)}),
     )
     served = deployment(tmp_path, m=model)
-    status, outputs = ask(served, asked, "m")
+    status, outputs = ask(served, query, "m")
     assert (status, outputs["label"]) == (200, [1])
     assert get(served, "/v2/models/m")[1]["outputs"][0]["datatype"] == "INT64"
-    assert ask(served, {"inputs": [asked["inputs"][1]]}, "m") == (400, 'column "b" is missing')
+    assert ask(served, {"inputs": [query["inputs"][1]]}, "m") == (400, 'column "b" is missing')
 
 
 def test_packed_columns_are_in_contract_order(tmp_path):
     onnx = graph([1.0, 100.0], task="regression")
     columns = [column("b", "number", "features", 1), column("a", "integer", "features", 0)]
-    asked = request(b=[1.0], a=[2])
-    model = onnx, manifest(columns, task="regression"), golden(onnx, asked, {"features": np.array([[2, 1]], np.float32)})
+    query = request(b=[1.0], a=[2])
+    model = onnx, manifest(columns, task="regression"), golden(onnx, query, {"features": np.array([[2, 1]], np.float32)})
     served = deployment(tmp_path, m=model)
     for data in ([3.0, 4.0], [3, 4]):
         packed = {"inputs": [{"name": "features", "shape": [1, 2], "datatype": "FP32", "data": data}]}
@@ -399,11 +399,11 @@ def test_the_column_that_names_a_row_is_passed_over(tmp_path):
 
     manifest = convert(filter_model()[1], Manifest)
     named = compile_intake(replace(manifest, id="message_id"), None)
-    asked = request(money=[1.5], length=[10], ratio=[0.25])
+    query = request(money=[1.5], length=[10], ratio=[0.25])
     item = {"name": "message_id", "datatype": "BYTES", "shape": [1], "data": ["a"]}
-    expected = read_inputs(named, asked)
-    assert read_inputs(named, {"inputs": [item, *asked["inputs"]]}) == expected
+    expected = read_inputs(named, query)
+    assert read_inputs(named, {"inputs": [item, *query["inputs"]]}) == expected
     with pytest.raises(BadRequest, match="does not exist"):
-        read_inputs(compile_intake(manifest, None), {"inputs": [item, *asked["inputs"]]})
+        read_inputs(compile_intake(manifest, None), {"inputs": [item, *query["inputs"]]})
     with pytest.raises(BadRequest, match="missing"):
         read_inputs(named, {"inputs": [item]})

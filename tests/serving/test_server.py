@@ -47,8 +47,8 @@ def test_the_status_page_is_the_record_of_the_server(server, shop):
 
 
 def test_a_hashed_column_is_sent_raw(server):
-    asked = request(subject=["hello"], urgent=[False], known=[True], size=[1.0], account=["alice"])
-    status, body = server.get("/v2/models/mixed/infer", "POST", json.dumps(asked), JSON)
+    query = request(subject=["hello"], urgent=[False], known=[True], size=[1.0], account=["alice"])
+    status, body = server.get("/v2/models/mixed/infer", "POST", json.dumps(query), JSON)
     assert status == 200
     assert json.loads(body)["outputs"][0]["data"] == pytest.approx([2 + 1 + 0.1 + 5.0])
 

@@ -9,7 +9,7 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
-from leptonctl.core.state import Condemned
+from leptonctl.core.store_records import Condemned
 from leptonctl.storage import condemned
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
@@ -42,7 +42,7 @@ def test_what_is_condemned_is_swept(store: Store) -> None:
     assert list(condemned.marks(store.objects)) == []
 
 
-@pytest.mark.parametrize("meet", [lambda s: s.put_artifact(DATA), lambda s: s.write_artifact(DIGEST, [DATA]), lambda s: s.spare([DIGEST])])
+@pytest.mark.parametrize("meet", [lambda s: s.put_artifact(DATA), lambda s: s.spare([DIGEST])])
 def test_who_meets_a_condemned_artifact_spares_it(store: Store, meet) -> None:
     seen = condemn(store)
     meet(store)
@@ -58,8 +58,7 @@ def test_condemning_twice_keeps_the_time_of_the_first(store: Store) -> None:
     assert condemn(store) == condemn(store)
 
 
-@pytest.mark.parametrize("meet", [lambda s: s.put_artifact(DATA), lambda s: s.write_artifact(DIGEST, [DATA])])
-def test_who_meets_a_sweep_waits_and_writes_again(store: Store, meet) -> None:
+def test_who_meets_a_sweep_waits_and_writes_again(store: Store) -> None:
     """Stopped between its compare-and-swap and the delete."""
     swept, resume = threading.Event(), threading.Event()
 
@@ -73,7 +72,7 @@ def test_who_meets_a_sweep_waits_and_writes_again(store: Store, meet) -> None:
             store.objects.delete(path)
 
     sweeper = threading.Thread(target=condemned.sweep, args=(Stopped(), condemn(store)))
-    writer = threading.Thread(target=meet, args=(store,))
+    writer = threading.Thread(target=store.put_artifact, args=(DATA,))
     sweeper.start()
     assert swept.wait(10)
     writer.start()

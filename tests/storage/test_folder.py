@@ -396,7 +396,7 @@ def test_a_lease_file_that_its_last_holder_removed_is_not_used(tmp_path: Path, m
     lease.release()
 
 
-def test_whoever_looks_at_a_lease_does_not_keep_others_from_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_at_a_lease_does_not_keep_others_from_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To see whether it is held, a reader takes its lock for a moment."""
     path = tmp_path / "lease"
     path.touch()

@@ -126,4 +126,4 @@ def test_any_word_is_one_segment_of_a_path(lineage: LineageStore, word: str) -> 
     for path in (layout.server("L", word, word), layout.head("L", word), layout.key_mark(word), layout.lineage_name(word, word)):
         lineage.objects.put(path, word.encode())
         assert lineage.objects.get(path) is not None
-        assert layout.word(path.split("/")[1 if path.startswith(("keys", "lineages")) else 3]) == word
+        assert layout.name_from(path.split("/")[1 if path.startswith(("keys", "lineages")) else 3]) == word

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Job, Owner
+from leptonctl.core.job import Job
+from leptonctl.core.state import Owner
 from leptonctl.storage import owner as module
 from leptonctl.storage.owner import current_owner, describe, is_alive, process_start
 

@@ -13,7 +13,8 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import ERROR, STALE, Failure
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Environment, OwnerRecord, StoreIdentity
+from leptonctl.core.state import Environment
+from leptonctl.core.store_records import OwnerRecord, StoreIdentity
 from leptonctl.storage.claims import Registration, lock_environment
 from leptonctl.storage.owner import current_owner
 from tests.storage.places import Place, bind, ids
@@ -296,7 +297,7 @@ def test_an_older_store_that_was_put_back_is_noticed_and_refused(place: Place, b
 
 
 @pytest.mark.parametrize("lost", ["its record", "the copy of the state"])
-def test_one_lost_record_is_no_older_store(place: Place, lost: str) -> None:
+def test_one_lost_record_is_not_taken_for_an_older_store(place: Place, lost: str) -> None:
     """A hole in the history is named, and a writer that was killed has not published its record."""
     place.pointers.begin()
     state = place.pointers.move(bind("d1"))

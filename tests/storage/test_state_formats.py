@@ -12,7 +12,8 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.packed import decode_state, encode_roots, encode_state
-from leptonctl.core.state import OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import State
+from leptonctl.core.store_records import OwnerRecord, StoreIdentity
 from leptonctl.storage.claims import TERM_S, without_dead
 from leptonctl.storage.liveness import Liveness
 from tests.state_formats import write

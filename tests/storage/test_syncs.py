@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.result import Result
-from leptonctl.core.state import Pointer, Recipe, StepPointer
+from leptonctl.core.state import Pointer, StepPointer
+from leptonctl.core.store_records import Recipe
 from leptonctl.storage.batch import ArtifactBatch
 from leptonctl.storage.claims import claimed
 from leptonctl.storage.leases import StepLeases

@@ -4,7 +4,7 @@ from leptonctl.core.change import Because, Change, Create, Drift, Forget, Plan, 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.values import Span, Step
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 
 V2 = "model/spam-filter@v2"
 V1 = "model/spam-filter@v1"

@@ -3,8 +3,9 @@ import re
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.kinds.table import OPS
-from leptonctl.views.events import Console, JsonLines
+from leptonctl.kinds.registry import OPS
+from leptonctl.views.event_json import JsonLines
+from leptonctl.views.events import Console
 from tests.views.plans import BINDING, V1, V2, judged, span
 
 STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)

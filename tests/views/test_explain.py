@@ -91,7 +91,7 @@ def test_colour_changes_no_character():
     assert re.sub(r"\x1b\[[0-9]+m", "", render_text(STORY, color=True)) == render_text(STORY)
 
 
-def test_what_is_held_is_not_said_to_change():
+def test_a_held_node_is_not_reported_as_changing():
     held = {"reason": "accuracy 0.73, must be ≥ 0.93", "hint": "bind another version", "since": "2026-11-26T10:27:00Z"}
     text = render_text(STORY | {"held": held}, width=200)
     assert "an apply would change it" not in text

@@ -90,7 +90,7 @@ def test_an_empty_history():
     assert render_text({"entries": [], "builds": []}) == NOTHING
 
 
-def test_acts_are_told():
+def test_acts_are_listed():
     act = {"kind": "withdrawn", "model": "spam-filter", "version": "v1", "withdrawal": "w1", "reason": "it flags invoices"}
     text = render_text({"entries": [{**SWITCH, "acts": [act]}], "builds": []})
     assert "    withdrawn: spam-filter v1 (w1): it flags invoices" in text

@@ -10,7 +10,7 @@ from leptonctl.views.style import Style, text_width
 DIGEST = "sha256:" + "ab12" * 16
 
 
-def test_metrics_that_have_no_room_are_said_to_be_left_out() -> None:
+def test_metrics_without_room_are_reported_as_left_out() -> None:
     address = "model/" + "long-name-" * 4 + "@v1"
     state = {
         "serial": 3,

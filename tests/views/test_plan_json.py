@@ -3,7 +3,7 @@ import json
 from leptonctl.core.change import Keep
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.views.plan_json import plan_to_json
 from tests.views.plans import BINDING, V1, V2, binding, edited, everything, new_version, plan, step
 

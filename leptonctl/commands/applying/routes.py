@@ -47,7 +47,7 @@ def export_of(session: Session, pointer: Pointer, address: str = "") -> Result:
     key = package_key(pointer) or ""
     export = session.store.results([key]).get(key)
     if export is None:
-        for tombstone in [t for tombstones in session.store.removed([key]).values() for t in tombstones]:
+        for tombstone in [t for tombstones in session.store.tombstones_by_key([key]).values() for t in tombstones]:
             raise _purged(str(pointer.artifact), tombstone)
         detail = f"{pointer.artifact}: the result of its export is missing"
         raise fail("missing-artifact", "A bound artifact is not in the store", detail, hint=_mend(address, pointer))
@@ -65,7 +65,7 @@ def artifact_of(session: Session, digest: str, mend: str = BUILD) -> bytes:
     try:
         return session.store.get_artifact(digest)
     except KeyError:
-        for tombstone in session.store.buried([digest]).values():
+        for tombstone in session.store.tombstones_of([digest]).values():
             raise _purged(digest, tombstone) from None
         raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint=mend) from None
     except ValueError as problem:

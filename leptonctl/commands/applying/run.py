@@ -9,48 +9,30 @@ from functools import partial
 from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
 from leptonctl.commands.applying.best_so_far import BestSoFar
+from leptonctl.commands.applying.step_notes import StepNotes
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.line import Planned
-from leptonctl.commands.planning.recheck import adopted, adopted_notices
+from leptonctl.commands.planning.recheck import adopted
 from leptonctl.commands.planning.references import earlier_keys
 from leptonctl.commands.session import Session
-from leptonctl.core.change import Plan
+from leptonctl.commands.who import author_of
+from leptonctl.core.address import document
+from leptonctl.core.change import Forget, Plan
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
-from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepSkipped
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepProgress, StepSkipped
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys, resolve_keys
+from leptonctl.core.node_records import pointer_of, recipe_of
 from leptonctl.core.result import Result
-from leptonctl.core.state import Owner
-from leptonctl.core.values import Json, Path, Span, value_at
-from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
+from leptonctl.core.state import Author, Owner, Pointer, State
+from leptonctl.core.values import Json
+from leptonctl.deploying.look import is_here
+from leptonctl.deploying.switch import Switch
+from leptonctl.kinds.notices import as_error
 from leptonctl.spi.platforms import filled
-from leptonctl.spi.running import Executor, StepError, Workplace
-
-# id of a step's error -> the field of the YAML that it is about
-FIELDS: Mapping[str, Path] = {
-    "average-needs-two-classes": ("evaluate", "average"),
-    "bad-delimiter": ("delimiter",),
-    "bad-sample-weight": ("sample_weight",),
-    "decision-not-possible": ("threshold",),
-    "empty-split": ("split",),
-    "header-order": ("header",),
-    "header-width": ("header",),
-    "missing-library": ("algorithm",),
-    "no-threshold": ("threshold",),
-    "not-monotonic": ("monotonic",),
-    "missing-secret": ("privacy", "key"),
-    "bad-rule": ("checks",),
-    "row-check": ("checks",),
-    "split-impossible": ("split",),
-    "search-failed": ("search",),
-    "too-few-rows-for-search": ("search",),
-    "too-few-rows-for-folds": ("evaluate", "cross_validation"),
-    "too-few-rows-to-calibrate": ("calibrate",),
-    "too-many-neighbors": ("params", "n_neighbors"),
-    "unknown-class": ("evaluate", "positive"),
-    "unknown-class-weight": ("class_weight",),
-    "unknown-encoding": ("encoding",),
-    "wrong-key": ("privacy", "key_id"),
-}
+from leptonctl.spi.running import Executor, Workplace
+from leptonctl.storage.claims import Registration, own
+from leptonctl.storage.pointers import Note, now
 
 AT_ONCE = 16
 """How many steps an executor without a `parallelism` setting gets at once. Each holds a lease, so it never gets all of them."""
@@ -61,12 +43,31 @@ class WarningsRefused(Failure):
 
 
 @dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of bindings and environments, for the last event and the exit code.
+
+    `codes`: the exit codes of everything that went wrong. `effects`: the op of each pointer that moved. `failed`: how many steps or
+    bindings failed or are newly held. `held`: the addresses of all bindings that are held. `mended`: the environments that were to be
+    healed, `healed`: those that were. `changed`: environments of which only settings moved. `withdrawn`: as in the last event.
+    """
+
+    codes: list[int] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    failed: int = 0
+    skipped: int = 0
+    held: list[str] = field(default_factory=list)
+    mended: set[str] = field(default_factory=set)
+    healed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    withdrawn: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class Run:
     """One running apply or build.
 
-    `effects`: the op of each pointer moved; `held`: how many bindings did not move; `holds`: the bindings that are held, known
-    ones too; `withdrawn`, `healed`, `changed`, `next_apply`: as in the last event.
-    `executor`: the one of `executor_ahead`, called at the first task.
+    `executor`: the one of `executor_ahead`, called at the first task. `claim`: that of an apply that moves pointers. `next_apply`: as
+    in the last event.
     """
 
     session: Session
@@ -75,18 +76,11 @@ class Run:
     command: str
     owner: Owner
     executor: Callable[[], Executor] | None = None
+    claim: Registration | None = None
     next_apply: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
-    codes: list[int] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
-    held: int = 0
-    holds: list[str] = field(default_factory=list)
-    withdrawn: list[dict[str, str]] = field(default_factory=list)
-    skipped: int = 0
-    healed: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    _features: dict[str, frozenset[str]] | None = None
+    tally: Tally = field(default_factory=Tally)
     _noticed: dict[Diagnostic, tuple[str, str]] = field(default_factory=dict)
     """The warnings of the steps, each with the op and the address of its step."""
 
@@ -99,7 +93,7 @@ class Run:
 
     def build(self) -> None:
         """Do the steps and count failures. KeyboardInterrupt is raised again."""
-        settled = self.planned.settled
+        settled, notes = self.planned.settled, StepNotes(session=self.session, planned=self.planned)
         work = Work(
             ops=self.session.ops,
             keys=settled.keys.by_place,
@@ -110,8 +104,8 @@ class Run:
             project=self.session.project.name,
             lineage=self.planned.state.lineage if self.planned.state else None,
             parallelism=parallelism(self.session),
-            locate=self._locate,
-            notices=self._notices,
+            locate=notes.locate,
+            notices=partial(self._notices, notes),
             refusal=lambda step, result: adopted(self.session, step, result),
             remark=BestSoFar(settled.by_address).remark,
         )
@@ -119,7 +113,7 @@ class Run:
         scheduler = Scheduler(store=self.session.store, executor=executor, reporter=self.reporter, work=work, built=self.built)
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
-            self.codes.append(ERROR)
+            self.tally.codes.append(ERROR)
 
     @property
     def _warnings(self) -> list[Diagnostic]:
@@ -130,16 +124,16 @@ class Run:
         """Failure when the steps gave warnings and the project takes them as errors. Each is reported at its step; their results stay."""
         if self.session.settings.warnings == "error" and self._noticed:
             for warning, step in self._noticed.items():
-                self.failed([step], Failure([hardened(warning)]), self.started)
-            raise WarningsRefused(map(hardened, self._noticed))
+                self.failed([step], Failure([as_error(warning)]), self.started)
+            raise WarningsRefused(map(as_error, self._noticed))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
-        self.codes.append(failure.exit_code or ERROR)
+        self.tally.codes.append(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
         problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
         for op, address in steps:
-            self.held += 1
+            self.tally.failed += 1
             self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
     def cut_off(self, failure: Failure) -> None:
@@ -152,10 +146,63 @@ class Run:
         if isinstance(failure, WarningsRefused):
             because = " ".join(next(iter(self._noticed.values())))
             for op, address in effects if self.command != "build" else ():
-                self.skipped += 1
+                self.tally.skipped += 1
                 self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
             return
         self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
+
+    def record(self) -> None:
+        """Move the pointers of what was built and drop the forgotten ones in one write, after storing their recipes."""
+        pointers = self._pointers()
+        if not pointers:
+            return
+        by_address = self.planned.settled.by_address
+        built = [by_address[address] for address, pointer in pointers.items() if pointer is not None]
+        self.session.store.put_recipes({node.declaration: recipe_of(node) for node in built})
+        planned_digests = {change.address: change.before for change in self.planned.plan.moving}
+
+        def move(state: State) -> State:
+            assert self.claim is not None
+            own(state, self.claim)
+            current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
+            still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
+            return state.moved(still) if still else state
+
+        self.session.pointers.move(move, Note(author=author_of(self.owner, self.command)))
+
+    def _pointers(self) -> dict[str, Pointer | None]:
+        """The pointers of nodes whose steps all have results; None for forgotten ones."""
+        (keys, results), settled, at = self.evidence(), self.planned.settled, now()
+        pointers: dict[str, Pointer | None] = {}
+        for change in self.planned.plan.moving:
+            node = settled.by_address.get(change.address)
+            if isinstance(change, Forget):
+                pointers[change.address] = None
+            elif node is not None and not node.effect and self.built.complete(change):
+                old = settled.current.get(node.address)
+                pointers[change.address] = replace(pointer_of(node, keys, results, old), at=at)
+        return pointers
+
+    def switch(self, environment: str) -> Switch:
+        """A switch that moves one environment under this run's claim, and reports its progress under the environment's address."""
+        assert self.claim is not None
+        address, started = document("environment", environment), time.monotonic()
+
+        def say(line: str) -> None:
+            seconds = round(time.monotonic() - started, 3)
+            self.reporter(StepProgress(op="bind", address=address, name="bind", seconds=seconds, message=line))
+
+        return self.session.switch(self.claim, self.author, say)
+
+    @property
+    def author(self) -> Author:
+        """The author of what this run binds: from the commit that was planned."""
+        return replace(author_of(self.owner, self.command), commit=self.planned.checkout.commit)
+
+    def is_here(self, environment: str) -> bool:
+        """Whether this folder on this host runs an environment."""
+        state = self.planned.state
+        return is_here(state.environments.get(environment) if state else None, self.session.root)
 
     def evidence(self) -> tuple[Keys, dict[str, Result]]:
         """The keys and results after the steps."""
@@ -165,52 +212,30 @@ class Run:
 
     def finish(self, serial: int, gates: Sequence[Mapping[str, Json]] = ()) -> Outcome:
         """Report the last event and return the outcome with the exit code. `gates`: as in the event."""
-        code = exit_code(self.codes)
+        tally, code = self.tally, exit_code(self.tally.codes)
         finished = ApplyFinished(
             ok=code == OK,
-            done={op.done: self.built.done.count(op.name) + self.effects.count(op.name) for op in self.session.ops.values()},
-            failed=len(self.built.failed) + self.held,
-            skipped=len(self.built.skipped) + self.skipped,
+            done={op.done: self.built.done.count(op.name) + tally.effects.count(op.name) for op in self.session.ops.values()},
+            failed=len(self.built.failed) + tally.failed,
+            skipped=len(self.built.skipped) + tally.skipped,
             serial=serial,
             seconds=round(time.monotonic() - self.started, 3),
-            healed=tuple(self.healed),
-            changed=tuple(self.changed),
-            held=len(self.holds),
-            withdrawn=tuple(self.withdrawn),
+            healed=tuple(tally.healed),
+            changed=tuple(tally.changed),
+            held=len(tally.held),
+            withdrawn=tuple(tally.withdrawn),
             warnings=len(self._warnings),
             gates=tuple(gates),
             # otherwise lines are taken back
             next_apply=self.next_apply if code == OK else (),
         )
         self.reporter(finished)
-        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)
+        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(tally.held), withdrawn=finished.withdrawn)
 
-    def _notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:
-        node = self.planned.settled.by_address.get(address)
-        if self._features is None:
-            self._features = read_features(self.planned.settled.nodes)
-        (recipe, rules), features = (node.recipe, warning_rules(node)) if node else ({}, None), self._features.get(address)
-        found: tuple[Diagnostic, ...] = ()
-        for one in (result, *adopted_notices(self.session, address, result)):
-            found += notices(one, address, node.span if node else None, recipe=recipe, features=features, rules=rules)
+    def _notices(self, notes: StepNotes, address: str, result: Result) -> tuple[Diagnostic, ...]:
+        found = notes.notices(address, result)
         self._noticed.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
         return found
-
-    def _locate(self, address: str, problem: StepError | None) -> Span | None:
-        """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""
-        node = self.planned.settled.by_address.get(address)
-        if node is None:
-            return None
-        if problem is not None and problem.column is not None:
-            # a column's name occurs as a key of the contract, as an item of a list, or as a scalar
-            contract = (place for path, place in node.origins.items() if path[-2:] == ("columns", problem.column))
-            elsewhere = (place for path, place in node.origins.items() if path and value_at(node.recipe, path) == problem.column)
-            span = next(contract, None) or next(elsewhere, None)
-            if span is not None:
-                return span
-        about = FIELDS.get(problem.id) if problem else None
-        places: list[Path] = [about, ("data", *about)] if about else []
-        return next((node.origins[path] for path in (*places, ("source",)) if path in node.origins), node.span)
 
 
 def parallelism(session: Session) -> int:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from leptonctl.commands.applying.decision import Move, Ready
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Act, Readmission, Withdrawal
-from leptonctl.core.state import Environment, Pointer
+from leptonctl.core.state import Pointer
 from leptonctl.kinds.environment.holding import withdraws
+from leptonctl.kinds.environment.judging import Move, Ready
 from leptonctl.kinds.environment.kind import bindings, environments
 
 
@@ -22,8 +22,8 @@ def withdrawals_after(
             withdrawals[readmitted.id] = readmitted
             acts.append(act_of("readmitted", readmitted))
     for one in ready:
-        withdrawal = _withdrawal(move, one, record, bound.get(one.change.address), len(withdrawals) + 1, at)
-        if withdrawal is not None:
+        if _withdraws(move, one, after := bound.get(one.change.address)):
+            withdrawal = _withdrawal(move, one, after, id=f"w{len(withdrawals) + 1}", at=at)
             withdrawals[withdrawal.id] = withdrawal
             acts.append(act_of("withdrawn", withdrawal))
     return tuple(withdrawals.values()), tuple(acts)
@@ -57,14 +57,18 @@ def _readmitted(
         yield readmitted_by(named, at, move.author.by, binding.readmit.reason)
 
 
-def _withdrawal(move: Move, one: Ready, record: Environment | None, after: Pointer | None, number: int, at: str) -> Withdrawal | None:
-    change, before = one.change, move.state.current.get(one.change.address)
+def _withdraws(move: Move, one: Ready, after: Pointer | None) -> bool:
     declared = environments(move.declarations).get(move.name)
-    if before is None or not withdraws(change, move.state, declared, move.author.command, after.package if after else None):
-        return None
+    package = after.package if after else None
+    return withdraws(one.change, move.state, declared, command=move.author.command, package=package)
+
+
+def _withdrawal(move: Move, one: Ready, after: Pointer | None, *, id: str, at: str) -> Withdrawal:  # noqa: A002
+    """The withdrawal of what a binding leaves. `after`: what it binds instead."""
+    before, record = move.state.current[one.change.address], move.state.environments.get(move.name)
     return Withdrawal(
-        id=f"w{number}",
-        model=change.place.member or "",
+        id=id,
+        model=one.change.place.member or "",
         version=before.version or "",
         digest=before.digest if after is None or before.digest != after.digest else "",
         package=before.package or "",

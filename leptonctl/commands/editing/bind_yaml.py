@@ -1,13 +1,12 @@
-"""Edits bindings in the YAML, keeping its comments, then applies them: what is applied is what the files say."""
+"""Edits bindings in the YAML, keeping its comments, and applies what the files then say."""
 
 from collections.abc import Callable, Mapping
-from difflib import unified_diff
 
 from leptonctl.commands.apply import Consent, Request, apply
+from leptonctl.commands.editing.edit_diff import edit_diff
 from leptonctl.commands.editing.lines_again import with_lines
 from leptonctl.commands.editing.shared_lines import Shared, shared
 from leptonctl.commands.editing.write_back import Lines, check_written_back
-from leptonctl.commands.editing.written_digest import as_written
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, member_of
@@ -23,8 +22,8 @@ Say = Callable[[str], None]
 
 
 class Rebinding(Frozen):
-    """Versions to bind in an environment: model -> version, None to unbind it. `message`: for the commit. `lines`: versions to
-    declare again first.
+    """Versions to bind in an environment: model -> version, None to unbind it. `message`: of the commit. `lines`: of versions to declare
+    again first.
     """
 
     environment: str
@@ -36,41 +35,41 @@ class Rebinding(Frozen):
 def rebind(
     session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter, say: Say = lambda _text: None
 ) -> Outcome:
-    """Edit the YAML and apply the bindings. The edits of bindings that did not move are taken back.
+    """Edit the YAML and apply the bindings. The edits of bindings that did not move are undone.
 
-    `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
+    `say` is called with the edit as a unified diff, before consent is asked for, if it does more than bind other versions.
     """
     before, edits = dict(session.sources), OwnEdits(root=session.root)
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings, edits)
         check_bound(edited, rebinding)
         if rebinding.lines or None in rebinding.bindings.values():
-            say(diff_of(before, {file: edited.sources[file] for file in edits.files}))
+            say(edit_diff(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         only = only or [document("environment", rebinding.environment)]
         too = shared(session, edited, only) if rebinding.lines else Shared()
         narrowed = replace(request, only=only, also=too.versions, next_apply=too.bindings)
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
-        problems = [where_it_stands(d, before, session.reopen().sources) for d in failure.diagnostics]
-        left = edits.take_back()
-        raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *left], failure.exit_code) from failure
+        problems = [without_edit(d, before, session.reopen().sources) for d in failure.diagnostics]
+        not_undone = edits.undo()
+        raise Failure([*(_with_steps(session, d, rebinding) for d in problems), *not_undone], failure.exit_code) from failure
     except BaseException:
-        edits.take_back()
+        edits.undo()
         raise
-    # what else is held in the environment was so before
+    # other bindings of the environment that are held were held before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
-        for left_over in edits.take_back():
-            say(f"{left_over.summary}: {left_over.detail}")
+        for problem in edits.undo():
+            say(f"{problem.summary}: {problem.detail}")
         _edited_session(session.reopen(), rebinding, moved, edits)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""
     return replace(outcome, commit_hint=hint, exit_code=code)
 
 
-def where_it_stands(diagnostic: Diagnostic, before: Mapping[str, str], edited: Mapping[str, str]) -> Diagnostic:
-    """The diagnostic with its line in the files as they are without the edit; what is said of a line of the edit shows that line."""
+def without_edit(diagnostic: Diagnostic, before: Mapping[str, str], edited: Mapping[str, str]) -> Diagnostic:
+    """The diagnostic with its line in the files before the edit. If it is about a line of the edit, it shows that line instead."""
     span = diagnostic.span
     if span is None or before.get(span.file) == edited.get(span.file):
         return diagnostic
@@ -85,7 +84,7 @@ def where_it_stands(diagnostic: Diagnostic, before: Mapping[str, str], edited: M
 
 
 def check_bound(edited: Session, rebinding: Rebinding) -> None:
-    """Failure `edited-meanwhile` where the files, as they will be applied, bind another version than this edit has written."""
+    """Failure `edited-meanwhile` when the files bind another version than this edit has written."""
     for model, version in rebinding.bindings.items():
         other = bound_version(edited, rebinding.environment, model)
         if other != version:
@@ -96,7 +95,7 @@ def check_bound(edited: Session, rebinding: Rebinding) -> None:
 
 
 def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:
-    """Where only committed files are applied, the edit of this command is not: what to do instead, command by command."""
+    """The diagnostic `uncommitted` with what to do instead, command by command: the edit of this command is not committed."""
     session = session.reopen()
     environment = environment_document(session, rebinding.environment)
     checkout = observe.checkout(session.root, sorted(session.sources), ())
@@ -104,9 +103,9 @@ def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) 
         return diagnostic
     edits = [f"bind {model} {version}" if version else f"remove {model}" for model, version in rebinding.bindings.items()]
     files = sorted({environment.file, *checkout.dirty})
-    also = [file for file in checkout.dirty if file != environment.file]
+    others = [file for file in checkout.dirty if file != environment.file]
     steps = [
-        f"in {environment.file}: {', '.join(edits)}" + (f" (also not committed: {', '.join(also)})" if also else ""),
+        f"in {environment.file}: {', '.join(edits)}" + (f" (also not committed: {', '.join(others)})" if others else ""),
         f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}",
         f"leptonctl apply --yes --only {document('environment', environment.name)}",
     ]
@@ -118,43 +117,34 @@ def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) 
 
 
 def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None], edits: OwnEdits) -> Session:
-    """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
+    """The session after the edit. `versions`: model -> the version to bind; lines are written back only for these."""
     lines = [one for one in rebinding.lines if versions.get(one.model) == one.bound]
     for one in lines:
         session = with_lines(session, one, edits)
     check_written_back(session, lines)
     for model, version in versions.items():
-        session = _without_readmit(session, rebinding.environment, model, version, edits)
+        session = _without_readmit(session, edits, rebinding.environment, model, version)
         environment = environment_document(session, rebinding.environment)
         edits.write(environment.file, session.sources[environment.file], _edited(session, environment, model, version))
         session = session.reopen()
     return session
 
 
-def _without_readmit(session: Session, name: str, model: str, version: str | None, edits: OwnEdits) -> Session:
-    """The session after the readmission of the version that is replaced has left the file: it says nothing of another one."""
+def _without_readmit(session: Session, edits: OwnEdits, name: str, model: str, version: str | None) -> Session:
+    """The session after `readmit:` was removed from the binding, if another version takes its place."""
     environment = environment_document(session, name)
-    raw = as_written(session, environment)
+    raw = session.as_written(environment)
     models = raw.value.get("models")
-    written = models.get(model) if isinstance(models, dict) else None
-    if version is None or not isinstance(written, dict) or "readmit" not in written or bound_version(session, name, model) == version:
+    binding = models.get(model) if isinstance(models, dict) else None
+    if version is None or not isinstance(binding, dict) or "readmit" not in binding or bound_version(session, name, model) == version:
         return session
     text = remove_key(session.sources[environment.file], raw, ("models", model), "readmit")
     edits.write(environment.file, session.sources[environment.file], text)
     return session.reopen()
 
 
-def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """The edit as a unified diff."""
-    lines: list[str] = []
-    for file in sorted(after):
-        old, new = before.get(file, "").splitlines(), after[file].splitlines()
-        lines += unified_diff(old, new, f"a/{file}", f"b/{file}", lineterm="")
-    return "\n".join(lines)
-
-
 def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
-    """The bindings that are in place: this version, and as it is declared now where its lines were written back."""
+    """The bindings that have moved: to this version, and to its present digest if its lines were written back."""
     state = session.pointers.read()
     pointers = state.current if state else {}
     places = {model: pointers.get(member_of("environment", rebinding.environment, model)) for model in rebinding.bindings}
@@ -185,15 +175,16 @@ def bound_models(session: Session, environment: str) -> dict[str, Json]:
 
 
 def bound_version(session: Session, environment: str, model: str) -> str | None:
-    """The version that the YAML binds, or None."""
+    """The version of a model that the YAML binds; None if it binds none."""
     value = bound_models(session, environment).get(model)
     version = value.get("version") if isinstance(value, dict) else value
     return str(version) if version is not None else None
 
 
 def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:
+    """The text of an environment's file after a binding was added, changed or (None) removed."""
     text = session.sources[environment.file]
-    raw = as_written(session, environment)
+    raw = session.as_written(environment)
     models = raw.value.get("models")
     if models is not None and not isinstance(models, dict):
         models = {}

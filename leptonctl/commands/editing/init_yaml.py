@@ -1,4 +1,4 @@
-"""The first YAML of a project, from what was found in its table. Writes only what changes the result. Values in, text out."""
+"""The first YAML of a project, from the findings in its table: only settings that change the result. Pure."""
 
 import json
 import re
@@ -14,7 +14,7 @@ WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", 
 
 
 class FirstProject(Frozen):
-    """What the project is called, where its table lies in it, and where its first server listens."""
+    """The name of the project, the path of its table, the port of its first server and the line of its first gate."""
 
     name: str
     path: str
@@ -22,41 +22,41 @@ class FirstProject(Frozen):
     gate: str
 
 
-def first_yaml(found: Findings, place: FirstProject) -> str:
+def first_yaml(findings: Findings, project: FirstProject) -> str:
     """The documents of the project, one of each kind."""
-    positive = f"\nevaluate: {{positive: {scalar(found.positive)}}}" if found.positive is not None else ""
+    positive = f"\nevaluate: {{positive: {scalar(findings.positive)}}}" if findings.positive is not None else ""
     return f"""\
 kind: Project
-name: {scalar(place.name)}
+name: {scalar(project.name)}
 format: 1
 ---
 kind: Dataset
 name: data
-target: {scalar(found.target)}
-{"".join(f"{line}{chr(10)}" for line in dataset_lines(found))}versions:
-  first: {{source: {path_scalar(place.path)}}}    # `leptonctl pin` writes its digest here
+target: {scalar(findings.target)}
+{"".join(f"{line}{chr(10)}" for line in dataset_lines(findings))}versions:
+  first: {{source: {path_scalar(project.path)}}}    # `leptonctl pin` writes its digest here
 ---
 kind: Model
 name: model
 dataset: data@first
-task: {found.task}
-{"".join(f"{line}{chr(10)}" for line in preprocess_lines(found.preprocess))}algorithm: {found.algorithm}{positive}
+task: {findings.task}
+{"".join(f"{line}{chr(10)}" for line in preprocess_lines(findings.preprocess))}algorithm: {findings.algorithm}{positive}
 versions:
   v1: {{description: First try}}
 ---
 kind: Environment
 name: dev
-platform: {{type: server, host: 127.0.0.1, port: {place.port}}}
+platform: {{type: server, host: 127.0.0.1, port: {project.port}}}
 models:
   model: v1
 gates:                             # what a version must reach to enter this environment
-  {place.gate}
+  {project.gate}
 """
 
 
-def gate(found: Findings) -> str:
+def gate(findings: Findings) -> str:
     """The line of the first gate."""
-    metric, drop = found.gate
+    metric, drop = findings.gate
     return f"{metric}: {{max_drop: {drop}}}    # against the version that serves"
 
 
@@ -74,20 +74,20 @@ def options_of(options: SourceOptions) -> dict[str, object]:
     return {name: value for name, value in listed.items() if value is not None}
 
 
-def dataset_lines(found: Findings) -> Iterator[str]:
+def dataset_lines(findings: Findings) -> Iterator[str]:
     """The lines of a dataset that say how its table is read."""
-    because = {reason.about: reason.detail for reason in found.reasons}
-    if found.id is not None:
-        yield _commented(f"id: {scalar(found.id)}", "never a feature; names a row")
-    if found.drops_rows:
+    because = {reason.about: reason.detail for reason in findings.reasons}
+    if findings.id is not None:
+        yield _commented(f"id: {scalar(findings.id)}", "never a feature; names a row")
+    if findings.drops_rows:
         yield _commented("target_missing: drop", because.get("target_missing", ""))
-    for name, value in options_of(found.options).items():
+    for name, value in options_of(findings.options).items():
         yield _commented(f"{name}: {_value(value)}", because.get(name, ""))
-    if not found.stratify:
+    if not findings.stratify:
         yield _commented("split: {stratify: false}", because.get("split", ""))
-    if found.declared:
+    if findings.declared:
         yield "columns:"
-        yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in found.declared)
+        yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in findings.declared)
 
 
 def preprocess_lines(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
@@ -125,13 +125,9 @@ def _value(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return f"[{', '.join(_quoted(str(item)) for item in value)}]"
-    return (
-        value
-        if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_-]*", value)
-        else _quoted(str(value))
-        if isinstance(value, str)
-        else str(value)
-    )
+    if not isinstance(value, str):
+        return str(value)
+    return value if re.fullmatch(r"[a-z][a-z0-9_-]*", value) else _quoted(value)
 
 
 def scalar(text: str) -> str:
@@ -146,5 +142,5 @@ def path_scalar(path: str) -> str:
 
 def _quoted(text: str) -> str:
     """In double quotes, as JSON writes it, which YAML 1.2 reads."""
-    shown = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in shown)  # noqa: PLR2004
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in quoted)  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""What else is declared otherwise by lines that a rollback writes back: bindings that it does not move, and versions that nobody binds."""
+"""What else changes with the lines that a rollback writes back: bindings that it does not move, and versions that nothing binds."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from leptonctl.kinds.environment.kind import bindings
 
 
 class Shared(Frozen):
-    """Addresses. `bindings`: what the next apply moves, since it uses these lines too. `versions`: those of models and datasets that no
-    such binding binds, whose pointers can move at once.
+    """Addresses. `bindings`: those that use these lines too, and move with the next apply. `versions`: models and datasets that no such
+    binding uses, whose pointers can move at once.
     """
 
     bindings: tuple[str, ...] = ()
@@ -18,7 +18,7 @@ class Shared(Frozen):
 
 
 def shared(before: Session, edited: Session, only: Sequence[str]) -> Shared:
-    """What the edit between two sessions declares otherwise than it is recorded, besides the bindings at or below `only`."""
+    """What an edit declares differently from what is recorded, besides the bindings at or below `only`."""
     declared, edited_nodes = before.declarations.built, edited.declarations.built
     state = edited.pointers.read()
     recorded = {address: pointer.digest for address, pointer in state.current.items()} if state else {}

@@ -1,4 +1,4 @@
-"""What an `update` would write that is declared already: a script that is run again writes no second version of the same."""
+"""Finds what an `update` would write but is already declared, so that a script can be run again."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -13,16 +13,16 @@ CANDIDATE = "candidate"
 
 
 def same_dataset(session: Session, before: Dataset, inputs: Mapping[str, Json], name: str | None) -> Dataset | None:
-    """The newest version of a dataset with these inputs of `prepare`, whatever the paths of its files. `name`: only this one."""
+    """The newest version of a dataset with these inputs of `prepare`, apart from the paths of files. `name`: only this version."""
     family = [one for one in datasets(session.declarations).values() if one.declared.name == before.declared.name]
     for one in reversed(family):
-        if name in (None, one.declared.version) and _read(one.inputs) == _read(inputs):
+        if name in (None, one.declared.version) and _without_paths(one.inputs) == _without_paths(inputs):
             return one
     return None
 
 
 def same_version(session: Session, model: str, entry: dict[str, Json], name: str | None) -> str | None:
-    """The newest declared version with the recipe of this entry. `name`: only this one."""
+    """The newest declared version with the recipe of this entry. `name`: only this version."""
     document = session.project.of("Model")[model]
     digest = entry_digest(session, document, CANDIDATE, entry)
     declared = [version for version in cast("dict[str, Json]", document.value["versions"]) if name in (None, version)]
@@ -36,8 +36,8 @@ def has_appended(dataset: Dataset, digest: str) -> bool:
     return len(digests) > 1 and digest in digests
 
 
-def _read(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """What a version reads and how, whatever the paths."""
+def _without_paths(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """The inputs of `prepare` with digests instead of the paths of files."""
     source = cast("dict[str, Json]", inputs["source"])
     reading: dict[str, Json] = {key: source.get(key) for key in ("format", "options")}
     return {**inputs, "source": {**reading, "digests": [*_digests(source)]}}

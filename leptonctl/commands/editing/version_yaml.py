@@ -1,4 +1,4 @@
-"""The YAML that gives a recorded recipe of a model version again, checked by resolving it: its digest is the recorded one."""
+"""The YAML that declares a recorded recipe of a model version again. It is resolved to check that it has the recorded digest."""
 
 from typing import cast
 
@@ -16,7 +16,7 @@ from leptonctl.kinds.model.warm import KEY, with_parents
 from leptonctl.language.edit import version_lines
 
 NAME_DIGITS = 6
-"""How many digits of the digest tell a former recipe from the version that has its name now."""
+"""How many digits of the digest are added to the name of a former recipe when another version has this name now."""
 
 
 def version_yaml(session: Session, version: BuiltVersion) -> dict[str, Json]:
@@ -41,10 +41,10 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
     """The declared dataset version with the rows of the recipe: under the recorded name, else under any."""
     key = recipe_keys(version.recipe).prepare
     stratify = version.recipe.get("task") == "classification"
-    known = datasets(session.declarations)
+    declared = datasets(session.declarations)
     recorded = str(version.recipe.get("dataset"))
-    for name in (recorded, *known):
-        if name in known and known[name].prepare(stratify=stratify).key == key:
+    for name in (recorded, *declared):
+        if name in declared and declared[name].prepare(stratify=stratify).key == key:
             return name
     data = cast("dict[str, dict[str, Json]]", version.recipe.get("data") or {})
     digest = (data.get("source") or {}).get("digest")
@@ -55,11 +55,11 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
 def entry_digest(session: Session, document: Document, name: str, entry: dict[str, Json]) -> str | None:
     """The digest that the entry would have as the only version of the model; None when it is not valid."""
     project = session.project
-    # what it goes on from is declared beside it
+    # the version whose training it continues has to be declared too
     others = cast("dict[str, Json]", document.value.get("versions") or {}) if entry.get(KEY) is not None else {}
     alone = replace(document, value={**document.value, "versions": {**others, name: entry}}, outline=None)
     changed = replace(project, documents={**project.documents, "Model": {document.name: alone}}, merged={})
-    versions, _ = with_parents(*versions_of(changed, datasets(session.declarations), session.catalog), session.catalog)
+    versions, _ = with_parents(*versions_of(replace(session.declarations, project=changed, facts={})), session.catalog)
     model = versions.get(f"{document.name}@{name}")
     return node(model, "").digest if model is not None else None
 

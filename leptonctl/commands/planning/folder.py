@@ -1,4 +1,4 @@
-"""Refuses effects in a folder that is a copy of another one: what the state records of servers is then not ours (protocols 5)."""
+"""Refuses effects in a folder that is a copy of another one, whose servers are not its own (protocols 5)."""
 
 import os
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ ADOPT = {
 
 
 def folder_problem(session: Session, state: State | None, names: Iterable[str]) -> Diagnostic | None:
-    """Why effects on these environments are refused here; None when this folder is ours, or none of them runs here."""
+    """Why effects on these environments are refused here; None if the state belongs to this folder, or none of them runs here."""
     return _problem(session, sorted(name for name in names if runs_here(session, state, name)))
 
 
 def refuse_copy(session: Session, state: State | None, names: Iterable[str] | None = None) -> None:
-    """Failure `copied-folder` before something is recorded that would not reach the environments (None: all that are recorded here).
+    """Failure `copied-folder` before a record is written that would not reach the environments (None: all that are recorded here).
 
-    Reads no YAML where all are meant: a state is mended when the YAML is broken too.
+    Reads no YAML for all of them, since a state can be repaired while the YAML is invalid.
     """
     if names is None:
         live = {name: record for name, record in (state.environments if state else {}).items() if not record.destroyed}
@@ -46,7 +46,7 @@ def _problem(session: Session, names: list[str]) -> Diagnostic | None:
     if standing.place == "unmarked":
         return _started_elsewhere(session, names)
     if standing.place in ADOPT and standing.record is not None:
-        where = "which still exists" if standing.place == "copied" else "where it is no longer"
+        where = "which still exists" if standing.place == "copied" else "which no longer exists"
         detail = (
             f"{', '.join(document('environment', name) for name in names)} {'was' if len(names) == 1 else 'were'} recorded for "
             f"{standing.record.path}, {where};"
@@ -57,16 +57,16 @@ def _problem(session: Session, names: list[str]) -> Diagnostic | None:
 
 
 def copy_reason(session: Session, state: State, name: str) -> str:
-    """That this folder is a copy, so that nothing of an environment is started or healed in it; "" where it is none."""
+    """Why no server of an environment is started or healed in this folder: it is a copy; "" if it is not."""
     problem = folder_problem(session, state, [name])
     if problem is None:
         return ""
-    what = "this folder was moved or is a copy" if problem.hint == ADOPT["moved"] else "this folder is a copy"
-    return f"{what}: {problem.detail} {problem.hint}"
+    reason = "this folder was moved or is a copy" if problem.hint == ADOPT["moved"] else "this folder is a copy"
+    return f"{reason}: {problem.detail} {problem.hint}"
 
 
 def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | None:
-    """The problem of a folder without a record of its own in which a server is recorded that was started for another folder."""
+    """The problem of a folder without a record of its own whose recorded server was started for another folder."""
     for name in names:
         server = processes.server_record(session.root, name)
         if server is not None and processes.is_running(server) and processes.is_for(session.root, server.pid) is False:
@@ -76,7 +76,7 @@ def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | N
 
 
 def own_folder(session: Session, state: State | None, names: Iterable[str]) -> None:
-    """Failure `copied-folder` before an effect on environments that run here; else this folder is recorded as theirs."""
+    """Failure `copied-folder` before an effect on environments that run here; otherwise record this folder as theirs."""
     names = list(names)
     problem = folder_problem(session, state, names)
     if problem is not None:
@@ -95,7 +95,7 @@ def runs_here(session: Session, state: State | None, name: str) -> bool:
 
 
 def local_states(session: Session) -> list[Diagnostic]:
-    """An error for each protected environment when the store is shared and the state is not: a clone would begin a state of its own."""
+    """An error for each protected environment if the store is shared but the state is not: a clone would start its own state."""
     settings = session.settings
     if is_outside(session, settings.state) or not is_outside(session, settings.store):
         return []
@@ -115,6 +115,6 @@ def local_states(session: Session) -> list[Diagnostic]:
 
 
 def is_outside(session: Session, uri: str) -> bool:
-    """Whether a `store:` or `state:` lies outside of the project's folder."""
+    """Whether a `store:` or `state:` is outside the project's folder."""
     root = os.path.realpath(session.root)
     return "://" in uri or not os.path.realpath(os.path.join(root, uri)).startswith(root + os.sep)  # noqa: PTH118 - a URI, or a path

@@ -1,4 +1,4 @@
-"""Warns of a state that a new `state:` leaves behind: its history and its servers count for nothing in the new place."""
+"""Warns of a state that a new `state:` leaves behind, together with its history and its servers."""
 
 from contextlib import suppress
 
@@ -12,9 +12,9 @@ from leptonctl.storage.pointers import Pointers
 
 
 def left_behind(session: Session, state: State | None) -> Diagnostic | None:
-    """The warning where the usual place has a state of this project that `state:` does not name. `state`: the one that it names.
+    """The warning when the default place has a state of this project and `state:` names another place. `state`: the one in that place.
 
-    Where that goes on with the same lineage, what is left is a copy.
+    There is none when both have the same lineage: then the other one is a copy.
     """
     new = session.settings.state
     if new == STATE or not (session.root / STATE).is_dir():
@@ -27,7 +27,7 @@ def left_behind(session: Session, state: State | None) -> Diagnostic | None:
         return None
     history = "" if state is not None else f", where there is none: its history and its {len(old.current)} pointers are not used"
     serving = f"; the servers of {', '.join(bound)} are its own" if bound else ""
-    # what a URI says beside its scheme may be a password
+    # a URI may contain a password
     place = new if "://" not in new else f"{new.partition('://')[0]}://…"
     detail = f"{STATE} has a state of this project, and `state:` names {place}{history}{serving}"
     first = f"leptonctl destroy {bound[0]} --yes; " if bound else ""
@@ -37,7 +37,7 @@ def left_behind(session: Session, state: State | None) -> Diagnostic | None:
 
 
 def _stored(session: Session) -> State | None:
-    """The state in the usual place, if it can be read and is of this project."""
+    """The state in the default place, if it can be read and belongs to this project."""
     with suppress(Failure, OSError):
         states = open_state(STATE, session.root, session.catalog.states)
         stored = Pointers(states=states, objects=session.objects, project=session.project.name).stored()

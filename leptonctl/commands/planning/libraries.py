@@ -1,4 +1,4 @@
-"""The libraries of algorithms that come with an extra: what a project needs of them, and whether they are installed. Imports none."""
+"""Finds which libraries of the extras a project needs and lacks. Imports none of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import Diagnostic, Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node, Step
-from leptonctl.kinds.notices import hardened
+from leptonctl.kinds.notices import as_error
 from leptonctl.project.catalog import is_installed
 from leptonctl.project.model_files import binary_library
 from leptonctl.spi.catalog import Catalog
@@ -22,10 +22,10 @@ MOST_NAMED = 8
 
 
 def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change]) -> Iterator[Diagnostic]:
-    """A warning for each algorithm that steps of the plan run, and whose library is not installed here: they may run elsewhere."""
+    """A warning for each algorithm in steps of the plan whose library is not installed here. The steps may run elsewhere."""
     for change in changes:
         node = settled.by_address.get(change.address)
-        # what evaluates, compares or binds reads the graph
+        # steps that evaluate, compare or bind need only the graph
         steps = [step.step for step in change.steps if not step.cached]
         names = {step.kin for step in steps if "algorithm" in step.inputs or "train" in step.inputs}
         if node is not None:
@@ -34,18 +34,18 @@ def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change
 
 
 def missing_in_project(session: Session) -> Iterator[Diagnostic]:
-    """The same warnings for all that is declared, whether or not it is built already."""
+    """The same warnings for everything that is declared, built or not."""
     for node in session.declarations.built.values():
         yield from _missing(session.catalog, {step.kin for step in node.steps if step.op == "train"}, node)
         yield from _missing_for_files(node, (step for step in node.steps if step.op == "import"))
 
 
 def refuse_without_library(session: Session, plan: Plan, settled: Settled, command: str, option: str = "") -> None:
-    """Failure before any work, when steps of the plan would run here without a library that they need.
+    """Failure before any work when steps of the plan would run here without a library that they need.
 
-    The last hint is the command that does all the rest, if there is any: `command`, with each address after `option`.
+    The last hint is the command for everything else, if anything remains: `command`, with each address after `option`.
     """
-    missing = [hardened(problem) for problem in plan.diagnostics if problem.id == ID]
+    missing = [as_error(problem) for problem in plan.diagnostics if problem.id == ID]
     if missing and session.settings.executor == HERE:
         rest = _without_library(session, plan, settled)
         if rest:
@@ -56,7 +56,7 @@ def refuse_without_library(session: Session, plan: Plan, settled: Settled, comma
 
 
 def _without_library(session: Session, plan: Plan, settled: Settled) -> list[str]:
-    """The changes of a plan that need no library that is missing here, without those that come as prerequisites of others."""
+    """The changes of a plan that need no missing library, without those that others need and so include."""
     stuck = {change.address for change in plan.moving if [*missing_in_plan(session, settled, [change])]}
     rest: list[str] = []
     needed: set[str] = set()
@@ -86,7 +86,7 @@ def _missing(catalog: Catalog, algorithms: Iterable[str], node: Node) -> Iterato
 
 
 def _missing_for_files(node: Node, steps: Iterable[Step]) -> Iterator[Diagnostic]:
-    """The same for files to import that only their library reads."""
+    """The same for files to import that only their own library can read."""
     for step in steps:
         file = step.inputs.get("file")
         path = str(file.get("path")) if isinstance(file, Mapping) else ""

@@ -1,42 +1,45 @@
 """The straight line of every command that plans: observe -> declare -> settle -> judge -> plan. Writes nothing but a cache."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 
-from leptonctl.commands.planning.folder import folder_problem, local_states
-from leptonctl.commands.planning.left_behind import left_behind
-from leptonctl.commands.planning.recheck import recheck
-from leptonctl.commands.planning.settle import damaged_files, settle, without_results
+from leptonctl.commands.planning.checks import Actual, Draft, problems_of
+from leptonctl.commands.planning.lost import BoundFiles, bound_files, damaged_files, lost_addresses, without_results
 from leptonctl.commands.planning.variables import variable_becauses
-from leptonctl.commands.planning.warnings import moving, warnings
-from leptonctl.commands.recorded.recorded_recipes import recipes_before
 from leptonctl.commands.session import Session
-from leptonctl.core.address import covers, document, expand, member_of, parse, version_of
-from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
-from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
-from leptonctl.core.diff import with_becauses
+from leptonctl.core.address import covers, expand
+from leptonctl.core.change import Change, Drift, Keep, Plan
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.diff import diff, with_becauses
 from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Checkout, Live
-from leptonctl.core.plan import Observed, Settled, make_plan, only, without_work
+from leptonctl.core.plan import (
+    Observed,
+    Settled,
+    addresses_to_rebuild,
+    deciding_keys,
+    make_plan,
+    only,
+    sister_keys,
+    with_forecasts,
+    with_steps,
+    without_work,
+)
+from leptonctl.core.result import Result
 from leptonctl.core.state import Environment as EnvironmentRecord
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.deploying.look import is_here, live_digest, look
-from leptonctl.deploying.preflight import name_restarts, placement_problems
-from leptonctl.deploying.wanted import complete_interrupted
-from leptonctl.kinds import rules
+from leptonctl.deploying.preflight import name_restarts
 from leptonctl.kinds.dataset.version import datasets
-from leptonctl.kinds.environment.binding import matching_withdrawals, package_of
 from leptonctl.kinds.environment.drift import drift, interrupted
-from leptonctl.kinds.environment.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
-from leptonctl.kinds.environment.judging import judge_changes
-from leptonctl.kinds.environment.kind import Environment, bindings, environments
-from leptonctl.kinds.model.kind import models
-from leptonctl.kinds.model.refuted import refuted
-from leptonctl.kinds.needed_files import needed_files, needed_imports, prepared
+from leptonctl.kinds.environment.judging import Basis, judge_changes
+from leptonctl.kinds.environment.kind import Environment, environments
+from leptonctl.kinds.kind import Recorded
+from leptonctl.kinds.needed_files import prepared_datasets
 from leptonctl.project import observe
 from leptonctl.release import __version__
 from leptonctl.spi.platforms import Site
-from leptonctl.storage.artifacts import PURGED_HINT
 
 
 class Planned(Frozen):
@@ -64,64 +67,47 @@ def plan_project(
     `also`: versions that move besides, as prerequisites do, where that takes no work. `moves`: Failure too when this
     state may not be moved, where that is cheap to tell.
     """
+    actual = _observe(session, moves=moves)
+    bound = bound_files(session, actual.recorded, actual.live)
+    session.suspect(bound.suspicious)
+    settled, changes = settle(session, actual.state, lost_addresses(session, actual.state, bound))
+    prerequisites: frozenset[str] = frozenset()
+    if addresses:
+        addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
+        if lost := _lost_here(session, actual.state, addresses, bound):
+            settled, changes = settle(session, actual.state, lost)
+        besides = without_work(changes, settled.by_address, also)
+        changes, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
+        prerequisites |= besides
+    basis = Basis(declarations=session.declarations, settled=settled, state=actual.state)
+    changes = judge_changes(changes, basis, command=command)
+    changes = _protected_first(_explain(session, settled, actual.state, changes), environments(session.declarations))
+    draft = Draft(
+        actual=actual,
+        settled=settled,
+        changes=changes,
+        drift=_find_drift(session, actual, changes, addresses),
+        checkout=_observe_checkout(session, actual.state, changes),
+        addresses=addresses,
+        command=command,
+        allow_rewind=allow_rewind,
+    )
+    plan = _plan_of(session, draft, problems_of(session, draft))
+    return Planned(plan=plan, state=actual.state, settled=settled, live=actual.live, checkout=draft.checkout, prerequisites=prerequisites)
+
+
+# --- observe -----------------------------------------------------------------------------------------------------------
+
+
+def _observe(session: Session, *, moves: bool) -> Actual:
+    """What is recorded and what serves."""
     recorded = session.pointers.read()
     if moves and recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
-    _look_into_store(session, recorded, live)
     # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
-
-    settled, changes = settle(session, state)
-    prerequisites: frozenset[str] = frozenset()
-    if addresses:
-        addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
-        # whoever names an address wants all of it there: `verify --store` says so of what was lost or damaged
-        gone = without_results(session, state, addresses)
-        if damaged := damaged_files(session, state, addresses):
-            session.suspect({**session.suspects, **damaged})
-        if gone or damaged:
-            settled, changes = settle(session, state, gone | damaged.keys())
-        besides = without_work(changes, settled.by_address, also)
-        changes, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
-        prerequisites |= besides
-
-    changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state, command=command)
-    changes = _protected_first(_explain(session, settled, state, changes), environments(session.declarations))
-    drifted = _find_drift(session, recorded, state, live, changes, addresses)
-    checkout = _observe_checkout(session, state, changes)
-    purged, copied = _check_purged(session, settled, changes), _check_folder(session, state, changes, drifted)
-    diagnostics = (
-        *_unreadable(live, addresses),
-        *filter(None, [left_behind(session, recorded)]),
-        *copied,
-        *purged.values(),
-        *needed_files(datasets(session.declarations), changes, but=purged),
-        *needed_imports(models(session.declarations), changes, session.facts, session.project),
-        *refuted(models(session.declarations), changes, settled.results, session.catalog),
-        *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
-        # in a copy, whatever listens is the original's
-        *(() if copied else _check_placement(session, state, live, changes)),
-        *_on_holds(session, settled, state, changes, command),
-        *recheck(session, settled, state, {node.address for node in moving(settled, changes)}),
-        *warnings(session, settled, changes),
-    )
-
-    plan = make_plan(
-        state=recorded,
-        changes=changes,
-        drift=drifted,
-        diagnostics=diagnostics,
-        observed=Observed(
-            configuration={node.address: node.digest for node in settled.nodes},
-            data={key[0]: facts.digest for key, facts in session.facts.items()},
-            live=live_digest(live),
-            tool=__version__,
-        ),
-        ops=tuple(session.ops),
-        only=addresses,
-    )
-    return Planned(plan=plan, state=state, settled=settled, live=live, checkout=checkout, prerequisites=prerequisites)
+    return Actual(recorded=recorded, state=state, live=live)
 
 
 def observe_environments(session: Session, state: State | None) -> dict[str, Live]:
@@ -130,46 +116,81 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
         return {}
 
     def site(name: str, record: EnvironmentRecord) -> Site:
-        return session.site(state, name, record.platform, here=is_here(record, session.root))
+        return session.sites.site(state.lineage, name, record.platform, here=is_here(record, session.root))
 
     return look(session.catalog.platforms, site, session.liveness, session.lineage(state), state)
 
 
-def _look_into_store(session: Session, state: State | None, live: Mapping[str, Live]) -> None:
-    """Tell the session which files bindings need, and which of them may be damaged: those that this host's servers do not serve.
+def _observe_checkout(session: Session, state: State | None, changes: Sequence[Change]) -> Checkout:
+    """The commit, observed only when something moves: Git costs milliseconds."""
+    moving = {c.address for c in changes if not isinstance(c, Keep)}
+    protected = [e for e in environments(session.declarations).values() if e.protected]
+    if not any(environment.holds(address) for environment in protected for address in moving):
+        return observe.checkout(session.root, (), ()) if moving else Checkout()
+    records = [state.environments[e.name] for e in protected if state and e.name in state.environments]
+    commits = [record.commit for record in records if record.commit is not None]
+    return observe.checkout(session.root, sorted(session.sources), commits)
 
-    On a remote store nothing is asked for that; a heal, a bind and `verify` check what they use.
+
+# --- declare and settle ----------------------------------------------------------------------------------------------
+
+
+def settle(session: Session, state: State | None, lost: frozenset[str] | None = None) -> tuple[Settled, tuple[Change, ...]]:
+    """The nodes and their changes, with every result that decides them: asks the store until nothing new is needed.
+
+    `lost`: the addresses whose results are lost, by default all that `lost_addresses` finds. What depends on them is not current.
     """
-    if state is None or "://" in session.settings.store:
-        return
-    suspects: dict[str, frozenset[str]] = {}
-    for name, record in state.environments.items():
-        one, number = live.get(name), record.deployment
-        if one is None or record.destroyed:
+    results: dict[str, Result] = {}
+    requested: set[str] = set()
+    lost = lost_addresses(session, state) if lost is None else lost
+    recorded = state.current if state else {}
+    while True:
+        sound = state.without(lost) if state and lost else state
+        settled = _settle_once(session, sound, results)
+        changes = diff(settled.nodes, recorded, settled.keys, lost)
+        missing = deciding_keys(settled, changes) - requested
+        if missing:
+            requested |= missing
+            results.update(session.store.results(missing))
             continue
-        files = _bound_files(session, state, name, number)
-        session.needed = {**session.needed, **files}
-        follows = one.head is not None and one.head.deployment == number
-        if one.here and not (follows and one.answering is not None and one.answering.deployment == number):
-            suspects |= files
-    session.suspect(suspects)
+        changes = with_steps(settled, changes)
+        unbuilt = addresses_to_rebuild(settled, changes)
+        if not unbuilt:
+            return settled, _forecast(session, settled, changes)
+        lost |= unbuilt
 
 
-def _bound_files(session: Session, state: State, name: str, number: int) -> dict[str, frozenset[str]]:
-    """The files of the bindings of an environment, at the addresses of the bindings and of their versions."""
-    deployment = None
-    with suppress(Failure):  # whoever needs the record reports that it is damaged
-        deployment = session.lineage(state).deployment(name, number)
-    files: dict[str, frozenset[str]] = {}
-    for address, pointer in state.entries(member_of("environment", name, "")).items():
-        model = parse(address).member or ""
-        # without the record of a deployment it is bound anew under another number, which takes the results
-        route = deployment.main(model) if deployment is not None else None
-        digests = frozenset(route.files.values()) if route is not None else frozenset()
-        checks = {route.checks} if route is not None and route.checks else set()
-        version = version_of("model", model, pointer.version or "")
-        files |= {address: digests | checks, version: digests | files.get(version, frozenset())}
-    return files
+def _settle_once(session: Session, state: State | None, results: Mapping[str, Result]) -> Settled:
+    declarations = session.declarations
+    effects = [n for kind in session.kinds.values() for n in kind.effects(declarations, Recorded(state=state, results=results))]
+    nodes = in_order([*declarations.built.values(), *effects])
+    current = state.current if state else {}
+    return Settled(
+        nodes=nodes,
+        keys=resolve_keys(nodes, current, results),
+        current=current,
+        results=results,
+        by_address={node.address: node for node in nodes},
+    )
+
+
+def _lost_here(session: Session, state: State | None, addresses: Sequence[str], bound: BoundFiles) -> frozenset[str]:
+    """All that is lost, if these addresses lack a result or a file of theirs is damaged: whoever names them wants all of it there."""
+    missing, damaged = without_results(session, state, addresses), damaged_files(session, state, addresses)
+    if not missing and not damaged:
+        return frozenset()
+    session.suspect(digest for digests in damaged.values() for digest in digests)
+    return lost_addresses(session, state, bound) | missing | damaged.keys()
+
+
+def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes with the expected duration of their steps, from earlier builds."""
+    sisters = sister_keys(settled, changes)
+    keys = {key for sister in sisters.values() for key in sister}
+    return with_forecasts(changes, sisters, {**settled.results, **session.results(keys - settled.results.keys())})
+
+
+# --- explain ---------------------------------------------------------------------------------------------------------
 
 
 def _explain(session: Session, settled: Settled, state: State | None, changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -207,136 +228,28 @@ def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
     return replace(change, placement=environment.placement) if environment is not None else change
 
 
-def _observe_checkout(session: Session, state: State | None, changes: Sequence[Change]) -> Checkout:
-    """The commit, observed only when something moves: Git costs milliseconds."""
-    moving = {c.address for c in changes if not isinstance(c, Keep)}
-    protected = [e for e in environments(session.declarations).values() if e.protected]
-    if not any(environment.holds(address) for environment in protected for address in moving):
-        return observe.checkout(session.root, (), ()) if moving else Checkout()
-    records = [state.environments[e.name] for e in protected if state and e.name in state.environments]
-    commits = [record.commit for record in records if record.commit is not None]
-    return observe.checkout(session.root, sorted(session.sources), commits)
+# --- plan ------------------------------------------------------------------------------------------------------------
 
 
-def _check_rules(
-    session: Session,
-    settled: Settled,
-    state: State | None,
-    changes: Sequence[Change],
-    checkout: Checkout,
-    *,
-    allow_rewind: bool,
-    command: str,
-) -> tuple[Diagnostic, ...]:
-    """The diagnostics of changes that may not be applied. Failure (exit 3) for those that no flag allows."""
-    declared = environments(session.declarations)
-    problems: list[Diagnostic] = []
-    if state is not None:
-        edited = rules.edited_seals(settled.by_address, state)
-        recipes = session.recipes(set(edited.values())) if edited else {}
-        before: dict[str, Recipe] = {}
-        for place, declaration in edited.items():
-            before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
-        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited), before)
-    problems += rules.protection(declared, changes, state)
-    declared_bindings, built = bindings(session.declarations), session.declarations.built
-    problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=command == "rollback")
-    problems += local_states(session)
-    if has_errors(problems):
-        raise Failure(problems, INVALID)
-    rewinds = rules.rewind(declared, changes, state, checkout)
-    return tuple(problem for problem in rewinds if not (allow_rewind and problem.id.startswith("rewind")))
-
-
-def _purged_versions(session: Session, state: State, versions: Iterable[str]) -> frozenset[str]:
-    """Those of the versions that were made from what was purged, as they are or as a binding still has them."""
-    found = set()
-    for version in versions:
-        place = parse(version)
-        bound = (p for a, p in state.current.items() if p.version == place.version and parse(a).member == place.name)
-        keys = {step.key for pointer in (state.current.get(version), *bound) if pointer for step in pointer.steps.values()}
-        seen: set[str] = set()
-        while keys:
-            seen |= keys
-            read = (result.provenance.get("read") for result in session.store.newest(keys).values())
-            keys = {str(key) for one in read if isinstance(one, dict) for key in one.values()} - seen
-        if session.store.removed(seen):
-            found.add(version)
-    return frozenset(found)
-
-
-def _on_holds(session: Session, settled: Settled, state: State | None, changes: Sequence[Change], command: str) -> Iterator[Diagnostic]:
-    """A warning for each hold that an earlier run has met, and a note for each package that the plan would withdraw."""
-    declared, binding_of = environments(session.declarations), bindings(session.declarations)
-    for change in changes:
-        if change.hold is not None and change.hold.since:
-            yield problem(change, change.hold, span_of_hold(change.hold, change.judgements, change))
-        binding = binding_of.get(change.address)
-        if binding is None or isinstance(change, Keep) or change.is_held:
-            continue
-        package = package_of(binding, session.declarations.built, settled.results)
-        if binding.readmit is not None and any(
-            w.id == binding.readmit.withdrawal and w.readmitted is None
-            for w in matching_withdrawals(binding, session.declarations.built, state, settled.results)
-        ):
-            yield note_of_readmission(change, binding.readmit)
-        if withdraws(change, state, declared.get(binding.environment), command, package):
-            yield note_of_withdrawal(change)
-
-
-def _check_purged(session: Session, settled: Settled, changes: Sequence[Change]) -> dict[str, Diagnostic]:
-    """Errors for steps that would make again what was purged, by address: the same declaration reads the same rows."""
-    keys = {step.key: change.address for change in changes for step in change.steps if step.key is not None and not step.cached}
-    problems: dict[str, Diagnostic] = {}
-    for key, tombstone in session.store.purged(keys).items():
-        node = settled.by_address.get(keys[key])
-        detail = f"it held what was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject}); the same file holds it still"
-        span = node.span if node else None
-        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=PURGED_HINT)
-    return problems
-
-
-def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:
-    """What prevents environments that would move from running where they are declared, according to their platforms."""
-    moving = [change.address for change in changes if not isinstance(change, Keep)]
-    # an environment that is kept as it is runs where it runs
-    kept = {change.address for change in changes if change.is_held}
-    problems: list[Diagnostic] = []
-    leaving = {c.place.name for c in changes if isinstance(c, Remove) and c.place.member is None}
-    for environment in environments(session.declarations).values():
-        # without a binding nothing has to run
-        if environment.bindings and environment.address not in kept and any(environment.holds(address) for address in moving):
-            record = state.environments.get(environment.name) if state else None
-            here = is_here(record, session.root)
-            site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=here)
-            problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms, leaving)
-    return problems
-
-
-def _check_folder(session: Session, state: State | None, changes: Sequence[Change], drifted: Sequence[Drift]) -> list[Diagnostic]:
-    """An error when environments would be moved or healed in a folder that is a copy of the one that runs them."""
-    addresses = [c.address for c in changes if not isinstance(c, Keep)] + [d.address for d in drifted if d.drift_class == "heal"]
-    problem = folder_problem(session, state, {parse(a).name for a in addresses if parse(a).kind == "environment"})
-    return [problem] if problem is not None else []
-
-
-def _unreadable(live: Mapping[str, Live], addresses: Sequence[str]) -> Iterator[Diagnostic]:
-    """The damaged heads of the environments that are planned: they cannot be moved, whatever else is done."""
-    for name, one in live.items():
-        address = document("environment", name)
-        if one.problem is not None and (not addresses or any(covers(address, a) or covers(a, address) for a in addresses)):
-            yield one.problem
-
-
-def _find_drift(
-    session: Session,
-    recorded: State | None,
-    state: State | None,
-    live: Mapping[str, Live],
-    changes: Sequence[Change],
-    addresses: Sequence[str],
-) -> tuple[Drift, ...]:
-    """Where what is live differs from the state, for these addresses (none: all). `recorded`: the state with interrupted switches."""
-    differences = drift(state, live, datasets(session.declarations), prepared(changes))
-    lines = [*(interrupted(recorded, live) if recorded else ()), *differences]
+def _find_drift(session: Session, actual: Actual, changes: Sequence[Change], addresses: Sequence[str]) -> tuple[Drift, ...]:
+    """Where what is live differs from the state, for these addresses (none: all)."""
+    differences = drift(actual.state, actual.live, datasets(session.declarations), prepared_datasets(changes))
+    lines = [*(interrupted(actual.recorded, actual.live) if actual.recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))
+
+
+def _plan_of(session: Session, draft: Draft, diagnostics: tuple[Diagnostic, ...]) -> Plan:
+    return make_plan(
+        state=draft.actual.recorded,
+        changes=draft.changes,
+        drift=draft.drift,
+        diagnostics=diagnostics,
+        observed=Observed(
+            configuration={node.address: node.digest for node in draft.settled.nodes},
+            data={key[0]: facts.digest for key, facts in session.facts.items()},
+            live=live_digest(draft.actual.live),
+            tool=__version__,
+        ),
+        ops=tuple(session.ops),
+        only=draft.addresses,
+    )

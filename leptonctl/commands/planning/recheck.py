@@ -1,4 +1,4 @@
-"""Checks that are new since rows were prepared: run on the rows that are there, by a plan and when a run adopts rows. Prepares nothing."""
+"""Runs checks that were declared after rows were prepared, on those rows: in a plan, and when a run adopts rows. Prepares nothing."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -18,57 +18,58 @@ from leptonctl.core.state import State
 from leptonctl.core.values import Json, Step
 from leptonctl.kinds.dataset.row_rules import rule_place
 from leptonctl.kinds.dataset.version import Dataset, datasets
-from leptonctl.kinds.notices import hardened
+from leptonctl.kinds.notices import as_error
 
-MET = "checks.json"
-"""In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""
+PASSED_FILE = "checks.json"
+"""In the cache: which checks rows have passed. The declaration of an unchanged dataset is not recorded again, and so every plan would run
+its checks."""
 
 
 def recheck(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[Diagnostic]:
-    """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then.
+    """Errors for prepared rows that break a check which was declared since then, or is used here for the first time.
 
-    Of rules that only warn, warnings too as long as data that break them are `moving`: their addresses.
+    `moving`: addresses. For data among these there are also warnings, by rules that only warn.
     """
-    stale = [
+    unchecked = [
         (key, dataset, digest([key, dataset.row_checks, *([dataset.rules] if dataset.rules else [])]))
         for key, dataset in _checked(session, settled, state, moving)
     ]
-    if not stale:
+    if not unchecked:
         return
-    file = session.cache / MET
-    met = _read(file)
-    keys = {key for key, _, mark in stale if mark not in met}
+    file = session.cache / PASSED_FILE
+    passed = _read_passed(file)
+    keys = {key for key, _, mark in unchecked if mark not in passed}
     results = {key: settled.results[key] for key in keys if key in settled.results}
     results |= session.store.results(keys - results.keys())
     fresh: set[str] = set()
-    for key, dataset, mark in stale:
+    for key, dataset, mark in unchecked:
         if key in results:
             broken = [*_violations(session, dataset, results[key]), *_broken_rules(session, dataset, results[key])]
             fresh |= set() if broken else {mark}
-            yield from map(hardened, broken) if session.settings.warnings == "error" else broken
+            yield from map(as_error, broken) if session.settings.warnings == "error" else broken
     if fresh:
-        _write(file, met | fresh)
+        _write_passed(file, passed | fresh)
 
 
-def _read(file: Path) -> set[str]:
-    """The marks of rows with the checks that they were found to meet."""
+def _read_passed(file: Path) -> set[str]:
+    """The marks of rows together with the checks that they have passed."""
     try:
         return set(decode(file.read_bytes(), list[str]))
     except (OSError, BadRecord):
         return set()
 
 
-def _write(file: Path, met: set[str]) -> None:
-    """A cache: what cannot be written is checked again by the next plan."""
+def _write_passed(file: Path, passed: set[str]) -> None:
+    """Write the marks if possible; otherwise the next plan checks again."""
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(encode(sorted(met)))
+        temporary.write_bytes(encode(sorted(passed)))
         temporary.replace(file)
 
 
 def _checked(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[tuple[str, Dataset]]:
-    """The datasets with checks that their prepared rows may not have met, or that are to be warned of, by the key of their rows."""
+    """The datasets with checks that their prepared rows may not have passed, or with rules that warn, and the key of their rows."""
     current = state.current if state else {}
     for dataset in datasets(session.declarations).values():
         node = settled.by_address.get(dataset.address)
@@ -86,23 +87,23 @@ def _only_warns(rule: Json) -> bool:
 
 
 def later_notices(session: Session, dataset: Dataset, result: Result) -> list[dict[str, Json]]:
-    """What the rules that only warn find in prepared rows, as a step would have recorded it: rules declared since then."""
+    """What rules that only warn, and were declared since, find in prepared rows, in the form of the notices of a step."""
     from leptonctl.learning.prepare_inputs import RowCheck
     from leptonctl.learning.preparing.recheck import broken_rules
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
     recorded = _warned(result)
     checks = [check for check in checks if not any(detail.startswith(f"{check.rule}:") for detail in recorded)]
-    found = broken_rules(checks, result, session.store) if checks else ()
+    broken = broken_rules(checks, result, session.store) if checks else ()
     return [
         {"check": "rule", "column": "", "count": count, "detail": f"{checks[place].rule}:"}
-        for place, count in found
+        for place, count in broken
         if isinstance(count, int)
     ]
 
 
 def adopted_notices(session: Session, address: str, result: Result) -> Iterator[Result]:
-    """What the rules of a dataset that only warn find in rows that another one prepared, as a result of the step."""
+    """What the rules of a dataset that only warn find in rows that another one prepared, as a result of the step `prepare`."""
     dataset = _dataset_at(session, address) if result.op == "prepare" and result.address != address else None
     later = later_notices(session, dataset, result) if dataset is not None else []
     if later:
@@ -128,30 +129,30 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules]
     warned = _warned(result)
-    for place, found in broken_rules(checks, result, session.store):
+    for place, outcome in broken_rules(checks, result, session.store):
         check, span = checks[place], dataset.declared.at(*rule_place(dataset.declared.fields, place))
-        if isinstance(found, ProviderError):
-            yield error(found.id, found.summary, found.detail, span=span, hint=found.hint)
+        if isinstance(outcome, ProviderError):
+            yield error(outcome.id, outcome.summary, outcome.detail, span=span, hint=outcome.hint)
             continue
-        detail = f"{dataset.address}: {check.rule}: {found} {'row breaks' if found == 1 else 'rows break'} it, of those prepared before"
+        detail = f"{dataset.address}: {check.rule}: {outcome} {'row breaks' if outcome == 1 else 'rows break'} it, of those prepared before"
         broken = error("row-check", "Rows break a rule", detail, span=span, hint="correct the rows in a new version, or change the rule")
         if check.severity == "fail":
             yield broken
         elif not any(detail.startswith(f"{check.rule}:") for detail in warned):
-            # else it is a notice of the result
+            # otherwise it is among the notices of the result
             yield replace(broken, severity="warning")
 
 
 def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
-    """Why a step may not take a result that another one computed: rows that break a check of its own dataset. Checks are in no key."""
+    """Why a step may not adopt the result of another one: its rows break a check of the step's own dataset. No key contains checks."""
     if step.op != "prepare":
         return None
     dataset = _dataset_at(session, step.address)
     if dataset is None:
         return None
-    found = chain(_violations(session, dataset, result), _broken_rules(session, dataset, result))
-    errors = [problem for problem in found if problem.severity == "error"]
-    # a step ends with one error: it lists all
+    problems = chain(_violations(session, dataset, result), _broken_rules(session, dataset, result))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    # a step ends with one error, which lists all
     return replace(errors[0], detail="\n".join(problem.detail for problem in errors)) if errors else None
 
 
@@ -166,13 +167,14 @@ def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[
         for name, column in columns.items()
         if name not in (*private.get("drop", ()), *private.get("hash", ()))
     }
-    for found in violations(declared, result, session.store):
-        cells = "cells are" if found.count is None else "1 cell is" if found.count == 1 else f"{found.count} cells are"
+    for violation in violations(declared, result, session.store):
+        count = violation.count
+        cells = "cells are" if count is None else "1 cell is" if count == 1 else f"{count} cells are"
         source = cast("dict[str, Json]", dataset.inputs["source"])
         yield error(
             "data-contract",
             "The data breaks its contract",
-            f'{source["path"]}: column "{found.column}": {cells} {found.description}, in the rows that were prepared before',
-            span=dataset.declared.at("columns", found.column, found.check),
+            f'{source["path"]}: column "{violation.column}": {cells} {violation.description}, in the rows that were prepared before',
+            span=dataset.declared.at("columns", violation.column, violation.check),
             hint="correct the rows in a new version of the data, or loosen the column's rule under `columns`",
         )

@@ -1,4 +1,4 @@
-"""What a build, a saved plan or an apply relies on in the store, said before `gc` can free it (protocols 6)."""
+"""Records what a build, a saved plan or an apply relies on in the store, before `gc` can free it (protocols 6)."""
 
 import secrets
 from collections.abc import Iterable
@@ -20,12 +20,13 @@ def new_id() -> str:
 
 def refer(session: Session, planned: Planned, id: str, command: str, keys: Keys | None = None) -> None:  # noqa: A002
     """Record that everything declared is referred to for `keep.builds`, with these keys (default: those of the plan)."""
-    known = (keys or planned.settled.keys).by_place
-    references.refer(session.objects, _lineage(session, planned), id, known, session.settings.keep_builds_s, command, now())
+    by_place = (keys or planned.settled.keys).by_place
+    lineage = _lineage(session, planned)
+    references.refer(session.objects, lineage, by_place, id=id, keep_s=session.settings.keep_builds_s, command=command, at=now())
 
 
 def earlier_keys(session: Session, planned: Planned) -> dict[StepPlace, tuple[str, ...]]:
-    """The keys that each step had before, newest first: no pointer knows what was built and not applied."""
+    """The keys that each step had before, newest first. Pointers do not have those of builds that were not applied."""
     return references.earlier_keys(session.objects, _lineage(session, planned))
 
 
@@ -34,12 +35,12 @@ def _lineage(session: Session, planned: Planned) -> str:
 
 
 def spare(session: Session, planned: Planned) -> None:
-    """Keep `gc` from freeing the artifacts of results that this run reuses. Failure `swept` (exit 5) when one has just gone."""
+    """Keep `gc` from freeing the artifacts of results that this run reuses. Failure `swept` (exit 5) if it has just freed one."""
     swept = session.store.spare(_artifacts(planned))
     if swept:
         raise fail(
             "swept",
-            "What was to be reused has just been freed",
+            "A result to reuse has just been freed",
             f"a gc freed {', '.join(sorted(swept))} at this moment",
             hint="run the same command again: it builds what is missing",
             exit_code=STALE,

@@ -1,6 +1,6 @@
-"""Writes and reads saved plans, and refuses one whose basis has changed or that was edited: it does exactly what it shows.
+"""Writes and reads saved plans. One whose basis has changed, or that was edited, is refused: an apply does exactly what it shows.
 
-The digest of the text covers the whole file as a value: each field of each object in it, known to this release or not (ADR 0024).
+The digest `text` covers every field of every object in the file, including those that this release does not know (ADR 0024).
 """
 
 import json
@@ -18,7 +18,7 @@ from leptonctl.project.edits import write_text
 from leptonctl.storage.pointers import now
 
 PLAN_HOURS = 24
-# a hundred times the plan of 10,000 changes
+# a hundred times a plan with 10,000 changes
 MOST_BYTES = 1 << 30
 
 
@@ -67,7 +67,7 @@ def read_saved(file: Path) -> SavedPlan:
 
 
 def text_digest(parts: Mapping[str, Json]) -> str:
-    """The digest of everything that the file of a saved plan says, but for the digest itself. Raises ValueError for NaN."""
+    """The digest of everything in the file of a saved plan, except the digest itself. Raises ValueError for NaN."""
     return digest({name: value for name, value in parts.items() if name != "text"})
 
 
@@ -83,12 +83,12 @@ def check_saved(saved: SavedPlan, plan: Plan) -> None:
 
 
 def is_same_configuration(saved: SavedPlan, plan: Plan) -> bool:
-    """Whether a saved plan was made from the same declarations and data as this one: what it wants is what this one wants."""
+    """Whether a saved plan was made from the same declarations and data as this one, and so has the same goal."""
     return all(saved.binding.get(part) == plan.binding.get(part) for part in ("configuration", "data"))
 
 
 def _content(file: Path) -> bytes:
-    """The bytes of a file. OSError for what has no end, such as a device or a pipe."""
+    """The bytes of a file. Raises OSError for a device or a pipe, which may have no end."""
     info = file.stat()
     if not stat.S_ISREG(info.st_mode):
         msg = "it is not a file"
@@ -100,9 +100,9 @@ def _content(file: Path) -> bytes:
 
 
 def _parsed(data: bytes) -> dict[str, Json]:
-    """The object in a JSON text. Raises BadRecord for a key that is written twice: two readers may take it for different plans."""
+    """The object in a JSON text. Raises BadRecord for a repeated key, which two readers may understand differently."""
 
-    def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    def without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         obj = dict(pairs)
         if len(obj) != len(pairs):
             names = [name for name, _ in pairs]
@@ -110,7 +110,7 @@ def _parsed(data: bytes) -> dict[str, Json]:
             raise BadRecord(msg)
         return obj
 
-    parsed = json.loads(data, object_pairs_hook=once)
+    parsed = json.loads(data, object_pairs_hook=without_repeats)
     if not isinstance(parsed, dict):
         msg = "it is not an object"
         raise BadRecord(msg)
@@ -122,6 +122,6 @@ def _bad_plan(file: Path, why: str, hint: str = "") -> Failure:
 
 
 def _address_hint(file: Path) -> str:
-    """The hint for a path that reads like an address; "" for any other."""
+    """The hint for a path that looks like an address; "" for any other."""
     is_address = "@" in file.name or any(part in ("dataset", "model", "environment") for part in file.parts[-3:-1])
     return "for an address: `leptonctl apply --only ADDRESS`; a plan is made with `leptonctl plan --out FILE`" if is_address else ""

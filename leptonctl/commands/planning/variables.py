@@ -1,4 +1,4 @@
-"""Traces causes through `vars`: a changed field that is a template also names the variables it uses as causes. Pure."""
+"""Traces causes through `vars`: when a changed field is a template, the variables that it uses are causes too. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -30,7 +30,7 @@ def _variables_of(because: Because, documents: Sequence[Document]) -> Iterator[B
 
 
 def _scalar_at(span: Span, documents: Sequence[Document]) -> Json:
-    """The raw string scalar at this place of the YAML, or None."""
+    """The string as written at this place of the YAML; None if there is none."""
     for document in documents:
         if document.file != span.file:
             continue

@@ -1,4 +1,4 @@
-"""The warnings of a plan: what is known before, and the notices of the results that it adopts. Every view reads them from the plan."""
+"""The warnings of a plan: about declarations, missing libraries, and the results that it adopts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,31 +8,29 @@ from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
+from leptonctl.kinds.notices import as_error, features_by_address, notices, warning_rules
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
-    """What is declared without effect, and notices about everything that moves and what it reads; errors with `warnings: error`."""
-    # with an error there would be no plan
-    found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
-    found.update(dict.fromkeys(missing_in_plan(session, settled, changes)))
+    """Warnings about declarations, and notices about everything that moves and what it reads; errors with `warnings: error`."""
+    # these are all warnings: with an error there would be no plan
+    collected: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
+    collected.update(dict.fromkeys(missing_in_plan(session, settled, changes)))
     nodes = tuple(moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
-    features = read_features(settled.nodes, {node.address for node in nodes})
+    features = features_by_address(settled.nodes, {node.address for node in nodes})
     for node in nodes:
-        read = features.get(node.address)
-        noticed = (
-            notices(results[key], node.address, node.span, recipe=node.recipe, features=read, rules=warning_rules(node))
-            for key in _keys(settled, node)
-            if key in results
-        )
-        found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
-    return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
+        used, rules = features.get(node.address), warning_rules(node)
+        for key in _keys(settled, node):
+            if key in results:
+                about_result = notices(results[key], node.address, node.span, recipe=node.recipe, features=used, rules=rules)
+                collected.update(dict.fromkeys(about_result))
+    return tuple(map(as_error, collected)) if session.settings.warnings == "error" else tuple(collected)
 
 
 def moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:
-    """The nodes that move, with those that they need: the version of a binding, the data of a version. A return warns of nothing."""
+    """The nodes that move, and those that they need: the version of a binding, the data of a version. Returns are left out."""
     nodes: dict[str, Node] = {}
     queue = [change.address for change in changes if not isinstance(change, Keep | Remove) and not change.is_return]
     while queue:

@@ -1,9 +1,9 @@
-"""Computes again what gates were decided by when a version was bound: its comparisons in the store, and the verdicts in the history."""
+"""Checks what decided the gates when a version was bound: its comparisons in the store, and the verdicts in the history."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from leptonctl.commands.proving.proof import Check
+from leptonctl.commands.proving.checks import Check
 from leptonctl.commands.proving.recompute import TOLERANCE, check_step
 from leptonctl.commands.recorded.ownership import ownership
 from leptonctl.commands.session import Session
@@ -25,13 +25,13 @@ FIGURES = ("value", "bound", "candidate", "excluded", "n")
 
 
 def check_past_gates(session: Session, state: State | None, node: Node, checked: Collection[str]) -> Iterator[Check]:
-    """The comparisons of this version that are in the store, but for those `checked` by key, and what the history says of its gates."""
+    """Check the comparisons of this version in the store, except those with a key in `checked`, and its verdicts in the history."""
     if state is None:
         return
     export = package_step(node).key
     ours = ownership(session, state)
     stored = (one.result for one in session.store.all_results() if isinstance(one, StoredResult))
-    results = [r for r in stored if r.op in (COMPARE, EVALUATE) and ours.holds(r) and _read(r).get("export") == export]
+    results = [r for r in stored if r.op in (COMPARE, EVALUATE) and ours.holds(r) and _keys_read(r).get("export") == export]
     comparisons = {r.key: r for r in results if r.op == COMPARE}
     wrong: set[str] = set()
     for key, result in sorted(comparisons.items()):
@@ -45,43 +45,43 @@ def check_past_gates(session: Session, state: State | None, node: Node, checked:
             yield from _check_verdicts(session, record, node, sound)
 
 
-def _read(result: Result) -> Mapping[str, Json]:
+def _keys_read(result: Result) -> Mapping[str, Json]:
     read = result.provenance.get("read")
     return read if isinstance(read, dict) else {}
 
 
 def _check_comparison(session: Session, result: Result) -> Check:
-    """Do a comparison again. Its inputs stand in its record, so they have to give its key."""
-    what = f"earlier comparison {result.key.removeprefix('sha256:')[:12]} of {result.address}"
-    read = {role: str(key) for role, key in _read(result).items()}
+    """Do a comparison again. Its record has its inputs, which must give its key."""
+    title = f"earlier comparison {result.key.removeprefix('sha256:')[:12]} of {result.address}"
+    read = {role: str(key) for role, key in _keys_read(result).items()}
     inputs = result.provenance.get("inputs")
-    found = session.store.find(read.values()).results
-    needs = {role: found[key] for role, key in read.items() if key in found}
+    results = session.store.find(read.values()).results
+    needs = {role: results[key] for role, key in read.items() if key in results}
     if len(needs) < len(read):
-        return Check(what=what, ok=True, detail="not computed again: what it compared has been freed or purged")
+        return Check(what=title, ok=True, detail="not computed again: what it compared has been freed or purged")
     step = compare_step(result.address, inputs if isinstance(inputs, dict) else {}, read_before(needs))
     if key_from(step, needs) != result.key:
-        return Check(what=what, ok=False, detail="its record names other inputs than those that make its key")
-    return check_step(what, step, result, needs, session.store)
+        return Check(what=title, ok=False, detail="its record names other inputs than those that make its key")
+    return check_step(title, step, result, needs, session.store)
 
 
 def _check_verdicts(session: Session, record: HistoryRecord, node: Node, results: Sequence[Result]) -> Iterator[Check]:
-    """Whether each figure by which the gates of this version were decided then follows from a result that is here."""
+    """Check that each figure that decided a gate of this version then follows from a result that is still here."""
     moved = {m.address for m in (*record.changes, *record.held) if m.after == node.digest}
     task = str(node.recipe.get("task"))
     for verdict in record.evidence:
         here = [r for r in results if r.op == EVALUATE or r.address == verdict.address]
         if verdict.address not in moved or verdict.value is None or parse(verdict.address).member is None:
             continue
-        again = [one for one in _again(session, task, verdict, here) if one.value is not None]
-        if again and not any(_agrees(verdict, one) for one in again):
+        recomputed = [one for one in _recomputed(session, task, verdict, here) if one.value is not None]
+        if recomputed and not any(_agrees(verdict, one) for one in recomputed):
             where = f"deployment {record.deployment}" if record.deployment else f"serial {record.serial}"
-            detail = f"{_figures(verdict)} recorded; no result gives that, but {_figures(again[0])}"
+            detail = f"{_figures(verdict)} recorded; no result gives that, but {_figures(recomputed[0])}"
             yield Check(what=f"{verdict.metric} {verdict.rule} of {verdict.address} in {where}", ok=False, detail=detail)
 
 
-def _again(session: Session, task: str, verdict: Verdict, results: Sequence[Result]) -> Iterator[Verdict]:
-    """The verdicts that the results give on the same gate."""
+def _recomputed(session: Session, task: str, verdict: Verdict, results: Sequence[Result]) -> Iterator[Verdict]:
+    """The verdicts on the same gate that follow from the results."""
     gate = Gate(metric=verdict.metric, rule=verdict.rule, limit=verdict.limit)
     known = session.catalog.metrics
 

@@ -1,4 +1,4 @@
-"""Computes what gates trust again, from the stored package and rows, and compares it with what is recorded. Records nothing.
+"""Computes again, from the stored package and rows, what gates rely on, and compares it with the records. Records nothing.
 
 A record can be edited together with its checksum; the artifacts cannot, since they are named by their digests.
 """
@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from leptonctl.commands.proving.proof import Check, changes_since
+from leptonctl.commands.proving.checks import Check
+from leptonctl.commands.proving.rebuild import changes_since
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, package_digest
 from leptonctl.core.result import Result
@@ -17,7 +18,7 @@ from leptonctl.spi.running import Artifacts, Bench
 TOLERANCE = 1e-6
 MOST = 5
 DETAILS = "evaluation"
-"""Curves and matrices: on another processor their points may differ where the metrics do not."""
+"""The output with curves and matrices, whose points may differ on another processor while metrics do not."""
 NOTES = "notes"
 
 
@@ -36,30 +37,30 @@ def check_package(export: Result, artifacts: Artifacts, current: str | None) -> 
     return Check(what="package", ok=not wrong, detail="; ".join([f"graph and manifest make {package}", *wrong]))
 
 
-def check_step(what: str, step: Step, recorded: Result, needs: Mapping[str, Result], artifacts: Artifacts) -> Check:
-    """Do an `evaluate` or `compare` step again, and compare every number."""
+def check_step(title: str, step: Step, recorded: Result, needs: Mapping[str, Result], artifacts: Artifacts) -> Check:
+    """Do an `evaluate` or `compare` step again, and compare every number. `title`: what is checked."""
     from leptonctl.building.provenance import provenance
     from leptonctl.learning.steps import compare, evaluate
     from leptonctl.spi.learning import ProviderError
 
     run = {"evaluate": evaluate.run, "compare": compare.run}[step.op]
     try:
-        produced = run(dict(step.inputs), needs, Bench(project=Path(), artifacts=artifacts, progress=_silent))
+        produced = run(dict(step.inputs), needs, Bench(project=Path(), artifacts=artifacts))
     except (ProviderError, KeyError, ValueError) as problem:
-        return Check(what=what, ok=False, detail=f"cannot be computed again: {problem}")
-    return check_outputs(what, recorded, produced.outputs, comparable=not changes_since([recorded.provenance], provenance()))
+        return Check(what=title, ok=False, detail=f"cannot be computed again: {problem}")
+    return check_outputs(title, recorded, produced.outputs, comparable=not changes_since([recorded.provenance], provenance()))
 
 
-def check_outputs(what: str, recorded: Result, now: Mapping[str, Json], *, comparable: bool, part: str = "") -> Check:
+def check_outputs(title: str, recorded: Result, now: Mapping[str, Json], *, comparable: bool, part: str = "") -> Check:
     """Compare outputs with the recorded ones, or one `part` of them. `comparable`: libraries and kind of processor are the same."""
     sides = ({name: value for name, value in outputs.items() if not part or name == part} for outputs in (recorded.outputs, now))
     a, b = (dict(_leaves(side, details=comparable)) for side in sides)
     changed = [f"{name} {_text(a, name)} recorded, {_text(b, name)} now" for name in sorted({*a, *b}) if not _equal(a, b, name)]
     if changed:
         more = f"; and {len(changed) - MOST} more" if len(changed) > MOST else ""
-        return Check(what=what, ok=False, detail="; ".join(changed[:MOST]) + more)
+        return Check(what=title, ok=False, detail="; ".join(changed[:MOST]) + more)
     skipped = "" if comparable else "; curves and matrices are not compared, since libraries or processor differ"
-    return Check(what=what, ok=True, detail=f"{len(b)} values computed again, all as recorded{skipped}")
+    return Check(what=title, ok=True, detail=f"{len(b)} values computed again, all as recorded{skipped}")
 
 
 def _leaves(value: Json, path: str = "", *, details: bool) -> Iterator[tuple[str, Json]]:
@@ -75,7 +76,7 @@ def _leaves(value: Json, path: str = "", *, details: bool) -> Iterator[tuple[str
 
 
 def _equal(then: Mapping[str, Json], now: Mapping[str, Json], name: str) -> bool:
-    """Whether two values are equal except in the last digits, in which processors differ."""
+    """Whether two values are equal but for the last digits, in which processors differ."""
     if (name in then) != (name in now):
         return False
     a, b = then[name], now[name]
@@ -86,7 +87,3 @@ def _equal(then: Mapping[str, Json], now: Mapping[str, Json], name: str) -> bool
 
 def _text(values: Mapping[str, Json], name: str) -> str:
     return str(values[name]) if name in values else "nothing"
-
-
-def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Drop the progress: a check shows only its outcome."""

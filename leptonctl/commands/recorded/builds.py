@@ -1,4 +1,4 @@
-"""All builds, from the results in the store: one row for what was built for an address at once."""
+"""All builds, from the results in the store: one row for the steps that were computed together."""
 
 from dataclasses import dataclass, field
 
@@ -8,11 +8,11 @@ from leptonctl.commands.recorded.search_story import winner
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.codec import BadRecord, convert
+from leptonctl.core.job import Job
 from leptonctl.core.result import Result
-from leptonctl.core.state import Job
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.search import SEARCH
-from leptonctl.kinds.table import OPS
+from leptonctl.kinds.registry import OPS
 from leptonctl.storage.records import BadRecordAt
 
 MINUTE = len("2026-01-01T00:00")
@@ -20,7 +20,7 @@ MINUTE = len("2026-01-01T00:00")
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """Steps that were computed for one address from one commit within a minute. `project`: that of the builder, if it is another."""
+    """The steps that were computed for one address from one commit within a minute. `project`: of the builder, if it is another one."""
 
     address: str
     at: Json
@@ -53,13 +53,13 @@ class Build:
 
 
 def _rank(op: Json) -> int:
-    """The place of an op in the table of ops, unknown ones last: results of one second are in no order."""
+    """The place of an op in the table of ops, unknown ones last."""
     names = list(OPS)
     return names.index(op) if op in names else len(names)
 
 
 def _job(recorded: Json) -> dict[str, Json] | None:
-    """The CI job in a provenance, which has no type of its own; None when it is not one."""
+    """The CI job in a provenance; None when there is none."""
     try:
         return None if recorded is None else job_to_json(convert(recorded, Job))
     except BadRecord:
@@ -67,9 +67,9 @@ def _job(recorded: Json) -> dict[str, Json] | None:
 
 
 def builds(session: Session, ours: Ownership, address: str | None = None) -> list[dict[str, Json]]:
-    """The builds that count as the project's, newest first. Results adopted from an earlier build do not; damaged records are left out.
+    """The builds of this project, newest first, without results that were adopted from an earlier build. Damaged records are left out.
 
-    `address`: of this one alone; None: of all.
+    `address`: only of this one; None: of all.
     """
     rows: dict[tuple[str, str], Build] = {}
     results: list[Result] = []

@@ -1,4 +1,4 @@
-"""Model versions as they are declared, and as they were once declared: each with its recipe, its step keys and its results."""
+"""Model versions that are declared, or once were: each with its recipe, its step keys and its results."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,20 +11,21 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe, State
+from leptonctl.core.state import State
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Json
 from leptonctl.kinds.model.package import package_name
-from leptonctl.kinds.model.recipes import RecipeKeys, evaluation_keys, is_of_version, recipe_keys
+from leptonctl.kinds.model.recipes import evaluation_keys, is_of_version, recipe_keys
 
 LEAST_DIGITS = 6
-"""How many digits of a digest name a version."""
+"""How many digits of a digest are needed to name a version."""
 DIGEST = re.compile(r"(sha256:)?[0-9a-f]{6,64}")
 
 
 class BuiltVersion(Frozen):
-    """A recipe of a model version. `address` is the one it is or was declared at; `keys`: step name -> key.
+    """A recipe of a model version. `address`: where it is or was declared. `keys`: step name -> key.
 
-    `notes` are those of all its declarations: one recipe may have been evaluated with other metrics before.
+    `notes`: of all its declarations, since a recipe may have been evaluated with other metrics before.
     """
 
     address: str
@@ -42,7 +43,7 @@ class BuiltVersion(Frozen):
 
     @property
     def package(self) -> Result | None:
-        """The result with its package, None when that is not built."""
+        """The result with its package; None if that is not built."""
         return self.results.get(package_name(self.keys))
 
 
@@ -61,7 +62,7 @@ def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
 
 
 def with_recorded_recipes(session: Session, settled: Settled, versions: Iterable[BuiltVersion]) -> list[BuiltVersion]:
-    """Declared versions with their recipes from the store where these are as recorded: to compute ten thousand takes five times as long."""
+    """Declared versions, with unchanged recipes read from the store: to compute ten thousand takes five times as long."""
     nodes, current, listed = settled.by_address, settled.current, list(versions)
     unchanged = {
         v.address: nodes[v.address].declaration
@@ -69,20 +70,21 @@ def with_recorded_recipes(session: Session, settled: Settled, versions: Iterable
         if v.address in current and current[v.address].declaration == nodes[v.address].declaration
     }
     recorded = session.store.find_recipes(unchanged.values()).recipes
-    return [replace(v, recipe=found.recipe) if (found := recorded.get(unchanged.get(v.address, ""))) is not None else v for v in listed]
+    recipes = {v.address: recorded[key].recipe for v in listed if (key := unchanged.get(v.address, "")) in recorded}
+    return [replace(v, recipe=recipes[v.address]) if v.address in recipes else v for v in listed]
 
 
 def former_versions(session: Session, model: str, declared: Iterable[BuiltVersion]) -> list[BuiltVersion]:
-    """The recipes of a model in the store that no declared version has now, without their results. Other projects' are left out."""
-    taken = {version.digest for version in declared}
-    found: dict[str, BuiltVersion] = {}
+    """The recipes of a model in the store that no declared version has now, without their results. Those of other projects are left out."""
+    declared_digests = {version.digest for version in declared}
+    former: dict[str, BuiltVersion] = {}
     for record in sorted(_recipes(session, model), key=lambda r: r.address):
         keys = recipe_keys(record.recipe)
-        if keys.digest in taken:
+        if keys.digest in declared_digests:
             continue
-        earlier = found.get(keys.digest) or _former(record, keys)
-        found[keys.digest] = replace(earlier, notes=(*earlier.notes, record.notes))
-    return _own(session, list(found.values()))
+        version = former.get(keys.digest) or BuiltVersion(address=record.address, digest=keys.digest, recipe=record.recipe, keys=keys.steps)
+        former[keys.digest] = replace(version, notes=(*version.notes, record.notes))
+    return _own(session, list(former.values()))
 
 
 def _own(session: Session, versions: list[BuiltVersion]) -> list[BuiltVersion]:
@@ -95,13 +97,13 @@ def _own(session: Session, versions: list[BuiltVersion]) -> list[BuiltVersion]:
     is_built = {
         v.digest for v in versions if any((r := results.get(v.keys.get(n, ""))) and ours.holds(r) for n in ("train", package_name(v.keys)))
     }
-    # what gc took the records of is still known from the history
+    # the history still names versions whose records were removed
     recorded = recorded_digests(session, state) if len(is_built) < len(versions) else ()
     return [version for version in versions if version.digest in is_built or version.digest in recorded]
 
 
 def with_results(session: Session, versions: Iterable[BuiltVersion], *, damaged: Literal["raise", "omit"] = "raise") -> list[BuiltVersion]:
-    """The versions with their results. For a record that cannot be read: BadRecordAt, or as if the step had no result ("omit")."""
+    """The versions with their results. For a record that cannot be read: BadRecordAt is raised, or the step has no result ("omit")."""
 
     def read(keys: Iterable[str]) -> Mapping[str, Result]:
         return session.store.results(keys) if damaged == "raise" else session.results(keys)
@@ -115,40 +117,40 @@ def with_results(session: Session, versions: Iterable[BuiltVersion], *, damaged:
 
 
 def by_digest(versions: Iterable[BuiltVersion], text: str) -> BuiltVersion | None:
-    """The version whose digest begins like this; None when there is none. Failure when several do."""
+    """The version whose digest starts like this; None if there is none. Failure if there are several."""
     start = text.removeprefix("sha256:")
     if len(start) < LEAST_DIGITS:
         return None
-    found = {version.digest: version for version in versions if version.digest.removeprefix("sha256:").startswith(start)}
-    if len(found) > 1:
-        detail = f"{len(found)} versions have a digest that begins with {start}"
-        raise fail("unknown-address", "No such address", detail, hint="give more digits")
-    return next(iter(found.values()), None)
+    matches = {version.digest: version for version in versions if version.digest.removeprefix("sha256:").startswith(start)}
+    if len(matches) > 1:
+        detail = f"{len(matches)} versions have a digest that starts with {start}"
+        raise fail("unknown-address", "No such address", detail, hint="write more digits")
+    return next(iter(matches.values()), None)
 
 
 def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> BuiltVersion:
-    """The version of this name, else of this digest. A declared one comes before former ones. Failure `unknown-address`."""
+    """The version with this name, else with this digest. A declared one comes before former ones. Failure `unknown-address`."""
     listed = list(versions)
-    named = [version for version in listed if version.name == text]
-    if len(named) > 1 and not named[0].declared:
-        digests = ", ".join(version.digest.removeprefix("sha256:")[:12] for version in named)
-        detail = f"{model}@{text} is not declared, and {len(named)} recipes were built under this name: {digests}"
+    matches = [version for version in listed if version.name == text]
+    if len(matches) > 1 and not matches[0].declared:
+        digests = ", ".join(version.digest.removeprefix("sha256:")[:12] for version in matches)
+        detail = f"{model}@{text} is not declared, and {len(matches)} recipes were built under this name: {digests}"
         raise fail("unknown-address", "No such address", detail, hint=f"name one by its digest: {model}@{digests[:12]}")
-    found = named[0] if named else by_digest(listed, text)
-    if found is None and not text:
+    version = matches[0] if matches else by_digest(listed, text)
+    if version is not None:
+        return version
+    if not text:
         raise fail("unknown-address", "No such address", f"{model} names no version", hint="write MODEL@VERSION")
-    if found is None:
-        known = sorted({version.address for version in listed})
-        detail = f"{model}@{text} is neither declared nor was it ever built here"
-        raise fail("unknown-address", "No such address", detail, hint=did_you_mean(f"model/{model}@{text}", known))
-    return found
+    addresses = sorted({version.address for version in listed})
+    detail = f"{model}@{text} is not declared, and was never built here"
+    raise fail("unknown-address", "No such address", detail, hint=did_you_mean(f"model/{model}@{text}", addresses))
 
 
 def named_version(session: Session, settled: Settled, state: State | None, name: str) -> BuiltVersion | None:
-    """The version that a name means, without its results: declared, bound, or once built. None when it means something else.
+    """The version that a name refers to, without its results: declared, bound, or once built. None when it refers to something else.
 
-    `name`: a full address, `MODEL@VERSION`, `MODEL@DIGEST`, or the first digits of a digest alone.
-    Failure `unknown-address` for a version that the model never had.
+    `name`: a full address, `MODEL@VERSION`, `MODEL@DIGEST`, or only the first digits of a digest. Failure `unknown-address` for a version
+    that the model never had.
     """
     place = parse(name)
     if place.kind == "environment" and place.member is not None:
@@ -159,15 +161,15 @@ def named_version(session: Session, settled: Settled, state: State | None, name:
     if not at or place.kind == "dataset" or "/" in model:
         return None
     declared = declared_versions(settled, model)
-    named = [each for each in declared if each.name == version]
-    if named:
-        return named[0]
+    current = next((each for each in declared if each.name == version), None)
+    if current is not None:
+        return current
     former = former_versions(session, model, declared)
     return find_version([*declared, *former], model, version) if declared or former else None
 
 
 def _of_digest(session: Session, settled: Settled, text: str) -> BuiltVersion | None:
-    """The version of any model whose digest begins like this: of one recipe the declared one, else the one built."""
+    """The version of any model whose digest starts like this; a declared one rather than a former one with the same recipe."""
     records = [record for record in session.store.all_recipes() if is_of_version(record.recipe)]
     models = sorted(
         {parse(address).name for address in (*settled.by_address, *(r.address for r in records)) if parse(address).kind == "model"}
@@ -178,7 +180,7 @@ def _of_digest(session: Session, settled: Settled, text: str) -> BuiltVersion | 
 
 
 def _bound_version(session: Session, settled: Settled, state: State | None, address: str) -> BuiltVersion | None:
-    """What a binding binds: as recorded, else as declared. None for an address that is no binding."""
+    """What a binding binds: as recorded, else as declared. None for an address that is not a binding."""
     model = parse(address).member or ""
     declared = declared_versions(settled, model)
     pointer, node = (state.current.get(address) if state else None), settled.by_address.get(address)
@@ -192,16 +194,12 @@ def _recipes(session: Session, model: str) -> Iterator[Recipe]:
     return (r for r in session.store.all_recipes() if family(r.address) == document("model", model) and is_of_version(r.recipe))
 
 
-def _former(record: Recipe, keys: RecipeKeys) -> BuiltVersion:
-    return BuiltVersion(address=record.address, digest=keys.digest, recipe=record.recipe, keys=keys.steps)
-
-
 def _with_evaluations(version: BuiltVersion, results: Mapping[str, Result]) -> BuiltVersion:
-    """With the keys of its evaluations, which depend on results. Of several declarations, the one with most metrics counts."""
-    found: dict[str, str] = {}
+    """With the keys of its evaluations, which depend on results. Among several declarations, the one with the most metrics counts."""
+    keys = dict(version.keys)
     for notes in sorted(version.notes, key=_metric_count):
-        found |= evaluation_keys(version.recipe, notes, recipe_keys(version.recipe), results)
-    return replace(version, keys={**version.keys, **found})
+        keys |= evaluation_keys(version.recipe, notes, recipe_keys(version.recipe), results)
+    return replace(version, keys=keys)
 
 
 def _metric_count(notes: Mapping[str, Json]) -> int:

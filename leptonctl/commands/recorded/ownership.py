@@ -1,4 +1,4 @@
-"""Which results and recipes of a shared store count as this project's: what its lineage built, or what it keys to. Never by name alone."""
+"""Which results in a shared store belong to this project: those that its lineage built, and those whose keys it uses."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,35 +10,37 @@ from leptonctl.storage.lineage import Hole
 
 
 class Ownership(Frozen):
-    """`lineage`: None before the first apply. `project`: its name. `keys`: the step keys that its declarations and its state name."""
+    """What identifies the results of a project. `lineage`: None before the first apply. `project`: its name. `keys`: the step keys that its
+    declarations and its state use.
+    """
 
     lineage: str | None
     project: str
     keys: frozenset[str] = frozenset()
 
     def built(self, result: Result) -> bool:
-        """Whether this project built it. Before its first apply a project is known by its name alone."""
+        """Whether this project built a result. Before its first apply a project is known only by its name."""
         lineage = result.provenance.get("lineage")
         return result.provenance.get("project") == self.project if lineage is None else lineage == self.lineage
 
     def holds(self, result: Result) -> bool:
-        """Whether it counts as this project's, whoever built it."""
+        """Whether a result belongs to this project, no matter which project built it."""
         return result.key in self.keys or self.built(result)
 
     def builder(self, result: Result) -> str | None:
-        """The project that built a result, where that is another one."""
+        """The project that built a result, if it is another one."""
         return None if self.built(result) else str(result.provenance.get("project") or "") or None
 
 
 def ownership(session: Session, state: State | None, declared: Iterable[str | None] = ()) -> Ownership:
-    """What counts as this project's. `declared`: the step keys that its declarations have now."""
+    """What belongs to this project. `declared`: the step keys of its declarations."""
     recorded = {step.key for pointer in state.current.values() for step in pointer.steps.values()} if state else set()
     keys = recorded | {key for key in declared if key is not None}
     return Ownership(lineage=state.lineage if state else None, project=session.project.name, keys=frozenset(keys))
 
 
 def recorded_digests(session: Session, state: State | None) -> Collection[str]:
-    """Every digest that the history of the lineage names: it counts as the project's, also when its results are freed."""
+    """Every digest in the history of the lineage. They belong to the project even when their results have been freed."""
     records = session.pointers.history(state) if state is not None else ()
     changes = (change for record in records if not isinstance(record, Hole) for change in (*record.changes, *record.held))
     return {digest for change in changes for digest in (change.before, change.after) if digest is not None}

@@ -1,44 +1,47 @@
-"""Recipes of model versions as the store has them: by digest, by train key, and those of the versions that a recipe goes on from."""
+"""Recipes of model versions in the store: by digest, by train key, and those of the versions whose training a recipe continues."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, version_of
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
+from leptonctl.kinds.model.override import digest_of
 from leptonctl.kinds.model.recipes import recipe_keys
-from leptonctl.kinds.model.warm import key_before, name_before
-from leptonctl.kinds.model.written_back import digest_of
+from leptonctl.kinds.model.warm import parent_name, parent_train_key
 
 
 def recipe_of(session: Session, address: str, digest: str) -> Recipe | None:
-    """The recipe of a digest, preferably with declared rows: equal recipes may name equal rows by several names.
+    """The recipe with a digest; preferably one whose dataset is declared, since equal recipes may have different names for equal rows.
 
-    The store keeps one record for equal declarations, whichever version declared it first.
+    The store keeps one record for equal declarations, under the address that declared it first.
     """
     recorded = session.store.recipes([declaration for declaration, of in _recorded(session, address) if of == digest])
-    found = [*recorded.values(), *_all(session, lambda recipe: digest_of(recipe) == digest)]
-    return next((recipe for recipe in found if has_dataset(session, recipe)), next(iter(found), None))
+    return _preferred(session, [*recorded.values(), *_all(session, lambda recipe: digest_of(recipe) == digest)])
 
 
 def recipe_trained(session: Session, address: str, train: str) -> Recipe | None:
-    """A recipe with this train key: what the address has or had if it is that, so that what follows on the training is the same too."""
+    """A recipe with this train key. First that of the address itself, so that the steps after the training are the same too."""
 
     def is_trained(recipe: Recipe) -> bool:
         return digest_of(recipe) is not None and recipe_keys(recipe.recipe).train == train
 
     recorded = session.store.find_recipes([declaration for declaration, _ in _recorded(session, address)]).recipes
-    found = [*filter(is_trained, recorded.values())] or [*_all(session, is_trained)]
-    return next((recipe for recipe in found if has_dataset(session, recipe)), next(iter(found), None))
+    return _preferred(session, [*filter(is_trained, recorded.values())] or [*_all(session, is_trained)])
+
+
+def _preferred(session: Session, recipes: Sequence[Recipe]) -> Recipe | None:
+    """The first recipe whose dataset is declared, else the first one."""
+    return next((recipe for recipe in recipes if has_dataset(session, recipe)), next(iter(recipes), None))
 
 
 def recipes_before(session: Session, address: str, recipe: Recipe) -> dict[str, Recipe]:
-    """The recipes of the versions that a recipe goes on from, by train key, as far as the store has them."""
-    name, train = name_before(recipe.recipe), key_before(recipe.recipe)
+    """The recipes of the versions whose training a recipe continues, by train key, as far as the store has them."""
+    name, train = parent_name(recipe.recipe), parent_train_key(recipe.recipe)
     if name is None or train is None:
         return {}
-    before = version_of("model", parse(address).name, name)
-    found = recipe_trained(session, before, train)
-    return {} if found is None else {train: found, **recipes_before(session, before, found)}
+    parent = version_of("model", parse(address).name, name)
+    parent_recipe = recipe_trained(session, parent, train)
+    return {} if parent_recipe is None else {train: parent_recipe, **recipes_before(session, parent, parent_recipe)}
 
 
 def has_dataset(session: Session, recipe: Recipe) -> bool:
@@ -48,7 +51,7 @@ def has_dataset(session: Session, recipe: Recipe) -> bool:
 
 
 def _recorded(session: Session, address: str) -> Iterator[tuple[str, str]]:
-    """The declarations of an address's seal and pointer, each with the digest that it had."""
+    """The declarations in the seal and the pointer of an address, each with its digest."""
     state = session.pointers.read()
     if state is not None:
         for one in (state.sealed.get(address), state.current.get(address)):

@@ -1,4 +1,4 @@
-"""What is known of the search of a version: what was tried, how it scored, and what won. Reads results only."""
+"""What is known about the search of a version: its trials, their scores and the winner. Reads only results."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -14,9 +14,9 @@ COPIED = ("chosen", "trial", "mean", "std")
 
 
 def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | None:
-    """The object `search` of `show ADDR --json`, None for a version without a search.
+    """The object `search` of `show ADDR --json`; None for a version without a search.
 
-    Before it is done nothing is chosen, and the trials that have ended are listed: with their reasons where all of them failed.
+    While it is not finished nothing is chosen, and the trials that have ended are listed, failed ones with their reasons.
     """
     spec = version.recipe.get(SEARCH)
     if not isinstance(spec, dict):
@@ -32,19 +32,19 @@ def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | N
         "better": None if metric is None else "higher" if metric.greater_is_better else "lower",
         "folds": spec.get("cross_validation"),
         **{name: outputs.get(name) for name in COPIED},
-        "failed": result is None and _nothing_left(version),
+        "failed": result is None and _has_no_winner(version),
         "trials": trials,
     }
 
 
 def chosen(version: BuiltVersion) -> dict[str, Json]:
-    """The parameters that the search of a version has found; {} without a search, or before it is done."""
+    """The parameters that the search of a version has chosen; {} without a search, or before it is finished."""
     result = version.results.get(SEARCH)
     return cast("dict[str, Json]", result.outputs.get("chosen") or {}) if result else {}
 
 
 def winner(search: Result) -> dict[str, Json]:
-    """What the result of a search says of its winner, and how many trials there were."""
+    """The winner in the result of a search, and the number of its trials."""
     trials = search.outputs.get("trials")
     return {
         **{name: search.outputs.get(name) for name in ("chosen", "metric", "mean", "std")},
@@ -60,15 +60,15 @@ def _trials(session: Session, search: Result) -> Iterator[Json]:
 
 
 def _ended(version: BuiltVersion) -> Iterator[Json]:
-    """The trials of a search that is not done, or failed: those that have a result, in the order of the rungs."""
+    """The trials with a result of a search that is not finished, or failed, in the order of the rungs."""
     for name in sorted(filter(_is_trial, version.results), key=place_of):
         result = version.results[name]
         scored = {part: result.outputs.get(part) for part in ("chosen", "rows", "mean", "std", "reason")}
         yield {"name": name, "rung": place_of(name)[0], **scored, "seconds": result.seconds}
 
 
-def _nothing_left(version: BuiltVersion) -> bool:
-    """Whether every trial of a rung ended without a score, so that there is no winner."""
+def _has_no_winner(version: BuiltVersion) -> bool:
+    """Whether every trial of a rung ended without a score."""
     rungs: dict[int, list[Result | None]] = {}
     for name in filter(_is_trial, version.keys):
         rungs.setdefault(place_of(name)[0], []).append(version.results.get(name))
@@ -80,12 +80,12 @@ def _is_trial(name: str) -> bool:
 
 
 def _seconds(session: Session, search: Result) -> dict[str, float]:
-    """How long each trial took, by the name of its step. The result of the search says what it read."""
-    found: dict[str, float] = {}
+    """How long each trial took, by the name of its step. The result of the search names the results that it read."""
+    seconds: dict[str, float] = {}
     read = search.provenance.get("read")
     keys = {role: str(key) for role, key in read.items() if role != "prepare"} if isinstance(read, dict) else {}
     results = session.results(keys.values())
     for role, key in keys.items():
         if key in results:
-            found |= _seconds(session, results[key]) if role == RUNG else {role: results[key].seconds}
-    return found
+            seconds |= _seconds(session, results[key]) if role == RUNG else {role: results[key].seconds}
+    return seconds

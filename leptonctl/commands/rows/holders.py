@@ -1,8 +1,8 @@
-"""Which results were made from snapshots, and which of their artifacts hold rows. Reads the store; changes nothing."""
+"""Finds the results that were computed from snapshots, and the artifacts that hold their rows. Changes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from leptonctl.commands.planning.settle import settle
+from leptonctl.commands.planning.line import settle
 from leptonctl.commands.rows.marked_rows import Snapshot, golden_rows, have_own_values
 from leptonctl.commands.session import Session
 from leptonctl.core.frozen import Frozen, replace
@@ -15,19 +15,21 @@ from leptonctl.kinds.model.command import COMMAND
 from leptonctl.kinds.model.package import holds_package
 from leptonctl.storage.records import BadRecordAt
 
-BY_NATURE = {
+BY_OP = {
     "prepare": "the rows themselves",
     "evaluate": "figures of the evaluation rows",
     "compare": "figures of the evaluation rows",
     "cross_validate": "figures of the training rows",
 }
 PROFILE = "the profile of the training rows: values at their quantiles, and counts"
-UNKNOWN = "an older build, of which it is not known what it holds"
-OF_A_PROGRAM = "a graph of a program of its own, of which it is not known what it holds"
+UNKNOWN = "an older build, whose contents are not known"
+OF_A_PROGRAM = "a graph of an own program, whose contents are not known"
 
 
 class Graph(Frozen):
-    """All results in the store, and what the declared steps read. `parents`: key -> keys; `inputs`: key -> the step's inputs."""
+    """All results in the store, and what the declared steps read. `parents`: key -> keys; `inputs`: key -> the step's inputs; `at`: key ->
+    the declared address.
+    """
 
     state: State | None
     results: Mapping[str, Result]
@@ -47,7 +49,7 @@ class Graph(Frozen):
 
 
 class Holder(Frozen):
-    """One artifact that holds rows, and in which form. `certain`: without the rows, no build gives the same bytes."""
+    """One artifact that holds rows, and in which form. `certain`: without the rows, no build can give the same bytes."""
 
     address: str
     op: str
@@ -58,14 +60,14 @@ class Holder(Frozen):
 
 
 class Holding(Frozen):
-    """`learned`: versions that were trained on the rows and hold none. `untold`: results whose rows are not known. `naming`: the artifacts
-    of the snapshots by which the others are found.
+    """`learned`: versions that were trained on the rows but hold none. `unclear`: addresses of results whose rows are not known. `naming`:
+    the artifacts of the snapshots by which the others are found.
     """
 
     snapshots: frozenset[str]
     holders: tuple[Holder, ...]
     learned: frozenset[str]
-    untold: frozenset[str]
+    unclear: frozenset[str]
     naming: frozenset[str] = frozenset()
 
     @property
@@ -73,8 +75,8 @@ class Holding(Frozen):
         return frozenset(holder.digest for holder in self.holders)
 
     def tombstones(self, tombstone: Tombstone) -> dict[str, Tombstone]:
-        """One for each artifact. The snapshots come last, and of them those that name the rows: by these an interrupted purge finds the
-        rest again.
+        """One for each artifact. Snapshots come last, and those that name the rows at the very end: a purge that was interrupted finds the
+        rest by them.
         """
         certain = {holder.digest for holder in self.holders if holder.certain}
         ordered = sorted(self.holders, key=lambda holder: (holder.op == "prepare", holder.digest in self.naming))
@@ -82,7 +84,7 @@ class Holding(Frozen):
 
 
 def read_graph(session: Session) -> Graph:
-    """Everything that was built, with what the declared steps read of each other. A damaged record is a Failure: nothing is overlooked."""
+    """Everything that was built, and what the declared steps read. A damaged record is a Failure, so that nothing is overlooked."""
     state = session.pointers.read()
     settled, _ = settle(session, state)
     keys = settled.keys.by_place
@@ -109,39 +111,44 @@ def read_graph(session: Session) -> Graph:
 
 
 def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) -> Holding:
-    """Everything that holds these rows and is in the store."""
-    read = _descendants(graph, snapshots)
-    made = {key: snapshots_of for key, snapshots_of in read.items() if key in graph.results}
-    places = {graph.at.get(key) or graph.results[key].address for key in made}
-    # builds of the same versions by an earlier leptonctl: what they read is not recorded
+    """Everything in the store that holds these rows."""
+    computed = {key: origins for key, origins in _descendants(graph, snapshots).items() if key in graph.results}
+    places = {graph.at.get(key) or graph.results[key].address for key in computed}
+    # builds of the same versions by an earlier leptonctl, which did not record what they read
     older = {r.key for r in graph.results.values() if r.key not in graph.parents and r.address in places and r.op != "prepare"}
     known = {digest for key in graph.parents if key in graph.results for digest in graph.results[key].artifacts.values()}
-    holders = [h for key, of in made.items() for h in _holders(session, graph, graph.results[key], [snapshots[s] for s in of])]
+    holders = [
+        holder
+        for key, origins in computed.items()
+        for holder in _holders(session, graph, graph.results[key], [snapshots[origin] for origin in origins])
+    ]
     holders += [h for key in older for h in _unknown(graph.results[key]) if h.digest not in known]
     present = session.store.present({holder.digest for holder in holders})
     holders = [holder for holder in dict.fromkeys(holders) if holder.digest in present]
-    held = {holder.address for holder in holders if holder.op not in BY_NATURE and holder.name != GOLDEN_FILE}
+    holding_rows = {holder.address for holder in holders if holder.op not in BY_OP and holder.name != GOLDEN_FILE}
     trained = {
-        graph.results[key].address for key, of in made.items() if graph.results[key].op in ("train", COMMAND) and _learned(snapshots, of)
+        graph.results[key].address
+        for key, origins in computed.items()
+        if graph.results[key].op in ("train", COMMAND) and any("train" in snapshots[origin].sides for origin in origins)
     }
     unread = {r.key: r for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
     files = {digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE}
-    left = session.store.present(files - known)
-    untold = {r.address for r in unread.values() if not left.isdisjoint(r.artifacts.values())}
+    remaining = session.store.present(files - known)
+    unclear = {r.address for r in unread.values() if not remaining.isdisjoint(r.artifacts.values())}
     return Holding(
         snapshots=frozenset(snapshots), holders=tuple(sorted(holders, key=lambda h: (h.address, h.op, h.name))),
-        learned=frozenset(trained - held), untold=frozenset(untold),
+        learned=frozenset(trained - holding_rows), unclear=frozenset(unclear),
         naming=frozenset(digest for one in snapshots.values() if one.records is None for digest in one.result.artifacts.values()),
     )  # fmt: skip
 
 
-def made_of(graph: Graph, package: Result) -> Iterator[Result]:
-    """The results that a package was made of, without the rows: the native model, and the package that a decision starts from."""
+def ingredients(graph: Graph, package: Result) -> Iterator[Result]:
+    """The results that a package was made from, without the rows: the native model, and the package before a decision was added."""
     for key in graph.parents.get(package.key, ()):
         result = graph.results.get(key)
         if result is not None and result.op != "prepare":
             yield result
-            yield from made_of(graph, result)
+            yield from ingredients(graph, result)
 
 
 def _unknown(result: Result) -> Iterator[Holder]:
@@ -150,12 +157,8 @@ def _unknown(result: Result) -> Iterator[Holder]:
             yield Holder(address=result.address, op=result.op, name=name, digest=digest, holds=UNKNOWN)
 
 
-def _learned(snapshots: Mapping[str, Snapshot], keys: Iterable[str]) -> bool:
-    return any("train" in snapshots[key].sides for key in keys)
-
-
 def _descendants(graph: Graph, snapshots: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Key -> the snapshots that it was made from, itself included."""
+    """Key -> the snapshots that its result was computed from; a snapshot from itself."""
     reached = {key: frozenset([key]) for key in snapshots}
     while True:
         more = {key: frozenset().union(*(reached.get(parent, frozenset()) for parent in parents)) for key, parents in graph.parents.items()}
@@ -173,40 +176,40 @@ def _holders(session: Session, graph: Graph, result: Result, snapshots: Sequence
 
 
 def _what(session: Session, graph: Graph, result: Result, artifact: str, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
-    """In which form an artifact holds the rows, "" when it holds none, and whether nobody could make it without them."""
+    """In which form an artifact holds the rows, "" when it holds none, and whether it cannot be made without them."""
     sides = frozenset().union(*(snapshot.sides for snapshot in snapshots))
     if result.op == "prepare":
-        side, words = ("train", PROFILE) if artifact == PROFILE_FILE else (artifact.partition(".")[0], BY_NATURE["prepare"])
+        side, words = ("train", PROFILE) if artifact == PROFILE_FILE else (artifact.partition(".")[0], BY_OP["prepare"])
         return (words, True) if side in sides else ("", False)
-    if result.op in BY_NATURE:
-        return BY_NATURE[result.op], False
+    if result.op in BY_OP:
+        return BY_OP[result.op], False
     if artifact == MANIFEST_FILE:
         return "", False
     if artifact == GOLDEN_FILE:
         samples = [golden_rows(session, snapshot, result.artifacts[artifact]) for snapshot in snapshots]
-        held = any(sample.holds for sample in samples)
-        return "evaluation rows with their answers" if held else "", any(sample.holds and sample.only for sample in samples)
-    other = _of_others(graph, result) if "train" in sides else ""
-    if other is not None:
-        return other, False
+        holds = any(sample.holds for sample in samples)
+        return "evaluation rows with their answers" if holds else "", any(sample.holds and sample.only for sample in samples)
+    foreign = _foreign(graph, result) if "train" in sides else ""
+    if foreign is not None:
+        return foreign, False
     settings = graph.inputs.get(result.key) or {}
     training = settings.get("train") if holds_package(result) else dict(settings)
     return _memorised(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
 
 
-def _of_others(graph: Graph, result: Result) -> str | None:
-    """What is known of a file that was made by another program, None of one that a trainer here has made."""
-    ops = {part.op for part in (result, *made_of(graph, result))}
+def _foreign(graph: Graph, result: Result) -> str | None:
+    """What a file that another program made holds, as far as that is known; None for one that a trainer made."""
+    ops = {part.op for part in (result, *ingredients(graph, result))}
     if COMMAND in ops:
         return OF_A_PROGRAM
-    # an imported graph was made elsewhere, of other rows, whatever was decided on it since
+    # an imported graph was made elsewhere from other rows; a decision adds none
     return "" if "import" in ops else None
 
 
 def _memorised(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
-    """What the trainer and the preprocess steps keep of single rows, and whether it is every row.
+    """What the trainer and the preprocess steps keep of single rows, and whether that is every row.
 
-    A category that other rows have too is not the rows' own, nor is an extreme.
+    A category or an extreme that other rows share does not count.
     """
     catalog = session.catalog
     if not isinstance(training, dict):

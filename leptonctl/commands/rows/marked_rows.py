@@ -1,4 +1,4 @@
-"""Which snapshots hold the row with an id, on which side, and what cannot be searched. Reads the store; changes nothing."""
+"""Finds the snapshots that hold the row with an id, and on which side. Changes nothing."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from leptonctl.commands.predict import from_provider
+from leptonctl.commands.files.problems import provider_failure
 from leptonctl.commands.session import Session
 from leptonctl.core.contract import id_mark, key_mark
 from leptonctl.core.diagnostic import Failure, fail
@@ -25,7 +25,7 @@ SIDES = ("train", "test")
 
 
 class Marks(Frozen):
-    """The marks of an id: without a key, and by key id with each key that is declared."""
+    """The marks of an id: without a key, and with each declared key by its key id."""
 
     plain: bytes
     keyed: Mapping[str, bytes] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class Marks(Frozen):
 
 
 class Snapshot(Frozen):
-    """A snapshot with rows that are to go; without `marks` and `records` all of them.
+    """A snapshot with rows that are to be removed: those with these marks or records, or all if it has neither.
 
-    `sides`: those that hold one. `marks`: of the ids of the rows. `records`: of the rows themselves, where they are another version's.
-    `rows`: how many have one.
+    `sides`: those that hold such rows. `marks`: of their ids. `records`: of the rows themselves, which another version has too. `rows`: how
+    many they are. `keyed`: the keyed mark of the id, if there is one.
     """
 
     result: Result
@@ -51,20 +51,20 @@ class Snapshot(Frozen):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of its rows go."""
+        """Whether all of its rows are to be removed."""
         return self.marks is None and self.records is None
 
 
 class Search(Frozen):
-    """`found`: by key. `untold`: what cannot be searched. `keys`: the key ids of rows that no declared key was used for."""
+    """The result of a search. `snapshots`: by key. `unsearched`: what could not be searched. `keys`: the key ids that are not declared."""
 
-    found: Mapping[str, Snapshot] = field(default_factory=dict)
-    untold: tuple[str, ...] = ()
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    unsearched: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
 
 def marks_of(session: Session, declared: Iterable[Dataset], row: str) -> Marks:
-    """Failure (wrong-key) for a key that is not the one that the rows in the store were hashed with."""
+    """The marks of an id. Failure `wrong-key` for a key that is not the one that the rows in the store were hashed with."""
     keyed: dict[str, bytes] = {}
     for dataset in declared:
         privacy = dataset.inputs.get("privacy")
@@ -74,7 +74,7 @@ def marks_of(session: Session, declared: Iterable[Dataset], row: str) -> Marks:
         try:
             secret = read_secret(key, session.root)
         except ProviderError as problem:
-            raise from_provider(problem) from problem
+            raise provider_failure(problem) from problem
         key_id = str(privacy.get("key_id") or "")
         if not session.store.is_key(key_id, key_mark(secret, key_id)):
             raise wrong_key([key_id])
@@ -83,6 +83,7 @@ def marks_of(session: Session, declared: Iterable[Dataset], row: str) -> Marks:
 
 
 def wrong_key(key_ids: Sequence[str]) -> Failure:
+    """The failure for rows that were hashed with other keys."""
     names = ", ".join(f'"{name}"' for name in key_ids)
     return fail(
         "wrong-key",
@@ -93,24 +94,25 @@ def wrong_key(key_ids: Sequence[str]) -> Failure:
 
 
 def search(session: Session, results: Iterable[Result], marks: Marks) -> Search:
-    """Where the row is, among these results of `prepare`."""
-    found: dict[str, Snapshot] = {}
-    untold: set[str] = set()
+    """The snapshots that hold the row, among these results of `prepare`."""
+    snapshots: dict[str, Snapshot] = {}
+    unsearched: set[str] = set()
     keys: set[str] = set()
     for result in results:
         files = {side: result.artifacts[name] for side in SIDES if (name := f"{side}.parquet") in result.artifacts}
         present = session.store.present(files.values())
-        held = {side: _holds(session, digest, marks.all) for side, digest in files.items() if digest in present}
+        counts = {side: _count(session, digest, marks.all) for side, digest in files.items() if digest in present}
         key_id = _key_id(result)
-        if sides := frozenset(side for side, holds in held.items() if holds):
+        if sides := frozenset(side for side, count in counts.items() if count):
             keyed = marks.keyed.get(key_id) if key_id is not None else None
-            found[result.key] = Snapshot(result=result, sides=sides, marks=marks.all, keyed=keyed, rows=sum(filter(None, held.values())))
-        elif held and key_id is not None and key_id not in marks.keyed:
+            rows = sum(filter(None, counts.values()))
+            snapshots[result.key] = Snapshot(result=result, sides=sides, marks=marks.all, keyed=keyed, rows=rows)
+        elif counts and key_id is not None and key_id not in marks.keyed:
             keys.add(key_id)
-            untold.add(f"{result.address} (its rows are hashed under key id {key_id}, which no dataset declares)")
-        if None in held.values():
-            untold.add(result.address)
-    return Search(found=found, untold=tuple(sorted(untold)), keys=tuple(sorted(keys)))
+            unsearched.add(f"{result.address} (its rows are hashed under key id {key_id}, which no dataset declares)")
+        if None in counts.values():
+            unsearched.add(result.address)
+    return Search(snapshots=snapshots, unsearched=tuple(sorted(unsearched)), keys=tuple(sorted(keys)))
 
 
 def _key_id(result: Result) -> str | None:
@@ -121,7 +123,7 @@ def _key_id(result: Result) -> str | None:
     return key_id if isinstance(key_id, str) else None
 
 
-def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> int | None:
+def _count(session: Session, digest: str, marks: frozenset[bytes]) -> int | None:
     """How many rows of one side have one of the marks; None when its rows have no marks, or it is damaged."""
     from leptonctl.learning.preparing.identity import ROW_MARK
 
@@ -132,7 +134,7 @@ def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> int | None
 
 
 def records_of(session: Session, result: Result, side: str) -> tuple[RowList, list[bytes]] | None:
-    """The marks of the records of one side, in the order of its rows; None when it has no list, or that is gone or damaged."""
+    """The row list of one side and the marks of its records, in the order of the rows; None when it has none, or it cannot be read."""
     from leptonctl.learning.needs import read_row_list
 
     try:
@@ -142,8 +144,8 @@ def records_of(session: Session, result: Result, side: str) -> tuple[RowList, li
     return None if listed is None else (listed[0], listed[1].records.tolist())
 
 
-def _gone(session: Session, snapshot: Snapshot, side: str, frame: "pl.DataFrame") -> "pl.Series | None":
-    """Which rows of one side are to go, None when that cannot be told."""
+def _is_removed(session: Session, snapshot: Snapshot, side: str, frame: "pl.DataFrame") -> "pl.Series | None":
+    """For each row of one side whether it is to be removed; None when that is not known."""
     import polars as pl
 
     from leptonctl.learning.preparing.identity import ROW_MARK
@@ -162,36 +164,36 @@ def _read(session: Session, digest: str) -> "pl.DataFrame | None":
     try:
         return pl.read_parquet(io.BytesIO(session.store.get_artifact(digest)))
     except (KeyError, ValueError, pl.exceptions.PolarsError):
-        return None  # it is gone or damaged
+        return None  # missing or damaged
 
 
 class Sample(Frozen):
-    """Whether golden rows hold rows that are to go, and whether no other row of their side has equal cells."""
+    """Whether golden rows hold rows that are to be removed, and whether no other row of their side has equal cells."""
 
     holds: bool
     only: bool
 
 
 def golden_rows(session: Session, snapshot: Snapshot, digest: str) -> Sample:
-    """Of a model's golden rows, which come from the evaluation rows. What cannot be read counts as held."""
+    """What the golden rows of a model hold, which come from the evaluation rows. What cannot be read counts as held."""
     if "test" not in snapshot.sides:
         return Sample(holds=False, only=False)
     if snapshot.is_whole:
         return Sample(holds=True, only=True)
     frame = _read(session, snapshot.result.artifacts["test.parquet"])
     golden = _golden_cells(session, digest)
-    marked = None if frame is None else _gone(session, snapshot, "test", frame)
-    if frame is None or marked is None or golden is None or not {*golden} <= {*frame.columns}:
+    is_removed = None if frame is None else _is_removed(session, snapshot, "test", frame)
+    if frame is None or is_removed is None or golden is None or not {*golden} <= {*frame.columns}:
         return Sample(holds=True, only=False)
     rows = [*zip(*([_plain(cell) for cell in frame[name].to_list()] for name in golden), strict=True)]
-    gone = {row for row, is_marked in zip(rows, marked, strict=True) if is_marked} & {*zip(*golden.values(), strict=True)}
-    others = {row for row, is_marked in zip(rows, marked, strict=True) if not is_marked}
-    return Sample(holds=bool(gone), only=not gone <= others)
+    removed = {row for row, is_in in zip(rows, is_removed, strict=True) if is_in} & {*zip(*golden.values(), strict=True)}
+    others = {row for row, is_in in zip(rows, is_removed, strict=True) if not is_in}
+    return Sample(holds=bool(removed), only=not removed <= others)
 
 
 def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str] | None, takes: str) -> bool:
-    """Whether the training rows that are to go have a value that no other has: a text for a step that takes strings, an extreme for one
-    that takes numbers. `columns`: those that the step may see, None for all. What cannot be read counts as their own.
+    """Whether the training rows that are to be removed have a value that no other row has: a string for a step that takes strings, an
+    extreme for one that takes numbers. `columns`: those that the step may see, None for all. What cannot be read counts.
     """
     import polars as pl
 
@@ -200,24 +202,24 @@ def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str
     if "train" not in snapshot.sides:
         return False
     frame = None if snapshot.is_whole else _read(session, snapshot.result.artifacts["train.parquet"])
-    is_gone = None if frame is None else _gone(session, snapshot, "train", frame)
-    if frame is None or is_gone is None:
+    is_removed = None if frame is None else _is_removed(session, snapshot, "train", frame)
+    if frame is None or is_removed is None:
         return True
     for series in frame.drop(ROW_MARK, strict=False).get_columns():
         if (columns is not None and series.name not in columns) or series.dtype.is_numeric() != (takes == "number"):
             continue
-        gone, others = series.filter(is_gone), series.filter(~is_gone)
+        removed, others = series.filter(is_removed), series.filter(~is_removed)
         if takes == "number":
-            others, kept = others.drop_nans().drop_nulls(), gone.drop_nans().drop_nulls()
-            if len(kept) and (not len(others) or kept.min() < others.min() or kept.max() > others.max()):  # type: ignore[operator]
+            removed, others = removed.drop_nans().drop_nulls(), others.drop_nans().drop_nulls()
+            if len(removed) and (not len(others) or removed.min() < others.min() or removed.max() > others.max()):  # type: ignore[operator]
                 return True
-        elif not {*gone.cast(pl.String, strict=False).to_list()} <= {*others.cast(pl.String, strict=False).to_list()}:
+        elif not {*removed.cast(pl.String, strict=False).to_list()} <= {*others.cast(pl.String, strict=False).to_list()}:
             return True
     return False
 
 
 def _golden_cells(session: Session, digest: str) -> dict[str, list[Json]] | None:
-    """The cells of golden rows by feature, None when they cannot be read."""
+    """The cells of golden rows by feature; None when they cannot be read."""
     try:
         tensors = json.loads(session.store.get_artifact(digest))["request"]["inputs"]
         return {str(tensor["name"]): [_plain(cell) for cell in tensor["data"]] for tensor in tensors}
@@ -226,7 +228,7 @@ def _golden_cells(session: Session, digest: str) -> dict[str, list[Json]] | None
 
 
 def _plain(cell: Json) -> Json:
-    """A cell as golden rows have it: none for missing, numbers as float32 in a float."""
+    """A cell as in golden rows: None for missing, numbers as the float of a float32."""
     if cell == "" or (isinstance(cell, float) and not math.isfinite(cell)):
         return None
     return cell if cell is None or isinstance(cell, bool | str) else float(cast("float", cell))

@@ -1,4 +1,4 @@
-"""How what is declared differs from what is bound, one entry for each: why `status --check` exits with 6. Pure."""
+"""The differences between what is declared and what is bound, for which `status --check` exits with 6. Pure."""
 
 from collections.abc import Collection, Iterator
 
@@ -9,7 +9,7 @@ from leptonctl.core.values import Json, Span
 
 
 def differences(planned: Planned, unhealthy: Collection[str]) -> Iterator[dict[str, Json]]:
-    """The entries of `differences` of `status --json`. `unhealthy`: environments of which the status says already what is wrong."""
+    """The entries of `differences` of `status --json`. `unhealthy`: environments whose problem the status already shows."""
     for change in sorted(planned.plan.moving, key=lambda change: change.address):
         if change.place.kind == "environment":
             yield _of_change(change, planned.state)
@@ -50,7 +50,7 @@ def _binding_reason(change: Change) -> str:
 
 
 def _own_reason(change: Change, state: State | None) -> str:
-    """What is to be said of the environment itself, as apart from its bindings."""
+    """What differs in the environment itself, apart from its bindings."""
     if isinstance(change, Remove):
         return "no longer declared"
     if isinstance(change, Create):

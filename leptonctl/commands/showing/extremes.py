@@ -1,4 +1,4 @@
-"""The smallest and largest values of columns that the record of a snapshot keeps. They are values of rows, so a purge takes them out."""
+"""The smallest and largest values of columns in the record of a snapshot. They are values of rows, so a purge removes them."""
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
@@ -9,14 +9,14 @@ HOLDS = "the smallest and largest values of {}"
 
 
 def columns_with_extremes(result: Result) -> list[str]:
-    """The columns of whose rows a record holds an extreme."""
+    """The columns of which a record holds an extreme."""
     profile = result.outputs.get("profile")
     figures = profile.items() if isinstance(profile, dict) else ()
     return [name for name, column in figures if isinstance(column, dict) and any(column.get(end) is not None for end in ENDS)]
 
 
 def without_extremes(result: Result) -> Result:
-    """The same result without them."""
+    """The result without its extremes."""
     profile = result.outputs.get("profile")
     if not isinstance(profile, dict):
         return result

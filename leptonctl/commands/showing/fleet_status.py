@@ -1,4 +1,4 @@
-"""What the servers of an environment say of it, from their answers or from their records in the store: health, drift, reasons. Pure."""
+"""The status of an environment from the answers or records of its servers: health, drift, reasons. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from leptonctl.kinds.environment.drift import unhealthy, unserved
 
 
 def answering(live: Live, deployment: int) -> ServerRecord | None:
-    """The server to speak for an environment: the one that answered here, else a living one, rather of the bound deployment."""
+    """The server that represents an environment: the one that answered here, else a living one, preferably of the bound deployment."""
     if live.here:
         return live.answering
     living = living_servers(live)
@@ -20,12 +20,12 @@ def answering(live: Live, deployment: int) -> ServerRecord | None:
 
 
 def living_servers(live: Live) -> list[ServerRecord]:
-    """The registered servers that seem to live."""
+    """The registered servers that seem to be alive."""
     return [server for server in live.servers if server.id in live.alive]
 
 
 def is_healthy(live: Live, record: Environment, entries: Mapping[str, Pointer]) -> bool | None:
-    """Whether what is bound is what serves: at least one living server, and each of them. None: nothing is bound, or not observed."""
+    """Whether there is a living server, and each serves what is bound. None if nothing is bound, or nothing could be observed."""
     if not entries or (live.placement == "here" and not live.here and not live.servers):
         return None
     if not live.here and any(unhealthy(server, live, record.deployment) for server in living_servers(live)):
@@ -35,7 +35,7 @@ def is_healthy(live: Live, record: Environment, entries: Mapping[str, Pointer]) 
 
 
 def reason_of(name: str, live: Live, deployment: int) -> str:
-    """Why an environment is not healthy, as its servers say."""
+    """Why an environment is not healthy, according to its servers."""
     if live.here:
         answers = live.answering
         return live.reason or (unhealthy(answers, live, deployment) if answers else "the server does not answer")
@@ -43,8 +43,8 @@ def reason_of(name: str, live: Live, deployment: int) -> str:
     return "; ".join(reasons) or (unserved(name, live) if not live.servers else "")
 
 
-def drift_of(name: str, model: str, pointer: Pointer, live: Live, deployment: int) -> str | None:
-    """How what serves a binding differs from it; None when it does not, or cannot be observed."""
+def drift_of(name: str, model: str, pointer: Pointer, *, live: Live, deployment: int) -> str | None:
+    """How what is served differs from a binding; None if it does not, or cannot be observed."""
     answers = answering(live, deployment)
     if answers is not None:
         return _differs(answers, model, pointer)

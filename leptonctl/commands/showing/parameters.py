@@ -1,4 +1,4 @@
-"""The parameters of a model version with their origin: where each was written, and whether it came through a variable."""
+"""The parameters of a model version with their origin: where each is written, and whether its value comes from a variable."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeAlias, cast
@@ -21,10 +21,10 @@ FIELDS = ("task", "algorithm", "params", "seed", "revision", "features", "prepro
 def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a declared version with defaults filled in: `{path, value, origin, file, line, column}`.
 
-    `chosen`: those that its search has found.
+    `chosen`: those that its search has chosen.
     """
     declared, train = model.declared, model.train
-    written = next((d for d in session.documents if (d.kind, d.name) == ("Model", declared.name)), None)
+    written = session.as_written(declared.document)
     values: dict[str, Json] = {"dataset": _dataset(model)}
     if model.imported is not None:
         values |= {"task": model.task, **recipe_fields(model.imported)}
@@ -33,31 +33,31 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
     else:
         values |= {**{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
-    values |= {KEY: warm.written(warm.with_name(model))} if model.warm is not None else {}
+    values |= {KEY: warm.warm_start_of(warm.with_name(model))} if model.warm is not None else {}
     search = {SEARCH: model.search["spec"]} if model.search else {}
     listed = [_parameter(declared, written, path, value) for path, value in _leaves({**values, **search})]
     return _with_chosen(listed, chosen, lambda name: _parameter(declared, written, (SEARCH, "parameters", name), None))
 
 
 def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has found."""
+    """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has chosen."""
     values = {name: recipe.get(name) for name in ("dataset", *FIELDS, *OF_FILES, *OPTIONS, "export", *OPTIONAL, SEARCH)}
-    values |= {KEY: warm.written(recipe)}
+    values |= {KEY: warm.warm_start_of(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
-    listed = [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
+    listed = [{"path": _dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
     return _with_chosen(listed, chosen, lambda _name: nowhere)
 
 
 def _with_chosen(
     listed: list[dict[str, Json]], chosen: Mapping[str, Json], place: Callable[[str], Mapping[str, Json]]
 ) -> list[dict[str, Json]]:
-    """The parameters with those that a search has found after the declared ones. `place`: where it is written what is searched."""
-    found = [{**place(name), "path": f"params.{name}", "value": value, "origin": SEARCH} for name, value in chosen.items()]
+    """The parameters, with those that a search has chosen after the declared ones. `place`: where the search of a parameter is written."""
+    added = [{**place(name), "path": f"params.{name}", "value": value, "origin": SEARCH} for name, value in chosen.items()]
     end = max((number for number, one in enumerate(listed, 1) if str(one["path"]).startswith("params.")), default=len(listed))
-    return [*listed[:end], *found, *listed[end:]]
+    return [*listed[:end], *added, *listed[end:]]
 
 
-def dotted(path: Path) -> str:
+def _dotted(path: Path) -> str:
     """`preprocess.0.use`."""
     return ".".join(map(str, path))
 
@@ -66,7 +66,7 @@ def _dataset(model: Model) -> str:
     return f"{model.dataset.declared.name}@{model.dataset.declared.version}"
 
 
-def _parameter(declared: Declared, written: Document | None, path: Path, value: Json) -> dict[str, Json]:
+def _parameter(declared: Declared, written: Document, path: Path, value: Json) -> dict[str, Json]:
     # `import: FILE` is short for `import: {file: FILE}`
     written_at: Path = ("import",) if path[0] == "import" and path not in declared.origins else path
     if path[:2] == (COMMAND, FILES) and path not in declared.origins:
@@ -77,17 +77,17 @@ def _parameter(declared: Declared, written: Document | None, path: Path, value: 
         place: Path = ("versions", declared.version, *written_at)
         of_version = declared.document.values.get(place) == span
         origin = "version" if of_version else "base"
-        template = value_at(written.value, place if of_version else written_at) if written else None
+        template = value_at(written.value, place if of_version else written_at)
         if isinstance(template, str) and "{{" in template:
             origin = "vars"
     where: dict[str, Json] = {"file": None, "line": None, "column": None}
     if span is not None:
         where = {"file": span.file, "line": span.line, "column": span.column}
-    return {"path": dotted(path), "value": value, "origin": origin, **where}
+    return {"path": _dotted(path), "value": value, "origin": origin, **where}
 
 
 def _leaves(values: Mapping[str, Json], prefix: Path = ()) -> Iterator[tuple[Path, Json]]:
-    """The scalars and plain lists, by path; None is left out, except below `params`, where it is a value."""
+    """The scalars and lists of scalars, by path. None is left out, except below `params`, where it is a value."""
     for name, value in values.items():
         path = (*prefix, name)
         if isinstance(value, dict):

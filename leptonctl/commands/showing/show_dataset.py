@@ -21,23 +21,15 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
     from leptonctl.learning.needs import read_profile
 
     dataset = datasets(session.declarations)[short(address)]
-    node = settled.by_address[address]
     key = settled.keys.of(address, "prepare")
     result = session.results([key]).get(key) if key else None
     profile = read_profile(result, session.store) if result else None
-    source = cast("dict[str, Json]", dataset.inputs["source"])
     return {
         "address": address,
-        "digest": node.digest,
+        "digest": settled.by_address[address].digest,
         "description": dataset.declared.fields.get("description"),
-        "source": {
-            "path": source["path"],
-            "format": source["format"],
-            "digest": source["digest"],
-            "pinned": dataset.pinned,
-            "files": [part["path"] for part in cast("list[dict[str, Json]]", source.get("parts") or [])] or [source["path"]],
-        },
-        "options": source.get("options"),
+        "source": _source(dataset),
+        "options": cast("dict[str, Json]", dataset.inputs["source"]).get("options"),
         "target": dataset.target,
         "id": dataset.inputs.get("id"),
         "split": dataset.inputs["split"],
@@ -49,14 +41,27 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "columns": [*columns_shown(session, dataset, result)],
         "profile": {"digest": result.artifacts[PROFILE_FILE], "rows": profile.rows} if result and profile else None,
         "rules": [{"severity": "fail", **cast("dict[str, Json]", rule)} for rule in dataset.rules],
-        "checks": [*_recorded(dataset, result), *later_notices(session, dataset, result)] if result else [],
+        "checks": [*_notices(dataset, result), *later_notices(session, dataset, result)] if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
         "prepared": _prepared(key, result),
     }
 
 
-def _recorded(dataset: Dataset, result: Result) -> Iterator[dict[str, Json]]:
-    """What was found when the rows were prepared, without rules that this dataset does not have."""
+def _source(dataset: Dataset) -> Json:
+    """The files of a version, and whether their digest is pinned."""
+    source = cast("dict[str, Json]", dataset.inputs["source"])
+    files: list[Json] = [part["path"] for part in cast("list[dict[str, Json]]", source.get("parts") or [])]
+    return {
+        "path": source["path"],
+        "format": source["format"],
+        "digest": source["digest"],
+        "pinned": dataset.pinned,
+        "files": files or [source["path"]],
+    }
+
+
+def _notices(dataset: Dataset, result: Result) -> Iterator[dict[str, Json]]:
+    """The notices of the step that prepared the rows, without those about rules that this dataset does not have."""
     rules = only_warning(dataset.rules)
     for notice in cast("list[dict[str, Json]]", result.outputs.get("checks") or []):
         if is_in_force(str(notice.get("check")), str(notice.get("detail")), rules):
@@ -64,9 +69,8 @@ def _recorded(dataset: Dataset, result: Result) -> Iterator[dict[str, Json]]:
 
 
 def _dates(result: Result | None) -> Iterator[dict[str, Json]]:
-    """The columns of dates, as they were found in the data."""
-    contract = cast("dict[str, Json]", result.outputs.get("contract") or {}) if result else {}
-    for date in cast("list[dict[str, Json]]", contract.get("dates") or []):
+    """The columns with dates, as they are in the data."""
+    for date in cast("list[dict[str, Json]]", _output(result, "contract").get("dates") or []):
         plain = {"name": date["name"], "type": date["type"], "parts": date["parts"], "format": date.get("format")}
         yield {**plain, "zoned": bool(date.get("zoned")), "nullable": date.get("nullable", True), "fill": date.get("fill")}
 
@@ -83,27 +87,44 @@ def _prepared(key: str | None, result: Result | None) -> Json:
 
 
 def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> list[dict[str, Json]]:
-    """The columns of the contract in file order, then the target; those declared only, while nothing is prepared."""
+    """The columns of the contract in file order, then the target; before the rows are prepared, those that are declared."""
     from leptonctl.learning.needs import read_profile
     from leptonctl.learning.reports.columns import column_figures
 
-    figures = column_figures(session.store, result) if result else {}
-    found = read_profile(result, session.store) if result else None
-    distributions = by_name(found) if found else {}
-    contract = cast("dict[str, Json]", result.outputs.get("contract") or {}) if result else {}
+    contract = _output(result, "contract")
     declared = cast("dict[str, dict[str, Json]]", dataset.inputs["columns"])
-    columns = cast("list[dict[str, Json]]", contract.get("columns") or [{"name": name} for name in declared if name != dataset.target])
-    profile = cast("dict[str, dict[str, Json]]", result.outputs.get("profile") or {}) if result else {}
-    target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type")}
-    shown = [
-        *(_column(column, "feature", declared, figures, profile) for column in columns),
-        *([_column({**target, "classes": contract.get("classes")}, "target", declared, figures, profile)] if dataset.target else []),
-    ]
-    return [{**column, "distribution": _distribution(distributions.get(str(column["name"])))} for column in shown]
+    figures = column_figures(session.store, result) if result else {}
+    extremes = cast("dict[str, dict[str, Json]]", _output(result, "profile"))
+
+    def shown(column: Mapping[str, Json], role: str) -> dict[str, Json]:
+        name = str(column["name"])
+        figure, extreme = figures.get(name, {}), extremes.get(name, {})
+        return {
+            **_column(column, role, declared.get(name)),
+            "lowest": extreme.get("min"),
+            "highest": extreme.get("max"),
+            "missing": figure.get("missing"),
+            "distinct": figure.get("distinct"),
+            "description": declared.get(name, {}).get("description"),
+        }
+
+    profile = read_profile(result, session.store) if result else None
+    distributions = by_name(profile) if profile else {}
+    features = cast("list[dict[str, Json]]", contract.get("columns") or [{"name": name} for name in declared if name != dataset.target])
+    columns = [shown(column, "feature") for column in features]
+    if dataset.target:
+        target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type"), "classes": contract.get("classes")}
+        columns.append(shown(target, "target"))
+    return [{**column, "distribution": _distribution(distributions.get(str(column["name"])))} for column in columns]
+
+
+def _output(result: Result | None, name: str) -> dict[str, Json]:
+    """An output of a step that is a mapping; {} without a result."""
+    return cast("dict[str, Json]", result.outputs.get(name) or {}) if result else {}
 
 
 def _distribution(of: Distribution | None) -> Json:
-    """How the training rows are distributed; null where no profile says it: before they are prepared, and of private columns."""
+    """How the training rows are distributed; null without a profile: before they are prepared, and for private columns."""
     if of is None:
         return None
     bins: dict[str, Json] = {
@@ -121,23 +142,15 @@ def _distribution(of: Distribution | None) -> Json:
     }
 
 
-def _column(
-    column: Mapping[str, Json],
-    role: str,
-    declared: Mapping[str, Mapping[str, Json]],
-    figures: Mapping[str, Mapping[str, Json]],
-    profile: Mapping[str, Mapping[str, Json]],
-) -> dict[str, Json]:
-    name = str(column["name"])
-    seen = profile.get(name, {})
-    written = declared.get(name, {})
-    found = figures.get(name, {})
+def _column(column: Mapping[str, Json], role: str, declared: Mapping[str, Json] | None) -> dict[str, Json]:
+    """What the contract and the YAML say about a column. `declared`: its entry under `columns:`, if it has one."""
+    written = declared or {}
     return {
-        "name": name,
+        "name": str(column["name"]),
         "role": role,
         "type": column.get("type") or written.get("type"),
-        "declared": name in declared,
-        # what a record has by default is not in it
+        "declared": declared is not None,
+        # a record leaves out what is the default
         "nullable": column.get("nullable", True if "type" in column else None) if role == "feature" else False,
         "fill": column.get("fill"),
         "hashed": bool(column.get("hash")),
@@ -145,9 +158,4 @@ def _column(
         "max": written.get("max"),
         "values": written.get("values") or column.get("classes"),
         "rules": {name: written[name] for name in ROW_RULES if name in written},
-        "lowest": seen.get("min"),
-        "highest": seen.get("max"),
-        "missing": found.get("missing"),
-        "distinct": found.get("distinct"),
-        "description": written.get("description"),
     }

@@ -1,11 +1,11 @@
-"""Everything about one version of a model: metrics, curves, data, parameters with their origin, who built it, where it is bound."""
+"""Everything about one model version: metrics, curves, data, parameters with their origin, who built it, where it is bound."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 from leptonctl.commands.planning.recheck import later_notices
 from leptonctl.commands.recorded.built_versions import BuiltVersion, with_results
-from leptonctl.commands.recorded.results import join_results, metrics_of
+from leptonctl.commands.recorded.results import direction, join_results, metrics_of
 from leptonctl.commands.recorded.search_story import chosen, search_story
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.parameters import declared_parameters, recorded_parameters
@@ -13,7 +13,7 @@ from leptonctl.core.address import Address, parse, short
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.environment.binding import Binding
 from leptonctl.kinds.environment.evidence import evidence_of
 from leptonctl.kinds.environment.gate_rules import EVALUATE, RULES, find_rule
@@ -21,6 +21,7 @@ from leptonctl.kinds.environment.gates import judgements
 from leptonctl.kinds.environment.kind import bindings
 from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.recipes import op_of, origin_of
+from leptonctl.kinds.model.version import Model
 from leptonctl.kinds.notices import notices, only_warning
 from leptonctl.spi.catalog import Catalog
 
@@ -28,25 +29,15 @@ BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_v
 
 
 def version_story(session: Session, state: State | None, version: BuiltVersion, place: Address) -> dict[str, Json]:
-    """The object `version` of `show ADDR --json`. `place`: the address that was asked for."""
+    """The object `version` of `show ADDR --json`. `place`: the address on the command line."""
     (version,) = with_results(session, [version], damaged="omit")
-    model = models(session.declarations).get(short(version.address)) if version.declared else None
-    task = str(version.recipe.get("task"))
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     outcome = join_results({name: name for name in version.results}, version.results)
     bound = list(_bound(state, version))
-    gone = session.store.gone(key for name, key in version.keys.items() if name not in version.results)
     numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
     limits = list(_limits(session, version, numbers))
     return {
-        "address": version.address,
-        "asked": str(place) if place.kind == "environment" else version.address,
-        "digest": version.digest,
-        "declared": version.declared,
-        "description": model.declared.fields.get("description") if model else None,
-        "task": task,
-        "algorithm": version.recipe.get("algorithm"),
-        "origin": origin_of(version.recipe),
+        **_identity(session, version, place),
         "positive": outcome.get("positive"),
         "average": outcome.get("average"),
         "package": outcome.get("package"),
@@ -55,48 +46,69 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "parity": outcome["parity"],
         "decision": outcome.get("decision"),
         "training": _training(version),
-        "metrics": [*_metrics(session.catalog, task, numbers, limits)],
-        "cross_validation": _folds(session.catalog, task, version, evaluate),
+        "metrics": [*_metrics(session.catalog, version, numbers, limits)],
+        "cross_validation": _folds(session.catalog, version, evaluate),
         "evaluation": _evaluation(session, version, outcome, evaluate),
         "data": _data(version, outcome),
         "search": search_story(session, version),
-        "parameters": [
-            *(declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version)))
-        ],
-        "warnings": _warnings(version, _data_of(session, version), session),
-        "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
+        "parameters": [*_parameters(session, version)],
+        "warnings": _warnings(session, version),
+        "steps": [*_steps(session, version)],
         "bound": [*bound],
         "limits": [*limits],
     }
 
 
+def _identity(session: Session, version: BuiltVersion, place: Address) -> dict[str, Json]:
+    """What the version is, apart from its results."""
+    model = _declared(session, version)
+    return {
+        "address": version.address,
+        "asked": str(place) if place.kind == "environment" else version.address,
+        "digest": version.digest,
+        "declared": version.declared,
+        "description": model.declared.fields.get("description") if model else None,
+        "task": _task(version),
+        "algorithm": version.recipe.get("algorithm"),
+        "origin": origin_of(version.recipe),
+    }
+
+
+def _declared(session: Session, version: BuiltVersion) -> Model | None:
+    """The version as it is declared, if it is."""
+    return models(session.declarations).get(short(version.address)) if version.declared else None
+
+
+def _task(version: BuiltVersion) -> str:
+    return str(version.recipe.get("task"))
+
+
+def _parameters(session: Session, version: BuiltVersion) -> list[dict[str, Json]]:
+    model = _declared(session, version)
+    return declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version))
+
+
 def _training(version: BuiltVersion) -> Json:
-    """What the training reported of its course; None where it reported nothing."""
+    """The iterations and the loss that the training reported; None if it reported neither."""
     result = version.results.get("train")
     outputs = result.outputs if result is not None else {}
-    found = {name: outputs.get(name) for name in ("iterations", "loss")}
-    return None if all(value is None for value in found.values()) else found
+    reported = {name: outputs.get(name) for name in ("iterations", "loss")}
+    return None if all(value is None for value in reported.values()) else reported
 
 
-def direction(catalog: Catalog, task: str, metric: str) -> str | None:
-    """`higher` or `lower`, whichever is better; None for a metric that is not known, or has no better end. `cv_f1_mean` is as f1."""
-    if metric.startswith("cv_") and metric.endswith("_mean"):
-        metric = metric.removeprefix("cv_").removesuffix("_mean")
-    known = catalog.metrics.get((task, metric))
-    if known is None or known.greater_is_better is None:
-        return None
-    return "higher" if known.greater_is_better else "lower"
-
-
-def _metrics(catalog: Catalog, task: str, numbers: Mapping[str, Json], limits: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
-    """Gated metrics first, in the order of their gates."""
+def _metrics(
+    catalog: Catalog, version: BuiltVersion, numbers: Mapping[str, Json], limits: list[dict[str, Json]]
+) -> Iterator[dict[str, Json]]:
+    """Metrics with gates first, in the order of their gates."""
+    task = _task(version)
     gated = dict.fromkeys(str(limit["metric"]) for limit in limits)
     for name in [*(n for n in gated if n in numbers), *(n for n in sorted(numbers) if n not in gated)]:
         yield {"name": name, "value": numbers[name], "better": direction(catalog, task, name), "gated": name in gated}
 
 
-def _folds(catalog: Catalog, task: str, version: BuiltVersion, evaluate: Mapping[str, Json]) -> Json:
+def _folds(catalog: Catalog, version: BuiltVersion, evaluate: Mapping[str, Json]) -> Json:
     """Mean and standard deviation of each metric over the folds; None without a cross-validation."""
+    task = _task(version)
     figures = metrics_of(version.results.get("cross_validate"))
     if not figures:
         return None
@@ -110,7 +122,7 @@ def _folds(catalog: Catalog, task: str, version: BuiltVersion, evaluate: Mapping
 
 
 def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, Json], evaluate: Mapping[str, Json]) -> Json:
-    """What was recorded, completed by what can be computed from the package and its evaluation rows now."""
+    """What was recorded, and what can be computed now from the package and its evaluation rows."""
     from leptonctl.learning.reports.details import details
 
     recorded = cast("dict[str, Json]", outcome["evaluation"])
@@ -132,46 +144,53 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
         "digest": (data.get("source") or {}).get("digest"),
         "target": version.recipe.get("target"),
         "classes": contract.get("classes"),
-        "features": len(learned_from(version, contract["columns"])) if contract.get("columns") else None,
+        "features": len(_features(version, contract["columns"])) if contract.get("columns") else None,
         "rows": prepare.outputs.get("rows") if prepare else None,
         "evaluated": evaluated.outputs.get("rows") if evaluated else None,
     }
 
 
-def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
-    """The columns that the version learned from: of the data those that it lists, without the weights of the rows."""
+def _features(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
+    """The columns that the version learned from: those that it lists, or all, without the weights of the rows."""
     listed, weights = version.recipe.get("features"), version.recipe.get("sample_weight")
     names = [cast("dict[str, Json]", column)["name"] for column in columns]
     return [name for name in names if name != weights and (not isinstance(listed, list) or name in listed)]
 
 
-def _data_of(session: Session, version: BuiltVersion) -> Dataset | None:
-    """The dataset of a version as long as both are declared."""
-    return datasets(session.declarations).get(str(version.recipe.get("dataset"))) if version.declared else None
-
-
-def _warnings(version: BuiltVersion, dataset: Dataset | None, session: Session) -> Json:
-    """What the steps found odd: in the data by the rules that are declared now, while fitting, while evaluating."""
-    rules, prepare = (only_warning(dataset.rules) if dataset is not None else None), version.results.get("prepare")
-    later: list[Json] = [*later_notices(session, dataset, prepare)] if dataset is not None and prepare is not None else []
-    found: list[Json] = []
+def _warnings(session: Session, version: BuiltVersion) -> Json:
+    """What the steps warned about: in the data by the rules that are declared now, in training, in the evaluation."""
+    dataset = datasets(session.declarations).get(str(version.recipe.get("dataset"))) if version.declared else None
+    rules = only_warning(dataset.rules) if dataset is not None else None
+    results = [*version.results.items()]
+    if dataset is not None and "prepare" in version.results:
+        later: list[Json] = [*later_notices(session, dataset, version.results["prepare"])]
+        results.append(("prepare", Result(key="", op="prepare", outputs={"checks": later})))
     listed = version.recipe.get("features")
     features = {*map(str, listed), str(version.recipe.get("target"))} if isinstance(listed, list) else None
-    for name, result in (*version.results.items(), ("prepare", Result(key="", op="prepare", outputs={"checks": later}))):
-        about = f"{version.address}: "
-        noticed = notices(result, version.address, recipe=version.recipe, features=features, rules=rules)
-        found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]
-    return found
+    warnings: list[Json] = []
+    for name, result in results:
+        for notice in notices(result, version.address, recipe=version.recipe, features=features, rules=rules):
+            text = f"{notice.summary}: {notice.detail.removeprefix(f'{version.address}: ')}"
+            warnings.append({"step": name, "id": notice.id, "text": text})
+    return warnings
 
 
-def _step(name: str, version: BuiltVersion, gone: Collection[str]) -> Json:
+def _steps(session: Session, version: BuiltVersion) -> Iterator[Json]:
+    """The steps that built the version, or would."""
+    freed = session.store.lost_keys(key for name, key in version.keys.items() if name not in version.results)
+    for name in BUILDS:
+        if name in version.keys:
+            yield _step(name, version, freed)
+
+
+def _step(name: str, version: BuiltVersion, freed: Collection[str]) -> Json:
     result = version.results.get(name)
     built: Mapping[str, Json] = result.provenance if result else {}
     op = result.op if result else op_of(name, version.recipe)
     return {
         "name": name, "op": op, "key": version.keys[name], "cached": result is not None, "at": built.get("at"),
         "by": built.get("by"), "host": built.get("host"), "commit": built.get("commit"), "dirty": bool(built.get("dirty")),
-        "seconds": result.seconds if result else None, "freed": version.keys[name] in gone,
+        "seconds": result.seconds if result else None, "freed": version.keys[name] in freed,
     }  # fmt: skip
 
 
@@ -184,7 +203,7 @@ def _bound(state: State | None, version: BuiltVersion) -> Iterator[dict[str, Jso
 
 
 def _gate_metrics(session: Session, state: State | None, bound: list[dict[str, Json]]) -> dict[str, Json]:
-    """The metrics that only a gate asked for, which the bindings keep."""
+    """The metrics that only gates need; the bindings have them."""
     if state is None:
         return {}
     keys = [state.current[str(binding["address"])].key("evaluate") for binding in bound]

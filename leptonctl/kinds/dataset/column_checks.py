@@ -1,4 +1,4 @@
-"""What a declared column and the privacy block say of themselves that no data can satisfy: ranges, fill values, keys. Pure."""
+"""Declarations of columns and privacy that no data can satisfy: ranges, fill values, keys. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -10,7 +10,7 @@ from leptonctl.language.resolve import Declared
 
 
 def check_problems(declared: Declared, name: str, spec: Mapping[str, Json], *, hashed: bool) -> Iterator[Diagnostic]:
-    """What is wrong with the checks and the fill value of a column that is neither ignored nor one of dates."""
+    """What is wrong with the checks and the fill value of a column that is neither ignored nor of dates."""
     kind = "string" if hashed and "type" not in spec else spec.get("type")
     low, high = spec.get("min"), spec.get("max")
     if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
@@ -47,7 +47,7 @@ def _fill_hint(kind: ColumnType, fill: Json) -> str:
 
 
 def privacy_problems(declared: Declared, target: str, privacy: Mapping[str, Json]) -> Iterator[Diagnostic]:
-    """What is wrong with the privacy block as the base and the version write it together, and with a split by the target."""
+    """What is wrong with the privacy block, merged from base and version, and with a split by the target."""
     for part in ("drop", "hash"):
         names = cast("list[str]", privacy.get(part) or [])
         if target in names:

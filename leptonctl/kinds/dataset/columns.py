@@ -1,9 +1,10 @@
-"""The declared columns of a dataset: what a step needs to know of each, and what is wrong with a declaration. Pure."""
+"""The declared columns of a dataset: what steps read of them, and what is wrong with them. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias, cast
 
-from leptonctl.core.dates import DATE_TYPES, PARTS, TIME_PARTS, BadFormat, DateType, missing_parts, part_name, pattern
+from leptonctl.core.date_formats import DATE_TYPES, BadFormat, DateType, pattern
+from leptonctl.core.dates import PARTS, TIME_PARTS, missing_parts, part_name
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset.column_checks import check_problems, privacy_problems
@@ -15,7 +16,7 @@ OFFERED: Mapping[str, str] = {"date": "year, month, weekday", "datetime": "year,
 
 
 def column_inputs(spec: Json) -> dict[str, Json]:
-    """The declaration of a column as steps read it: words are text, and of a column that nobody reads nothing else counts."""
+    """The declaration of a column as steps read it: words are strings, and an ignored column has no other field."""
     fields = dict(spec) if isinstance(spec, dict) else {}
     if fields.get("ignore") is True:
         return {"ignore": True}
@@ -62,16 +63,16 @@ def _word(word: Json) -> str:
 
 def _ignored(declared: Declared, name: str, uses: Mapping[str, str]) -> Iterator[Diagnostic]:
     if name in uses:
-        detail = f"{name}: nobody may read this column, but {uses[name]}"
+        detail = f"{name}: this column is ignored, but {uses[name]}"
         span, hint = declared.at("columns", name, "ignore"), "remove `ignore`"
         if (at := _own_use(declared, name)) is not None:
-            # the base ignores it, also for versions that do not read it
+            # the base block ignores it, perhaps for the sake of other versions
             span, hint = declared.at(*at), f"write `columns: {{{name}: {{ignore: false}}}}` in the version"
         yield error("ignored-column", "An ignored column is in use", detail, span=span, hint=hint)
 
 
 def _own_use(declared: Declared, name: str) -> Path | None:
-    """Where this version itself says that it reads a column which the base ignores."""
+    """Where this version itself reads a column that the base block ignores."""
     own = cast("dict[str, Spec | None]", declared.document.value.get("versions") or {}).get(declared.version) or {}
     columns = cast("dict[str, Spec | None]", own.get("columns") or {})
     if "ignore" in (columns.get(name) or {}):
@@ -95,9 +96,9 @@ def _dates(
         yield _misused(declared, name, "a hashed date has no parts", hint)
     if name in privacy.get("drop", ()):
         return
-    wrong = next((key for key in ("min", "max", "values") if key in spec), None)
-    if wrong is not None:
-        yield _unfitting(declared, (*at, wrong), "is for numbers and words, and this is a column of dates", f"remove `{wrong}`")
+    check = next((key for key in ("min", "max", "values") if key in spec), None)
+    if check is not None:
+        yield _unfitting(declared, (*at, check), "is for numbers and words, and this is a column of dates", f"remove `{check}`")
     parts = [str(part) for part in cast("list[Json]", spec.get("parts") or [])]
     if not parts and name not in uses:
         detail = f"{name}: a model learns from numbers: name the parts of the date that are features"
@@ -114,13 +115,13 @@ def _format(declared: Declared, name: str, form: Json, kind: DateType, parts: li
         hint = "write it as for `strptime`, for example `%d.%m.%Y %H:%M`"
         yield error("date-format", "A date format cannot be read", f"{name}: {problem}", span=declared.at(*at, "format"), hint=hint)
         return
-    timed = TIME_PARTS if kind == "date" else ()
-    offered = ", ".join(part for part in PARTS if part not in timed and not missing_parts(compiled, [part]))
+    excluded = TIME_PARTS if kind == "date" else ()
+    offered = ", ".join(part for part in PARTS if part not in excluded and not missing_parts(compiled, [part]))
     for place, part in enumerate(parts):
-        if part in timed:
+        if part in excluded:
             detail, hint = f"a date has no {part}", f"choose among {offered}, or declare `type: datetime`"
         elif missing_parts(compiled, [part]):
-            detail, hint = f"the format does not say the {part}", f"choose among {offered}"
+            detail, hint = f"the format has no {part}", f"choose among {offered}"
         else:
             continue
         span = declared.at(*at, "parts", place)

@@ -1,4 +1,4 @@
-"""What the step `prepare` of a dataset version is given: its files, its privacy and its split, with all defaults. Pure."""
+"""The inputs of the step `prepare`: files, privacy and split of a dataset version, with all defaults. Pure."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -20,7 +20,7 @@ def source_of(declared: Declared, block: Mapping[str, Json], content: Content) -
         "digest": pin if isinstance(pin, str) else content.digest,
         "options": reading.recipe_options(declared),
     }
-    # of several files the digest has the names
+    # the digest of several files covers their names
     ending = "" if content.parts else _ending(content)
     if ending:
         source["ending"] = ending
@@ -30,14 +30,14 @@ def source_of(declared: Declared, block: Mapping[str, Json], content: Content) -
 
 
 def _ending(content: Content) -> str:
-    """The ending of a file's name unless it is the usual one of its format: the same bytes are read otherwise under `.tsv` or `.csv.gz`."""
+    """The ending of a file's name, "" for the usual one of its format: the same bytes are read differently as `.tsv` or `.csv.gz`."""
     suffixes = content.provider.suffixes
     fitting = max((suffix for suffix in suffixes if content.path.lower().endswith(suffix)), key=len, default="")
     return "" if fitting == suffixes[0] else fitting
 
 
 def _part(declared: Declared, part: Part) -> dict[str, Json]:
-    """One of several files, with its options where another version's are used."""
+    """One of several files, with its options if they are those of another version."""
     options = reading.recipe_options(part.reader)
     return {"path": part.path, "digest": part.digest, **({"options": options} if options != reading.recipe_options(declared) else {})}
 
@@ -55,7 +55,7 @@ def privacy_of(privacy: Json) -> dict[str, Json] | None:
         "drop": cast("Json", sorted(drop)),
         "hash": cast("Json", sorted(hashed)),
         "key": privacy.get("key"),
-        # without hashed columns the key still guards what the rows are known by
+        # without hashed columns the key still protects the digests that identify rows
         "key_id": privacy.get("key_id") if privacy.get("key") else None,
     }
 
@@ -66,9 +66,9 @@ def split_of(split: Json, *, has_test: bool) -> dict[str, Json]:
     settings = split if isinstance(split, dict) else {}
     if "column" in settings:
         return {"method": "column", "column": settings["column"]}
-    if "time" in settings:
-        return {"method": "time", "test": float(cast("float", settings.get("test", SPLIT["test"]))), "time": settings["time"]}
     test = float(cast("float", settings.get("test", SPLIT["test"])))
+    if "time" in settings:
+        return {"method": "time", "test": test, "time": settings["time"]}
     if "by" in settings:
         return {"method": "hash", "test": test, "by": settings["by"]}
     return {"method": "random", "test": test, "seed": settings.get("seed", SPLIT["seed"]), "stratify": settings.get("stratify")}

@@ -10,7 +10,7 @@ from leptonctl.kinds.dataset.outline import keys_of, recall, recalled_node
 from leptonctl.kinds.dataset.schema import DATASET
 from leptonctl.kinds.dataset.version import Dataset, datasets, node, version_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems
-from leptonctl.kinds.unbuilt import not_yet
+from leptonctl.kinds.not_yet import entries_of
 from leptonctl.language.resolve import Project
 
 
@@ -59,5 +59,5 @@ def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 KIND = Kind(
-    name="Dataset", address="dataset", schema=DATASET, not_yet=not_yet("Dataset", DATASET), files=files, declare=declare, built=built
+    name="Dataset", address="dataset", schema=DATASET, not_yet=entries_of("Dataset", DATASET), files=files, declare=declare, built=built
 )

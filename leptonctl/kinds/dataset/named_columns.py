@@ -1,4 +1,4 @@
-"""The columns that a dataset version names, and those of them that its data does not have. Pure."""
+"""Columns that a dataset version names and its data does not have. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -11,7 +11,7 @@ MOST_SUGGESTIONS = 20
 
 
 def unknown_columns(declared: Declared, columns: tuple[str, ...] | None, *, outside: bool) -> list[Diagnostic]:
-    """Column names written in YAML that the file's header does not have. Of a file outside the project no name is listed."""
+    """Errors for column names that the file's header does not have. Names of a file outside the project are not suggested."""
     if columns is None:
         return []
     problems: list[Diagnostic] = []

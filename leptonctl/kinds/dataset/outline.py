@@ -1,7 +1,7 @@
-"""What a plan needs of the versions of a dataset, small enough to be kept for ten thousand of them, and datasets and nodes of it. Pure.
+"""What a plan needs of the versions of a dataset, small enough to be cached for ten thousand of them, and how it becomes nodes. Pure.
 
-As for models (`kinds/model/outline.py`): only what decides whether something moves is kept; all else is computed from the file, by the
-usual functions, when it is looked at.
+As for models (`kinds/model/outline.py`), an outline holds only what decides whether something moves. Everything else is computed from the
+file by the usual functions when something reads it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document, Json, Node, Step
-from leptonctl.kinds.dataset.contents import entries
+from leptonctl.kinds.dataset.contents import Entry, entries
 from leptonctl.kinds.dataset.reading import source_key
 from leptonctl.kinds.dataset.version import BLOCKS, Dataset, notes_of, recipe_origins, unreadable, version_of
 from leptonctl.kinds.kind import Declarations
@@ -22,7 +22,7 @@ from leptonctl.language.resolve import Declared
 
 
 class FileShape(Frozen, array_like=True):
-    """What is known of a data file besides its path and its digest. `key`: with an empty path."""
+    """What was observed of a data file besides path and digest. `key`: with an empty path."""
 
     key: SourceKey
     columns: tuple[str, ...] | None
@@ -32,8 +32,8 @@ class FileShape(Frozen, array_like=True):
 class DataShape(Frozen, array_like=True):
     """What many versions have in common: how their files are read, and the small fields of the dataset.
 
-    `contract`: what is declared of the columns; requests are checked by it, so a plan compares it for what is bound. `stratify`:
-    which of both nodes is kept, as the models that read the data need it; `noted`: it has notes.
+    contract: the declared columns; requests are checked by it, so a plan compares it for what is bound. stratify: which of the two
+    possible nodes the outline has, the one that the models of the data need. has_notes: the node has notes.
     """
 
     files: tuple[FileShape, ...]
@@ -42,13 +42,13 @@ class DataShape(Frozen, array_like=True):
     contract: Json
     pinned: bool
     stratify: bool
-    noted: bool
+    has_notes: bool
 
 
 class DataOutline(Frozen, array_like=True, gc=False):
-    """A version with its node. `at`: line, column and end of its name; `paths` and `contents`: the files and their digests.
+    """A version with its node. at: line, column and end column of its name. paths, contents: the files and their digests.
 
-    `key` is that of its step, `data` the digest of all that a model takes from it.
+    key: of its step. data: the digest of all that a model takes from it.
     """
 
     version: str
@@ -66,25 +66,26 @@ def keys_of(declared: Declared, versions: Mapping[str, Declared]) -> Iterator[So
     if declared.outline is not None:
         outline, shape = declared.outline
         return map(_key, outline.paths, shape.files)
-    return (source_key(entry.reader, entry.path) for at in BLOCKS for entry in entries(declared, at, versions))
+    sources = (entry for at in BLOCKS for entry in entries(declared, at, versions) if isinstance(entry, Entry))
+    return (source_key(entry.reader, entry.path) for entry in sources)
 
 
 def _key(path: str, shape: FileShape) -> SourceKey:
     return SourceKey(path, *shape.key[1:])
 
 
-def taken_from(dataset: Dataset) -> str:
-    """The digest of everything that a model takes from its dataset version."""
+def data_digest(dataset: Dataset) -> str:
+    """The digest of everything that a model takes from a dataset version."""
     if dataset.recalled:
         return str(dataset.declared.outline[0].data)
     return digest([dataset.address, dict(dataset.inputs), None if dataset.columns is None else [*dataset.columns]])
 
 
-# --- made ----------------------------------------------------------------------------------------------------------
+# --- from datasets to outlines -------------------------------------------------------------------------------------
 
 
 def is_plain(document: Document, declarations: Declarations) -> bool:
-    """Whether each version of a dataset names files by their own paths, and all of them are there with the bytes that are pinned."""
+    """Whether every version of a dataset names its files by their own paths, and all of them exist with the bytes of their pins."""
     known, versions = declarations.of("Dataset"), declarations.project.by_version(document)
     for version, declared in versions.items():
         dataset = known[f"{document.name}@{version}"]
@@ -106,17 +107,17 @@ def is_recalled(document: Document, declarations: Declarations) -> bool:
 
 
 def outline_of(dataset: Dataset, declarations: Declarations, number: Callable[[DataShape], int]) -> DataOutline:
-    """The outline of a version. `number`: of a shape."""
+    """The outline of a version. number: shape -> its number."""
     declared, node = dataset.declared, declarations.built[dataset.address]
     keys = [*keys_of(declared, declarations.project.by_version(declared.document))]
     facts = [declarations.facts[key] for key in keys]
-    split = node.steps[0] is dataset.steps.get(True)
+    is_stratified = node.steps[0] is dataset.steps.get(True)
     shape = DataShape(
         files=tuple(
             FileShape(key=key._replace(path=""), columns=one.columns, outside=one.outside) for key, one in zip(keys, facts, strict=True)
         ),
         columns=dataset.columns, target=dataset.target, contract=dataset.inputs["columns"], pinned=dataset.pinned,
-        stratify=split, noted=bool(node.notes),
+        stratify=is_stratified, has_notes=bool(node.notes),
     )  # fmt: skip
     return DataOutline(
         version=declared.version,
@@ -126,15 +127,15 @@ def outline_of(dataset: Dataset, declarations: Declarations, number: Callable[[D
         contents=tuple(str(one.digest) for one in facts),
         key=node.digest,
         declaration=node.declaration,
-        data=taken_from(dataset),
+        data=data_digest(dataset),
     )
 
 
-# --- restored ------------------------------------------------------------------------------------------------------
+# --- from outlines to datasets and nodes ---------------------------------------------------------------------------
 
 
 def recall(declarations: Declarations) -> Callable[[Declared], Dataset | None]:
-    """The dataset of a version as its outline has it. None when it has none, or when a file is not as it was."""
+    """Version -> its dataset from the outline; None when it has no outline, or when a file has changed."""
     facts, restored = declarations.facts, dict[str, _Versions]()
 
     def dataset(declared: Declared) -> Dataset | None:
@@ -142,8 +143,8 @@ def recall(declarations: Declarations) -> Callable[[Declared], Dataset | None]:
             return None
         outline, shape = declared.outline
         for path, content, file in zip(outline.paths, outline.contents, shape.files, strict=True):
-            found = facts.get(_key(path, file))
-            if found is None or found.digest != content or found.columns != file.columns or found.outside != file.outside or found.files:
+            now = facts.get(_key(path, file))
+            if now is None or now.files or (now.digest, now.columns, now.outside) != (content, file.columns, file.outside):
                 return None
         if declared.name not in restored:
             restored[declared.name] = _Versions(document=declared.document, declarations=declarations)
@@ -153,7 +154,7 @@ def recall(declarations: Declarations) -> Callable[[Declared], Dataset | None]:
 
 
 def recalled_node(dataset: Dataset, *, stratify: bool) -> Node | None:
-    """The node of a version, if an earlier command made it of the same; None when it has to be made."""
+    """The node of a version from its outline; None when the outline has none for this split."""
     if not dataset.recalled or dataset.declared.outline[1].stratify != stratify:
         return None
     declared, step = dataset.declared, dataset.prepare(stratify=stratify)
@@ -161,13 +162,13 @@ def recalled_node(dataset: Dataset, *, stratify: bool) -> Node | None:
     return Node(
         address=dataset.address, digest=outline.key, declaration=outline.declaration, recipe=step.fields,
         origins=Deferred(recipe_origins, declared), span=declared.span, steps=(step,),
-        notes=Deferred(notes_of, dataset) if shape.noted else {},
+        notes=Deferred(notes_of, dataset) if shape.has_notes else {},
     )  # fmt: skip
 
 
 @dataclass(kw_only=True, eq=False)
 class _Versions:
-    """The versions of a restored dataset, resolved when one of them is looked at."""
+    """The versions of a restored dataset, resolved when a part of one is read."""
 
     document: Document
     declarations: Declarations
@@ -177,9 +178,9 @@ class _Versions:
     def whole(self, version: str) -> Dataset:
         if version not in self._whole:
             declarations, versions = self.declarations, self.declarations.project.by_version(self.document)
-            found, _ = version_of(versions[version], versions, declarations.catalog, declarations.facts)
-            assert found is not None, "an outline is made only of what is sound"
-            self._whole[version] = found
+            dataset, _ = version_of(versions[version], versions, declarations.catalog, declarations.facts)
+            assert dataset is not None, "only sound versions have an outline"
+            self._whole[version] = dataset
         return self._whole[version]
 
     def part(self, part: tuple[str, str]) -> Any:

@@ -1,4 +1,4 @@
-"""How the files of a dataset version are read: the options in YAML, as the key of an observed file and as a part of a recipe. Pure."""
+"""How the files of a dataset version are read: its options, as the key of an observed file and as part of a recipe. Pure."""
 
 import codecs
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from leptonctl.core.values import Json
 from leptonctl.language.resolve import Declared
 
 DEFAULTS: dict[str, Json] = {"decimal": ".", "thousands": None, "header": True, "skip_rows": 0}
-"""Options that are part of a recipe only where they differ from these, so that a recipe without them is what it was before they existed."""
+"""Options that enter a recipe only where they differ from these, so that recipes of before they existed stay the same."""
 OPTIONS = ("encoding", "delimiter", "missing_values", *DEFAULTS)
 
 NO_DELIMITER = '"\r\n\0'
 
 
 def source_key(declared: Declared, path: str) -> SourceKey:
-    """The file at a path, and what its header depends on."""
+    """The file at a path, with the options that its header depends on."""
     fields = declared.fields
     encoding, delimiter, header = fields.get("encoding"), fields.get("delimiter"), fields.get("header")
-    thousands, skipped = fields.get("thousands"), fields.get("skip_rows")
+    thousands, skip_rows = fields.get("thousands"), fields.get("skip_rows")
     return SourceKey(
         path=path,
         encoding=encoding if isinstance(encoding, str) else "utf-8",
@@ -28,7 +28,7 @@ def source_key(declared: Declared, path: str) -> SourceKey:
         decimal="," if fields.get("decimal") == "," else ".",
         thousands=thousands if isinstance(thousands, str) else None,
         header=tuple(map(str, header)) if isinstance(header, list) else header is not False,
-        skip_rows=skipped if isinstance(skipped, int) else 0,
+        skip_rows=skip_rows if isinstance(skip_rows, int) else 0,
     )
 
 
@@ -40,7 +40,7 @@ def recipe_options(declared: Declared) -> dict[str, Json]:
 
 
 def problems(declared: Declared) -> Iterator[Diagnostic]:
-    """What is wrong with the options whatever the file holds."""
+    """What is wrong with the options, whatever is in the file."""
     key = source_key(declared, "")
     if key.thousands == key.decimal:
         other = "." if key.decimal == "," else ","
@@ -54,7 +54,7 @@ def problems(declared: Declared) -> Iterator[Diagnostic]:
     if key.delimiter is not None and (len(key.delimiter) != 1 or key.delimiter in NO_DELIMITER):
         yield error(
             "bad-delimiter",
-            "This text cannot be a delimiter",
+            "This string cannot be a delimiter",
             "a delimiter is one character other than a quote or a line break",
             span=declared.at("delimiter"),
             hint='write for example `delimiter: ";"`',

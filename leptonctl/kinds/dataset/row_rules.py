@@ -1,10 +1,10 @@
-"""What is wrong with the rules about rows, and with patterns and shares of columns, as they are declared. Pure."""
+"""What is wrong with the declared rules about rows, and with patterns and shares of columns. Pure."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
-from leptonctl.core.dates import DATE_TYPES
+from leptonctl.core.date_formats import DATE_TYPES
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.rules import NAMES, BadRule, Kind, Term, check_types, parse
@@ -13,10 +13,10 @@ from leptonctl.kinds.dataset.columns import parts_of
 from leptonctl.language.resolve import Declared
 
 BACKTRACKS = re.compile(r"(?<!\\)(?:\\\\)*(?:\\[1-9]|\(\?(?:[=!>(]|<[=!]|P=)|[*+?}]\+)")
-"""What no engine of linear time can do: back references, look-around, atomic groups, conditions."""
+"""What an engine of linear time cannot do: back references, look-around, atomic groups, conditions."""
 LIMITS = {"min_date": ">=", "max_date": "<="}
 NEED_CELLS = ("pattern", "max_missing", "min_share")
-"""Checks of columns that are run again on the rows that are there when they are edited."""
+"""Checks of columns that are run on the prepared rows again when they are edited."""
 PRIVATE = "a rule would reveal a private column"
 UNFITTING = "A field does not fit the type of its column"
 RUST_ONLY = ("\\p", "\\P", "[[:", "&&", "\\z", "(?<")
@@ -25,7 +25,9 @@ RUST_ONLY = ("\\p", "\\P", "[[:", "&&", "\\z", "(?<")
 def rule_problems(
     declared: Declared, inputs: Mapping[str, Json], columns: tuple[str, ...] | None, *, outside: bool
 ) -> Iterator[Diagnostic]:
-    """`inputs` are those of `prepare`. `columns`: of the file's header, None when it could not be read; `outside`: none may be named."""
+    """What is wrong with the rules. inputs: those of `prepare`. columns: the file's header, None when it could not be read. outside: the
+    file lies outside the project, so no column of it is suggested.
+    """
     specs = cast("dict[str, dict[str, Json]]", inputs["columns"])
     kinds = {name: kind for name, spec in specs.items() if (kind := _kind_of(spec)) is not None}
     kinds |= dict.fromkeys((part for parts in parts_of(specs).values() for part in parts), "number")
@@ -43,14 +45,14 @@ def rule_problems(
             yield _of_rule(problem, _within(span, text, problem) if at[0] == "checks" else span)
     for name, spec in specs.items():
         yield from _of_column(declared, name, spec, str(inputs["target"]))
-        not_kept = next((key for key in NEED_CELLS if key in spec), None)
-        if not_kept is not None and name in kept_out and kept_out[name] != PRIVATE:
-            span = declared.at("columns", name, not_kept)
-            yield error("column-field", UNFITTING, f"{name}: {kept_out[name]}", span=span, hint=f"remove `{not_kept}`")
+        check_key = next((key for key in NEED_CELLS if key in spec), None)
+        if check_key is not None and name in kept_out and kept_out[name] != PRIVATE:
+            span = declared.at("columns", name, check_key)
+            yield error("column-field", UNFITTING, f"{name}: {kept_out[name]}", span=span, hint=f"remove `{check_key}`")
 
 
 def _kind_of(spec: Mapping[str, Json]) -> Kind | None:
-    """What the cells of a column are by its declaration; None where that is left to the data."""
+    """The type of a column's cells by its declaration; None where the data decide."""
     if "type" in spec:
         return NAMES.get(str(spec["type"]))
     if "min" in spec or "max" in spec:
@@ -72,7 +74,7 @@ def _check_column(column: Term, kept_out: Mapping[str, str], known: Collection[s
 
 
 def date_limits(fields: Mapping[str, Json]) -> list[tuple[Path, Json]]:
-    """The rules that `min_date` and `max_date` of columns stand for, each with its place in the YAML."""
+    """The rules that `min_date` and `max_date` of columns mean, each with its path in the YAML."""
     columns = cast("dict[str, dict[str, Json] | None]", fields.get("columns") or {})
     return [
         (("columns", name, key), {"rule": f"`{name}` {sign} '{spec[key]}'"})
@@ -83,9 +85,9 @@ def date_limits(fields: Mapping[str, Json]) -> list[tuple[Path, Json]]:
 
 
 def rule_place(fields: Mapping[str, Json], place: int) -> Path:
-    """Where the rule at a place among all of them is written."""
-    written = len(cast("list[Json]", fields.get("checks") or []))
-    return ("checks", place, "rule") if place < written else date_limits(fields)[place - written][0]
+    """The path of a rule in the YAML, by its index among the rules and date limits."""
+    count = len(cast("list[Json]", fields.get("checks") or []))
+    return ("checks", place, "rule") if place < count else date_limits(fields)[place - count][0]
 
 
 def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
@@ -93,13 +95,13 @@ def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
     privacy = cast("dict[str, list[str]]", inputs["privacy"] or {})
     split = cast("dict[str, str]", inputs["split"])
     specs = cast("dict[str, dict[str, Json]]", inputs["columns"])
-    reasons = {str(split[key]): "its cells are read for the split only" for key in ("by", "column") if key in split}
+    reasons = {str(split[key]): "its cells are read only for the split" for key in ("by", "column") if key in split}
     if "time" in split and specs.get(split["time"], {}).get("type") not in ("date", "datetime"):
-        reasons[split["time"]] = "its cells are read for the split only"
-    reasons |= {name: "nobody may read this column" for name, spec in specs.items() if spec.get("ignore")}
+        reasons[split["time"]] = "its cells are read only for the split"
+    reasons |= {name: "this column is ignored" for name, spec in specs.items() if spec.get("ignore")}
     bare = (name for name, spec in specs.items() if spec.get("type") in DATE_TYPES and not spec.get("parts"))
-    reasons |= dict.fromkeys(bare, "of a date without `parts` nothing is kept")
-    reasons |= {str(inputs["id"]): "of the id only a hash is kept"} if "id" in inputs else {}
+    reasons |= dict.fromkeys(bare, "nothing is kept of a date without `parts`")
+    reasons |= {str(inputs["id"]): "only a hash of the id is kept"} if "id" in inputs else {}
     return reasons | {name: PRIVATE for part in ("drop", "hash") for name in privacy.get(part, ())}
 
 
@@ -111,7 +113,7 @@ def _of_rule(problem: BadRule, span: Span) -> Diagnostic:
 
 
 def _within(span: Span, text: str, problem: BadRule) -> Span:
-    """The part of the scalar that the problem is about; all of it where it is written with escapes or on several lines."""
+    """The part of the scalar that the problem is about; all of it where it has escapes or several lines."""
     quotes = span.end_column - span.column - len(text)
     if quotes not in (0, 2):
         return span
@@ -122,10 +124,10 @@ def _within(span: Span, text: str, problem: BadRule) -> Span:
 def _of_column(declared: Declared, name: str, spec: Mapping[str, Json], target: str) -> Iterator[Diagnostic]:
     at: Path = ("columns", name)
     if "pattern" in spec:
-        wrong = _pattern_problem(str(spec["pattern"]))
-        if wrong:
+        reason = _pattern_problem(str(spec["pattern"]))
+        if reason:
             hint = "write it without look-around and back references"
-            yield error("bad-pattern", "A pattern cannot be used", f"{name}: {wrong}", span=declared.at(*at, "pattern"), hint=hint)
+            yield error("bad-pattern", "A pattern cannot be used", f"{name}: {reason}", span=declared.at(*at, "pattern"), hint=hint)
         if spec.get("type") not in (None, "string"):
             detail, hint = f"{name}: `pattern` is for text, but the type is {spec['type']}", "remove `pattern`, or write `type: string`"
             span = declared.at(*at, "pattern")
@@ -141,7 +143,7 @@ def _of_column(declared: Declared, name: str, spec: Mapping[str, Json], target: 
 
 
 def _pattern_problem(pattern: str) -> str:
-    """Why a pattern cannot be used; "" when nothing is known against it."""
+    """Why a pattern cannot be used; "" when it can, as far as Python tells."""
     if BACKTRACKS.search(pattern):
         return "look-around, back references and atomic groups may take exponential time"
     if any(mark in pattern for mark in RUST_ONLY):
@@ -149,5 +151,5 @@ def _pattern_problem(pattern: str) -> str:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as problem:
-        return f"it is no regular expression: {problem}"
+        return f"it is not a regular expression: {problem}"
     return ""

@@ -25,10 +25,10 @@ from leptonctl.kinds.schema_parts import (
 from leptonctl.spi.learning import Schema
 
 COLUMN = block(
-    "The contract of one column. What is left out is inferred.",
+    "The contract of one column. What it does not declare is inferred.",
     {
-        "type": choice("What its cells hold.", ["number", "integer", "boolean", "string", "date", "datetime"]),
-        "ignore": flag("Nobody reads the column: it is no feature, and requests and input files may have it or not.", default=False),
+        "type": choice("Type of its cells.", ["number", "integer", "boolean", "string", "date", "datetime"]),
+        "ignore": flag("The column is never read: it is not a feature, and requests and input files may have it or not.", default=False),
         "min": number("Smallest value allowed."),
         "max": number("Largest value allowed."),
         "values": {
@@ -42,20 +42,20 @@ COLUMN = block(
         "nullable": {"description": "Whether a cell may be missing. Default: inferred from the data.", "type": "boolean"},
         "unique": flag("No two rows may have the same value.", default=False),
         "pattern": string(
-            "A regular expression that each text matches as a whole, without look-around and back references, so that it takes linear "
-            "time. Not checked on requests.",
+            "A regular expression that each string must match as a whole. Without look-around and back references, so that matching takes "
+            "linear time. Not checked on requests.",
             minLength=1,
             maxLength=200,
             examples=["[A-Z]{2}[0-9]{6}"],
         ),
         "max_missing": number("Largest share of cells that may be missing, after filling.", minimum=0, maximum=1),
-        "min_share": number("Of the target: the smallest share of the rows that each class must have.", exclusiveMinimum=0, maximum=0.5),
+        "min_share": number("For the target: the smallest share of the rows that each class must have.", exclusiveMinimum=0, maximum=0.5),
         "min_date": string(
-            "Of a column of dates: the earliest one allowed, in ISO 8601. Not checked on requests.", examples=["2020-01-01"]
+            "For a column of dates: the earliest date allowed, in ISO 8601. Not checked on requests.", examples=["2020-01-01"]
         ),
-        "max_date": string("Of a column of dates: the latest one allowed, in ISO 8601. Not checked on requests."),
-        "when_true": words("The words that mean true, in any case; requests may use them too. Default: true, yes and 1.", "Ja"),
-        "when_false": words("The words that mean false, in any case. Default: false, no and 0.", "Nein"),
+        "max_date": string("For a column of dates: the latest date allowed, in ISO 8601. Not checked on requests."),
+        "when_true": words("The words that mean true, in upper or lower case; requests may use them too. Default: true, yes and 1.", "Ja"),
+        "when_false": words("The words that mean false, in upper or lower case. Default: false, no and 0.", "Nein"),
         "format": string(
             "How the dates are written, in the directives of `strptime`: %Y %m %d %H %M %S and others. Default: ISO 8601.",
             minLength=1,
@@ -63,7 +63,7 @@ COLUMN = block(
             examples=["%d.%m.%Y %H:%M"],
         ),
         "parts": {
-            "description": "The parts of a date that are features, named as in `COLUMN.year`; requests carry the date as text.",
+            "description": "The parts of a date that are features, with names such as `COLUMN.year`. Requests contain the date as text.",
             "type": "array",
             "items": choice("A part.", [*PARTS]),
             "minItems": 1,
@@ -83,15 +83,15 @@ DIGEST = string(
 )
 
 SPLIT = block(
-    "How rows are divided into training and test rows.",
+    "How the rows are split into training and test rows.",
     {
         "test": number("Share of the rows that are used for testing.", exclusiveMinimum=0, exclusiveMaximum=1, default=0.25),
         "seed": integer("Seed of the random split.", minimum=0, maximum=2**32 - 1, default=0),
         "stratify": {
-            "description": "Keep the shares of the classes equal in training and test rows. Default: true for classification.",
+            "description": "Keep the shares of the classes the same in training and test rows. Default: true for classification.",
             "type": "boolean",
         },
-        "by": string("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
+        "by": string("Split by a stable hash of this column: a row stays on its side as the data grows.", minLength=1),
         "column": string("Column whose cells say `train` or `test`.", minLength=1),
         "time": string("Split by this column of times or numbers: the newest rows are the test rows.", minLength=1),
     },
@@ -115,17 +115,17 @@ _DATASET: dict[str, Schema] = {
     "name": name("dataset"),
     "description": DESCRIPTION,
     "source": {
-        "description": "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines. Or several of one format, "
-        "read as one table: a list, a folder, or a glob.",
+        "description": "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines. Or several files of "
+        "one format, read as one table: a list, a folder, or a glob.",
         "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1, "uniqueItems": True}],
         "examples": ["data/mail.csv", "data/mail-*.csv", ["data/a.csv", "data/b.csv"]],
     },
     "append": {
-        "description": "What else the version is read from, after its source: another version of this dataset, or a file.",
+        "description": "More rows after those of the source: from another version of this dataset, or from a file.",
         "type": "array",
         "items": block(
-            "One of the two.",
-            {"version": string("A version of this dataset, read as it declares.", minLength=1), "file": PATH},
+            "One of the two keys.",
+            {"version": string("A version of this dataset, read with its own options.", minLength=1), "file": PATH},
             minProperties=1,
             maxProperties=1,
         ),
@@ -135,33 +135,34 @@ _DATASET: dict[str, Schema] = {
     "digest": DIGEST,
     **READING,
     "target": string(
-        "The column to predict. Clustering and anomaly need none; if there is one, their metrics compare with it.",
+        "The column to predict. Clustering and anomaly detection need none; where there is one, their metrics compare with it.",
         minLength=1,
     ),
     "target_missing": choice(
-        "What becomes of rows without a target: `drop` leaves them out and counts them, `error` refuses the data.",
+        "How rows without a target are treated: `drop` leaves them out and counts them, `error` refuses the data.",
         ["drop", "error"],
         default="error",
     ),
     "id": string(
-        "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",
+        "The column that identifies a row: a string or an integer, never missing, unique. It is not a feature; `purge --id` finds "
+        "rows by it.",
         minLength=1,
         examples=["message_id"],
     ),
     "columns": table(
-        "The contract: checked when data is read, at training and on every request.",
+        "The contract, checked when data is read, in training and on every request.",
         COLUMN,
         examples=[{"age": {"type": "integer", "min": 0, "max": 130}}],
     ),
     "checks": {
-        "description": "Rules that every row must meet, as comparisons of its cells. A missing cell breaks no comparison.",
+        "description": "Rules for every row, as comparisons of its cells. A missing cell breaks no comparison.",
         "type": "array",
         "items": block(
             "One rule.",
             {
                 "rule": string(
-                    "Such as `start <= end`, `total == net + tax`, `age is not missing or kind in ['a', 'b']`. A column whose name is no "
-                    "word stands in backquotes.",
+                    "For example `start <= end`, `total == net + tax`, `age is not missing or kind in ['a', 'b']`. A column name "
+                    "that is not a single word is written in backquotes.",
                     minLength=1,
                     maxLength=500,
                 ),
@@ -173,12 +174,12 @@ _DATASET: dict[str, Schema] = {
         "examples": [[{"rule": "start <= end", "severity": "warn"}]],
     },
     "privacy": block(
-        "Columns that must not be learned from, or not be stored in the clear.",
+        "Columns that must not be learned from, or must not be stored in the clear.",
         {
             "drop": strings("Columns that are left out.", "A column."),
             "hash": strings("Columns whose cells are replaced by a keyed hash (HMAC).", "A column."),
             "key": secret("The key of the hash."),
-            "key_id": string("Name of the key. Part of the identity of the prepared rows; the key itself is not.", minLength=1),
+            "key_id": string("Name of the key. It is part of the identity of the prepared rows; the key itself is not.", minLength=1),
         },
         dependencies={"hash": ["key", "key_id"]},
     ),

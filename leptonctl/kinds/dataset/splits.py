@@ -1,4 +1,4 @@
-"""Splits that cannot be: two ways to split one table, of which one would be passed over, and shares of classes that are not there. Pure."""
+"""Splits that are impossible: two ways to split one table, or classes without a target. Pure."""
 
 from collections.abc import Iterator
 
@@ -11,16 +11,16 @@ NONE = "remove one of the two, or write `split: null` in the version that has a 
 
 
 def split_problems(declared: Declared, *, has_test: bool) -> Iterator[Diagnostic]:
-    """An error that names both keys, at the one that would be passed over."""
+    """What is wrong with the split. Of two ways, the error is at the one that would have no effect."""
     split = declared.fields.get("split")
-    written = [way for way in WAYS if isinstance(split, dict) and split.get(way) is not None]
+    ways = [way for way in WAYS if isinstance(split, dict) and split.get(way) is not None]
     summary = "A table would be split in two ways"
     if has_test and split:
-        detail = "`test` names the file of the test rows, so that nothing is split, and there is `split` too"
+        detail = "`test` names the file of the test rows, so nothing is split, but there is `split` too"
         yield error("split-conflict", summary, detail, span=declared.key_at("split"), hint=NONE)
-    elif len(written) > 1:
-        detail = f"`split` has `{written[0]}` and `{written[1]}`, but a table is split in one way"
-        yield error("split-conflict", summary, detail, span=declared.key_at("split", written[1]), hint=ONE)
+    elif len(ways) > 1:
+        detail = f"`split` has `{ways[0]}` and `{ways[1]}`, but a table is split in one way"
+        yield error("split-conflict", summary, detail, span=declared.key_at("split", ways[1]), hint=ONE)
     elif isinstance(split, dict) and split.get("stratify") is True and not declared.fields.get("target"):
         detail = "a stratified split keeps the share of each class of the target, and the dataset names no `target`"
         hint = "remove `stratify`, or add `target: COLUMN`"

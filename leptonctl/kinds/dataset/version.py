@@ -44,9 +44,9 @@ DERIVED: Mapping[Path, Path] = {
 class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, the columns if the file's header could be read, and the content of its blocks.
 
-    `inputs` is the payload of the step without `split.stratify`, which depends on the model's task when it is not written: there
-    can be a step for either value, and `steps` caches them. `recalled`: an earlier command has found it to be sound, of the same
-    text and files; its large parts are read when they are looked at.
+    inputs: the payload of `prepare` without `split.stratify`, which depends on the model's task where it is not written.
+    steps: the step for either value of that, as far as one was needed.
+    recalled: an earlier command found the same text and files to be sound; large parts are computed when something reads them.
     """
 
     address: str
@@ -70,12 +70,12 @@ class Dataset(Frozen):
 
     @property
     def row_checks(self) -> dict[str, Json]:
-        """The contract's checks on rows, by column: in no key, so rows in place are checked when one is declared."""
+        """The contract's checks on rows, by column: in no key, so a new one is run on rows that are already prepared."""
         return self._checks(ROW_FIELDS)
 
     @property
     def rules(self) -> list[Json]:
-        """The rules that rows must meet: in no key either."""
+        """The rules that rows must meet; in no key either."""
         return cast("list[Json]", self.inputs.get("checks") or [])
 
     def _checks(self, names: Collection[str]) -> dict[str, Json]:
@@ -132,16 +132,14 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def missing_target(dataset: Dataset) -> Diagnostic:
-    """The error of a dataset without target that a model is to predict one from."""
+    """The error for a dataset without a target that a model needs."""
     detail, hint = "`target` is missing: the column to predict", "add `target: COLUMN`"
     return error("missing-target", "Dataset names no target column", detail, span=dataset.declared.lacking("target"), hint=hint)
 
 
-def _id_problems(declared: Declared, name: str, target: str) -> list[Diagnostic]:
-    if name != target:
-        return []
+def _id_is_target(declared: Declared) -> Diagnostic:
     hint = "name the column that tells rows apart, or remove `id:`"
-    return [error("id-is-target", "The id of a row is its target", "this column is the target", span=declared.at("id"), hint=hint)]
+    return error("id-is-target", "The id of a row is its target", "this column is the target", span=declared.at("id"), hint=hint)
 
 
 def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
@@ -167,15 +165,15 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
 
 
 def notes_of(dataset: Dataset) -> dict[str, Json]:
-    """The notes of a version's node: rows that are in place are checked again when these change."""
+    """The notes of a version's node. When they change, prepared rows are checked again."""
     notes: dict[str, Json] = {"checks": dataset.row_checks} if dataset.row_checks else {}
     return notes | ({"rules": dataset.rules} if dataset.rules else {})
 
 
 def unreadable(dataset: Dataset) -> Iterator[tuple[Path, str, str, str | None]]:
-    """The pinned files of a version without their pinned bytes: path of the block, file, pin, digest of the file (None: it is gone)."""
+    """The pinned files of a version that have other bytes: path of the block, file, pin, digest of the file (None: it is gone)."""
     if dataset.recalled:
-        return  # what is kept of it has all its bytes
+        return  # its pins were met, and the files have not changed
     for at, content in dataset.contents.items():
         block = dataset.declared.fields.get(str(at[0])) if at else dataset.declared.fields
         pin = block.get("digest") if isinstance(block, Mapping) else None
@@ -196,41 +194,58 @@ def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
 def version_of(
     declared: Declared, versions: Mapping[str, Declared], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[Dataset | None, list[Diagnostic]]:
-    fields, problems = declared.fields, [*reading.problems(declared)]
-    target = str(fields.get("target") or "")
+    """One dataset version, None when its files cannot be used, and what is wrong with it. versions: it and its sister versions."""
+    problems = [*reading.problems(declared)]
+    contents, errors = _contents(declared, versions, catalog, facts)
+    problems += errors
+    if contents is None:
+        return None, problems
+    fields, content = declared.fields, contents[()]
+    problems += split_problems(declared, has_test=TEST in contents)
+    inputs = _inputs(declared, contents)
+    if inputs.get("id") == inputs["target"]:
+        problems.append(_id_is_target(declared))
+    problems += column_problems(declared, inputs)
+    is_overwritten = isinstance(fields.get("digest"), str) and content.digest not in (None, fields["digest"])
+    columns = None if is_overwritten else content.columns
+    problems += unknown_columns(declared, columns, outside=content.outside)
+    problems += rule_problems(declared, inputs, columns, outside=content.outside)
+    pinned = "digest" in fields and (TEST not in contents or "digest" in test_block(declared))
+    place = address.version_of("dataset", declared.name, declared.version)
+    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, contents=contents), problems
+
+
+def _contents(
+    declared: Declared, versions: Mapping[str, Declared], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[dict[Path, Content] | None, list[Diagnostic]]:
+    """The content of each block that names files, None when one of them has none, and what is wrong with them."""
     contents: dict[Path, Content] = {}
-    test = test_block(declared)
-    for at in BLOCKS if "source" in test else BLOCKS[:1]:
+    problems: list[Diagnostic] = []
+    blocks = BLOCKS if "source" in test_block(declared) else BLOCKS[:1]
+    for at in blocks:
         content, errors = content_of(declared, at, versions, catalog, facts)
         problems += errors
         if content is not None:
             contents[at] = content
-    if () not in contents or (TEST not in contents and "source" in test):
-        return None, problems
-    problems += split_problems(declared, has_test="source" in test)
-    content = contents[()]
-    test_source = source_of(declared, test, contents[TEST]) if TEST in contents else None
+    return contents if len(contents) == len(blocks) else None, problems
+
+
+def _inputs(declared: Declared, contents: Mapping[Path, Content]) -> dict[str, Json]:
+    """The payload of `prepare`. A field that is absent by default is only there when it is declared, so that it moves no other key."""
+    fields = declared.fields
     inputs: dict[str, Json] = {
-        "source": source_of(declared, fields, content),
-        "test_source": test_source,
-        "target": target,
+        "source": source_of(declared, fields, contents[()]),
+        "test_source": source_of(declared, test_block(declared), contents[TEST]) if TEST in contents else None,
+        "target": str(fields.get("target") or ""),
         "columns": {name: column_inputs(spec) for name, spec in cast("dict[str, Json]", fields.get("columns") or {}).items()},
         "privacy": privacy_of(fields.get("privacy")),
-        "split": split_of(fields.get("split"), has_test=test_source is not None),
+        "split": split_of(fields.get("split"), has_test=TEST in contents),
     }
     if isinstance(fields.get("id"), str):
         inputs["id"] = fields["id"]
-        problems += _id_problems(declared, str(fields["id"]), target)
     limits = [rule for _, rule in date_limits(fields)]
     if fields.get("checks") or limits:
         inputs["checks"] = [*cast("list[Json]", fields.get("checks") or []), *limits]
-    if target and fields.get("target_missing") == "drop":
+    if inputs["target"] and fields.get("target_missing") == "drop":
         inputs["target_missing"] = "drop"
-    problems += column_problems(declared, inputs)
-    overwritten = isinstance(fields.get("digest"), str) and content.digest not in (None, fields["digest"])
-    columns = None if overwritten else content.columns
-    problems += unknown_columns(declared, columns, outside=content.outside)
-    problems += rule_problems(declared, inputs, columns, outside=content.outside)
-    pinned = "digest" in fields and (test_source is None or "digest" in test)
-    place = address.version_of("dataset", declared.name, declared.version)
-    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, contents=contents), problems
+    return inputs

@@ -1,4 +1,4 @@
-"""A binding, environment -> model version: its node, the evidence that its gates need, whether it is a return or withdrawn. Pure."""
+"""A binding of a model version to an environment: its node, the evidence for its gates, its withdrawals. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
-from leptonctl.kinds.environment.foreseen import not_comparable
+from leptonctl.kinds.environment.comparability import not_comparable
 from leptonctl.kinds.environment.gate_rules import assumes, metrics_to_compare, metrics_to_evaluate, needs_comparison
 from leptonctl.kinds.model import warm
 from leptonctl.kinds.model.package import package_key, package_step
@@ -26,7 +26,7 @@ PACKAGE_OUTPUT = "package"
 
 
 class Readmit(Frozen):
-    """What a binding says of a withdrawal: its id, and why the package is let back in."""
+    """The readmission in a binding: the id of a withdrawal, and why its package comes back."""
 
     withdrawal: str
     reason: str
@@ -49,18 +49,18 @@ class Binding(Frozen):
 
     @property
     def checks(self) -> dict[str, Json]:
-        """The contract's checks on requests: they take effect with the binding and are in no key."""
+        """The contract's checks on requests, which take effect with the binding and are in no key."""
         return self.model.dataset.checks
 
 
 def node(
     binding: Binding, built: Node, bound: Pointer | None, results: Mapping[str, Result], *, is_return: bool, comparable: bool = True
 ) -> Node:
-    """The binding as a node whose digest is the bound version's. It has evidence steps only when gates need them and it is not a return.
+    """The binding as a node with the digest of the bound version. It has evidence steps only if gates need them and it is not a return.
 
-    `built` is the version's node; `bound` is the pointer of the other version that is bound now, None when there is none.
-    `results`: those that are known, with the training of the bound version. `comparable`: False where it is known
-    that the two cannot be compared; then they are only for a gate that assumes that they can.
+    built: the version's node. bound: the pointer of another version that is bound now, None when there is none.
+    results: the known ones, with the training of the bound version. comparable: False if the two are known not to be comparable; then
+    they are compared only for a gate that assumes otherwise.
     """
     model = binding.model
     evidence = () if is_return else tuple(_evidence(binding, package_step(built), bound, results, comparable=comparable))
@@ -87,13 +87,13 @@ def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Resu
         return ()
     model, dataset = binding.model, binding.model.dataset
     export = bound.steps.get("export")
-    # a program has the rows that it was given, and they are known
+    # the rows that a program learned are known, those of an imported model are not
     elsewhere = export is not None and export.op == "import" and "train" not in bound.steps
     imported = {BOUND: elsewhere, CANDIDATE: model.origin == "imported"}
     if any(imported.values()):
         return tuple(IMPORTED.format(OWNERS[owner]) for owner, is_imported in imported.items() if is_imported)
     theirs, own = (results.get(key or "") for key in (bound.key("prepare"), model.prepare.key))
-    return not_comparable(model.task, dataset.inputs, dataset.columns, theirs, own)
+    return not_comparable(model.task, dataset.inputs, dataset.columns, bound=theirs, own=own)
 
 
 def bind_step(address: str, model_digest: str | None, version: str | None) -> Step:
@@ -103,7 +103,7 @@ def bind_step(address: str, model_digest: str | None, version: str | None) -> St
 
 
 def with_unbind_step(change: Change) -> Change:
-    """The removal of a binding with the move of its pointer as a step; any other change unchanged."""
+    """The removal of a binding with a step that moves its pointer; any other change as it is."""
     if not isinstance(change, Remove) or change.before_version is None:
         return change
     return replace(change, steps=(PlannedStep(step=bind_step(change.address, None, None), key=None, cached=False),))
@@ -131,7 +131,7 @@ def is_return(binding: Binding, built: Mapping[str, Node], state: State | None, 
 def withdrawals_of(
     binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]
 ) -> tuple[Withdrawal, ...]:
-    """The withdrawals that keep the declared package out, less the one that the binding readmits. What is bound now is not kept out."""
+    """The withdrawals that keep the declared package out, without the one that the binding readmits; () for what is bound now."""
     withdrawals = [w for w in matching_withdrawals(binding, built, state, results) if w.readmitted is None]
     return tuple(w for w in withdrawals if binding.readmit is None or w.id != binding.readmit.withdrawal)
 
@@ -139,7 +139,7 @@ def withdrawals_of(
 def matching_withdrawals(
     binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]
 ) -> tuple[Withdrawal, ...]:
-    """All withdrawals of the declared recipe, package or graph in this environment, also those that were readmitted."""
+    """All withdrawals of the declared recipe, package or graph from this environment, readmitted ones included."""
     record = state.environments.get(binding.environment) if state else None
     if state is None or record is None or not record.withdrawals:
         return ()
@@ -165,26 +165,26 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None, results: Ma
     metrics = metrics_to_evaluate(binding.gates, model.metrics)
     if metrics:
         yield evaluate_step(model, metrics, (binding.address, "evaluate"), export)
-    keys = (bound.key("prepare"), package_key(bound)) if bound else (None, None)
-    if bound is None or keys[0] is None or keys[1] is None or not needs_comparison(binding.gates):
+    prepare, package = (bound.key("prepare"), package_key(bound)) if bound else (None, None)
+    if bound is None or prepare is None or package is None or not needs_comparison(binding.gates):
         return
     if not (comparable or assumes(binding.gates)):
         return
     fields: dict[str, Json] = {**model.scoring, "metrics": [*metrics_to_compare(binding.gates)]}
-    learned = bound.key("train")
-    before = (*warm.reads(model), *warm.reads_of_bound(results.get(learned or "")))
+    bound_train = bound.key("train")
+    before = (*warm.reads(model), *warm.reads_of_bound(results.get(bound_train or "")))
     yield replace(
         compare_step(binding.address, fields, before),
         spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
         needs={"prepare": export.needs["prepare"], "export": export.place, **warm.training(model)},
-        given={"bound_prepare": keys[0], "bound_export": keys[1], **({"bound_train": learned} if learned else {})},
+        given={"bound_prepare": prepare, "bound_export": package, **({"bound_train": bound_train} if bound_train else {})},
     )
 
 
 def compare_step(address: str, fields: dict[str, Json], before: tuple[str, ...] = ()) -> Step:
-    """The comparison of a candidate with the version bound now, without what it reads: scoring and metrics are in `fields`.
+    """The comparison of a candidate with the version bound now, without what it needs. fields: scoring and metrics.
 
-    `before`: the parts that say what was learned by the versions that one of the two goes on from.
+    before: the parts of results with the rows that were learned by the versions which one of the two goes on from.
     """
     return Step(
         name="compare",

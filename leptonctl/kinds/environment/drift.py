@@ -16,7 +16,7 @@ def drift(
     datasets: Mapping[str, Dataset],
     prepared: Collection[str] = (),
 ) -> Iterator[Drift]:
-    """One Drift for every difference. `prepared`: dataset versions whose files are read, so that a bad one is an error."""
+    """One Drift for every difference. prepared: dataset versions whose files a step reads, so that a bad one is an error instead."""
     if state is not None:
         for name in sorted(live.keys() & state.environments.keys()):
             yield from _environment(name, live[name], state)
@@ -24,7 +24,7 @@ def drift(
 
 
 def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
-    """Environments whose switch was cut off after the head had moved: the next apply completes the binding from the head."""
+    """Environments whose switch was interrupted after the head had moved: the next apply completes the binding from the head."""
     for name, pending in state.pending.items():
         head = live[name].head if name in live else None
         if head is not None and head.deployment == pending.deployment:
@@ -67,12 +67,12 @@ def _here(address: str, live: Live, recorded: int, *, is_pending: bool) -> Itera
 
 
 def _silent(address: str, live: Live) -> Iterator[Drift]:
-    """The other servers that show no sign of life, while this host's answers."""
+    """Other servers that show no sign of life, while this host's server answers."""
     for server in live.servers:
-        # a server that answers is alive even when its beat is not seen: it may use another copy of the store
+        # a server that answers is alive even without a heartbeat: it may use another copy of the store
         answers = live.answering is not None and live.answering.id == server.id
         if live.answering is not None and not server.stopped and server.id not in live.alive and not answers:
-            yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life; {_forgetting(server)}")
+            yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life; {_forget_hint(server)}")
 
 
 def unserved(name: str, live: Live) -> str:
@@ -87,21 +87,21 @@ def _elsewhere(address: str, live: Live, recorded: int) -> Iterator[Drift]:
     for server in live.servers:
         reason = unhealthy(server, live, recorded)
         if reason:
-            # of a host that an apply is to heal from there, silence is not known to be death
+            # a silent server of a host that heals it by an apply of its own is not known to be dead
             silent = live.placement == "here" and server.id not in live.alive
             drift_class: DriftClass = "unobserved" if silent else "note"
             if server.id not in live.alive and not silent:
-                reason += f"; {_forgetting(server)}"
+                reason += f"; {_forget_hint(server)}"
             yield Drift(address=address, drift_class=drift_class, reason=f"unhealthy: {reason}", recorded=recorded, live=server.deployment)
 
 
-def _forgetting(server: ServerRecord) -> str:
-    """How to be told no more of a server that is dead for good."""
+def _forget_hint(server: ServerRecord) -> str:
+    """How to remove the record of a server that is gone for good."""
     return f"`leptonctl server forget {server.id}` removes its record"
 
 
 def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool = True) -> str:
-    """Why a server is not healthy, from its record; "" if it is. `naming`: as a sentence with the server's name."""
+    """Why a server is not healthy, from its record; "" if it is. naming: begin with the server's id."""
     answers = live.answering is not None and live.answering.id == server.id
     why = server.note or "; ".join(f"deployment {number}: {reason}" for number, reason in server.failed.items())
     if server.id not in live.alive and not answers:
@@ -115,7 +115,7 @@ def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool =
 
 
 def _overwritten(datasets: Mapping[str, Dataset], prepared: Collection[str]) -> Iterator[Drift]:
-    """A note for every pinned file that is gone or has other bytes, and that no step reads: its results remain."""
+    """A note for every pinned file that is gone or has other bytes and that no step reads: its results remain."""
     for dataset in datasets.values():
         if dataset.address in prepared:
             continue  # an error says so

@@ -1,4 +1,4 @@
-"""The evidence that gates are judged on: the outputs of evaluations and comparisons as records. Pure."""
+"""The evidence for gates: the outputs of evaluations and comparisons as records. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class Pair(Record):
 
 
 class Flips(Record):
-    """How many rows change their label. `share` is in [0, 1]; None when there are no labels or no rows."""
+    """How many rows change their label. share: in [0, 1]; None without labels or rows."""
 
     rows: int = 0
     changed: int = 0
@@ -38,7 +38,7 @@ class Flips(Record):
 class CompareOutputs(Record):
     """The version bound now (a) and the candidate (b) on `rows` rows that neither was trained on; `excluded` rows were left out.
 
-    `excluded_by`: how many of those each was trained on. `not_comparable` says why the figures do not compare the two; "" when they do.
+    excluded_by: how many of those each was trained on. not_comparable: why the comparison is not fair to both; "" when it is.
     """
 
     rows: int
@@ -51,7 +51,7 @@ class CompareOutputs(Record):
 
     @property
     def grounds(self) -> str:
-        """Which evaluation rows were left out, in words; "" for none."""
+        """Which evaluation rows were left out, as a phrase; "" for none."""
         learners = {"bound": "the bound version", "candidate": "the candidate"}
         parts = [f"{learners.get(version, version)} learned {count}" for version, count in self.excluded_by.items() if count]
         return f"{self.excluded} of {self.excluded + self.rows} rows left out: {', '.join(parts)}" if parts else ""
@@ -67,9 +67,9 @@ class Evidence(Frozen):
     """What is known about a candidate.
 
     evaluations: its own; None for one that does not exist yet. comparison: with the version bound now; None until it exists.
-    compares: False when nothing else is bound; `same`: what is bound has the candidate's recipe. foreseen: why no comparison can be made,
-    where that is known before it runs.
-    unreadable: op -> what is wrong with outputs that count as absent.
+    compares: False when no other version is bound. same: the bound version has the candidate's recipe. foreseen: why no comparison is
+    possible, if that is known before it runs.
+    unreadable: op -> what is wrong with its outputs, which count as absent.
     """
 
     evaluations: tuple[EvaluateOutputs | None, ...] = ()

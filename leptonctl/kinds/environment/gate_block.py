@@ -6,6 +6,7 @@ from math import isfinite
 from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.gate import Gate
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.environment.gate_rules import ASSUME, COMPARABLE, COMPARE, Rule, find_rule, own_metrics, rules_for
@@ -17,20 +18,35 @@ from leptonctl.spi.learning import Metric
 PERCENT = 100
 
 
-def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
-    """The gates of an environment that guard this model. Each problem with them is added to `problems` once."""
+class _Limits(Frozen):
+    """The limits on one metric, as they are written at `at`. provider: the metric's; None for a metric that rules define."""
+
+    declared: Declared
+    at: Path
+    metric: str
+    provider: Metric | None
+    limits: Mapping[str, Json]
+
+
+def gates_of(declared: Declared, model: Model, catalog: Catalog) -> tuple[tuple[Gate, ...], list[Diagnostic]]:
+    """The gates of an environment that guard this model, and what is wrong with them."""
+    gates: list[Gate] = []
+    problems: list[Diagnostic] = []
     for at, pattern, block in _blocks(declared):
         if not fnmatchcase(model.declared.name, pattern):
             continue
         for metric, limits in block.items():
             if not isinstance(limits, dict):
                 continue
-            problem = _wrong_metric(declared, (*at, metric), metric, model, catalog)
+            problem = _wrong_metric(declared, (*at, metric), model, catalog)
             if problem is not None:
-                _add_once(problems, problem)
-            else:
-                provider = catalog.metrics.get((model.task, metric))
-                yield from _gates(declared, (*at, metric), metric, provider, limits, problems)
+                problems.append(problem)
+                continue
+            provider = catalog.metrics.get((model.task, metric))
+            entries = [*_gates(_Limits(declared=declared, at=(*at, metric), metric=metric, provider=provider, limits=limits))]
+            gates += [entry for entry in entries if isinstance(entry, Gate)]
+            problems += [entry for entry in entries if isinstance(entry, Diagnostic)]
+    return tuple(gates), problems
 
 
 def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
@@ -45,7 +61,7 @@ def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Ite
 
 
 def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
-    """Where each group of gates is written, the glob of the models it is for, and its limits by metric."""
+    """Each group of gates: its path, the glob of the models that it is for, and its limits by metric."""
     gates = declared.fields.get("gates")
     if isinstance(gates, dict):
         yield ("gates",), "*", gates
@@ -54,28 +70,29 @@ def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
             yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
 
 
-def _gates(
-    declared: Declared, at: Path, metric: str, provider: Metric | None, limits: dict[str, Json], problems: list[Diagnostic]
-) -> Iterator[Gate]:
-    assume = limits.get(COMPARABLE) == ASSUME
+def _gates(block: _Limits) -> Iterator[Gate | Diagnostic]:
+    """A gate, or what is wrong, for each limit."""
+    metric, limits = block.metric, block.limits
     rules = {name: find_rule(metric, name) for name in limits if name != COMPARABLE}
     if COMPARABLE in limits and not any(rule is not None and rule.evidence == COMPARE for rule in rules.values()):
-        _add_once(problems, _nothing_compared(declared, (*at, COMPARABLE), metric))
+        yield _nothing_compared(block)
     for name, rule in rules.items():
-        limit, span = limits[name], declared.at(*at, name)
+        limit = limits[name]
         if rule is None:
-            _add_once(problems, _unknown_rule(declared, (*at, name), metric, name))
+            yield _unknown_rule(block, name)
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
+            span, provider = block.declared.at(*block.at, name), block.provider
             detail = impossible(rule, metric, float(limit), provider) or (_contradiction(metric, limits) if name == "max" else "")
             if detail:
                 summary, hint = "Gate has a limit that no value can be measured against", _limit_hint(float(limit), provider)
-                _add_once(problems, error("impossible-limit", summary, detail, span=span, hint=hint))
+                yield error("impossible-limit", summary, detail, span=span, hint=hint)
             else:
-                yield Gate(metric=metric, rule=name, limit=float(limit), span=span, assume=assume and rule.evidence == COMPARE)
+                assume = rule.evidence == COMPARE and limits.get(COMPARABLE) == ASSUME
+                yield Gate(metric=metric, rule=name, limit=float(limit), span=span, assume=assume)
 
 
 def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -> str:
-    """Why a limit never holds a version, or always does; "" when it can decide."""
+    """Why a limit holds every version, or none; "" when it can decide."""
     if not isfinite(limit):
         return f"the limit of {metric} is not a finite number"
     least, most = (provider.least, provider.most) if provider is not None else (rule.least, rule.most)
@@ -91,7 +108,7 @@ def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -
 
 
 def _contradiction(metric: str, limits: Mapping[str, Json]) -> str:
-    """Why nothing meets `min` and `max` both; "" when something can."""
+    """Why no value meets both `min` and `max`; "" when one can."""
     low, high = limits.get("min"), limits.get("max")
     if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
         return f"no {metric} is at least {low:g} and at most {high:g}"
@@ -104,30 +121,25 @@ def _limit_hint(limit: float, provider: Metric | None) -> str:
     return "write a limit that the metric can miss"
 
 
-def _nothing_compared(declared: Declared, at: Path, metric: str) -> Diagnostic:
-    return error(
-        "unknown-rule",
-        "Gate has a rule that does not exist",
-        f"`{COMPARABLE}` is for gates that compare with the version bound now, and this one on {metric} does not",
-        span=declared.key_at(*at),
-        hint=f"remove `{COMPARABLE}`",
-    )
+def _nothing_compared(block: _Limits) -> Diagnostic:
+    detail = f"`{COMPARABLE}` is for gates that compare with the version bound now, and this one on {block.metric} does not"
+    span = block.declared.key_at(*block.at, COMPARABLE)
+    return error("unknown-rule", "Gate has a rule that does not exist", detail, span=span, hint=f"remove `{COMPARABLE}`")
 
 
-def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catalog: Catalog) -> Diagnostic | None:
-    """The error when no gate can guard this metric of the model, else None."""
+def _wrong_metric(declared: Declared, at: Path, model: Model, catalog: Catalog) -> Diagnostic | None:
+    """The error when no gate can guard the metric whose key is at `at`, else None."""
+    metric = str(at[-1])
     if metric in own_metrics():
         return None
     provider = catalog.metrics.get((model.task, metric))
     if provider is None:
         other_tasks = sorted(task for task, name in catalog.metrics if name == metric)
-        detail = (
-            f"{metric} is for {' and '.join(other_tasks)}; the task of model {model.declared.name} is {model.task}"
-            if other_tasks
-            else f"no metric for {model.task} has this name"
-        )
+        detail = f"no metric for {model.task} has this name"
+        if other_tasks:
+            detail = f"{metric} is for {' and '.join(other_tasks)}; the task of model {model.declared.name} is {model.task}"
         summary = "Gate names a metric that this model does not have"
-        hint = _of_folds(metric, model, catalog) or did_you_mean(metric, _gate_metrics(model, catalog))
+        hint = _fold_hint(metric, model, catalog) or did_you_mean(metric, _gate_metrics(model, catalog))
         return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=hint)
     if provider.score is None:
         hint = did_you_mean(metric, _gate_metrics(model, catalog))
@@ -136,15 +148,11 @@ def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catal
     return None
 
 
-def _unknown_rule(declared: Declared, at: Path, metric: str, name: str) -> Diagnostic:
-    known = rules_for(metric)
-    return error(
-        "unknown-rule",
-        "Gate has a rule that does not exist",
-        f"a gate on {metric} has no `{name}`",
-        span=declared.key_at(*at),
-        hint=f"write `{known[0].name}`: {known[0].limit}" if len(known) == 1 else did_you_mean(name, (r.name for r in known)),
-    )
+def _unknown_rule(block: _Limits, name: str) -> Diagnostic:
+    known, detail = rules_for(block.metric), f"a gate on {block.metric} has no `{name}`"
+    hint = f"write `{known[0].name}`: {known[0].limit}" if len(known) == 1 else did_you_mean(name, (r.name for r in known))
+    span = block.declared.key_at(*block.at, name)
+    return error("unknown-rule", "Gate has a rule that does not exist", detail, span=span, hint=hint)
 
 
 def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
@@ -152,14 +160,9 @@ def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
     return [*own_metrics(), *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
 
 
-def _add_once(problems: list[Diagnostic], problem: Diagnostic) -> None:
-    if problem not in problems:
-        problems.append(problem)
-
-
-def _of_folds(metric: str, model: Model, catalog: Catalog) -> str:
+def _fold_hint(metric: str, model: Model, catalog: Catalog) -> str:
     """The hint for a metric of the folds, as `leaderboard` and other tools name them; "" for any other name."""
     name = metric.removeprefix("cv_").removesuffix("_mean").removesuffix("_std").removesuffix("_cv")
     if name == metric or (model.task, name) not in catalog.metrics:
         return ""
-    return f"gates ask the test rows: write `{name}`; `show` and `leaderboard` have the folds of `evaluate: {{cross_validation: 5}}`"
+    return f"gates use the test rows: write `{name}`; `show` and `leaderboard` have the folds of `evaluate: {{cross_validation: 5}}`"

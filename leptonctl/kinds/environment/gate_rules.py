@@ -24,7 +24,7 @@ Passes: TypeAlias = Callable[[float, float, float], bool]
 COMPARABLE, ASSUME = "comparable", "assume"
 """The key beside the limits of a gate, and its one value."""
 TOLERANCE = 1e-9
-"""Relative to the measured values: missing a limit by less counts as meeting it, since 0.95 - 0.945 is not 0.005 in floating point."""
+"""Relative to the measured values. A value that misses its limit by less meets it, since 0.95 - 0.945 is not 0.005 in floating point."""
 NOTHING_BOUND = "nothing is bound yet: not measured"
 SAME_BOUND = "the same recipe is bound now: nothing to compare"
 UNDEFINED = "undefined on these rows"
@@ -39,7 +39,7 @@ class Rule(Frozen):
     evidence; None: every metric of the model's task that is one number.
     judge: pure; `passed` is None while its evidence is absent.
     label: metric -> what is measured, as a phrase. sign: how the value must compare with the limit, which is inclusive.
-    limit: what the limit is, as a phrase. least: the smallest limit allowed. most: the largest that can matter, for its one metric.
+    limit: what the limit is, as a phrase. least: the smallest limit allowed. most: the largest limit that can fail, for its one metric.
     """
 
     name: str
@@ -131,7 +131,7 @@ def limits(rules: Rules = RULES) -> dict[str, Schema]:
         least = {} if rule.least is None else {"minimum": rule.least}
         schemas.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
     schemas[COMPARABLE] = {
-        "description": "`assume`: judge the comparison also where it cannot be told that it is fair to both versions.",
+        "description": "`assume`: judge the comparison even if it is not known to be fair to both versions.",
         "enum": [ASSUME],
     }
     return schemas
@@ -143,7 +143,7 @@ def metrics_to_evaluate(gates: Iterable[Gate], computed: Collection[str], rules:
 
 
 def metrics_to_compare(gates: Iterable[Gate], rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that these gates need from a comparison. There may be none even when the comparison itself is needed."""
+    """The metrics that these gates need from a comparison; () if they need the comparison only for its flips."""
     return tuple(sorted(_metrics(gates, COMPARE, rules)))
 
 
@@ -153,7 +153,7 @@ def needs_comparison(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
 
 
 def assumes(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
-    """Whether one of these gates judges a comparison although it cannot be told that it is fair."""
+    """Whether one of these gates judges a comparison that is not known to be fair."""
     return any(gate.assume and rule.evidence == COMPARE for gate, rule in _with_rules(gates, rules))
 
 

@@ -1,4 +1,4 @@
-"""Judges gates on evidence, the same way at plan time and before the bind, and converts judgements for the history. Pure."""
+"""Judges gates on evidence, in the same way at plan time and before a binding moves, and converts judgements for the history. Pure."""
 
 from collections.abc import Iterable
 
@@ -62,7 +62,7 @@ def _judge(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter, r
 def _reason(judgement: Judgement) -> str:
     gate = judgement.gate
     value = "not known" if judgement.value is None else f"{judgement.value:.6g}"
-    # what was measured needs no grounds here: the evidence has them
+    # a measured value needs no grounds here: the evidence has them
     note = f" ({judgement.note})" if judgement.note and (judgement.value is None or judgement.assumed) else ""
     rule = find_rule(gate.metric, gate.rule)
     if rule is None:

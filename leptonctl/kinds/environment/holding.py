@@ -1,6 +1,6 @@
-"""Why a binding does not move: a gate, a withdrawal, a freeze, or another binding that it moves together with. Pure.
+"""Why a binding does not move: a gate, a withdrawal, a freeze, or another binding that has to move with it. Pure.
 
-The same at plan time and under the lock of the environment, so that a plan shows the hold that its apply would meet.
+The answer is the same at plan time and under the lock of the environment, so a plan shows the hold that its apply would meet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ def hold_of(
     package: str | None = None,
     returning: bool = False,
 ) -> Hold | None:
-    """Why a change of an environment does not move, or None when it does. `judgements`: those that count against it."""
+    """Why a change of an environment is held, or None when it moves. judgements: those that count against it."""
     moves = (change.before, change.before_version) != (change.after, change.after_version)
     if returning and moves:
         return None
@@ -51,14 +51,14 @@ def hold_of(
         holds.append(Hold(kind=kind, reason=refusal(failed), hint=hint))
     if not holds:
         return None
-    # each reason has its own way out, and none of them alone is enough
+    # each reason has a hint of its own, and none alone is enough
     hint = "; and ".join(dict.fromkeys(hold.hint for hold in holds if hold.hint))
     whole = replace(holds[0], reason="; ".join(hold.reason for hold in holds), hint=hint, package=package)
     return since(whole, change, state)
 
 
 def since(hold: Hold, change: Change, state: State | None) -> Hold:
-    """The hold, with the time at which a run met it if it is unchanged since (protocols 9)."""
+    """The hold, with the time since which it is unchanged, if an earlier run met it (protocols 9)."""
     recorded = state.held.get(change.address) if state else None
     if recorded is None or (recorded.digest, recorded.reason) != (change.after, hold.reason):
         return hold
@@ -93,7 +93,7 @@ def held_binding(change: Change, hold: Hold, at: str) -> HeldBinding:
 
 
 def problem(change: Change, hold: Hold, span: Span | None) -> Diagnostic:
-    """What a run says of a hold: an error where it is new, a warning where an earlier run has met it."""
+    """The report of a hold: an error when it is new, a warning when an earlier run has met it."""
     stays = "stays" if change.before_version is None else f"stays at {change.before_version}"
     if change.before_version is None and not isinstance(change, Remove):
         stays = "stays as it is" if change.place.member is None else "stays unbound"
@@ -113,19 +113,19 @@ def span_of_hold(hold: Hold, judgements: Iterable[Judgement], change: Change) ->
     return change.span
 
 
-def withdraws(change: Change, state: State | None, declared: Environment | None, command: str, package: str | None) -> bool:
-    """Whether a change marks what it leaves as withdrawn: each move of a rollback does, and a return by YAML where it is protected.
+def withdraws(change: Change, state: State | None, declared: Environment | None, *, command: str, package: str | None) -> bool:
+    """Whether a change withdraws what it replaces: every move of a rollback does, and a return by YAML in a protected environment.
 
-    `package`: what is bound by the change. A return to something newer, that was withdrawn and readmitted, leaves nothing behind.
+    package: what the change binds. A return to a newer package, which was withdrawn and readmitted, withdraws nothing.
     """
     before = state.current.get(change.address) if state else None
     if state is None or before is None or before.package is None or package == before.package:
         return False
     if isinstance(change, Remove):
-        # a model that came with what is rolled back
+        # the deployment that is rolled back has added this model
         return command == ROLLBACK
     if command == ROLLBACK:
-        # a package that is still to be built is another one if its recipe is
+        # a package that is not built yet differs if its recipe does
         return package is not None or change.after != before.digest
     place = change.place
     record = state.environments.get(place.name)
@@ -133,24 +133,24 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
     if not change.is_return or not protected or record is None:
         return False
     served: Mapping[str, Served] = record.served.get(place.member or "", {})
-    left, target = served.get(before.package), served.get(package or "")
-    return left is None or target is None or target.deployment < left.deployment
+    former, target = served.get(before.package), served.get(package or "")
+    return former is None or target is None or target.deployment < former.deployment
 
 
 def note_of_readmission(change: Change, readmit: Readmit) -> Diagnostic:
-    """What a plan says of a withdrawal that the YAML answers."""
+    """The note of a plan that readmits a version."""
     place = change.place
     return Diagnostic(
         id="readmits",
         severity="note",
-        summary="A withdrawn version is let back in",
+        summary="A withdrawn version is readmitted",
         detail=f"{change.after_version} of {place.member} comes back to {place.name} ({readmit.withdrawal}): {readmit.reason}",
         span=change.span,
     )
 
 
 def note_of_withdrawal(change: Change) -> Diagnostic:
-    """What a plan says of a package that it would withdraw."""
+    """The note of a plan that would withdraw a version."""
     place = change.place
     version = change.before_version or ""
     build = f" as {change.before.removeprefix('sha256:')[:12]}" if change.before and change.after_version == version else ""
@@ -164,7 +164,7 @@ def note_of_withdrawal(change: Change) -> Diagnostic:
 
 
 def note_of_next_apply(addresses: Iterable[str]) -> Diagnostic:
-    """What a plan says of bindings that use the lines which a rollback writes back, and which it does not move itself."""
+    """The note of a rollback about other bindings that use the lines which it writes back."""
     named = ", ".join(addresses)
     return Diagnostic(
         id="shared-lines",
@@ -183,11 +183,11 @@ def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
     place = change.place
     how = "a rollback" if withdrawal.command == "rollback" else "a return"
     former = withdrawal.version if withdrawal.model == place.member else f"{withdrawal.model} {withdrawal.version}"
-    as_ = f" (as {former})" if former != change.after_version else ""
+    alias = f" (as {former})" if former != change.after_version else ""
     why = f": {withdrawal.reason}" if withdrawal.reason else ""
     return Hold(
         kind="withdrawn",
-        reason=f"{change.after_version} was withdrawn{as_} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
+        reason=f"{change.after_version} was withdrawn{alias} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
         hint=readmit_command(
             place.name, (place.member or "") if change.after_version else withdrawal.model, change.after_version or withdrawal.version
         ),
@@ -195,7 +195,7 @@ def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
 
 
 def readmit_command(environment: str, model: str, version: str) -> str:
-    """The command that lets a withdrawn version back in."""
+    """The command that readmits a withdrawn version."""
     return f'leptonctl readmit {environment}/{model}@{version} --reason "…"'
 
 

@@ -9,30 +9,28 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error, warning
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
+from leptonctl.kinds.defaults import with_defaults, without_defaults
 from leptonctl.kinds.environment import binding as binding_of
 from leptonctl.kinds.environment.binding import Binding, Readmit
 from leptonctl.kinds.environment.gate_block import gates_for_unknown_models, gates_of
 from leptonctl.kinds.environment.schema import ENVIRONMENT
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model.kind import models
-from leptonctl.kinds.model.version import Model
+from leptonctl.kinds.not_yet import entries_of
 from leptonctl.kinds.project import is_alone
-from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.kinds.unbuilt import not_yet
 from leptonctl.language.resolve import Declared, Project, whole
-from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Placement, placement
 
 PLATFORM = "server"
 
 
 class Environment(Frozen):
-    """One resolved environment. `platform` has its provider's defaults filled in; `chosen` holds the settings that differ from them."""
+    """One resolved environment. platform: its settings with all defaults. overrides: the settings that differ from their defaults."""
 
     name: str
     declared: Declared
     platform: dict[str, Json]
-    chosen: dict[str, Json]
+    overrides: dict[str, Json]
     protected: bool
     require_commit: bool
     requests: str
@@ -66,27 +64,29 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
     """All environments by name, and what is wrong with them: references, gates, platforms, ports."""
     resolved: dict[str, Environment] = {}
     problems: list[Diagnostic] = []
-    project, catalog = declarations.project, declarations.catalog
+    project = declarations.project
     for document in project.of("Environment").values():
         declared = whole(document)
-        platform, chosen, errors = _platform(declared, declarations)
+        platform, overrides, errors = _platform(declared, declarations)
         problems += errors
         problems += gates_for_unknown_models(declared, project.of("Model"))
-        declared_bindings = tuple(_bindings(declared, project, models(declarations), catalog, problems))
+        entries = [*_bindings(declared, declarations)]
+        problems += [entry for entry in entries if isinstance(entry, Diagnostic)]
         fields = declared.fields
         resolved[declared.name] = Environment(
             name=declared.name,
             declared=declared,
             platform=platform,
-            chosen=chosen,
+            overrides=overrides,
             protected=bool(fields.get("protected", False)),
             require_commit=bool(fields.get("require_commit", False)),
             requests=str(fields.get("requests", "lenient")),
             together=fields.get("switch") == "together",
-            bindings=declared_bindings,
+            bindings=tuple(entry for entry in entries if isinstance(entry, Binding)),
         )
     problems += _shared_ports(resolved)
-    return resolved, tuple(problems)
+    # a gate for several models is checked once for each
+    return resolved, tuple(dict.fromkeys(problems))
 
 
 def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
@@ -104,8 +104,8 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
 
 
 def node(environment: Environment) -> Node:
-    """The environment itself as a node. Neither a version switch nor a gate changes it, nor does a setting that a later release adds."""
-    recipe: dict[str, Json] = {"platform": environment.chosen, "requests": environment.requests, "protected": environment.protected}
+    """The environment itself as a node. Bindings, gates, and settings that a later release adds do not change it."""
+    recipe: dict[str, Json] = {"platform": environment.overrides, "requests": environment.requests, "protected": environment.protected}
     return Node(
         address=environment.address,
         digest=digest({"kind": "environment", **recipe}),
@@ -117,50 +117,38 @@ def node(environment: Environment) -> Node:
     )
 
 
-def _bindings(
-    declared: Declared, project: Project, known_models: Mapping[str, Model], catalog: Catalog, problems: list[Diagnostic]
-) -> Iterator[Binding]:
-    declared_models = cast("dict[str, Json]", declared.fields.get("models") or {})
-    for name, value in declared_models.items():
-        version = value.get("version") if isinstance(value, dict) else value
-        span = declared.at("models", name, "version") if isinstance(value, dict) else declared.at("models", name)
-        document = project.of("Model").get(name)
-        if document is None:
-            hint = did_you_mean(name, project.of("Model"))
-            problems.append(
-                error(
-                    "unknown-model",
-                    "Environment names a model that is not declared",
-                    "no document `kind: Model` has this name",
-                    span=declared.key_at("models", name),
-                    hint=hint,
-                )
-            )
+def _bindings(declared: Declared, declarations: Declarations) -> Iterator[Binding | Diagnostic]:
+    """The bindings of an environment, and what is wrong with them."""
+    for name, value in cast("dict[str, Json]", declared.fields.get("models") or {}).items():
+        version = str(value.get("version") if isinstance(value, dict) else value)
+        problem = _unknown_reference(declared, declarations.project, name, version)
+        if problem is not None:
+            yield problem
             continue
-        known = cast("dict[str, Json]", document.value.get("versions") or {})
-        if version not in known:
-            detail = f"model {name} has no version of this name"
-            problems.append(
-                error(
-                    "unknown-version",
-                    "Environment names a version that is not declared",
-                    detail,
-                    span=span,
-                    hint=did_you_mean(str(version), known),
-                )
-            )
+        model = models(declarations).get(f"{name}@{version}")
+        if model is None:
             continue
-        model = known_models.get(f"{name}@{version}")
-        if model is not None:
-            gates = tuple(gates_of(declared, model, catalog, problems))
-            yield Binding(
-                address=address.member_of("environment", declared.name, name),
-                environment=declared.name,
-                model=model,
-                gates=gates,
-                declared=declared,
-                readmit=_readmit(value),
-            )
+        gates, problems = gates_of(declared, model, declarations.catalog)
+        yield from problems
+        yield Binding(
+            address=address.member_of("environment", declared.name, name), environment=declared.name, model=model, gates=gates,
+            declared=declared, readmit=_readmit(value),
+        )  # fmt: skip
+
+
+def _unknown_reference(declared: Declared, project: Project, name: str, version: str) -> Diagnostic | None:
+    """The error for a model or a version that is not declared."""
+    document = project.of("Model").get(name)
+    if document is None:
+        summary, detail = "Environment names a model that is not declared", "no document `kind: Model` has this name"
+        span, hint = declared.key_at("models", name), did_you_mean(name, project.of("Model"))
+        return error("unknown-model", summary, detail, span=span, hint=hint)
+    known = cast("dict[str, Json]", document.value.get("versions") or {})
+    if version in known:
+        return None
+    at = ("models", name, "version") if isinstance(cast("dict[str, Json]", declared.fields["models"])[name], dict) else ("models", name)
+    summary, detail = "Environment names a version that is not declared", f"model {name} has no version of this name"
+    return error("unknown-version", summary, detail, span=declared.at(*at), hint=did_you_mean(version, known))
 
 
 def _readmit(value: Json) -> Readmit | None:
@@ -181,18 +169,20 @@ def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str,
         problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
         return {"type": kind}, {"type": kind}, (problem,)
     settings = {key: value for key, value in settings_block.items() if key != "type"}
-    settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), f"platform {kind}")
-    chosen = without_defaults(settings, provider.keys)
+    settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), what=f"platform {kind}")
+    overrides = without_defaults(settings, provider.keys)
     if "run" in settings:
-        # whether it is written or follows from the project makes no difference
+        # a default that follows from the project counts as if it were written
         settings["run"] = settings["run"] or ("here" if is_alone(declarations) else "elsewhere")
-        chosen = {**chosen, "run": "elsewhere"} if settings["run"] == "elsewhere" else {k: v for k, v in chosen.items() if k != "run"}
+        overrides = {name: value for name, value in overrides.items() if name != "run"}
+        if settings["run"] == "elsewhere":
+            overrides["run"] = "elsewhere"
     if not problems:
         problems = tuple(
             warning(w.id, w.summary, w.detail, span=declared.at("platform", w.setting or "type"), hint=w.hint)
             for w in provider.warnings(settings)
         )
-    return {"type": kind, **settings}, {"type": kind, **chosen}, problems
+    return {"type": kind, **settings}, {"type": kind, **overrides}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:
@@ -203,7 +193,7 @@ def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnosti
             continue
         place = (environment.platform.get("host"), environment.platform.get("port"))
         if any(value is None or isinstance(value, (dict, list)) for value in place):
-            # refused before, or a platform without ports
+            # already refused, or the platform has no ports
             continue
         other = owners.setdefault(place, environment)
         if other is not environment:
@@ -217,7 +207,7 @@ KIND = Kind(
     name="Environment",
     address="environment",
     schema=ENVIRONMENT,
-    not_yet=not_yet("Environment", ENVIRONMENT),
+    not_yet=entries_of("Environment", ENVIRONMENT),
     declare=declare,
     effects=effects,
 )

@@ -10,11 +10,11 @@ BINDING = {
     "anyOf": [
         VERSION,
         block(
-            "The version that serves, and what runs beside it.",
+            "The version that serves, with more settings.",
             {
                 "version": VERSION,
                 "readmit": block(
-                    "Lets a version back in that was withdrawn from this environment, as `leptonctl readmit` does.",
+                    "Readmits a version that was withdrawn from this environment. `leptonctl readmit` writes it.",
                     {
                         "withdrawal": string("Id of the withdrawal, as `status` shows it.", pattern="^w[1-9][0-9]*$", examples=["w3"]),
                         "reason": string("Why it comes back.", minLength=1, pattern="[^ ]"),
@@ -37,20 +37,23 @@ ENVIRONMENT = document(
         "description": DESCRIPTION,
         "protected": flag("Seals every version that it has served, and accepts only pinned data.", default=False),
         "require_commit": flag("Refuse an apply whose declared files are not all committed.", default=False),
-        "switch": choice("`together`: all bindings move or none does.", ["together"]),
+        "switch": choice("`together`: either all bindings move or none does.", ["together"]),
         "requests": choice(
-            "Whether a request with values outside min and max is answered or refused.", ["lenient", "strict"], default="lenient"
+            "Whether a request with values outside `min` and `max` is answered (`lenient`) or refused (`strict`).",
+            ["lenient", "strict"],
+            default="lenient",
         ),
         "platform": backend("Where it runs. Each type has settings of its own.", "server"),
         "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
         "gates": {
-            "description": "What a version must pass to be bound here: limits by metric, or a list of such mappings by model.",
+            "description": "What a version must pass to be bound here: a mapping from metrics to limits, or a list of such mappings "
+            "for some models each.",
             "anyOf": [
                 table("Metric -> limits, for every model. `flips` is the share of test rows whose label changes.", GATE),
                 {
                     "type": "array",
                     "items": table(
-                        "Metric -> limits, for some models.",
+                        "Metric -> limits, for the models that match `models`.",
                         GATE,
                         properties={"models": string("Glob of model names.", minLength=1, default="*")},
                     ),

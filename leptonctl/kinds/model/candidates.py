@@ -1,7 +1,7 @@
-"""Which combinations a search tries, in which order: the product of lists, or draws. Pure: a draw is a function of the seed and its number.
+"""The combinations that a search tries, in order: the product of lists, or draws. Pure: a draw is a function of seed and number.
 
-The i-th draw does not depend on how many there are, nor the draw of a parameter on which others are searched, so that one trial more is
-one trial more. Drawn numbers have six digits: the last bits of a logarithm differ between machines, and a digest must not.
+A draw depends neither on how many there are nor on which other parameters are searched, so another trial changes no earlier one. Drawn
+numbers have six digits, since the last bits of a logarithm differ between machines and a digest must not.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from leptonctl.core.values import Json
 BITS = 53
 DIGITS = 6
 MOST_DRAWS = 50
-"""How many draws there are for each combination that is asked for, before a search is said to have no more."""
+"""How many draws are made for each requested combination before the space counts as exhausted."""
 
 
 def grid(space: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
@@ -27,43 +27,44 @@ def grid(space: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
 
 
 def draws(space: Mapping[str, Json], seed: int, trials: int) -> Iterator[dict[str, Json]]:
-    """Combinations drawn without repetition. They end when the space has no more."""
-    drawn: set[bytes] = set()
+    """Combinations drawn without repetition, until the space is exhausted."""
+    visited: set[bytes] = set()
     limit = size(space)
     for number in count():
-        if len(drawn) == limit or number >= MOST_DRAWS * trials + 1000:
+        if len(visited) == limit or number >= MOST_DRAWS * trials + 1000:
             return
         one = {name: _draw(space[name], f"{seed}/{number}/{name}") for name in sorted(space)}
         mark = encode(cast("Json", one))
-        if mark not in drawn:
-            drawn.add(mark)
+        if mark not in visited:
+            visited.add(mark)
             yield one
 
 
 def size(space: Mapping[str, Json]) -> float:
     """How many combinations there are; infinity with a range of numbers."""
-    return math.prod(_size(of) for of in space.values())
+    return math.prod(_size(choices) for choices in space.values())
 
 
-def is_range(of: Json) -> bool:
-    """Whether values are drawn from it; a list has them."""
-    return isinstance(of, dict)
+def is_range(choices: Json) -> bool:
+    """Whether it is a range to draw from, not a list of values."""
+    return isinstance(choices, dict)
 
 
-def _size(of: Json) -> float:
-    if isinstance(of, list):
-        return len(of)
-    ends = cast("dict[str, list[float]]", of)
+def _size(choices: Json) -> float:
+    if isinstance(choices, list):
+        return len(choices)
+    ends = cast("dict[str, list[float]]", choices)
     return ends["int"][1] - ends["int"][0] + 1 if "int" in ends else math.inf
 
 
-def _draw(of: Json, name: str) -> Json:
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - BITS)
-    u = share / (1 << BITS)
-    if isinstance(of, list):
-        return of[int(u * len(of))]
-    ((kind, (low, high)),) = cast("dict[str, list[float]]", of).items()
+def _draw(choices: Json, name: str) -> Json:
+    """The value at a position in [0, 1) among the choices, which is a hash of the name."""
+    bits = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - BITS)
+    position = bits / (1 << BITS)
+    if isinstance(choices, list):
+        return choices[int(position * len(choices))]
+    ((kind, (low, high)),) = cast("dict[str, list[float]]", choices).items()
     if kind == "int":
-        return int(low) + int(u * (int(high) - int(low) + 1))
-    value = low + u * (high - low) if kind == "uniform" else low * (high / low) ** u
+        return int(low) + int(position * (int(high) - int(low) + 1))
+    value = low + position * (high - low) if kind == "uniform" else low * (high / low) ** position
     return min(max(float(f"{value:.{DIGITS}g}"), low), high)

@@ -7,123 +7,119 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset.version import Dataset
-from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.kinds.defaults import with_defaults, without_defaults
+from leptonctl.kinds.model.draft import Draft
 from leptonctl.language.foreign_names import PREPROCESSORS, class_hint, name_hint
 from leptonctl.language.resolve import Declared
-from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Preprocessor, Trainer
 
 
-def preprocess_of(
-    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic], *, taker: Trainer | None = None
-) -> list[tuple[Json, Json]] | None:
+def preprocess_of(draft: Draft, trainer: Trainer | None) -> list[tuple[Json, Json]] | None:
     """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key).
 
-    taker: the algorithm. Where it compares its inputs with thresholds, a step must not be `loose`; where it learns without a target, none
-    may need one.
+    None where a step has a problem. trainer: of the algorithm, which some steps do not suit; None while it is not known.
     """
     steps: list[tuple[Json, Json]] = []
-    count, encoded = len(problems), False
-    for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
+    count, has_encoder = len(draft.problems), False
+    for index, item in enumerate(cast("list[dict[str, Json]]", draft.fields.get("preprocess") or [])):
         at: Path = ("preprocess", index)
-        provider = catalog.preprocessors.get(str(item.get("use")))
+        provider = draft.catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
-            similar = [name for of, name in catalog.others() if of == "step"]
-            ours = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
-            hint = ours if ours.startswith("write") else class_hint(str(item.get("use")), similar) or ours
-            if (refusal := catalog.refusal("step", str(item.get("use")))) is not None:
-                summary = "This step cannot be exported faithfully"
-                problems.append(error("cannot-export", summary, refusal[0], span=declared.at(*at, "use"), hint=refusal[1]))
-                continue
-            problems.append(
-                error(
-                    "unknown-preprocessor",
-                    "Model names a preprocess step that does not exist",
-                    "no preprocessor has this name",
-                    span=declared.at(*at, "use"),
-                    hint=hint,
-                )
-            )
+            draft.report(_unknown_step(draft, at, str(item.get("use"))))
             continue
-        if taker is not None and provider.supervised and taker.task in UNSUPERVISED:
-            detail = f"{provider.name} chooses by the target, and {taker.task} learns without one"
-            problems.append(
-                error("step-needs-target", "A preprocess step needs a target", detail, span=declared.at(*at, "use"), hint="leave it out")
-            )
-        if taker is not None and taker.splits and provider.loose:
-            summary, detail = "This step cannot be exported faithfully", f"{provider.name} is not exact once exported, and a tree shows it"
-            problems.append(
-                error("cannot-export", summary, detail, span=declared.at(*at, "use"), hint="leave it out: trees need no scaling")
-            )
         columns = item.get("columns", "all")
-        _check_columns(declared, (*at, "columns"), columns, dataset, problems)
-        problems += _never_fitting(declared, (*at, "columns"), columns, provider, encoded=encoded)
-        encoded = encoded or provider.takes == "string"
-        columns = _with_parts(columns, dataset)
-        block = item.get("params")
-        params, errors = with_defaults(
-            block if isinstance(block, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
-            parameters=True,
-        )  # fmt: skip
-        problems += errors
-        if errors:
-            continue
-        if provider.refuse is not None and (reason := provider.refuse(params)):
-            problems.append(
-                error(
-                    "cannot-export",
-                    "These parameters cannot be exported faithfully",
-                    reason,
-                    span=declared.key_at(*at, "params"),
-                    hint="change the parameter",
-                )
-            )
-        differing = without_defaults(params, provider.params)
-        common: dict[str, Json] = {"use": provider.name, "columns": columns}
-        steps.append(({**common, "params": params}, {**common, "epoch": provider.epoch, "params": differing}))
-    return steps if len(problems) == count else None
+        if trainer is not None:
+            draft.report(*_trainer_conflicts(draft.declared, at, provider, trainer))
+        draft.report(*_column_problems(draft, (*at, "columns"), columns, provider, has_encoder=has_encoder))
+        has_encoder = has_encoder or provider.takes == "string"
+        params = _params(draft, at, provider, item.get("params"))
+        if params is not None:
+            common: dict[str, Json] = {"use": provider.name, "columns": _with_parts(columns, draft.dataset)}
+            differing = without_defaults(params, provider.params)
+            steps.append(({**common, "params": params}, {**common, "epoch": provider.epoch, "params": differing}))
+    return steps if len(draft.problems) == count else None
 
 
-def _never_fitting(declared: Declared, at: Path, columns: Json, provider: Preprocessor, *, encoded: bool) -> Iterator[Diagnostic]:
-    """Why a step can take none of the columns that it names, whatever the data. encoded: a step before makes numbers of strings."""
-    if (columns == "numeric" and provider.takes == "string") or (columns == "categorical" and provider.takes == "number" and not encoded):
-        takes = "strings" if provider.takes == "string" else "numbers"
-        detail = f"{provider.name} takes {takes}, and `{columns}` are columns of {'numbers' if takes == 'strings' else 'strings'}"
-        hint = "name a column of text: `columns: [NAME]`" if provider.one_column else None
-        if provider.name == "imputer":
-            hint = "write `columns: numeric`; missing text is filled in the dataset: `columns: {NAME: {missing: TEXT}}`"
-        hint = hint or f"write `columns: {'categorical' if takes == 'strings' else 'numeric'}`, or name the columns"
-        yield error("wrong-column-type", "A preprocess step gets columns of the wrong type", detail, span=declared.at(*at), hint=hint)
+def _unknown_step(draft: Draft, at: Path, use: str) -> Diagnostic:
+    """The error for a name that is not a preprocess step, with the step or class that it probably means."""
+    catalog, span = draft.catalog, draft.declared.at(*at, "use")
+    if (refusal := catalog.refusal("step", use)) is not None:
+        return error("cannot-export", "This step cannot be exported faithfully", refusal[0], span=span, hint=refusal[1])
+    own = name_hint(use, catalog.preprocessors, PREPROCESSORS)
+    hint = own if own.startswith("write") else class_hint(use, [name for role, name in catalog.others() if role == "step"]) or own
+    summary = "Model names a preprocess step that does not exist"
+    return error("unknown-preprocessor", summary, "no preprocessor has this name", span=span, hint=hint)
+
+
+def _trainer_conflicts(declared: Declared, at: Path, provider: Preprocessor, trainer: Trainer) -> Iterator[Diagnostic]:
+    """Why a step cannot come before this algorithm: it needs a target, or it is inexact and the algorithm compares with thresholds."""
+    if provider.supervised and trainer.task in UNSUPERVISED:
+        detail = f"{provider.name} chooses by the target, and {trainer.task} learns without one"
+        span = declared.at(*at, "use")
+        yield error("step-needs-target", "A preprocess step needs a target", detail, span=span, hint="leave it out")
+    if trainer.splits and provider.loose:
+        summary, detail = "This step cannot be exported faithfully", f"{provider.name} is not exact once exported, and a tree shows it"
+        yield error("cannot-export", summary, detail, span=declared.at(*at, "use"), hint="leave it out: trees need no scaling")
+
+
+def _params(draft: Draft, at: Path, provider: Preprocessor, block: Json) -> dict[str, Json] | None:
+    """The parameters of a step with all defaults; None where they are not valid."""
+    what = f"preprocess step {provider.name}"
+    settings = block if isinstance(block, dict) else {}
+    params, problems = with_defaults(settings, provider.params, draft.declared, (*at, "params"), what=what, parameters=True)
+    draft.report(*problems)
+    if problems:
+        return None
+    if provider.refuse is not None and (reason := provider.refuse(params)):
+        summary, span = "These parameters cannot be exported faithfully", draft.declared.key_at(*at, "params")
+        draft.report(error("cannot-export", summary, reason, span=span, hint="change the parameter"))
+    return params
+
+
+def _column_problems(draft: Draft, at: Path, columns: Json, provider: Preprocessor, *, has_encoder: bool) -> Iterator[Diagnostic]:
+    """What is wrong with the columns that a step names. has_encoder: an earlier step turns strings into numbers."""
+    for index, name in enumerate(columns if isinstance(columns, list) else ()):
+        yield from feature_problems(draft, (*at, index), str(name))
+    takes_text = provider.takes == "string"
+    if (columns == "numeric" and takes_text) or (columns == "categorical" and provider.takes == "number" and not has_encoder):
+        takes, others = ("strings", "numbers") if takes_text else ("numbers", "strings")
+        detail = f"{provider.name} takes {takes}, and `{columns}` are columns of {others}"
+        summary, hint = "A preprocess step gets columns of the wrong type", _column_hint(provider)
+        yield error("wrong-column-type", summary, detail, span=draft.declared.at(*at), hint=hint)
     elif provider.one_column and isinstance(columns, list) and len(columns) > 1:
         detail, hint = f"{provider.name} gets {len(columns)} columns", f"write one {provider.name} step for each column"
-        yield error("one-column-step", "A preprocess step takes exactly one column", detail, span=declared.at(*at), hint=hint)
+        yield error("one-column-step", "A preprocess step takes exactly one column", detail, span=draft.declared.at(*at), hint=hint)
 
 
-def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
-    if isinstance(columns, list):
-        for index, name in enumerate(columns):
-            check_feature(declared, (*at, index), str(name), dataset, problems)
+def _column_hint(provider: Preprocessor) -> str:
+    """Which columns to name for a step that gets columns of the wrong type."""
+    if provider.name == "imputer":
+        return "write `columns: numeric`; missing text is filled in the dataset: `columns: {NAME: {missing: TEXT}}`"
+    if provider.one_column:
+        return "name a column of text: `columns: [NAME]`"
+    return f"write `columns: {'categorical' if provider.takes == 'string' else 'numeric'}`, or name the columns"
 
 
-def features_of(declared: Declared, dataset: Dataset | None, problems: list[Diagnostic]) -> Json:
-    """The features as declared; None: all columns that may be. A name that is no feature is a problem."""
-    features = declared.fields.get("features")
+def features_of(draft: Draft) -> Json:
+    """The features as declared; None: all columns that may be. A name that is not a feature is reported."""
+    features = draft.fields.get("features")
     if not isinstance(features, list):
         return None
     for index, name in enumerate(features):
-        check_feature(declared, ("features", index), str(name), dataset, problems)
-    return _with_parts(features, dataset)
+        draft.report(*feature_problems(draft, ("features", index), str(name)))
+    return _with_parts(features, draft.dataset)
 
 
 def _with_parts(columns: Json, dataset: Dataset | None) -> Json:
-    """The names with those of its parts in the place of a column of dates."""
+    """The names, with those of its parts in place of a column of dates."""
     if not isinstance(columns, list) or dataset is None or not dataset.parts:
         return columns
     return [*dict.fromkeys(part for name in columns for part in dataset.parts.get(str(name), (name,)))]
 
 
-def check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
-    """Add a problem when a name, written at this path, is known to be no feature."""
+def feature_problems(draft: Draft, at: Path, name: str) -> Iterator[Diagnostic]:
+    """The error for a name, written at this path, that is known not to be a feature."""
+    declared, dataset = draft.declared, draft.dataset
     if dataset is None or dataset.columns is None:
         return
     reasons = withheld(dataset)
@@ -132,16 +128,10 @@ def check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | No
     if isinstance(allowed, list) and at[0] != "features":
         reasons = {**dict.fromkeys((c for c in columns if c not in allowed), "`features` leaves this column out"), **reasons}
     features = [c for c in columns if c not in reasons]
-    if {*dataset.parts.get(name, ())} & {*features}:
+    if name in features or not {*features}.isdisjoint(dataset.parts.get(name, ())):
         return
-    if name in features:
-        return
-    detail = reasons.get(name, "the data has no column of this name")
-    problems.append(
-        error(
-            "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
-        )
-    )
+    detail, hint = reasons.get(name, "the data has no column of this name"), did_you_mean(name, features)
+    yield error("unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=hint)
 
 
 def withheld(dataset: Dataset) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`command:` of a model version: a program of the user instead of an algorithm. What its keys say and what is wrong with them.
+"""`command:` of a model version: a program of the user instead of an algorithm. What its keys mean and what is wrong with them.
 
 Pure, given the observed files. Nothing of it runs before the step `train`.
 """
@@ -9,12 +9,13 @@ from typing import cast
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, error
-from leptonctl.core.manifest import GRAPH_FILE, UNSUPERVISED
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import Json, Path, Span, Step, StepPlace
+from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.imported import OPTIONS, option_conflicts, reads_files
-from leptonctl.language.resolve import DECIDED, LEARNED, TOLD, Declared, Project, override_for
+from leptonctl.language.resolve import OF_DECISION, OF_TRAINING, PROGRAM_INPUTS, Declared, Project, override_for
 
 COMMAND, FILES, LIMITS, ALLOW = "command", "files", "limits", "allow"
 OUTPUT = "model.onnx"
@@ -33,24 +34,22 @@ def files(project: Project) -> Iterator[SourceKey]:
             yield from (SourceKey(path=path) for declared in project.versions(document) for _, path, _ in _listed(declared))
 
 
-def command_of(
-    declared: Declared, task: str, dataset: Dataset | None, project: Project, facts: Facts, problems: list[Diagnostic]
-) -> dict[str, Json] | None:
+def command_of(draft: Draft) -> dict[str, Json] | None:
     """The program with each file and its digest; None when it cannot run."""
-    written = cast("dict[str, Json]", declared.fields[COMMAND])
-    count = len(problems)
-    if not _is_recorded(declared):
-        problems += not_allowed(declared, project)
-    problems += [*_conflicts(declared, task, dataset), *_mistakes(declared, written)]
-    found = dict(_contents(declared, facts, problems))
-    output = _plain(str(written.get("output") or OUTPUT))
-    if output in found or (output or "").startswith(f"{PREPARED}/"):
-        detail = f"the program writes {output}, and it is there before the program runs"
-        problems.append(_conflict(declared.at(COMMAND, "output"), detail, "name another file under `output:`"))
-    if len(problems) > count:
+    declared, count = draft.declared, len(draft.problems)
+    block = cast("dict[str, Json]", declared.fields[COMMAND])
+    if not _is_pinned(declared):
+        draft.report(*not_allowed(declared, draft.declarations.project))
+    draft.report(*_conflicts(draft), *_mistakes(declared, block))
+    digests = _digests(draft)
+    output = _plain(str(block.get("output") or OUTPUT))
+    if output in digests or (output or "").startswith(f"{PREPARED}/"):
+        detail = f"the program writes {output}, which is there before the program runs"
+        draft.report(_conflict(declared.at(COMMAND, "output"), detail, "name another file under `output:`"))
+    if len(draft.problems) > count:
         return None
-    env = cast("dict[str, Json]", written.get("env") or {})
-    return {"run": written["run"], FILES: dict(sorted(found.items())), "output": output, "env": env}
+    env = cast("dict[str, Json]", block.get("env") or {})
+    return {"run": block["run"], FILES: dict(sorted(digests.items())), "output": output, "env": env}
 
 
 def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Json]) -> Iterator[Diagnostic]:
@@ -58,7 +57,7 @@ def read_sources(declared: Declared, dataset: Dataset, command: Mapping[str, Jso
     contents = dataset.contents.values()
     sources = {content.path for content in contents} | {part.path for content in contents for part in content.parts}
     digests = {content.digest for content in contents} | {part.digest for content in contents for part in content.parts}
-    private = bool(dataset.inputs.get("privacy")) and not _is_recorded(declared)
+    private = bool(dataset.inputs.get("privacy")) and not _is_pinned(declared)
     spans = file_origins(declared, command)
     for name, content in cast("dict[str, str]", command[FILES]).items():
         if name not in sources and content not in digests:
@@ -81,7 +80,7 @@ def limits_of(declared: Declared) -> dict[str, Json]:
 
 
 def unused_limits(declared: Declared) -> Iterator[Diagnostic]:
-    """The limits of a version that no program makes. Those of a base block may be for other versions."""
+    """An error for limits of a version without a program. Those of a base block may be for other versions."""
     if declared.fields.get(LIMITS) is None:
         return
     if ("versions", declared.version, LIMITS) in declared.document.values or not reads_files(declared.document):
@@ -90,32 +89,12 @@ def unused_limits(declared: Declared) -> Iterator[Diagnostic]:
 
 def file_origins(declared: Declared, command: Mapping[str, Json]) -> dict[Path, Span]:
     """Where each file of the program is declared."""
-    found: dict[Path, Span] = {}
+    origins: dict[Path, Span] = {}
     for at, path, _ in _listed(declared):
         for name in cast("dict[str, Json]", command[FILES]):
-            if name == _plain(path) or _of_glob(name, path):
-                found.setdefault((COMMAND, FILES, name), declared.at(*at))
-    return found
-
-
-def command_steps(address: str, prepare: StepPlace, prepare_key: str, train: Mapping[str, Json], key_fields: Mapping[str, Json],
-                  options: Mapping[str, Json], privacy: Json) -> tuple[Step, Step]:  # fmt: skip
-    """The run of the program, and the check of the file that it wrote, which makes the package."""
-    fields: dict[str, Json] = {"prepare": prepare_key, **key_fields}
-    key = digest({"op": COMMAND, **fields})
-    run = Step(
-        name="train", op=COMMAND, address=address, key=key, spec=key, fields=fields, own=dict(key_fields), inputs=train,
-        needs={"prepare": prepare}, kin=COMMAND,
-    )  # fmt: skip
-    of_export: dict[str, Json] = {"train": key, **options}
-    export_key = digest({"op": "import", **of_export})
-    inputs: dict[str, Json] = {name: train[name] for name in ("task", "target", "features")}
-    export = Step(
-        name="export", op="import", address=address, key=export_key, spec=export_key, fields=of_export,
-        own={**options, **inputs, "privacy": privacy}, inputs={**inputs, **options, "privacy": privacy},
-        needs={"prepare": prepare, "train": run.place}, kin=COMMAND, makes=GRAPH_FILE,
-    )  # fmt: skip
-    return run, export
+            if name == _plain(path) or _is_below_glob(name, path):
+                origins.setdefault((COMMAND, FILES, name), declared.at(*at))
+    return origins
 
 
 def recipe_keys_of(recipe: Mapping[str, Json], prepare: str, but: Sequence[str]) -> tuple[str, str]:
@@ -127,10 +106,10 @@ def recipe_keys_of(recipe: Mapping[str, Json], prepare: str, but: Sequence[str])
 
 
 def written_command(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
-    """What a version has to say over its base block to be made by this program again: with the digest of each file."""
+    """The override of its base block with which a version is made by this program again: with the digest of each file."""
     fields: dict[str, Json] = {COMMAND: override_for(recipe[COMMAND], base.get(COMMAND))}
-    for name, silent in (("seed", 0), ("revision", 1), ("features", None)):
-        if recipe.get(name) != base.get(name, silent):
+    for name, default in (("seed", 0), ("revision", 1), ("features", None)):
+        if recipe.get(name) != base.get(name, default):
             fields[name] = recipe.get(name)
     for name in OPTIONS:
         if recipe.get(name) != base.get(name):
@@ -141,16 +120,16 @@ def written_command(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> dic
 def needed_program(declared: Declared, facts: Facts) -> Iterator[Diagnostic]:
     """An error for each pinned file of a program that has to run, and that is gone or has other bytes."""
     for at, path, pin in _listed(declared):
-        seen = facts.get(SourceKey(path=path), SourceFacts()).digest
-        if pin is None or seen == pin:
+        digest = facts.get(SourceKey(path=path), SourceFacts()).digest
+        if pin is None or digest == pin:
             continue
-        state = f"has {seen[:19]}…, not {pin[:19]}…" if seen else "is gone"
+        state = f"has {digest[:19]}…, not {pin[:19]}…" if digest else "is gone"
         detail, hint = f"{path} {state}, and the program needs it", "restore the file, or declare a new version for the new file"
         yield error("source-changed", "A pinned file does not have its bytes", detail, span=declared.at(*at), hint=hint)
 
 
 def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
-    """Each declared path or glob of a version's program with where it stands, and its digest where it is pinned."""
+    """Each declared path or glob of a version's program: its place in the YAML, the path, and its digest if it is pinned."""
     command = declared.fields.get(COMMAND)
     written = command.get(FILES) if isinstance(command, Mapping) else None
     if isinstance(written, Mapping):
@@ -159,34 +138,42 @@ def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
         yield from (((COMMAND, FILES, place), path, None) for place, path in enumerate(written) if isinstance(path, str))
 
 
-def _contents(declared: Declared, facts: Facts, problems: list[Diagnostic]) -> Iterator[tuple[str, str]]:
-    """Each file with its digest. What is missing, lies elsewhere or is no file is a problem."""
-    for at, path, pin in _listed(declared):
-        span, plain = declared.at(*at), _plain(path)
-        seen = facts.get(SourceKey(path=path), SourceFacts())
-        if plain is None or seen.outside or (seen.problem is not None and seen.problem[0] == "outside-project"):
-            detail = f"{path} leads out of the project folder, and a program has only files of the project"
-            problems.append(
-                error("outside-project", "A path leaves the project folder", detail, span=span, hint="copy it into the project")
-            )
-        elif plain == PREPARED or plain.startswith(f"{PREPARED}/"):
-            detail = f"the folder {PREPARED}/ is the one in which the program finds its rows"
-            problems.append(_conflict(span, detail, "move the file into another folder"))
+def _digests(draft: Draft) -> dict[str, Json]:
+    """Each file of the program with its digest. Those that it cannot have are reported."""
+    digests: dict[str, Json] = {}
+    for at, path, pin in _listed(draft.declared):
+        facts = draft.declarations.facts.get(SourceKey(path=path), SourceFacts())
+        problem = _path_problem(path, facts, draft.declared.at(*at), is_pinned=pin is not None)
+        if problem is not None:
+            draft.report(problem)
         elif pin is not None:
-            yield plain, pin
-        elif seen.problem is not None or seen.digest is None:
-            name, summary, detail, hint = seen.problem or ("missing-file", "A path names no file", path, "")
-            summary = "A file of a command does not exist" if name == "missing-file" else summary
-            problems.append(error(name, summary, detail, span=span, hint=_way(name, path) or hint))
-        elif seen.files and not _glob(path):
-            detail = f"{path} is a folder"
-            problems.append(error("not-a-file", "A path names no file", detail, span=span, hint=_way("not-a-file", path)))
+            digests[_plain(path) or path] = pin
         else:
-            yield from ((_plain(name) or name, of) for name, of in seen.files or ((path, seen.digest),))
+            digests |= {_plain(name) or name: digest for name, digest in facts.files or ((path, facts.digest),)}
+    return digests
 
 
-def _way(name: str, path: str) -> str:
-    return f"write `{path.rstrip('/')}/**` for all files below it" if name == "not-a-file" else ""
+def _path_problem(path: str, facts: SourceFacts, span: Span, *, is_pinned: bool) -> Diagnostic | None:
+    """Why a program cannot have the file at a path. A pinned one may be gone, since its results may exist."""
+    plain = _plain(path)
+    if plain is None or facts.outside or (facts.problem is not None and facts.problem[0] == "outside-project"):
+        detail = f"{path} leads out of the project folder, and a program has only files of the project"
+        return error("outside-project", "A path leaves the project folder", detail, span=span, hint="copy it into the project")
+    if plain == PREPARED or plain.startswith(f"{PREPARED}/"):
+        return _conflict(span, f"the program finds its rows in the folder {PREPARED}/", "move the file into another folder")
+    if is_pinned:
+        return None
+    if facts.problem is not None or facts.digest is None:
+        name, summary, detail, hint = facts.problem or ("missing-file", "A path names no file", path, "")
+        summary = "A file of a command does not exist" if name == "missing-file" else summary
+        return error(name, summary, detail, span=span, hint=_folder_hint(path) if name == "not-a-file" else hint)
+    if facts.files and not _is_glob(path):
+        return error("not-a-file", "A path names no file", f"{path} is a folder", span=span, hint=_folder_hint(path))
+    return None
+
+
+def _folder_hint(path: str) -> str:
+    return f"write `{path.rstrip('/')}/**` for all files below it"
 
 
 def _plain(path: str) -> str | None:
@@ -195,18 +182,18 @@ def _plain(path: str) -> str | None:
     return None if path.startswith("/") or ".." in parts or "\0" in path else "/".join(parts) or None
 
 
-def _glob(path: str) -> bool:
+def _is_glob(path: str) -> bool:
     return not {*"*?["}.isdisjoint(path)
 
 
-def _of_glob(name: str, glob: str) -> bool:
+def _is_below_glob(name: str, glob: str) -> bool:
     """Whether a file lies in the folder in which the search for a glob begins."""
     folder = _plain(re.split(r"[^/]*[*?\[]", glob, maxsplit=1)[0])
-    return _glob(glob) and name.startswith(f"{folder}/" if folder else "")
+    return _is_glob(glob) and name.startswith(f"{folder}/" if folder else "")
 
 
-def _is_recorded(declared: Declared) -> bool:
-    """Whether every file of the program has its digest, as a return writes it: it may be there without ever running again (law 9)."""
+def _is_pinned(declared: Declared) -> bool:
+    """Whether every file of the program is pinned, as a return writes it: such a version may be declared and never run again (law 9)."""
     return all(pin is not None for _, _, pin in _listed(declared))
 
 
@@ -222,13 +209,13 @@ def _conflict(span: Span, detail: str, hint: str) -> Diagnostic:
     return error("command-conflict", "A key does not go with `command`", detail, span=span, hint=hint)
 
 
-def _conflicts(declared: Declared, task: str, dataset: Dataset | None) -> Iterator[Diagnostic]:
-    fields = declared.fields
-    for name in LEARNED:
-        if name not in TOLD and fields.get(name) is not None:
+def _conflicts(draft: Draft) -> Iterator[Diagnostic]:
+    declared, task, fields = draft.declared, draft.task, draft.fields
+    for name in OF_TRAINING:
+        if name not in PROGRAM_INPUTS and fields.get(name) is not None:
             detail = f"the program decides how it learns, so that `{name}` has no meaning for it"
             yield _conflict(declared.key_at(name), detail, f"remove `{name}`, or `command`")
-    for name in DECIDED:
+    for name in OF_DECISION:
         if fields.get(name) is not None and (name == "calibrate" or isinstance(fields[name], Mapping)):
             detail = f"`{name}` is fitted on folds of the training rows, and a command is run once, on all of them"
             yield _conflict(declared.key_at(name), detail, "write the threshold as a number" if name == "threshold" else f"remove `{name}`")
@@ -239,26 +226,26 @@ def _conflicts(declared: Declared, task: str, dataset: Dataset | None) -> Iterat
         yield _conflict(declared.key_at(*folds), detail, "remove `cross_validation`")
     if task in UNSUPERVISED:
         yield _conflict(declared.at("task"), f"a model for {task} cannot come from a command", "write a classification or a regression")
-    for problem in option_conflicts(declared, task, dataset):
+    for problem in option_conflicts(draft):
         yield _conflict(cast("Span", problem.span), problem.detail, problem.hint) if problem.id == "import-conflict" else problem
 
 
-def _mistakes(declared: Declared, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _mistakes(declared: Declared, block: Mapping[str, Json]) -> Iterator[Diagnostic]:
     for name in ("run", FILES):
-        if not written.get(name):
+        if not block.get(name):
             detail = f"`{name}` is missing under `command`"
             hint = "write `command: {run: [python, train.py], files: [train.py]}`"
             yield error("missing-key", "A required key is missing", detail, span=declared.key_at(COMMAND), hint=hint)
-    run = cast("list[str]", written.get("run") or [])
+    run = cast("list[str]", block.get("run") or [])
     if run and (not run[0].strip() or any("\0" in part for part in run)):
         yield _conflict(declared.at(COMMAND, "run"), "`run` names no program", "write the program first: `run: [python, train.py]`")
-    if _plain(str(written.get("output") or OUTPUT)) is None:
+    if _plain(str(block.get("output") or OUTPUT)) is None:
         detail, hint = "`output` is not a path in the folder of the program", "write a path such as `model.onnx`"
         yield _conflict(declared.at(COMMAND, "output"), detail, hint)
-    for name, value in cast("dict[str, Json]", written.get("env") or {}).items():
+    for name, value in cast("dict[str, Json]", block.get("env") or {}).items():
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in str(value):
             hint = "write letters, digits and `_`"
-            yield _conflict(declared.key_at(COMMAND, "env", name), "this is no name or value of an environment variable", hint)
+            yield _conflict(declared.key_at(COMMAND, "env", name), "this is not a name or value of an environment variable", hint)
         elif name in OWN_VARIABLES:
             hint = "write `seed:` in the version" if name == "LEPTON_SEED" else "remove it"
             yield _conflict(declared.key_at(COMMAND, "env", name), f"leptonctl sets {name} itself", hint)

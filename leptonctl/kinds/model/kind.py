@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from leptonctl.core.observed import SourceKey
 from leptonctl.core.values import Node, StepPlace
-from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model import command, imported, restore, steps, version, warm
 from leptonctl.kinds.model.schema import MODEL
 from leptonctl.kinds.model.version import Model
-from leptonctl.kinds.unbuilt import not_yet
+from leptonctl.kinds.not_yet import entries_of
 from leptonctl.language.resolve import Project
 
 
@@ -26,8 +25,7 @@ def models(declarations: Declarations) -> Mapping[str, Model]:
 
 def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
     """All model versions by `name@version`, and what is wrong with them."""
-    known, recalled = datasets(declarations), restore.recall(declarations)
-    versions, problems = version.versions_of(declarations.project, known, declarations.catalog, recalled, declarations.facts)
+    versions, problems = version.versions_of(declarations, restore.recall(declarations))
     return warm.with_parents(versions, problems, declarations.catalog)
 
 
@@ -35,12 +33,12 @@ def built(declarations: Declarations) -> Iterator[Node]:
     """The nodes of all versions, bound or not."""
     for model in models(declarations).values():
         rows = declarations.built[model.dataset.address].digest
-        recalled = model.recalled(rows) if model.recalled is not None else None
-        yield recalled or steps.node(model, rows, _parent_rows(model, declarations))
+        restored = model.restore_node(rows) if model.restore_node is not None else None
+        yield restored or steps.node(model, rows, _parent_rows(model, declarations))
 
 
 def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
-    """The prepare step of the version that this one goes on from, None when it begins anew."""
+    """The prepare step of the parent; None when the version has none."""
     parent = model.warm.parent if model.warm is not None else None
     if parent is None:
         return None
@@ -48,4 +46,4 @@ def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
     return (parent.dataset.address if shared else parent.address), "prepare"
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=not_yet("Model", MODEL), files=files, declare=declare, built=built)
+KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=entries_of("Model", MODEL), files=files, declare=declare, built=built)

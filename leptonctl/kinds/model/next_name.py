@@ -1,4 +1,4 @@
-"""The name that a person would give to the version after the last one. Pure: today is passed in."""
+"""The name that a person would give to the next version. Pure: today is passed in."""
 
 import re
 from collections.abc import Collection
@@ -14,7 +14,7 @@ NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 def next_name(last: str, known: Collection[str], today: str) -> str:
-    """The name after `last` that none of `known` has: v3 -> v4, 2024-06 -> the month of today, first -> first-2.
+    """The next name after `last` that is not in `known`: v3 -> v4, 2024-06 -> this month, first -> first-2.
 
     today: as 2024-09-30.
     """

@@ -1,7 +1,7 @@
-"""What a plan needs of the models and datasets of a file: small enough to be kept for ten thousand of them. Pure.
+"""What a plan needs of the models and datasets of a file, small enough to be cached for ten thousand of them. Pure.
 
-Only what decides whether something moves is in an outline; `restore` makes documents, models and nodes of it whose other parts are
-computed from the file, by the usual functions, when they are looked at.
+An outline holds only what decides whether something moves. From it `restore` makes documents, models and nodes; their other parts are
+computed from the file by the usual functions when something reads them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode_message
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json, Node, Step, StepPlace
-from leptonctl.kinds.dataset.outline import DataOutline, DataShape, is_plain, is_recalled, outline_of, taken_from
+from leptonctl.kinds.dataset.outline import DataOutline, DataShape, data_digest, is_plain, is_recalled, outline_of
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.imported import reads_files
 from leptonctl.kinds.model.version import Model
@@ -19,11 +19,11 @@ from leptonctl.language.template import is_template
 
 KIND, DATA = "Model", "Dataset"
 KINDS = (KIND, DATA)
-"""The kinds of which a project has thousands of versions; documents of the others are read anew each time."""
+"""The kinds of which a project has thousands of versions; documents of the others are read every time."""
 
 
 class StepShape(Frozen, array_like=True):
-    """A step without its keys, fields and inputs. In an address, "" is the version's own. `owns`: whether `own` is something."""
+    """A step without its keys, fields and inputs. The address "" is the version's own. owns: whether the step has fields of its own."""
 
     name: str
     op: str
@@ -42,8 +42,8 @@ class StepShape(Frozen, array_like=True):
 class Shape(Frozen, array_like=True):
     """What many versions have in common: their data, the small fields of the model, and the steps.
 
-    `dataset` is the short address of the data and `data` the digest of all that a model takes from there; `rows` is the digest of the
-    dataset's node. `alone`: the YAML names the dataset only, which has one version. `features`: as declared.
+    dataset: the short address of the dataset version. data: the digest of all that a model takes from there. rows: the digest of the
+    dataset's node. alone: the YAML names the dataset without a version, since it has only one. features: as declared.
     """
 
     dataset: str
@@ -63,7 +63,7 @@ class Shape(Frozen, array_like=True):
 
 
 class VersionOutline(Frozen, array_like=True, gc=False):
-    """A version with its node. `at`: line, column and end of its name; `keys` and `specs`: of its steps ("" for one equal to its key)."""
+    """A version with its node. at: line, column and end column of its name. keys, specs: of its steps ("" for a spec equal to its key)."""
 
     version: str
     at: tuple[int, int, int]
@@ -92,7 +92,7 @@ class DocumentOutline(Frozen, array_like=True, gc=False):
 
 
 class FileOutline(Frozen, array_like=True, gc=False):
-    """A file of sound models and datasets only. `text`: the digest of its content; `vars`: that of the variables, if it uses them."""
+    """A file of sound models and datasets only. text: the digest of its content. vars: that of the variables, "" if it uses none."""
 
     text: bytes
     vars: str
@@ -118,41 +118,41 @@ def variables_digest(documents: Sequence[Document]) -> str:
 
 def outlines_of(
     documents: Sequence[Document],
-    troubled: Collection[str],
+    faulty: Collection[str],
     declarations: Declarations,
     texts: Mapping[str, tuple[str, bytes]],
     known: Outlines,
 ) -> Outlines:
     """The outlines of all files with sound models and datasets and nothing else.
 
-    `troubled`: files with a problem; `texts`: the content of each file and its digest; `known`: earlier outlines, which keep their shapes.
+    faulty: files with a problem. texts: each file's content and the digest of that. known: earlier outlines, whose shapes are kept.
     """
     by_file: dict[str, list[Document]] = {}
     for document in documents:
         by_file.setdefault(document.file, []).append(document)
     variables, shapes, data = variables_digest(documents), _Shapes(known.shapes), _Shapes(known.data)
     files: dict[str, FileOutline] = {}
-    for file, of_file in by_file.items():
-        if file in troubled or not all(_fits(document, declarations) for document in of_file):
+    for file, group in by_file.items():
+        if file in faulty or not all(_fits(document, declarations) for document in group):
             continue
-        if all(document.outline is not None and _is_recalled(document, declarations) for document in of_file):
+        if all(document.outline is not None and _is_recalled(document, declarations) for document in group):
             files[file] = known.files[file]
             continue
-        text, of_text = texts[file]
-        listed = tuple(_document(document, declarations, shapes, data) for document in of_file)
-        files[file] = FileOutline(text=of_text, vars=variables if is_template(text) else "", documents=listed)
+        text, text_digest = texts[file]
+        outlines = tuple(_document(document, declarations, shapes, data) for document in group)
+        files[file] = FileOutline(text=text_digest, vars=variables if is_template(text) else "", documents=outlines)
     return _compact(Outlines(shapes=tuple(shapes.listed), files=files, data=tuple(data.listed)))
 
 
 def _fits(document: Document, declarations: Declarations) -> bool:
-    """Whether an outline says all that decides about a document."""
+    """Whether an outline of the document would hold everything that decides whether something moves."""
     if document.kind == DATA:
         return is_plain(document, declarations)
     return document.kind == KIND and not reads_files(document) and not _goes_on(document, declarations)
 
 
 def _goes_on(document: Document, declarations: Declarations) -> bool:
-    """Whether a version of the document goes on from another one: its keys hang on that one's, which an outline does not follow."""
+    """Whether a version of the document goes on from another one. Its keys depend on that one's, which an outline does not follow."""
     versions = declarations.of(KIND)
     return document.outline is None and any(
         versions[f"{one.name}@{one.version}"].warm is not None for one in declarations.project.versions(document)
@@ -166,7 +166,7 @@ def _is_recalled(document: Document, declarations: Declarations) -> bool:
     models, built = declarations.of(KIND), declarations.built
     for one in document.outline or ():
         model = models[f"{document.name}@{one.version}"]
-        if model.recalled is None or model.declared.outline[1].rows != built[model.dataset.address].digest:
+        if model.restore_node is None or model.declared.outline[1].rows != built[model.dataset.address].digest:
             return False
     return True
 
@@ -187,7 +187,7 @@ class _Shapes(Generic[S]):
 
 
 def _compact(outlines: Outlines) -> Outlines:
-    """The outlines without shapes that nothing has any more, once these are the larger part."""
+    """The outlines without unused shapes, once these are the majority."""
     documents = [document for file in outlines.files.values() for document in file.documents]
     models = sorted({one.shape for document in documents for one in document.models})
     data = sorted({one.shape for document in documents for one in document.data})
@@ -195,7 +195,7 @@ def _compact(outlines: Outlines) -> Outlines:
         return outlines
     of_models, of_data = ({number: place for place, number in enumerate(used)} for used in (models, data))
 
-    def renumbered(document: DocumentOutline) -> DocumentOutline:
+    def renumber(document: DocumentOutline) -> DocumentOutline:
         return replace(
             document,
             models=tuple(replace(one, shape=of_models[one.shape]) for one in document.models),
@@ -204,7 +204,7 @@ def _compact(outlines: Outlines) -> Outlines:
 
     return Outlines(
         shapes=tuple(outlines.shapes[number] for number in models),
-        files={name: replace(file, documents=tuple(map(renumbered, file.documents))) for name, file in outlines.files.items()},
+        files={name: replace(file, documents=tuple(map(renumber, file.documents))) for name, file in outlines.files.items()},
         data=tuple(outlines.data[number] for number in data),
     )
 
@@ -223,7 +223,7 @@ def _version(model: Model, declarations: Declarations, shapes: _Shapes[Shape]) -
     node, span = declarations.built[model.address], model.declared.span
     shape = Shape(
         dataset=f"{model.dataset.declared.name}@{model.dataset.declared.version}",
-        data=taken_from(model.dataset),
+        data=data_digest(model.dataset),
         rows=declarations.built[model.dataset.address].digest,
         alone="@" not in str(model.declared.fields["dataset"]),
         task=model.task, features=model.train["features"], opset=model.opset, metrics=model.metrics, folds=model.folds,

@@ -1,7 +1,7 @@
-"""Which step makes the package of a model version: what is evaluated, compared, bound and served. Pure.
+"""Which step makes the package of a model version, which is evaluated, compared, bound and served. Pure.
 
-`export` makes it, whatever its op; where a version declares `threshold` or `calibrate`, `decide` makes the final one of that.
-Whoever needs the package of a node, of a pointer or of a built version asks here, and nowhere names the step.
+`export` makes it, whatever its op. If the version declares `threshold` or `calibrate`, `decide` makes the final package from that.
+Only this module names the step; everything else asks it.
 """
 
 from collections.abc import Collection
@@ -30,5 +30,5 @@ def package_key(pointer: Pointer) -> str | None:
 
 
 def holds_package(result: Result) -> bool:
-    """Whether a result has the files of a package, whatever made it."""
+    """Whether a result has the files of a package, whatever step made it."""
     return MANIFEST_FILE in result.artifacts

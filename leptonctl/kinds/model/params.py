@@ -1,17 +1,17 @@
-"""The parameters that a version is trained with: those it declares, or what is left of them to a search. Pure."""
+"""The parameters that a version is trained with: those that it declares, less those that it searches. Pure."""
 
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
-from leptonctl.kinds.model.search import SEARCH, SearchRequest, dropped_search, search_of, searched
-from leptonctl.kinds.settings import without_defaults
+from leptonctl.kinds.defaults import without_defaults
+from leptonctl.kinds.model.search import SEARCH, SearchRequest, dropped_search, search_of, search_parameters
 
 
-class Learned(Frozen):
-    """`params`: with defaults, without what is searched. `key_fields`: what of them, and of the search, enters the train key.
-    `search`: as in `Model`.
+class Parameters(Frozen):
+    """params: with defaults, without those that are searched. key_fields: what enters the train key of them and of the search.
+    search: as in `Model`.
     """
 
     params: Mapping[str, Json]
@@ -20,21 +20,21 @@ class Learned(Frozen):
     warnings: tuple[Diagnostic, ...]
 
 
-def params_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Learned, list[Diagnostic]]:
+def params_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Parameters, list[Diagnostic]]:
     """The parameters of a version, and the errors in them."""
     warnings = [*dropped_search(request.declared)]
     if request.declared.fields.get(SEARCH) is None:
         differing = without_defaults(request.params, request.trainer.params)
-        plain = Learned(params=request.params, key_fields={"params": differing}, search={}, warnings=tuple(warnings))
-        return plain, [*_conflicts(request)]
-    search, found = search_of(request, evaluate)
-    warnings += [problem for problem in found if problem.severity == "warning"]
-    names = searched(request.declared)
+        parameters = Parameters(params=request.params, key_fields={"params": differing}, search={}, warnings=tuple(warnings))
+        return parameters, [*_conflicts(request)]
+    search, problems = search_of(request, evaluate)
+    warnings += [problem for problem in problems if problem.severity == "warning"]
+    names = search_parameters(request.declared)
     params = {name: value for name, value in request.params.items() if name not in names}
     schemas = {name: schema for name, schema in request.trainer.params.items() if name not in names}
     fields: dict[str, Json] = {"params": without_defaults(params, schemas), SEARCH: dict(search.spec) if search else None}
-    learned = Learned(params=params, key_fields=fields, search=search.to_json() if search else {}, warnings=tuple(warnings))
-    return learned, [problem for problem in found if problem.severity == "error"]
+    parameters = Parameters(params=params, key_fields=fields, search=search.to_json() if search else {}, warnings=tuple(warnings))
+    return parameters, [problem for problem in problems if problem.severity == "error"]
 
 
 def _conflicts(request: SearchRequest) -> Iterator[Diagnostic]:

@@ -1,4 +1,4 @@
-"""From a recorded recipe of a model version back to its step keys, its digest and its YAML. The inverse of `steps`. Pure."""
+"""From a recorded recipe of a model version to its step keys, its digest and its YAML. The inverse of `steps`. Pure."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -14,15 +14,15 @@ from leptonctl.kinds.model.optional_fields import OPTIONAL, optional_fields
 from leptonctl.kinds.model.package import DECIDE, package_name
 from leptonctl.kinds.model.steps import PACKAGE, version_digest
 from leptonctl.kinds.model.version import OPSET, Origin
-from leptonctl.kinds.model.warm import KEY, LEARNED, keyed, written
+from leptonctl.kinds.model.warm import KEY, LEARNED, warm_start_of, without_name
 from leptonctl.language.resolve import override_for
 
 ROWS = "prepare.outputs.rows_digest.test"
 NOT_TRAINED = ("dataset", "data", "export", *DECIDES)
 """Fields of a recipe that are not part of the train key by themselves."""
 NOT_WRITTEN = ("epoch", *NOT_TRAINED)
-SILENT: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": [], "warm_start": None}
-"""Fields with the value that they have when the YAML does not mention them."""
+DEFAULTS: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": [], "warm_start": None}
+"""Field -> its value where the YAML does not have it."""
 
 
 class RecipeKeys(Frozen):
@@ -56,7 +56,7 @@ def origin_of(recipe: Mapping[str, Json]) -> Origin:
 
 
 def op_of(name: str, recipe: Mapping[str, Json]) -> str:
-    """What a step of a version does, by its name: that of an import makes the package, and that of a program the graph."""
+    """The op of a version's step, by the name of the step. An import makes the package, a program the graph."""
     origin = origin_of(recipe)
     if origin == "trained" or name not in ("train", "export"):
         return name
@@ -75,7 +75,7 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     if COMMAND in recipe:
         run, checked = recipe_keys_of(recipe, prepare, NOT_TRAINED)
         return RecipeKeys(prepare=prepare, train=run, export=checked, decide=decide_key(recipe, checked))
-    train_fields = {name: value for name, value in keyed(recipe).items() if name not in NOT_TRAINED}
+    train_fields = {name: value for name, value in without_name(recipe).items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
     exported = digest({"op": "export", "train": train, **export})
     search = digest({"op": "search", "prepare": prepare, **train_fields}) if recipe.get("search") else None
@@ -85,35 +85,35 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
 def evaluation_keys(
     recipe: Mapping[str, Json], notes: Mapping[str, Json], keys: RecipeKeys, results: Mapping[str, Result]
 ) -> dict[str, str]:
-    """The keys of `evaluate` and `cross_validate` as far as the results that they read exist."""
+    """The keys of `evaluate` and `cross_validate`, if the results that they read exist."""
     evaluate = cast("dict[str, Json]", notes.get("evaluate") or {})
     scoring: dict[str, Json] = {"task": recipe.get("task"), "positive": evaluate.get("positive"), "average": evaluate.get("average")}
     scoring["metrics"] = evaluate.get("metrics") or []
-    found: dict[str, str] = {}
+    evaluations: dict[str, str] = {}
     package, prepare = results.get(keys.steps[package_name(keys.steps)]), results.get(keys.prepare)
     if package is not None and prepare is not None:
         rows = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test")
         reads: dict[str, Json] = {PACKAGE: package.outputs.get("package"), ROWS: rows}
         if KEY in recipe:
             reads[LEARNED] = results[keys.train].outputs.get("learned") if keys.train is not None and keys.train in results else None
-        found["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
+        evaluations["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
     folds = evaluate.get("cross_validation")
     if folds is not None and keys.train is not None:
-        found["cross_validate"] = digest({"op": "cross_validate", "train": keys.train, **scoring, "folds": folds})
-    return found
+        evaluations["cross_validate"] = digest({"op": "cross_validate", "train": keys.train, **scoring, "folds": folds})
+    return evaluations
 
 
 def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset: str) -> dict[str, Json]:
-    """The entry under `versions:` that gives this recipe again. `base`: the fields of the model's base block; `dataset`: NAME@VERSION.
+    """The entry under `versions:` that has this recipe. base: the fields of the model's base block. dataset: NAME@VERSION.
 
     Parameters of the base block that the recipe does not have are removed with null.
     """
     entry: dict[str, Json] = {"dataset": dataset, "task": recipe.get("task")}
     if "import" in recipe:
-        # `import` drops what the base block says of training and of a threshold
+        # `import` drops the training keys and the threshold of the base block
         optional = optional_fields(recipe, {"evaluate": base.get("evaluate")})
-        kept = ("features", *OPTIONS)
-        options = {name: recipe.get(name) for name in kept if recipe.get(name) is not None or base.get(name) is not None}
+        names = ("features", *OPTIONS)
+        options = {name: recipe.get(name) for name in names if recipe.get(name) is not None or base.get(name) is not None}
         return {**entry, "import": written_import(recipe), **options, **optional}
     if COMMAND in recipe:
         return {**entry, **written_command(recipe, base), **optional_fields(recipe, {"evaluate": base.get("evaluate")})}
@@ -123,9 +123,9 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
         params |= {name: None for name in cast("dict[str, Json]", base.get("params") or {}) if name not in params}
     if params:
         entry["params"] = params
-    values = {**recipe, "preprocess": _preprocess(recipe.get("preprocess")), KEY: written(recipe)}
-    for name, silent in SILENT.items():
-        if values.get(name) != silent or base.get(name) is not None:
+    values = {**recipe, "preprocess": _preprocess(recipe.get("preprocess")), KEY: warm_start_of(recipe)}
+    for name, default in DEFAULTS.items():
+        if values.get(name) != default or base.get(name) is not None:
             entry[name] = values.get(name)
     export = recipe.get("export") or {}
     if export != {"opset": OPSET} or base.get("export") is not None:
@@ -133,12 +133,12 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
     entry |= optional_fields(recipe, base)
     if recipe.get("search") != base.get("search"):
         entry["search"] = override_for(recipe.get("search"), base.get("search"))
-    known = {"search", "task", "target", "algorithm", "params", *SILENT, *OPTIONAL, *NOT_WRITTEN}
-    # fields of later releases are written as they are: whether that suffices is checked by the caller
+    known = {"search", "task", "target", "algorithm", "params", *DEFAULTS, *OPTIONAL, *NOT_WRITTEN}
+    # fields of later releases are written unchanged; the caller checks the digest
     entry |= {name: value for name, value in recipe.items() if name not in known and value is not None}
     return entry
 
 
 def _preprocess(steps: Json) -> list[Json]:
-    listed = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    return [{k: v for k, v in step.items() if k != "epoch" and not (k == "params" and not v)} for step in listed]
+    written = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return [{k: v for k, v in step.items() if k != "epoch" and not (k == "params" and not v)} for step in written]

@@ -1,4 +1,4 @@
-"""Documents, versions, models and nodes from outlines. They equal those of the files; what is large is computed on request. Pure."""
+"""Documents, versions, models and nodes from outlines, equal to those of the files. Their large parts are computed on request. Pure."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from leptonctl.core.address import version_of as address_of
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json, Node, Span, Step
-from leptonctl.kinds.dataset.outline import taken_from
+from leptonctl.kinds.dataset.outline import data_digest
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model import steps
@@ -22,7 +22,7 @@ from leptonctl.language.template import render
 
 @dataclass(kw_only=True, eq=False)
 class _File:
-    """The documents of a file, read when one of them is looked at."""
+    """The documents of a file, parsed when a part of one is read."""
 
     file: str
     text: str
@@ -52,15 +52,15 @@ def restore_documents(file: str, text: str, outline: FileOutline, kinds: Collect
 def fill(document: Document, project: Document) -> Document:
     """A restored document with its templates filled in."""
 
-    def filled(_: object) -> Mapping[str, Any]:
+    def render_value(_: object) -> Mapping[str, Any]:
         return render((project, replace(document, value=dict(document.value))))[0][1].value
 
-    return replace(document, value=Deferred(filled))
+    return replace(document, value=Deferred(render_value))
 
 
 @dataclass(kw_only=True, eq=False)
 class _Versions:
-    """The versions of a restored document, merged when one of them is looked at."""
+    """The versions of a restored document, merged when a part of one is read."""
 
     document: Document
 
@@ -87,12 +87,12 @@ def restore_versions(document: Document, outlines: Outlines) -> tuple[Declared, 
 
 
 def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
-    """The model of a version as its outline has it. None when it has none, or when its dataset is not as it was."""
-    known, learned = datasets(declarations), dict[int, Mapping[str, Json] | None]()
+    """Version -> its model from the outline; None when it has no outline, or when its dataset has changed."""
+    known, training = datasets(declarations), dict[int, Mapping[str, Json] | None]()
 
-    def is_as_it_was(shape: Shape) -> bool:
+    def is_unchanged(shape: Shape) -> bool:
         dataset = known.get(shape.dataset)
-        if dataset is None or taken_from(dataset) != shape.data:
+        if dataset is None or data_digest(dataset) != shape.data:
             return False
         document = dataset.declared.document
         return not shape.alone or len(document.outline or cast("Mapping[str, Any]", document.value["versions"])) == 1
@@ -101,24 +101,26 @@ def recall(declarations: Declarations) -> Callable[[Declared], Model | None]:
         if declared.outline is None:
             return None
         outline, shape = declared.outline
-        if outline.shape not in learned:
-            as_it_was = is_as_it_was(shape)
-            learned[outline.shape] = {"features": shape.features, "target": known[shape.dataset].target} if as_it_was else None
-        if (learns := learned[outline.shape]) is None:
+        if outline.shape not in training:
+            fields: dict[str, Json] | None = None
+            if is_unchanged(shape):
+                fields = {"features": shape.features, "target": known[shape.dataset].target}
+            training[outline.shape] = fields
+        if (train := training[outline.shape]) is None:
             return None
-        return _Recalled(declared=declared, outline=outline, shape=shape, learns=learns, declarations=declarations).model
+        return _Restored(declared=declared, outline=outline, shape=shape, train=train, declarations=declarations).model
 
     return model
 
 
 @dataclass(kw_only=True, eq=False)
-class _Recalled:
-    """A model and its node, restored. `learns`: fields of its training that are asked for of all models."""
+class _Restored:
+    """A model and its node. train: the fields of its training that a plan reads of every model."""
 
     declared: Declared
     outline: VersionOutline
     shape: Shape
-    learns: Mapping[str, Json]
+    train: Mapping[str, Json]
     declarations: Declarations
 
     @property
@@ -127,17 +129,16 @@ class _Recalled:
         return Model(
             address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
             dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
-            train=Deferred(part, "train", self.learns), train_key_fields=Deferred(part, "train_key_fields"),
+            train=Deferred(part, "train", self.train), train_key_fields=Deferred(part, "train_key_fields"),
             decides=Deferred(part, "decides"), search=Deferred(part, "search"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
-            positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
+            positive=shape.positive, average=shape.average, origin=shape.origin, restore_node=self.node,
         )  # fmt: skip
 
     @cached_property
     def whole(self) -> Model:
-        declarations = self.declarations
-        found, _ = version_of(self.declared, datasets(declarations), declarations.project, declarations.catalog)
-        assert found is not None, "an outline is made only of what is sound"
-        return found
+        model, _ = version_of(self.declared, self.declarations)
+        assert model is not None, "only sound versions have an outline"
+        return model
 
     def part(self, name: str) -> Any:
         return getattr(self.whole, name)
@@ -153,14 +154,14 @@ class _Recalled:
         return getattr(self.whole_node.steps[number], name)
 
     def node(self, rows: str) -> Node | None:
-        """The node, if the dataset's has this digest."""
+        """The node, if the dataset's node has the digest `rows`."""
         if self.shape.rows != rows:
             return None
         outline, part = self.outline, self.part_of_node
         return Node(
             address=address_of("model", self.declared.name, self.declared.version), digest=outline.digest,
             declaration=outline.declaration, span=self.declared.span, needs=self.shape.needs, steps=tuple(self._steps()),
-            recipe=Deferred(part, "recipe", self.learns), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
+            recipe=Deferred(part, "recipe", self.train), notes=Deferred(part, "notes"), origins=Deferred(part, "origins"),
         )  # fmt: skip
 
     def _steps(self) -> Iterator[Step]:

@@ -46,7 +46,7 @@ _MODEL: dict[str, Schema] = {
     "description": DESCRIPTION,
     "labels": table("Your own labels. Not part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
     "dataset": string("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
-    "task": choice("What is learned.", ["classification", "regression", "clustering", "anomaly"]),
+    "task": choice("What the model learns to do.", ["classification", "regression", "clustering", "anomaly"]),
     "seed": integer("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
     "revision": integer("Raise it to train the same recipe again.", minimum=1, default=1),
     "features": strings("Columns to learn from. Default: all but the target.", "A column.", minItems=1),
@@ -60,7 +60,7 @@ _MODEL: dict[str, Schema] = {
     "algorithm": string("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
     "params": {
         "description": "Parameters of the algorithm, with scikit-learn's names. A version merges its own into those of the base block; "
-        "one that names another algorithm takes over none of those, and the plan says which.",
+        "one that names another algorithm does not inherit those, and the plan lists them.",
         "type": "object",
         "default": {},
     },
@@ -74,7 +74,7 @@ _MODEL: dict[str, Schema] = {
                 {
                     "version": string("The version.", pattern=NAME_PATTERN),
                     "refit": flag(
-                        "Fit the preprocess steps anew, on the rows of this version. Otherwise they stay as the other version has them.",
+                        "Fit the preprocess steps again, on the rows of this version. Otherwise they stay as in the other version.",
                         default=False,
                     ),
                 },

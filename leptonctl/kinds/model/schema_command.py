@@ -11,15 +11,15 @@ COMMAND: dict[str, Schema] = {
         "Needs `allow: [command]` in the project file.",
         {
             "run": {
-                "description": "The program and its arguments. No shell reads them. `python` is the one that leptonctl runs with.",
+                "description": "The program and its arguments, run without a shell. `python` is the interpreter that runs leptonctl.",
                 "type": "array",
                 "items": {"description": "The program, or an argument.", "type": "string"},
                 "minItems": 1,
-                "x-words": True,  # a text in its place is a command line: what is wrong is said by the list of its words
+                "x-words": True,  # a string in its place is a command line, and the hint shows it as a list of words
                 "examples": [["python", "train.py"]],
             },
             "files": {
-                "description": "The files that the program has, and no others: paths and globs relative to the project folder, or "
+                "description": "The only files that the program gets: paths and globs relative to the project folder, or "
                 "path -> the digest that the file must have. Path and content of each are part of the version.",
                 "anyOf": [
                     strings("Paths and globs.", "A path or a glob.", minItems=1),
@@ -29,7 +29,7 @@ COMMAND: dict[str, Schema] = {
             },
             "output": string("The ONNX file that the program writes, relative to its folder.", minLength=1, default="model.onnx"),
             "env": table(
-                "Environment variables of the program. It gets none of yours, so write no secrets here.",
+                "Environment variables of the program. It gets none of yours. They are recorded, so write no secrets here.",
                 string("The value."),
                 examples=[{"SEED": "7"}],
             ),
@@ -38,10 +38,10 @@ COMMAND: dict[str, Schema] = {
         examples=[{"run": ["python", "train.py"], "files": ["train.py"]}],
     ),
     "limits": block(
-        "Of a `command`: where it is stopped. In no digest.",
+        "For a `command`: limits at which it is stopped. Not part of any digest.",
         {
-            "seconds": number("The longest time that it may run.", exclusiveMinimum=0, examples=[600]),
-            "memory": string("The most memory that each of its processes may ask for.", pattern=MEMORY_PATTERN, examples=["2GiB"]),
+            "seconds": number("The longest time that it may run, in seconds.", exclusiveMinimum=0, examples=[600]),
+            "memory": string("The most memory that each of its processes may allocate.", pattern=MEMORY_PATTERN, examples=["2GiB"]),
         },
     ),
 }

@@ -1,4 +1,4 @@
-"""What YAML may say of a model's weights, directions, threshold and calibration, as schemas."""
+"""The keys of a model version for weights, directions, threshold and calibration. Data only."""
 
 from leptonctl.kinds.schema_parts import block, choice, integer, number, string, table
 from leptonctl.spi.learning import Schema
@@ -6,8 +6,8 @@ from leptonctl.spi.learning import Schema
 SHARE = number("A share between 0 and 1.", exclusiveMinimum=0, maximum=1)
 DECIDING: dict[str, Schema] = {
     "class_weight": {
-        "description": "How much the rows of each class count in training: `balanced` by the inverse of its share, or a weight by class; "
-        "a class that is not named counts once. Evaluation weighs nothing.",
+        "description": "How much the rows of each class count in training: `balanced` weighs them by the inverse of the class's "
+        "share; or a weight for each class, 1 for those that are not named. Evaluation uses no weights.",
         "anyOf": [
             {"enum": ["balanced"]},
             table("Class, as the data has it -> weight.", number("Weight of each of its rows.", exclusiveMinimum=0), minProperties=1),
@@ -16,23 +16,23 @@ DECIDING: dict[str, Schema] = {
     },
     "sample_weight": string(
         "Column of numbers with the weight of each row in training. It is never a feature, and requests need not have it. "
-        "Evaluation weighs nothing.",
+        "Evaluation uses no weights.",
         minLength=1,
         examples=["weight"],
     ),
     "monotonic": table(
-        "Feature -> direction. With a larger value and all else equal, the prediction does not fall (`up`) or does not rise (`down`); "
-        "of two classes, the probability of the last one in sorted order.",
+        "Feature -> direction. With a larger value and all else equal, the prediction does not fall (`up`) or does not rise (`down`). "
+        "For two classes this is the probability of the last one in sorted order.",
         choice("Direction of the feature.", ["up", "down"]),
         examples=[{"income": "up"}],
     ),
     "threshold": {
-        "description": "The label is the positive class from this probability on. A number, or how it is chosen on held-out folds of the "
-        "training rows. Only for two classes. Default: the class with the largest probability.",
+        "description": "The probability from which the label is the positive class: a number, or how to choose it on held-out folds of the "
+        "training rows. Only for two classes. Default: the label is the class with the largest probability.",
         "anyOf": [
             {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
             block(
-                "How it is chosen: by one of these.",
+                "How the threshold is chosen: by one of these keys.",
                 {
                     "metric": string("The best value of this metric.", minLength=1),
                     "recall": block("The best precision with at least this recall.", {"min": SHARE}, required=["min"]),
@@ -44,11 +44,11 @@ DECIDING: dict[str, Schema] = {
         "examples": [0.35, {"metric": "f1"}, {"recall": {"min": 0.95}}],
     },
     "calibrate": block(
-        "Probabilities that are shares: fitted on held-out folds of the training rows, as scikit-learn's "
-        "`CalibratedClassifierCV(ensemble=False)` does with probabilities. Part of the ONNX graph.",
+        "Calibrates the probabilities on held-out folds of the training rows, as scikit-learn's "
+        "`CalibratedClassifierCV(ensemble=False)` does. Part of the ONNX graph.",
         {
             "method": choice(
-                "`sigmoid` is Platt's scaling; `isotonic` is a rising curve, for a thousand rows or more.",
+                "`sigmoid` is Platt scaling; `isotonic` is isotonic regression, for a thousand rows or more.",
                 ["sigmoid", "isotonic"],
                 default="sigmoid",
             ),

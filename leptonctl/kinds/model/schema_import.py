@@ -9,8 +9,8 @@ _OUTPUT = string("Name of an output of the graph.", minLength=1)
 
 IMPORT: dict[str, Schema] = {
     "import": {
-        "description": "A finished model instead of an `algorithm`: the path of its ONNX file, or of what XGBoost or LightGBM saved; or "
-        "the path with the digest that it must have.",
+        "description": "A finished model instead of an `algorithm`: the path of its ONNX file, or of a file that XGBoost or "
+        "LightGBM saved; or a mapping of the path and the digest that the file must have.",
         "anyOf": [
             _FILE,
             block(
@@ -22,14 +22,14 @@ IMPORT: dict[str, Schema] = {
         "examples": ["vendor/filter.onnx", "vendor/trees.json"],
     },
     "inputs": {
-        "description": "Of an imported file: the columns of its one tensor in order, or input of the graph -> its column or columns. "
+        "description": "For an imported file: the columns of its single tensor in order, or input of the graph -> its column or columns. "
         "Default: one tensor takes all features in the order of the dataset; several inputs take the columns of their names.",
         "anyOf": [_COLUMNS, table("Input -> column or columns.", {"anyOf": [string("A column.", minLength=1), _COLUMNS]}, minProperties=1)],
         "examples": [["age", "income"], {"float_input": ["age", "income"], "city_input": "city"}],
     },
     "classes": {
-        "description": "Of an imported file: its classes in the order of its probabilities. Default: as the graph lists them. "
-        "Needed where it lists none, unless the target is 0, 1, ….",
+        "description": "For an imported file: its classes in the order of its probabilities. Default: as the graph lists them. "
+        "Needed if it lists none, unless the classes are 0, 1, ….",
         "type": "array",
         "items": {"description": "A class.", "type": ["string", "integer", "boolean"]},
         "minItems": 2,
@@ -37,7 +37,8 @@ IMPORT: dict[str, Schema] = {
         "examples": [["n", "y"]],
     },
     "outputs": {
-        "description": "Of an imported file: what its one output of numbers holds (`probabilities` or `logits`), or which output is which.",
+        "description": "For an imported file: what its single output of numbers holds (`probabilities` or `logits`), or which "
+        "output is which.",
         "anyOf": [
             {"enum": ["probabilities", "logits"]},
             block(

@@ -18,13 +18,13 @@ def _ends(description: str, of: Schema, example: list[Any]) -> Schema:
 RANGE = block(
     "A range to draw from.",
     {
-        "uniform": _ends("Numbers from the first to the second, each as likely.", number("An end."), [0.0, 1.0]),
+        "uniform": _ends("Numbers from the first to the second, all equally likely.", number("An end."), [0.0, 1.0]),
         "log": _ends(
-            "Positive numbers from the first to the second, each order of magnitude as likely.",
+            "Positive numbers from the first to the second, all orders of magnitude equally likely.",
             number("An end.", exclusiveMinimum=0),
             [0.0001, 1.0],
         ),
-        "int": _ends("Integers from the first to the second, both included, each as likely.", integer("An end."), [2, 8]),
+        "int": _ends("Integers from the first to the second, both included, all equally likely.", integer("An end."), [2, 8]),
     },
     minProperties=1,
     maxProperties=1,
@@ -36,35 +36,36 @@ VALUES: Schema = {
     "minItems": 1,
 }
 SEARCH = block(
-    "Parameters to be found by cross-validation on the training rows; the version is trained with the best. Each trial has a result of "
+    "Parameters to find by cross-validation on the training rows. The version is trained with the best ones; each trial has a result of "
     "its own.",
     {
         "method": choice(
-            "`grid` tries every combination of lists, `random` draws, `halving` gives all a part of the rows and the better ones more.",
+            "`grid` tries every combination of lists, `random` draws some, `halving` tries all on a part of the rows and the better "
+            "ones on more.",
             [*METHODS],
             default="grid",
         ),
         "parameters": {
-            "description": "Parameter of the algorithm -> a list of values, or a range. They take the place of those in `params`.",
+            "description": "Parameter of the algorithm -> a list of values, or a range. They replace those in `params`.",
             "type": "object",
             "additionalProperties": {"description": "Where to look for a parameter.", "anyOf": [VALUES, RANGE]},
             "minProperties": 1,
             "examples": [{"C": [0.1, 1.0, 10.0]}, {"C": {"log": [0.0001, 1.0]}, "max_iter": {"int": [50, 500]}}],
         },
         "trials": integer(
-            "How many combinations to draw. Of halving over lists, left out: all of them. A grid has none.",
+            "How many combinations to draw. Without it, halving over lists tries all of them. Not for a grid.",
             minimum=1,
             maximum=MOST_TRIALS,
             default=TRIALS,
         ),
         "metric": string(
-            "What is optimised, in the better direction of the metric. Default: accuracy; r2 for a regression.",
+            "The metric to optimise. Default: accuracy; r2 for a regression.",
             minLength=1,
             examples=["f1"],
         ),
         "cross_validation": integer("Number of folds of the training rows.", minimum=2, maximum=100, default=FOLDS),
         "factor": integer(
-            "Of halving: one of so many combinations goes on, with so many times the rows.", minimum=2, maximum=10, default=FACTOR
+            "For halving: one of this many combinations goes on, with this many times the rows.", minimum=2, maximum=10, default=FACTOR
         ),
         "positive": {"description": "The positive class of the metric. Default: that of `evaluate`.", "type": SCALAR},
         "average": choice(

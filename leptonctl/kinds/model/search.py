@@ -1,18 +1,18 @@
 """`search:` of a model version: checks it against the algorithm, fills in defaults, and lists the trials. Pure."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
+from leptonctl.kinds.defaults import without_defaults
 from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
 from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
 from leptonctl.kinds.model.weights import CLASS_WEIGHT
-from leptonctl.kinds.settings import without_defaults
 from leptonctl.language.fits import fits
 from leptonctl.language.resolve import Declared, resets_params
 from leptonctl.language.validate import check_value
@@ -22,14 +22,14 @@ from leptonctl.spi.learning import Params, Trainer
 METRICS = {"classification": "accuracy", "regression": "r2"}
 """The metric that a search optimises when it names none."""
 BETWEEN = 0.6180339887
-"""Where between the ends of a range it is asked whether the parameter takes numbers that are not whole."""
+"""A point between the ends of a range, to test whether the parameter takes fractions."""
 SEARCH = "search"
 
 
 class Search(Frozen):
-    """A search with all defaults. `spec`: what enters keys and the recipe, as it may be written in YAML. `trials`: the combinations of
-    the first rung, each `{chosen, params}`: what is searched, and all parameters that differ from their defaults. `rungs`: how many
-    combinations each rung of a halving has; one for other methods.
+    """A search with all defaults. spec: what enters keys and the recipe, as YAML may have it. trials: the combinations of the first
+    rung, each `{chosen, params}`: the values of the searched parameters, and all parameters that differ from their defaults.
+    rungs: how many combinations each rung of a halving has; a single number for other methods.
     """
 
     spec: Mapping[str, Json]
@@ -48,7 +48,7 @@ class Search(Frozen):
 
 
 class SearchRequest(Frozen):
-    """What a search is for: the version, its trainer, and its `params` with defaults, of which the searched ones do not count."""
+    """The version to search for, its trainer, and its `params` with defaults, of which the searched ones are ignored."""
 
     declared: Declared
     task: str
@@ -64,7 +64,7 @@ class SearchRequest(Frozen):
         return error("bad-search", summary, detail, span=self.declared.at(SEARCH, *path), hint=hint)
 
 
-def searched(declared: Declared) -> frozenset[str]:
+def search_parameters(declared: Declared) -> frozenset[str]:
     """The parameters that a version searches."""
     search = declared.fields.get(SEARCH)
     parameters = search.get("parameters") if isinstance(search, dict) else None
@@ -72,20 +72,20 @@ def searched(declared: Declared) -> frozenset[str]:
 
 
 def search_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Search | None, list[Diagnostic]]:
-    """The search of a version, None when it has none or it is not sound, and what is wrong with it or, as a warning, left out."""
-    written = request.declared.fields.get(SEARCH)
-    if not isinstance(written, dict):
+    """The search of a version, None when it has none or has errors; and its problems, with a warning for what it leaves out."""
+    block = request.declared.fields.get(SEARCH)
+    if not isinstance(block, dict):
         return None, []
     if request.task not in METRICS:
-        detail = f"a trial is a cross-validation against known targets, which {request.task} has not"
+        detail = f"a trial is a cross-validation against known targets, which {request.task} does not have"
         hint = "write a version for each choice and compare them: `leptonctl leaderboard MODEL`"
         return None, [request.problem("This task cannot be searched", detail, hint=hint)]
-    problems = [*_method_problems(request, written), *_space_problems(request, written)]
-    metric, unknown = _metric(request, written)
+    problems = [*_method_problems(request, block), *_space_problems(request, block)]
+    metric, unknown = _metric(request, block)
     problems += unknown
     if problems:
         return None, problems
-    spec = _spec(request, written, metric, evaluate)
+    spec = _spec(request, block, metric, evaluate)
     trials, problems = _trials(request, spec)
     if any(problem.severity == "error" for problem in problems):
         return None, problems
@@ -94,58 +94,58 @@ def search_of(request: SearchRequest, evaluate: Mapping[str, Json]) -> tuple[Sea
     return Search(spec=spec, trials=trials, rungs=rungs, greater_is_better=bool(greater)), problems
 
 
-def _method_problems(request: SearchRequest, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
-    method, space = written.get("method", "grid"), written.get("parameters")
+def _method_problems(request: SearchRequest, block: Mapping[str, Json]) -> Iterator[Diagnostic]:
+    method, space = block.get("method", "grid"), block.get("parameters")
     if not isinstance(space, dict) or not space:
         hint = "add `parameters: {NAME: [VALUE, VALUE]}`"
         yield request.problem("A search names no parameters", "`parameters` is missing: what is searched", hint=hint)
         return
-    if method == "grid" and "trials" in written:
+    if method == "grid" and "trials" in block:
         detail = "a grid tries every combination, so it takes no number of trials"
         yield request.problem("A grid has no `trials`", detail, "trials", hint="remove `trials`, or write `method: random`")
-    if method != "halving" and "factor" in written:
+    if method != "halving" and "factor" in block:
         detail = "only a halving has rungs"
         yield request.problem("`factor` is for halving", detail, "factor", hint="remove `factor`, or write `method: halving`")
-    ranges = [name for name, of in space.items() if is_range(of)]
+    ranges = [name for name, choices in space.items() if is_range(choices)]
     if method == "grid" and ranges:
-        detail = f"{ranges[0]} is a range, which has no end of values"
+        detail = f"{ranges[0]} is a range, which has infinitely many values"
         hint = "list its values, or write `method: random`"
         yield request.problem("A grid takes lists of values", detail, "parameters", ranges[0], hint=hint)
 
 
-def _space_problems(request: SearchRequest, written: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _space_problems(request: SearchRequest, block: Mapping[str, Json]) -> Iterator[Diagnostic]:
     """What is wrong with the values and ranges, each at its place."""
-    space = written.get("parameters")
-    for name, of in space.items() if isinstance(space, dict) else ():
+    space = block.get("parameters")
+    for name, choices in space.items() if isinstance(space, dict) else ():
         schema = request.trainer.params.get(name)
         inner: dict[str, Any] = {"type": "array", "items": schema}
-        if is_range(of):
+        if is_range(choices):
             inner = {"type": "object", "additionalProperties": {"type": "array", "items": schema}}
         properties = {name: inner} if schema is not None else dict(request.trainer.params)
         check = {"type": "object", "properties": properties, "additionalProperties": False}
         at = (SEARCH, "parameters")
-        found = check_value({name: of}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
-        yield from found
-        if found or schema is None:
+        problems = check_value({name: choices}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
+        yield from problems
+        if problems or schema is None:
             continue
         if name == CLASS_WEIGHT and request.declared.fields.get(CLASS_WEIGHT) is not None:
-            detail, hint = "`class_weight` of the model says it for every trial", "remove one of the two"
+            detail, hint = "`class_weight` of the model applies to every trial", "remove one of the two"
             yield request.problem("A searched parameter is declared already", detail, "parameters", name, hint=hint)
             continue
-        yield from _range_problems(request, name, of, schema) if is_range(of) else _list_problems(request, name, of, schema)
+        yield from _range_problems(request, name, choices, schema) if is_range(choices) else _list_problems(request, name, choices, schema)
 
 
-def _list_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    seen: list[Json] = []
-    for place, item in enumerate(cast("list[Json]", of)):
-        value = typed(item, schema)
-        if any(value == other and type(value) is type(other) for other in seen):
+def _list_problems(request: SearchRequest, name: str, choices: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    earlier: list[Json] = []
+    for place, item in enumerate(cast("list[Json]", choices)):
+        value = coerce(item, schema)
+        if any(value == other and type(value) is type(other) for other in earlier):
             yield request.problem("A value is listed twice", f"{name}: {value!r}", "parameters", name, place, hint="remove one of them")
-        seen.append(value)
+        earlier.append(value)
 
 
-def _range_problems(request: SearchRequest, name: str, of: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    kinds = cast("dict[str, list[float]]", of)
+def _range_problems(request: SearchRequest, name: str, choices: Json, schema: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    kinds = cast("dict[str, list[float]]", choices)
     if len(kinds) != 1:
         detail = f"{name} has {' and '.join(kinds)}, of the base block and of the version together"
         yield request.problem(
@@ -162,94 +162,94 @@ def _range_problems(request: SearchRequest, name: str, of: Json, schema: Mapping
         yield request.problem("A range does not fit its parameter", detail, "parameters", name, kind, hint=hint)
 
 
-def _metric(request: SearchRequest, written: Mapping[str, Json]) -> tuple[str, list[Diagnostic]]:
+def _metric(request: SearchRequest, block: Mapping[str, Json]) -> tuple[str, list[Diagnostic]]:
     known = {name: m for (task, name), m in request.catalog.metrics.items() if task == request.task}
-    name = str(written.get("metric") or METRICS.get(request.task, ""))
+    name = str(block.get("metric") or METRICS.get(request.task, ""))
     metric = known.get(name)
     if metric is None:
         detail = f"no metric for {request.task} has the name {name}"
         return name, [request.problem("A search names a metric that does not exist", detail, "metric", hint=did_you_mean(name, known))]
     if metric.score is None or metric.greater_is_better is None:
-        detail = f"{name} is no number of which more, or less, is better"
+        detail = f"{name} is not a number, or neither more nor less of it is better"
         fitting = [n for n, m in known.items() if m.score is not None and m.greater_is_better is not None]
         return name, [request.problem("A search cannot optimise this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
     return name, []
 
 
-def _spec(request: SearchRequest, written: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
+def _spec(request: SearchRequest, block: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
     """The search with its defaults. What has no effect on it is left out, so that it moves no digest."""
-    method = written.get("method", "grid")
-    space = {name: _typed(of, request.trainer.params[name]) for name, of in cast("dict[str, Json]", written["parameters"]).items()}
+    method = block.get("method", "grid")
+    space = {name: _typed(choices, request.trainer.params[name]) for name, choices in cast("dict[str, Json]", block["parameters"]).items()}
     spec: dict[str, Json] = {
         "method": method,
         "parameters": cast("Json", space),
         "metric": metric,
-        "cross_validation": written.get("cross_validation", FOLDS),
+        "cross_validation": block.get("cross_validation", FOLDS),
     }
-    if method == "random" or (method == "halving" and ("trials" in written or any(map(is_range, space.values())))):
-        spec["trials"] = written.get("trials", int(min(TRIALS, size(space))))
+    if method == "random" or (method == "halving" and ("trials" in block or any(map(is_range, space.values())))):
+        spec["trials"] = block.get("trials", int(min(TRIALS, size(space))))
     if method == "halving":
-        spec["factor"] = written.get("factor", FACTOR)
+        spec["factor"] = block.get("factor", FACTOR)
     for name in ("positive", "average") if request.task == "classification" else ():
-        value = written.get(name, evaluate.get(name))
+        value = block.get(name, evaluate.get(name))
         if value is not None:
             spec[name] = value
     return spec
 
 
-def _typed(of: Json, schema: Mapping[str, Any]) -> Json:
-    """A list with the types that the parameter has; a range with whole numbers or floats, as its form says."""
-    if isinstance(of, list):
-        return [typed(item, schema) for item in of]
-    kinds = cast("dict[str, list[float]]", of)
+def _typed(choices: Json, schema: Mapping[str, Any]) -> Json:
+    """A list with the types of the parameter; a range with integers or floats, by its form."""
+    if isinstance(choices, list):
+        return [coerce(item, schema) for item in choices]
+    kinds = cast("dict[str, list[float]]", choices)
     return {kind: [int(end) if kind == "int" else float(end) for end in ends] for kind, ends in kinds.items()}
 
 
 def _trials(request: SearchRequest, spec: Mapping[str, Json]) -> tuple[tuple[Mapping[str, Json], ...], list[Diagnostic]]:
-    """The combinations that the algorithm takes, and what is wrong with them; a warning says how many it does not take."""
+    """The trials that the algorithm can be trained with, and what is wrong; a warning says how many combinations it cannot take."""
     space = cast("dict[str, Json]", spec["parameters"])
-    asked = cast("int | None", spec.get("trials"))
-    if asked is None:
-        if size(space) > MOST_TRIALS:
-            detail = f"there are {size(space):,} combinations, and a search has at most {MOST_TRIALS:,} trials"
-            hint = "shorten the lists, or write `method: random` with `trials`"
-            return (), [request.problem("A search has too many trials", detail, "parameters", hint=hint)]
-        combinations: Iterable[dict[str, Json]] = grid(space)
-    else:
-        combinations = draws(space, request.seed, asked)
-    taken: list[Mapping[str, Json]] = []
-    refused: list[str] = []
-    for chosen in islice(combinations, MOST_DRAWS * (asked or MOST_TRIALS)):
+    count = cast("int | None", spec.get("trials"))
+    if count is None and size(space) > MOST_TRIALS:
+        detail = f"there are {size(space):,} combinations, and a search has at most {MOST_TRIALS:,} trials"
+        hint = "shorten the lists, or write `method: random` with `trials`"
+        return (), [request.problem("A search has too many trials", detail, "parameters", hint=hint)]
+    combinations = grid(space) if count is None else draws(space, request.seed, count)
+    trials: list[Mapping[str, Json]] = []
+    refusals: list[str] = []
+    for chosen in islice(combinations, MOST_DRAWS * (count or MOST_TRIALS)):
         trial, reason = _trial(request, chosen)
         if reason:
-            refused.append(f"{combination(chosen)} ({reason})")
+            refusals.append(f"{combination(chosen)} ({reason})")
         else:
-            taken.append(trial)
-        if len(taken) == asked:
+            trials.append(trial)
+        if len(trials) == count:
             break
-    return tuple(taken), _refusals(request, taken, refused, asked)
+    return tuple(trials), _trial_problems(request, trials, refusals, count)
 
 
 def _trial(request: SearchRequest, chosen: Mapping[str, Json]) -> tuple[Mapping[str, Json], str]:
-    """A trial, and why the algorithm does not take this combination; "" when it does."""
+    """A trial, and why the algorithm cannot take this combination; "" when it can."""
     schemas = request.trainer.params
-    typed_values = {name: typed(value, schemas[name]) for name, value in chosen.items()}
+    typed_values = {name: coerce(value, schemas[name]) for name, value in chosen.items()}
     params: Params = {**request.params, **typed_values}
     reasons = (ask(params) for ask in (request.trainer.conflict, request.trainer.refuse) if ask is not None)
     trial: dict[str, Json] = {"chosen": dict(typed_values), "params": without_defaults(params, schemas)}
     return trial, next((reason for reason in reasons if reason), "")
 
 
-def _refusals(request: SearchRequest, taken: Sequence[object], refused: Sequence[str], asked: int | None) -> list[Diagnostic]:
-    if not taken:
-        return [request.problem("No combination can be trained", refused[0], "parameters", hint="change the values, or the other `params`")]
-    if asked is not None and len(taken) < asked:
-        more = f", of which the algorithm takes {len(taken)}" if refused else ""
-        detail = f"`trials` is {asked}, and there are {len(taken) + len(refused)} combinations{more}"
-        hint = f"write `trials: {len(taken)}` or less, or `method: grid`"
+def _trial_problems(request: SearchRequest, trials: Sequence[object], refusals: Sequence[str], count: int | None) -> list[Diagnostic]:
+    """What is wrong with the trials. count: how many the search asks for; None for all. refusals: the other combinations, and why."""
+    if not trials:
+        hint = "change the values, or the other `params`"
+        return [request.problem("No combination can be trained", refusals[0], "parameters", hint=hint)]
+    if count is not None and len(trials) < count:
+        usable = f", of which the algorithm takes {len(trials)}" if refusals else ""
+        detail = f"`trials` is {count}, and there are {len(trials) + len(refusals)} combinations{usable}"
+        hint = f"write `trials: {len(trials)}` or less, or `method: grid`"
         return [request.problem("A search has fewer combinations than trials", detail, "trials", hint=hint)]
-    if refused:
-        detail = f"model/{request.declared.name}@{request.declared.version}: {len(refused)} of {len(taken) + len(refused)}: {refused[0]}"
+    if refusals:
+        version = f"model/{request.declared.name}@{request.declared.version}"
+        detail = f"{version}: {len(refusals)} of {len(trials) + len(refusals)}: {refusals[0]}"
         return [
             Diagnostic(
                 id="search-leaves-out", severity="warning", summary="A search leaves out combinations that cannot be trained",
@@ -260,7 +260,7 @@ def _refusals(request: SearchRequest, taken: Sequence[object], refused: Sequence
 
 
 def _rungs(trials: int, factor: int) -> tuple[int, ...]:
-    """How many combinations each rung has: one of `factor` goes on, until no more than `factor` are left, which get all rows."""
+    """How many combinations each rung has. One of `factor` goes on, until at most `factor` are left, which get all rows."""
     rungs = [trials]
     while rungs[-1] > factor:
         rungs.append(math.ceil(rungs[-1] / factor))
@@ -273,7 +273,7 @@ def combination(chosen: Mapping[str, Json]) -> str:
 
 
 def dropped_search(declared: Declared) -> Iterator[Diagnostic]:
-    """A warning for the search of the base block that a version with another algorithm does not take over."""
+    """A warning for a search of the base block that a version with another algorithm does not inherit."""
     base = declared.document.value
     override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}
     if base.get(SEARCH) is None or SEARCH in override or not resets_params(base, override):

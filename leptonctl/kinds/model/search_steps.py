@@ -1,7 +1,7 @@
 """The steps of a search: a step for each trial, one for each rung of a halving, and the choice of the winner. Pure.
 
-A trial is keyed by all that it fits and scores, not by the search that asks for it: another search, or another version, finds it done.
-The trials of a later rung are keyed by the combinations that the rung before has left, which are known when that is done.
+The key of a trial is made of what it fits and scores, not of its search, so another search or version reuses its result.
+The keys of the trials of a later rung contain the survivors of the rung before, which are known when that has finished.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ from leptonctl.kinds.model.search import SEARCH
 
 TRIAL = "trial"
 PARAMS = f"{SEARCH}.outputs.params"
-"""The winner's parameters, in the form in which a version without a search has them in its keys."""
+"""The winner's parameters, as the keys of a version without a search have them."""
 RUNG = "rung"
 
 
 class Searching(Frozen):
-    """What a version searches, as its steps need it. `key_fields`: those of its train step; `search`: as in `Model`."""
+    """The search of a version, as its steps need it. key_fields: of its train step. search: as in `Model`."""
 
     address: str
     prepare_key: str | None
@@ -38,7 +38,7 @@ class Searching(Frozen):
 
 
 def search_steps(searching: Searching) -> Iterator[Step]:
-    """The steps in their order; the last one, `search`, decides the parameters."""
+    """The steps in order. The last one, `search`, decides the parameters."""
     trials = cast("list[dict[str, Json]]", searching.search["trials"])
     rungs = cast("list[int]", searching.search["rungs"])
     steps = [_trial(searching, (1, number), share(searching, len(rungs), 1), trial) for number, trial in enumerate(trials, 1)]
@@ -47,8 +47,8 @@ def search_steps(searching: Searching) -> Iterator[Step]:
     for rung in range(1, len(rungs)):
         before = _choice(searching, f"{RUNG}_{rung}", steps, before, keep=rungs[rung], rung=rung)
         yield before
-        of = share(searching, len(rungs), rung + 1)
-        steps = [_survivor(searching, (rung + 1, number), of, before) for number in range(1, rungs[rung] + 1)]
+        fraction = share(searching, len(rungs), rung + 1)
+        steps = [_survivor(searching, (rung + 1, number), fraction, before) for number in range(1, rungs[rung] + 1)]
         yield from steps
     yield _choice(searching, SEARCH, steps, before)
 
@@ -58,12 +58,12 @@ def share(searching: Searching, rungs: int, rung: int) -> float:
     return 1.0 if rung == rungs else 1.0 / int(cast("int", searching.spec["factor"])) ** (rungs - rung)
 
 
-def _scoring(searching: Searching, of: float) -> dict[str, Json]:
-    """How a trial is scored. `of`: the share of the rows; all of them is not said."""
+def _scoring(searching: Searching, fraction: float) -> dict[str, Json]:
+    """How a trial is scored. fraction: the share of the rows, which is left out when it is 1."""
     spec = searching.spec
     scoring: dict[str, Json] = {"metric": spec["metric"], "folds": spec["cross_validation"]}
     scoring |= {name: spec[name] for name in ("positive", "average") if name in spec}
-    return scoring if of == 1 else {**scoring, "share": of}
+    return scoring if fraction == 1 else {**scoring, "share": fraction}
 
 
 def _name(place: tuple[int, int]) -> str:
@@ -72,13 +72,13 @@ def _name(place: tuple[int, int]) -> str:
 
 
 def place_of(name: str) -> tuple[int, int]:
-    """The rung of a trial, and its number there, by the name of its step."""
+    """The rung of a trial and its number there, from the name of its step."""
     *rung, number = map(int, name.removeprefix(f"{TRIAL}_").split("_"))
     return (rung[0] if rung else 1), number
 
 
-def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mapping[str, Json]) -> Step:
-    scoring = _scoring(searching, of)
+def _trial(searching: Searching, place: tuple[int, int], fraction: float, trial: Mapping[str, Json]) -> Step:
+    scoring = _scoring(searching, fraction)
     own = {**_base(searching), "params": trial["params"], **scoring}
     fields = {"prepare": searching.prepare_key, **own}
     key = digest({"op": TRIAL, **fields})
@@ -89,10 +89,10 @@ def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mappi
     )  # fmt: skip
 
 
-def _survivor(searching: Searching, place: tuple[int, int], of: float, before: Step) -> Step:
-    """A trial of a later rung, of the combination at its place among those that are left."""
+def _survivor(searching: Searching, place: tuple[int, int], fraction: float, before: Step) -> Step:
+    """A trial of a later rung: of the survivor with its number."""
     slot = str(place[1])
-    scoring = _scoring(searching, of)
+    scoring = _scoring(searching, fraction)
     own = {**_base(searching), "params": None, **scoring}
     fields = {"prepare": searching.prepare_key, **own}
     spec = digest({"op": TRIAL, "of": before.spec, "slot": slot, **fields})

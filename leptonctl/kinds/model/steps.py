@@ -1,4 +1,4 @@
-"""A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
+"""A resolved model version as a node with its steps, from search and train to evaluate and cross_validate. Pure."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -11,7 +11,7 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Path, Span, Step, StepPlace
 from leptonctl.kinds.dataset.version import recipe_origins
 from leptonctl.kinds.model import warm
-from leptonctl.kinds.model.command import COMMAND, command_steps, file_origins
+from leptonctl.kinds.model.command import COMMAND, file_origins
 from leptonctl.kinds.model.decision import POSITIVE, decide_key, decide_step
 from leptonctl.kinds.model.imported import recipe_fields
 from leptonctl.kinds.model.search import SEARCH
@@ -19,38 +19,23 @@ from leptonctl.kinds.model.search_steps import PARAMS, Searching, search_steps
 from leptonctl.kinds.model.version import Model
 
 PACKAGE = "export.outputs.package"
-"""What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
+"""What an evaluation reads of a version: its package, not only its graph (protocols 11)."""
 
 
 def node(model: Model, dataset_key: str, parent_rows: StepPlace | None = None) -> Node:
-    """The version as a node. Its digest covers prepare, train and export, not the evaluations.
+    """The version as a node. Its digest covers prepare, train, export and decide, not the evaluations.
 
-    `dataset_key` is the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
-    `parent_rows`: the prepare step of the version that it goes on from.
+    dataset_key: the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
+    parent_rows: the prepare step of its parent.
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
     trials = _search(model, prepare.place)
     before = warm.needs(model, parent_rows) | ({SEARCH: trials[-1].place} if trials else {})
-    if model.imported is not None:
-        own = _import_steps(model, model.imported, prepare.place)
-    else:
-        own = _command_steps(model, prepare.place) if model.origin == COMMAND else _steps(model, prepare.place, before)
+    own = _own_steps(model, prepare.place, before)
     keys = {step.name: str(step.key) for step in own}
     steps = (*(() if shared else (prepare,)), *trials, *own)
-    recipe: dict[str, Json] = {
-        "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
-        "data": dict(prepare.fields),
-        **(warm.with_name(model) if model.imported is None else _imported_recipe(model, model.imported)),
-        **({"export": {"opset": model.opset}} if model.origin == "trained" else {}),
-        **model.options,
-        **model.decides,
-    }
-    notes: dict[str, Json] = {
-        "evaluate": {
-            "metrics": list(model.metrics), "cross_validation": model.folds, "positive": model.positive, "average": model.average,
-        },
-    }  # fmt: skip
+    recipe, notes = _recipe(model, prepare), _notes(model)
     return Node(
         address=model.address,
         digest=version_digest(str(prepare.key), keys.get("train"), keys["export"], decide_key(model.decides, keys["export"])),
@@ -62,6 +47,27 @@ def node(model: Model, dataset_key: str, parent_rows: StepPlace | None = None) -
         needs=(model.dataset.address, *warm.addresses(model)),
         notes=notes,
     )
+
+
+def _recipe(model: Model, prepare: Step) -> dict[str, Json]:
+    own = warm.with_name(model)
+    if model.imported is not None:
+        own = {"task": model.task, "target": model.dataset.target, "features": None, **recipe_fields(model.imported)}
+    return {
+        "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
+        "data": dict(prepare.fields),
+        **own,
+        **({"export": {"opset": model.opset}} if model.origin == "trained" else {}),
+        **model.options,
+        **model.decides,
+    }
+
+
+def _notes(model: Model) -> dict[str, Json]:
+    evaluate: dict[str, Json] = {
+        "metrics": list(model.metrics), "cross_validation": model.folds, "positive": model.positive, "average": model.average,
+    }  # fmt: skip
+    return {"evaluate": evaluate}
 
 
 def version_digest(prepare: str, train: str | None, export: str, decide: str | None) -> str:
@@ -88,7 +94,7 @@ def _origins(model: Model) -> dict[Path, Span]:
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], place: StepPlace, export: Step) -> Step:
-    """The evaluation of what `export` made, with these metrics: keyed by package and rows, listed at `place`."""
+    """The evaluation of the package that `export` made, with these metrics. place: the address and name of the step."""
     fields: dict[str, Json] = {**model.scoring, "metrics": [*sorted(metrics)]}
     return Step(
         name=place[1],
@@ -116,73 +122,96 @@ def _search(model: Model, rows: StepPlace) -> list[Step]:
 
 
 def _own(model: Model) -> dict[str, Json]:
-    """What a training determines besides what it reads. Of a search only the winner counts, and that is read."""
+    """The fields that determine a training besides what it reads. Of a search only the winner counts, which is read."""
     return {name: value for name, value in warm.without_keys(model).items() if name != SEARCH}
 
 
 def _filled(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
-    """The field of a step's own that the winner of a search fills, where the step reads one."""
+    """The own field of a step that the winner of a search fills, if the step reads one."""
     return {field: PARAMS} if SEARCH in needs else {}
 
 
-def _steps(model: Model, rows: StepPlace, before: Mapping[str, StepPlace]) -> list[Step]:
-    """Train, export, decide, evaluate and cross_validate. They read the prepare step `rows`, and `before` of a parent or of a search."""
-    kin = model.kin
-    found = {SEARCH: before[SEARCH]} if SEARCH in before else {}
-    data = {"prepare": rows, **found}
-    train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
-    train_key, own_fields = warm.train_key(model), _own(model)
-    train = Step(
-        name="train", op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, own=own_fields,
-        fills=_filled(before, "params"), inputs=model.train, needs={**data, **before}, kin=kin,
-    )  # fmt: skip
-    export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
-    export_key = digest({"op": "export", **export_fields})
-    inputs: dict[str, Json] = {
-        "task": model.task,
-        "opset": model.opset,
-        "tolerance": None,
-        "train": dict(model.train),
-        "privacy": model.dataset.inputs["privacy"],
-    }
-    own: dict[str, Json] = {"opset": model.opset, "train": own_fields, "privacy": model.dataset.inputs["privacy"]}
-    export = Step(
-        name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
-        fills=_filled(found, "train.params"), inputs=inputs, needs={**data, "train": train.place}, kin=kin,
-        makes=GRAPH_FILE,
-    )  # fmt: skip
-    decide = decide_step(model.decides, export, model.train, own_fields)
+def _own_steps(model: Model, rows: StepPlace, before: Mapping[str, StepPlace]) -> list[Step]:
+    """The steps that make and score the package. `rows`: the prepare step; `before`: what they read of a parent or of a search."""
+    if model.imported is not None:
+        export = _import_step(model, model.imported, rows)
+        return [export, *_decide_and_evaluate(model, export)]
+    if model.origin == COMMAND:
+        train = _command_step(model, rows)
+        export = _check_step(model, train, rows)
+        return [train, export, *_decide_and_evaluate(model, export)]
+    search = {SEARCH: before[SEARCH]} if SEARCH in before else {}
+    needs = {"prepare": rows, **search, **before}
+    train = _train_step(model, needs)
+    export = _export_step(model, train, {"prepare": rows, **search, "train": train.place})
+    decide = decide_step(model.decides, export, train)
     if decide is not None and "train" in (decide.own or {}):
-        decide = replace(decide, needs={**decide.needs, **found}, fills=_filled(found, "train.params"))
+        decide = replace(decide, needs={**decide.needs, **search}, fills=_filled(search, "train.params"))
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
-    folds = [] if model.folds is None else [_cross_validate(model, train_key, {**data, **before})]
+    folds = [] if model.folds is None else [_cross_validate(model, str(train.key), needs)]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
 
 
-def _import_steps(model: Model, imported: Mapping[str, Json], rows: StepPlace) -> list[Step]:
-    """Import and evaluate: the step named `export` makes the package of what is imported."""
+def _decide_and_evaluate(model: Model, export: Step) -> list[Step]:
+    """What follows the export of a package that was not trained here."""
+    decide = decide_step(model.decides, export, None)
+    return [*([decide] if decide else []), evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)]
+
+
+def _train_step(model: Model, needs: Mapping[str, StepPlace]) -> Step:
+    key = warm.train_key(model)
+    return Step(
+        name="train", op="train", address=model.address, key=key, spec=key,
+        fields={"prepare": model.prepare.key, **model.train_key_fields}, own=_own(model), fills=_filled(needs, "params"),
+        inputs=model.train, needs=needs, kin=model.kin,
+    )  # fmt: skip
+
+
+def _export_step(model: Model, train: Step, needs: Mapping[str, StepPlace]) -> Step:
+    fields: dict[str, Json] = {"train": train.key, "opset": model.opset}
+    key, privacy = digest({"op": "export", **fields}), model.dataset.inputs["privacy"]
+    inputs: dict[str, Json] = {
+        "task": model.task, "opset": model.opset, "tolerance": None, "train": dict(model.train), "privacy": privacy,
+    }  # fmt: skip
+    return Step(
+        name="export", op="export", address=model.address, key=key, spec=key, fields=fields,
+        own={"opset": model.opset, "train": dict(train.own or {}), "privacy": privacy}, fills=_filled(needs, "train.params"),
+        inputs=inputs, needs=needs, kin=model.kin, makes=GRAPH_FILE,
+    )  # fmt: skip
+
+
+def _import_step(model: Model, imported: Mapping[str, Json], rows: StepPlace) -> Step:
+    """The step named `export` that makes the package of an imported model."""
     fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
     key, privacy = digest({"op": "import", **fields}), model.dataset.inputs["privacy"]
     inputs: dict[str, Json] = {"task": model.task, "target": model.dataset.target, **imported, "privacy": privacy}
-    export = Step(
+    return Step(
         name="export", op="import", address=model.address, key=key, spec=key, fields=fields,
         own={**model.train_key_fields, "privacy": privacy}, inputs=inputs, needs={"prepare": rows}, kin=model.kin, makes=GRAPH_FILE,
     )  # fmt: skip
-    decide = decide_step(model.decides, export, None, None)
-    return [export, *([decide] if decide else []), evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)]
 
 
-def _command_steps(model: Model, rows: StepPlace) -> list[Step]:
-    """Run the program, import what it wrote, and evaluate."""
-    privacy, fields = model.dataset.inputs["privacy"], model.train_key_fields
-    train, export = command_steps(model.address, rows, str(model.prepare.key), model.train, fields, model.options, privacy)
-    decide = decide_step(model.decides, export, None, None)
-    evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
-    return [train, export, *([decide] if decide else []), evaluate]
+def _command_step(model: Model, rows: StepPlace) -> Step:
+    """The run of the program."""
+    fields: dict[str, Json] = {"prepare": str(model.prepare.key), **model.train_key_fields}
+    key = digest({"op": COMMAND, **fields})
+    return Step(
+        name="train", op=COMMAND, address=model.address, key=key, spec=key, fields=fields, own=dict(model.train_key_fields),
+        inputs=model.train, needs={"prepare": rows}, kin=COMMAND,
+    )  # fmt: skip
 
 
-def _imported_recipe(model: Model, imported: Mapping[str, Json]) -> dict[str, Json]:
-    return {"task": model.task, "target": model.dataset.target, "features": None, **recipe_fields(imported)}
+def _check_step(model: Model, run: Step, rows: StepPlace) -> Step:
+    """The check of the file that the program wrote, which makes the package."""
+    fields: dict[str, Json] = {"train": run.key, **model.options}
+    key = digest({"op": "import", **fields})
+    inputs: dict[str, Json] = {name: model.train[name] for name in ("task", "target", "features")}
+    privacy = model.dataset.inputs["privacy"]
+    return Step(
+        name="export", op="import", address=model.address, key=key, spec=key, fields=fields,
+        own={**model.options, **inputs, "privacy": privacy}, inputs={**inputs, **model.options, "privacy": privacy},
+        needs={"prepare": rows, "train": run.place}, kin=COMMAND, makes=GRAPH_FILE,
+    )  # fmt: skip
 
 
 def _cross_validate(model: Model, train_key: str, needs: Mapping[str, StepPlace]) -> Step:

@@ -1,51 +1,46 @@
 """From Model documents to resolved versions: checks references, parameters and columns, and fills in defaults. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import UNSUPERVISED
-from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Step
-from leptonctl.kinds.dataset.version import Dataset, missing_target
+from leptonctl.kinds.dataset.version import Dataset
+from leptonctl.kinds.defaults import with_defaults
+from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.columns import features_of, preprocess_of
 from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, read_sources, unused_limits
 from leptonctl.kinds.model.decision import decision_of
+from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
 from leptonctl.kinds.model.params import params_of
 from leptonctl.kinds.model.references import dataset_of, metrics_of, no_algorithm, task_of, unknown_algorithm
 from leptonctl.kinds.model.search import SearchRequest
 from leptonctl.kinds.model.weights import weights_of
-from leptonctl.kinds.settings import with_defaults
-from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
-from leptonctl.spi.catalog import Catalog
+from leptonctl.language.resolve import RESETS_PARAMS, Declared, resets_params
 from leptonctl.spi.learning import Trainer
 
-Facts: TypeAlias = Mapping[SourceKey, SourceFacts]
-NO_FACTS: Facts = MappingProxyType({})
 OPSET = 18
 Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
 class WarmStart(Frozen):
-    """What a version goes on from. `refit`: its preprocess steps are fitted anew."""
+    """The version that another one goes on from. `refit`: the preprocess steps are fitted again."""
 
     parent: "Model"
     refit: bool = False
 
 
 class Model(Frozen):
-    """One resolved model version: the train payload with all defaults, and how it is evaluated.
+    """One resolved model version: the inputs of its training with all defaults, and how it is evaluated.
 
-    `decides`: what the step `decide` makes of its labels and probabilities.
-    `search`: what is searched and its trials (`search.Search`), {} without a search; `train` then lacks what is searched.
-    `origin` is where its graph comes from. `imported`: what it imports, as `imported.imported_of` says; then nothing is trained.
-    `options`: how the file that a program writes is read.
-    `warnings`: what its YAML says that has no effect. `warm`: what it goes on from. `recalled`: the digest of the dataset's node -> the
-    node of this version, if an earlier command made it of the same; None when it has to be made.
+    origin: where its graph comes from. train: without the parameters that are searched. search: what is searched and its trials, as
+    `Search.to_json` gives them; {} without a search. decides: the fields of the step `decide`.
+    imported: the file and its options (`imported_of`); None unless the version is imported. options: how the file that a program writes
+    is read. warm: the version that it goes on from.
+    restore_node: digest of the dataset's node -> the node of this version, if an earlier command made it of the same text and rows.
     """
 
     address: str
@@ -65,7 +60,7 @@ class Model(Frozen):
     imported: Mapping[str, Json] | None = None
     options: Mapping[str, Json] = {}
     warnings: tuple[Diagnostic, ...] = ()
-    recalled: Callable[[str], Node | None] | None = None
+    restore_node: Callable[[str], Node | None] | None = None
     warm: WarmStart | None = None
 
     @property
@@ -75,7 +70,7 @@ class Model(Frozen):
 
     @property
     def kin(self) -> str:
-        """What its steps are like, for forecasts."""
+        """The sort of its steps, for forecasts."""
         return str(self.train["algorithm"]) if self.origin == "trained" else self.origin
 
     @property
@@ -83,26 +78,23 @@ class Model(Frozen):
         return {"task": self.task, "positive": self.positive, "average": self.average}
 
 
-def _unknown(_: Declared) -> None:
+def _no_model(_: Declared) -> None:
     return None
 
 
 def versions_of(
-    project: Project, datasets: Mapping[str, Dataset], catalog: Catalog,
-    recall: Callable[[Declared], Model | None] = _unknown,
-    facts: Facts = NO_FACTS,
-) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:  # fmt: skip
-    """All model versions by `name@version`, and what is wrong with them. `recall`: what is known of a version that is sound. `facts`:
-    what was observed of the files that versions import.
-    """
+    declarations: Declarations, recall: Callable[[Declared], Model | None] = _no_model
+) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
+    """All model versions by `name@version`, and what is wrong with them. recall: the model of a version that is known to be sound."""
     versions: dict[str, Model] = {}
     problems: dict[Diagnostic, None] = {}
+    project = declarations.project
     for document in project.of("Model").values():
         for declared in project.versions(document):
             if (recalled := recall(declared)) is not None:
                 versions[f"{declared.name}@{declared.version}"] = recalled
                 continue
-            model, errors = version_of(declared, datasets, project, catalog, facts)
+            model, errors = version_of(declared, declarations)
             problems.update(dict.fromkeys(errors))
             if model is not None:
                 problems.update(dict.fromkeys(model.warnings))
@@ -110,129 +102,119 @@ def versions_of(
     return versions, tuple(problems)
 
 
-def version_of(
-    declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog, facts: Facts = NO_FACTS
-) -> tuple[Model | None, list[Diagnostic]]:
+def version_of(declared: Declared, declarations: Declarations) -> tuple[Model | None, list[Diagnostic]]:
     """One model version, None when it is not sound, and what is wrong with it."""
-    fields = declared.fields
     problems: list[Diagnostic] = []
-    task = task_of(declared, catalog, problems)
-    dataset = dataset_of(declared, datasets, project, problems)
+    task = task_of(declared, declarations.catalog, problems)
+    dataset = dataset_of(declared, declarations, problems)
     if task is None:
         return None, problems
-    if fields.get("import") is not None:
-        return _imported(declared, task, dataset, catalog, facts, problems), problems
-    if fields.get(COMMAND) is not None:
-        return _own_code(declared, task, dataset, project, catalog, facts, problems), problems
-    problems += [*unused_options(declared), *unused_limits(declared)]
-    algorithm = fields.get("algorithm")
-    trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
-    if algorithm is None:
-        problems.append(no_algorithm(declared))
-    elif trainer is None:
-        problems.append(unknown_algorithm(declared, str(algorithm), task, catalog))
-    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
-        problems.append(missing_target(dataset))
-    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
-    preprocess = preprocess_of(declared, dataset, catalog, problems, taker=trainer)
-    features = features_of(declared, dataset, problems)
+    draft = Draft(declared=declared, task=task, dataset=dataset, declarations=declarations, problems=problems)
+    if declared.fields.get("import") is not None:
+        return _imported(draft), problems
+    if declared.fields.get(COMMAND) is not None:
+        return _of_program(draft), problems
+    return _trained(draft), problems
+
+
+def _trained(draft: Draft) -> Model | None:
+    """A version that is trained here."""
+    declared, dataset = draft.declared, draft.dataset
+    draft.report(*unused_options(declared), *unused_limits(declared))
+    trainer = _trainer_of(draft)
+    draft.check_target()
+    metrics, evaluate = metrics_of(draft)
+    preprocess, features = preprocess_of(draft, trainer), features_of(draft)
     if trainer is None:
-        return None, problems
-    own_params = fields.get("params")
-    params, errors = with_defaults(
-        own_params if isinstance(own_params, dict) else {},
-        trainer.params,
-        declared,
-        ("params",),
-        f"algorithm {trainer.name}",
-        parameters=True,
-    )
-    problems += errors
-    decides = decision_of(declared, task, dataset, catalog, problems)
-    weights = weights_of(declared, trainer, dataset, catalog, problems) if dataset is not None else {}
-    if errors or dataset is None or preprocess is None:
-        return None, problems
-    learned, found = params_of(SearchRequest(declared=declared, task=task, trainer=trainer, params=params, catalog=catalog), evaluate)
-    problems += found
-    seed, revision = fields.get("seed", 0), fields.get("revision", 1)
+        return None
+    params = _params_of(draft, trainer)
+    decides, weights = decision_of(draft), weights_of(draft, trainer)
+    if dataset is None or preprocess is None or params is None:
+        return None
+    request = SearchRequest(declared=declared, task=draft.task, trainer=trainer, params=params, catalog=draft.catalog)
+    parameters, errors = params_of(request, evaluate)
+    draft.report(*errors)
     common: dict[str, Json] = {
-        "task": task,
-        "target": dataset.target,
-        "features": features,
-        "algorithm": trainer.name,
-        "epoch": trainer.epoch,
-        "seed": seed,
-        "revision": revision,
-        **weights,
-    }
-    export = cast("dict[str, Json]", fields.get("export") or {})
-    folds = evaluate.get("cross_validation")
+        "task": draft.task, "target": dataset.target, "features": features, "algorithm": trainer.name, "epoch": trainer.epoch,
+        "seed": declared.fields.get("seed", 0), "revision": declared.fields.get("revision", 1), **weights,
+    }  # fmt: skip
+    folds, export = evaluate.get("cross_validation"), cast("dict[str, Json]", declared.fields.get("export") or {})
     return Model(
-        address=address.version_of("model", declared.name, declared.version),
-        declared=declared,
-        dataset=dataset,
-        task=task,
-        train={**common, "preprocess": [full for full, _ in preprocess], "params": dict(learned.params)},
-        train_key_fields={**common, "preprocess": [short for _, short in preprocess], **learned.key_fields},
-        opset=int(cast("int", export.get("opset", OPSET))),
-        metrics=metrics,
-        folds=int(cast("int", folds)) if folds else None,
-        positive=evaluate.get("positive"),
-        average=evaluate.get("average"),
-        decides=decides,
-        search=learned.search,
-        warnings=(*_dropped_params(declared, trainer), *learned.warnings),
-    ), problems
+        address=_address(declared), declared=declared, dataset=dataset, task=draft.task,
+        train={**common, "preprocess": [full for full, _ in preprocess], "params": dict(parameters.params)},
+        train_key_fields={**common, "preprocess": [short for _, short in preprocess], **parameters.key_fields},
+        opset=int(cast("int", export.get("opset", OPSET))), metrics=metrics, folds=int(cast("int", folds)) if folds else None,
+        positive=evaluate.get("positive"), average=evaluate.get("average"), decides=decides, search=parameters.search,
+        warnings=(*_dropped_params(declared, trainer), *parameters.warnings),
+    )  # fmt: skip
 
 
-def _imported(
-    declared: Declared, task: str, dataset: Dataset | None, catalog: Catalog, facts: Facts, problems: list[Diagnostic]
-) -> Model | None:
+def _trainer_of(draft: Draft) -> Trainer | None:
+    """The trainer of the declared algorithm; None, with a problem reported, where there is none."""
+    algorithm = draft.fields.get("algorithm")
+    if algorithm is None:
+        draft.report(no_algorithm(draft.declared))
+        return None
+    trainer = draft.catalog.trainers.get((draft.task, str(algorithm)))
+    if trainer is None:
+        draft.report(unknown_algorithm(draft.declared, str(algorithm), draft.task, draft.catalog))
+    return trainer
+
+
+def _params_of(draft: Draft, trainer: Trainer) -> Mapping[str, Json] | None:
+    """The parameters of the algorithm with all defaults; None, with the problems reported, where they are not valid."""
+    block, what = draft.fields.get("params"), f"algorithm {trainer.name}"
+    settings = block if isinstance(block, dict) else {}
+    params, errors = with_defaults(settings, trainer.params, draft.declared, ("params",), what=what, parameters=True)
+    draft.report(*errors)
+    return None if errors else params
+
+
+def _imported(draft: Draft) -> Model | None:
     """A version that is imported."""
-    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
-        problems.append(missing_target(dataset))
-    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
-    imported = imported_of(declared, task, dataset, facts, problems)
-    decides = decision_of(declared, task, dataset, catalog, problems)
+    declared, dataset = draft.declared, draft.dataset
+    draft.check_target()
+    metrics, evaluate = metrics_of(draft)
+    imported, decides = imported_of(draft), decision_of(draft)
     if dataset is None or imported is None:
         return None
     return Model(
-        address=address.version_of("model", declared.name, declared.version), declared=declared, dataset=dataset, task=task, train={},
-        train_key_fields={"task": task, "target": dataset.target, **import_fields(imported)}, opset=0, metrics=metrics, folds=None,
+        address=_address(declared), declared=declared, dataset=dataset, task=draft.task, train={},
+        train_key_fields={"task": draft.task, "target": dataset.target, **import_fields(imported)}, opset=0, metrics=metrics, folds=None,
         positive=evaluate.get("positive"), average=evaluate.get("average"), origin="imported", imported=imported, decides=decides,
     )  # fmt: skip
 
 
-def _own_code(
-    declared: Declared, task: str, dataset: Dataset | None, project: Project, catalog: Catalog, facts: Facts, problems: list[Diagnostic]
-) -> Model | None:
+def _of_program(draft: Draft) -> Model | None:
     """A version that a program of the user makes."""
-    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
-        problems.append(missing_target(dataset))
-    metrics, evaluate = metrics_of(declared, task, dataset, catalog, problems)
-    features = features_of(declared, dataset, problems)
-    command = command_of(declared, task, dataset, project, facts, problems)
-    decides = decision_of(declared, task, dataset, catalog, problems)
+    declared, dataset = draft.declared, draft.dataset
+    draft.check_target()
+    metrics, evaluate = metrics_of(draft)
+    features, command, decides = features_of(draft), command_of(draft), decision_of(draft)
     if dataset is None or command is None:
         return None
     leaks = tuple(read_sources(declared, dataset, command))
-    problems += [leak for leak in leaks if leak.severity == "error"]
-    seed, revision = declared.fields.get("seed", 0), declared.fields.get("revision", 1)
-    told: dict[str, Json] = {
-        "task": task, "target": dataset.target, "features": features, COMMAND: command, "seed": seed, "revision": revision,
+    draft.report(*(leak for leak in leaks if leak.severity == "error"))
+    inputs: dict[str, Json] = {
+        "task": draft.task, "target": dataset.target, "features": features, COMMAND: command,
+        "seed": declared.fields.get("seed", 0), "revision": declared.fields.get("revision", 1),
     }  # fmt: skip
     return Model(
-        address=address.version_of("model", declared.name, declared.version), declared=declared, dataset=dataset, task=task,
-        train={**told, LIMITS: limits_of(declared)}, train_key_fields=told, opset=0, metrics=metrics, folds=None,
+        address=_address(declared), declared=declared, dataset=dataset, task=draft.task,
+        train={**inputs, LIMITS: limits_of(declared)}, train_key_fields=inputs, opset=0, metrics=metrics, folds=None,
         positive=evaluate.get("positive"), average=evaluate.get("average"), origin="command", options=options_of(declared), decides=decides,
         warnings=tuple(leak for leak in leaks if leak.severity == "warning"),
     )  # fmt: skip
 
 
-def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
-    """A warning for parameters of the base block that a version with another algorithm does not take over.
+def _address(declared: Declared) -> str:
+    return address.version_of("model", declared.name, declared.version)
 
-    A version that writes `params:` of its own starts them knowingly: only what its algorithm has too may be missed.
+
+def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
+    """A warning for parameters of the base block that a version with another algorithm does not inherit.
+
+    A version with `params:` of its own drops them on purpose, except perhaps those that its algorithm has too.
     """
     base = declared.document.value
     override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}

@@ -1,6 +1,7 @@
-"""Versions that go on from another one (`warm_start`): their parents, what of the two does not fit together, their keys. Pure."""
+"""Versions that go on from another one (`warm_start`): their parents, conflicts between the two, and their keys. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from leptonctl.core import address
@@ -18,7 +19,7 @@ from leptonctl.spi.catalog import Catalog
 KEY = "warm_start"
 PREPARE = "warm_prepare"
 LEARNED = "train.outputs.learned"
-"""The rows that the versions before have learned: no evaluation counts them."""
+"""The rows that the versions before have learned, which no evaluation counts."""
 BEGIN = "remove `warm_start` to train from the beginning"
 
 
@@ -28,7 +29,7 @@ def train_key(model: Model) -> str:
 
 
 def needs(model: Model, rows: StepPlace | None) -> dict[str, StepPlace]:
-    """What the training reads of the version before: its training, and the rows of that. `rows`: where these are prepared."""
+    """What the training reads of the parent: its training and its rows. rows: the step that prepares those."""
     if model.warm is None:
         return {}
     parent = model.warm.parent.address
@@ -36,54 +37,54 @@ def needs(model: Model, rows: StepPlace | None) -> dict[str, StepPlace]:
 
 
 def training(model: Model) -> dict[str, StepPlace]:
-    """The version's own training, for evaluations that have to know what the versions before have learned."""
+    """The version's own training, for evaluations that need to know what the versions before have learned."""
     return {} if model.warm is None else {"train": (model.address, "train")}
 
 
 def reads(model: Model) -> tuple[str, ...]:
-    """What completes the key of an evaluation besides package and rows."""
+    """The parts of results in the key of an evaluation, besides package and rows."""
     return () if model.warm is None else (LEARNED,)
 
 
 def reads_of_bound(train: Result | None) -> tuple[str, ...]:
-    """The same of the version bound now, by the result of its training; None while that is not known."""
+    """The same for the version bound now. train: the result of its training, None while it is not known."""
     return (f"bound_{LEARNED}",) if train is not None and "learned" in train.outputs else ()
 
 
 def read_before(needs: Mapping[str, Result]) -> tuple[str, ...]:
-    """The same, by what an earlier comparison read."""
+    """The same for both versions of an earlier comparison. needs: the results that it read, by role."""
     own = (LEARNED,) if "learned" in (needs["train"].outputs if "train" in needs else {}) else ()
     return (*own, *reads_of_bound(needs.get("bound_train")))
 
 
 def addresses(model: Model) -> tuple[str, ...]:
-    """The versions that have to be in place before this one."""
+    """The versions that must be built before this one."""
     return () if model.warm is None else (model.warm.parent.address,)
 
 
 def without_keys(model: Model) -> dict[str, Json]:
-    """The train fields without the key of the version before, whose content is compared instead."""
+    """The train fields without the key of the parent, whose outputs are compared instead."""
     fields = dict(model.train_key_fields)
     return fields if model.warm is None else {**fields, KEY: {"refit": model.warm.refit}}
 
 
 def with_name(model: Model) -> dict[str, Json]:
-    """The train fields with the name of the version before, which is in no key."""
+    """The train fields with the name of the parent, which is in no key."""
     fields = dict(model.train_key_fields)
     if model.warm is not None:
         fields[KEY] = {"version": model.warm.parent.declared.version, **cast("dict[str, Json]", fields[KEY])}
     return fields
 
 
-def keyed(recipe: Mapping[str, Json]) -> dict[str, Json]:
-    """The fields of a recipe as keys have them: without the name of the version before. The inverse of `with_name`."""
+def without_name(recipe: Mapping[str, Json]) -> dict[str, Json]:
+    """The fields of a recipe as keys have them, without the name of the parent. The inverse of `with_name`."""
     warm = recipe.get(KEY)
-    named = {KEY: {name: value for name, value in warm.items() if name != "version"}} if isinstance(warm, dict) else {}
-    return {**recipe, **named}
+    nameless = {KEY: {name: value for name, value in warm.items() if name != "version"}} if isinstance(warm, dict) else {}
+    return {**recipe, **nameless}
 
 
-def written(recipe: Mapping[str, Json]) -> Json:
-    """What a recorded recipe says below `warm_start:`, None when it begins anew."""
+def warm_start_of(recipe: Mapping[str, Json]) -> Json:
+    """`warm_start:` of a recorded recipe as YAML has it; None when it has no parent."""
     warm = recipe.get(KEY)
     if not isinstance(warm, dict):
         return None
@@ -91,14 +92,14 @@ def written(recipe: Mapping[str, Json]) -> Json:
     return {"version": version, "refit": True} if warm.get("refit") else version
 
 
-def name_before(recipe: Mapping[str, Json]) -> str | None:
-    """The name of the version that a recorded recipe goes on from, None when it begins anew."""
+def parent_name(recipe: Mapping[str, Json]) -> str | None:
+    """The name of the parent in a recorded recipe; None when it has none."""
     warm = recipe.get(KEY)
     return str(warm.get("version")) if isinstance(warm, dict) else None
 
 
-def key_before(recipe: Mapping[str, Json]) -> str | None:
-    """The train key of that version."""
+def parent_train_key(recipe: Mapping[str, Json]) -> str | None:
+    """The train key of the parent in a recorded recipe; None when it has none."""
     warm = recipe.get(KEY)
     return str(warm.get("train")) if isinstance(warm, dict) else None
 
@@ -106,56 +107,64 @@ def key_before(recipe: Mapping[str, Json]) -> str | None:
 def with_parents(
     versions: Mapping[str, Model], problems: tuple[Diagnostic, ...], catalog: Catalog
 ) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
-    """The versions, those with `warm_start` joined to the version before; without those whose parent does not fit."""
-    linked = dict(versions)
-    # a file with a warm start has no outline, so that what is recalled begins anew
-    waiting = {name: model for name, model in versions.items() if model.recalled is None and model.declared.fields.get(KEY) is not None}
-    found = [*problems]
+    """The versions, those with `warm_start` joined to their parents; without those whose parent does not fit."""
+    # a file with a warm start has no outline, so a restored version has no parent
+    waiting = {name: m for name, m in versions.items() if m.restore_node is None and m.declared.fields.get(KEY) is not None}
+    lineage = _Lineage(versions=dict(versions), waiting=waiting, problems=[*problems], catalog=catalog)
     for name in [*waiting]:
-        _link(name, linked, waiting, catalog, found, ())
-    return linked, tuple(dict.fromkeys(found))
+        lineage.join(name, ())
+    return lineage.versions, tuple(dict.fromkeys(lineage.problems))
 
 
-def _link(
-    name: str, linked: dict[str, Model], waiting: dict[str, Model], catalog: Catalog, problems: list[Diagnostic], passed: tuple[str, ...]
-) -> None:
-    """Join one version to its parent, which is joined first. It leaves `linked` when that cannot be done."""
-    model = waiting.get(name)
-    if model is None:
-        return
-    if model.origin != "trained":
-        # that the key has no meaning for it is told where its origin is declared
-        waiting.pop(name)
-        return
-    version, refit, span = _written(model)
-    parent = address.short(address.version_of("model", model.declared.name, version))
-    if parent == name or parent in passed:
-        problems.append(_circle(version, model, span, (*passed, name)))
-        waiting.pop(name)
-        linked.pop(name, None)
-        return
-    _link(parent, linked, waiting, catalog, problems, (*passed, name))
-    waiting.pop(name, None)
-    before = linked.get(parent)
-    if before is None:
-        linked.pop(name, None)
-        known = cast("dict[str, Json]", model.declared.document.value.get("versions") or {})
-        if version not in known:
-            hint = did_you_mean(version, [other for other in known if other != model.declared.version]) or BEGIN
-            detail = f"{model.declared.name} has no version {version}"
-            problems.append(error("unknown-version", "A version goes on from one that is not declared", detail, span=span, hint=hint))
-        problems += _own_mistakes(model, catalog, span)
-        return
-    mistakes = [*_mistakes(model, before, catalog, span, refit=refit)]
-    problems += mistakes
-    if mistakes:
-        linked.pop(name, None)
-        return
-    linked[name] = _joined(model, before, refit=refit)
+@dataclass(kw_only=True)
+class _Lineage:
+    """Versions that are being joined to their parents. `waiting`: those with `warm_start` that are not joined yet."""
+
+    versions: dict[str, Model]
+    waiting: dict[str, Model]
+    problems: list[Diagnostic]
+    catalog: Catalog
+
+    def join(self, name: str, descendants: tuple[str, ...]) -> None:
+        """Join a version to its parent, which is joined first. It leaves `versions` when that cannot be done."""
+        model = self.waiting.get(name)
+        if model is None:
+            return
+        if model.origin != "trained":
+            # the check of its origin reports that the key means nothing there
+            self.waiting.pop(name)
+            return
+        version, refit, span = _warm_start(model)
+        parent, path = address.short(address.version_of("model", model.declared.name, version)), (*descendants, name)
+        is_circle = parent in path
+        if not is_circle:
+            self.join(parent, path)
+        self.waiting.pop(name, None)
+        before = None if is_circle else self.versions.get(parent)
+        if is_circle:
+            mistakes = [_circle(version, model, span, path)]
+        elif before is None:
+            mistakes = [*_unknown_parent(version, model, span), *_own_mistakes(model, self.catalog, span)]
+        else:
+            mistakes = [*_mistakes(model, before, self.catalog, span, refit=refit)]
+        self.problems += mistakes
+        if before is None or mistakes:
+            self.versions.pop(name, None)
+        else:
+            self.versions[name] = _joined(model, before, refit=refit)
 
 
-def _written(model: Model) -> tuple[str, bool, Span]:
-    """The version that is named, whether the steps are fitted anew, and where."""
+def _unknown_parent(version: str, model: Model, span: Span) -> Iterator[Diagnostic]:
+    """The error for a parent that is not declared. What is wrong with one that is declared is reported there."""
+    known = cast("dict[str, Json]", model.declared.document.value.get("versions") or {})
+    if version not in known:
+        hint = did_you_mean(version, [other for other in known if other != model.declared.version]) or BEGIN
+        detail = f"{model.declared.name} has no version {version}"
+        yield error("unknown-version", "A version goes on from one that is not declared", detail, span=span, hint=hint)
+
+
+def _warm_start(model: Model) -> tuple[str, bool, Span]:
+    """The version that `warm_start` names, whether the steps are fitted again, and where the name is written."""
     written = model.declared.fields[KEY]
     if isinstance(written, dict):
         return str(written.get("version")), bool(written.get("refit")), model.declared.at(KEY, "version")
@@ -173,7 +182,7 @@ def _joined(model: Model, parent: Model, *, refit: bool) -> Model:
 
 
 def why_alone(model: Model, catalog: Catalog) -> tuple[str, str, str] | None:
-    """Id, summary and detail of why a version like this one could not go on from it; None where nothing is known against it."""
+    """Id, summary and detail of why a version like this one could not go on from it; None if nothing is known against it."""
     if model.origin != "trained":
         way = "imported" if model.origin == "imported" else "made by a command"
         detail = f"{model.declared.version} is {way}, and no version can go on from it"
@@ -182,9 +191,9 @@ def why_alone(model: Model, catalog: Catalog) -> tuple[str, str, str] | None:
     return next(((one.id, one.summary, one.detail) for one in mistakes), None)
 
 
-def _circle(version: str, model: Model, span: Span, passed: tuple[str, ...]) -> Diagnostic:
+def _circle(version: str, model: Model, span: Span, path: tuple[str, ...]) -> Diagnostic:
     own = model.declared.version
-    names = [name.partition("@")[2] for name in passed]
+    names = [name.partition("@")[2] for name in path]
     way = " → ".join([*names[names.index(version) :], version]) if version in names else f"{own} → {version}"
     detail = f"{own} goes on from itself: {way}"
     return error("warm-start-circle", "A version goes on from itself", detail, span=span, hint="name an earlier version, or " + BEGIN)
@@ -202,7 +211,7 @@ def _own_mistakes(model: Model, catalog: Catalog, span: Span) -> Iterator[Diagno
     if trainer.resume_refuse is not None and (reason := trainer.resume_refuse(_params(model))):
         detail = f"{trainer.name}: {reason}"
         yield error("cannot-continue", "The algorithm cannot go on with these parameters", detail, span=span, hint=BEGIN)
-    yield from _apart(model, span)
+    yield from _unsupported_fields(model, span)
 
 
 def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refit: bool) -> Iterator[Diagnostic]:
@@ -220,7 +229,7 @@ def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refi
             if there.get(name) != here.get(name)
         ]
     if not differences and not refit and model.train.get("preprocess") != parent.train.get("preprocess"):
-        hint = f"write the steps of {version}, or `warm_start: {{version: {version}, refit: true}}` to fit them anew"
+        hint = f"write the steps of {version}, or `warm_start: {{version: {version}, refit: true}}` to fit them again"
         detail = f"the preprocess steps of {version} are kept as fitted, but those written here are others"
         yield error("warm-start-mismatch", "A version does not fit the one that it goes on from", detail, span=span, hint=hint)
     for detail in differences:
@@ -232,15 +241,15 @@ def _params(model: Model) -> dict[str, Json]:
     return cast("dict[str, Json]", model.train.get("params") or {})
 
 
-def _apart(model: Model, span: Span) -> Iterator[Diagnostic]:
-    """Fields that do not go together with it yet: they fit rows in another way than the version before."""
+def _unsupported_fields(model: Model, span: Span) -> Iterator[Diagnostic]:
+    """Errors for fields that cannot be combined with `warm_start` yet, since the parent was fitted without them."""
     fields = [name for name in (*WEIGHTS, CALIBRATE) if name in model.train or name in model.decides]
     fields += [SEARCH] if model.search else []
     fields += [THRESHOLD] if isinstance(model.decides.get(THRESHOLD), dict) else []
     for name in fields:
-        detail = f"`{name}` fits rows anew, which a version that goes on from another one cannot yet"
+        detail = f"a version that goes on from another one cannot have `{name}` yet"
         yield error(
-            "cannot-continue", "This does not go together with `warm_start` yet", detail, span=span, hint=f"remove `{name}`, or {BEGIN}"
+            "cannot-continue", "This cannot be combined with `warm_start` yet", detail, span=span, hint=f"remove `{name}`, or {BEGIN}"
         )
 
 
@@ -266,8 +275,8 @@ def _differences(model: Model, parent: Model) -> Iterator[str]:
 
 def _features(model: Model) -> set[str] | None:
     """The names of the columns that a version learns from, if the YAML tells."""
-    listed = model.train.get("features")
-    return {*map(str, listed)} if isinstance(listed, list) else None
+    features = model.train.get("features")
+    return {*map(str, features)} if isinstance(features, list) else None
 
 
 def _text(value: Json) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from leptonctl.core.dates import DateColumn, pattern, read_moment
+from leptonctl.core.date_formats import pattern
+from leptonctl.core.dates import DateColumn, read_moment
 from leptonctl.core.frozen import replace
 from leptonctl.learning.tables.date_like import Guess, column_of, guess_dates
 

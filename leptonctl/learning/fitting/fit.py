@@ -30,7 +30,7 @@ from leptonctl.learning.fitting.unsupervised import computed_in
 from leptonctl.learning.fitting.weights import Weights, weights_of, with_directions
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Checkpoint, Estimator, Preprocessor, Progress, ProviderError, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Preprocessor, Progress, ProviderError, Trainer, Training
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,11 +124,11 @@ def _fit_estimator(
     checkpoint: Checkpoint | None,
 ) -> Estimator:
     matrix, y, weights = rows
-    weighted = () if weights is None else (weights,)
-    if trainer.fit_from is not None and checkpoint is not None:
-        return trainer.fit_from(estimator, matrix, y, progress, checkpoint, *weighted)
+    if trainer.fit_from is not None:
+        training = Training(features=matrix, target=y, weights=weights, progress=progress, checkpoint=checkpoint)
+        return trainer.fit_from(estimator, training)
     if trainer.fit is not None:
-        return trainer.fit(estimator, matrix, y, progress, *weighted)
+        return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
     if trainer.task in UNSUPERVISED:
         return estimator.fit(computed_in(trainer, matrix))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))

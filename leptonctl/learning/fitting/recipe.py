@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from leptonctl.core.numbers import typed
+from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.fitting.checks import check_library
@@ -30,4 +30,4 @@ def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessSte
 
 def with_defaults(schemas: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
     """These parameters, and the declared defaults of all others, as a plan fills them in: both ways give the same model."""
-    return {name: typed(schema["default"], schema) for name, schema in schemas.items()} | dict(params)
+    return {name: coerce(schema["default"], schema) for name, schema in schemas.items()} | dict(params)

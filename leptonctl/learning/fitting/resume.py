@@ -14,7 +14,7 @@ from leptonctl.learning.fitting.frame import Matrix
 from leptonctl.learning.fitting.recipe import providers_of, with_defaults
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Progress, ProviderError, Trainer, Training
 
 NAMED = 3
 """How many differences a message names."""
@@ -59,11 +59,10 @@ def _resume_estimator(
     parent: Fitted, inputs: TrainInputs, rows: tuple[Matrix, np.ndarray], report: Progress, checkpoint: Checkpoint | None
 ) -> Estimator:
     trainer, _ = providers_of(inputs)
-    params = with_defaults(trainer.params, inputs.params)
-    if trainer.resume_from is not None and checkpoint is not None:
-        return trainer.resume_from(parent.estimator, params, inputs.seed, *rows, report, checkpoint)
     assert trainer.resume is not None, "a plan refuses the others"
-    return trainer.resume(parent.estimator, params, inputs.seed, *rows, report)
+    matrix, y = rows
+    fresh = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+    return trainer.resume(parent.estimator, fresh, Training(features=matrix, target=y, progress=report, checkpoint=checkpoint))
 
 
 def check_same_form(parent: Contract, own: Contract, features: tuple[str, ...]) -> None:

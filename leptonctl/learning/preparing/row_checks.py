@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from leptonctl.core.dates import DateColumn, order, pattern, read_moment
+from leptonctl.core.date_formats import pattern
+from leptonctl.core.dates import DateColumn, order, read_moment
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.rules import BadRule, Kind, Term, check_types, iso_moment, parse
 from leptonctl.learning.outputs import Notice

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from leptonctl.core.manifest import FEATURES, MATRIX, OUTPUTS, UNSUPERVISED
 from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.spi.learning import Prediction
-from leptonctl.telemetry import unreported
+from leptonctl.telemetry import without_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def _recent(onnx: bytes) -> ort.InferenceSession:
 
 
 def _open(onnx: bytes) -> ort.InferenceSession:
-    with unreported():
+    with without_telemetry():
         import onnxruntime as ort
 
     options = ort.SessionOptions()

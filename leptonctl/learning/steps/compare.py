@@ -8,7 +8,7 @@ import numpy as np
 from leptonctl.core.contract import Scalar
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, ManifestColumn
-from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, other_question
+from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, question_differences
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import ancestors, sides
 from leptonctl.learning.comparable import Fair, excluded_rows, fair_rows
@@ -45,7 +45,7 @@ def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOut
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
     origins = [IMPORTED.format(OWNERS[owner]) for owner in imported]
-    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *origins, *fair.reasons)
+    reasons = (*question_differences(*contracts, request.task, bound.manifest.task), *origins, *fair.reasons)
     if request.task != bound.manifest.task:
         return without_figures(fair, reasons)
     if not fair.keep.any():

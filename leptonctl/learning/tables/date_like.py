@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from leptonctl.core.dates import PARTS, DateColumn, DateType, Moment, missing_parts, pattern, read_moment
+from leptonctl.core.date_formats import DateType, pattern
+from leptonctl.core.dates import PARTS, DateColumn, Moment, missing_parts, read_moment
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.tables.cells import as_text

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from leptonctl.core.dates import DATE_TYPES, PARTS, DateColumn, DateType, Moment, describe, pattern, read_moment, written
+from leptonctl.core.date_formats import DATE_TYPES, DateType, pattern
+from leptonctl.core.dates import PARTS, DateColumn, Moment, describe, format_moment, read_moment
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.prepare_inputs import DeclaredColumn
 from leptonctl.learning.tables.cells import as_text
@@ -93,7 +94,7 @@ def _texts(table: Table, column: DateColumn, cells: Cells) -> pl.Series:
     """The cells as a request would carry them."""
     if column.format is None or not table.frame[column.name].dtype.is_temporal():
         return cells.texts
-    texts = [None if moment is None else written(moment, column.format) for moment in cells.moments]
+    texts = [None if moment is None else format_moment(moment, column.format) for moment in cells.moments]
     return cells.spread(texts, pl.String).alias(column.name)
 
 

@@ -1,4 +1,4 @@
-"""ONNX graphs of estimators that the converter has none for, or a wrong one. They compute in float64, as scikit-learn does.
+"""ONNX graphs of estimators for which the converter has none, or a wrong one. They compute in float64, as scikit-learn does.
 
 Each function takes a fitted estimator and returns a model with one float32 input [N, width] and the outputs that `Trainer.to_onnx`
 describes.
@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from leptonctl.providers.estimators.distances import precision_roots
+from leptonctl.providers.trainers.tree_graph import float32_below
 from leptonctl.spi.learning import Conversion, Estimator
 
 
@@ -35,6 +37,10 @@ class _Graph:
     def wide(self, kind: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
         """A node whose constants are float64."""
         return self.add(kind, *(v if isinstance(v, str) else np.asarray(v, dtype=np.float64) for v in inputs), **attributes)
+
+    def zeros(self) -> str:
+        """A 0 for each row, [N, 1]."""
+        return self.wide("Mul", self.add("Slice", self.x, np.array([0]), np.array([1]), np.array([1])), np.array([0.0]))
 
     def model(self, conversion: Conversion, outputs: list[tuple[str, int]]) -> onnx.ModelProto:
         graph = helper.make_graph(
@@ -75,8 +81,7 @@ def constant_classes(estimator: Estimator, conversion: Conversion) -> onnx.Model
     """The same probabilities for every row."""
     graph = _Graph()
     answer = estimator.predict_proba(np.zeros((1, conversion.width), dtype=np.float32))
-    zeros = graph.wide("Mul", graph.add("Slice", graph.x, np.array([0]), np.array([1]), np.array([1])), np.array([0.0]))
-    probabilities = graph.wide("Add", zeros, answer)
+    probabilities = graph.wide("Add", graph.zeros(), answer)
     chosen = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     return graph.classes(conversion, estimator.classes_, probabilities, chosen)
 
@@ -84,8 +89,7 @@ def constant_classes(estimator: Estimator, conversion: Conversion) -> onnx.Model
 def constant_value(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
     """The same value for every row."""
     graph = _Graph()
-    zeros = graph.wide("Mul", graph.add("Slice", graph.x, np.array([0]), np.array([1]), np.array([1])), np.array([0.0]))
-    value = graph.wide("Add", zeros, np.asarray(estimator.constant_, dtype=np.float64).reshape(1, 1))
+    value = graph.wide("Add", graph.zeros(), np.asarray(estimator.constant_, dtype=np.float64).reshape(1, 1))
     return graph.model(conversion, [(value, TensorProto.DOUBLE)])
 
 
@@ -101,11 +105,9 @@ def nearest_center(estimator: Estimator, conversion: Conversion) -> onnx.ModelPr
 
 def mixture(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
     """The likeliest component, and the Mahalanobis distance to its mean."""
-    from leptonctl.providers.estimators.distances import roots
-
     graph = _Graph()
     columns = []
-    for mean, root in zip(np.asarray(estimator.means_, dtype=np.float64), roots(estimator), strict=True):
+    for mean, root in zip(np.asarray(estimator.means_, dtype=np.float64), precision_roots(estimator), strict=True):
         moved = graph.wide("MatMul", graph.wide("Sub", graph.x, mean), root)
         columns.append(graph.add("ReduceSum", graph.wide("Mul", moved, moved), np.array([1]), keepdims=1))
     squares = graph.add("Concat", *columns, axis=1)
@@ -115,20 +117,26 @@ def mixture(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
 
 
 def _weights(mixture_model: Estimator) -> np.ndarray:
-    """What each component's score has besides the distance: its weight, its volume, and what a Bayesian mixture expects of both."""
+    """The part of each component's score that is not the distance: its weight and volume, or what a Bayesian mixture expects of them."""
     point = np.asarray(mixture_model.means_[:1], dtype=np.float64)
-    from leptonctl.providers.estimators.distances import roots
-
-    squares = [(((point - mean) @ root) ** 2).sum() for mean, root in zip(mixture_model.means_, roots(mixture_model), strict=True)]
+    components = zip(mixture_model.means_, precision_roots(mixture_model), strict=True)
+    squares = [(((point - mean) @ root) ** 2).sum() for mean, root in components]
     weighted = mixture_model._estimate_weighted_log_prob(point)[0]  # noqa: SLF001
     return np.asarray(weighted + 0.5 * np.array(squares), dtype=np.float64)
 
 
 def _clusters(graph: _Graph, conversion: Conversion, scores: str, squares: str) -> onnx.ModelProto:
+    """A clusterer: the cluster with the largest score, and the root of its square."""
     chosen = graph.add("ArgMax", scores, axis=1, keepdims=1)
     distance = graph.add("Sqrt", graph.add("GatherElements", squares, chosen, axis=1))
     label = graph.add("Reshape", chosen, np.array([-1]))
     return graph.model(conversion, [(label, TensorProto.INT64), (distance, TensorProto.DOUBLE)])
+
+
+def _anomalies(graph: _Graph, conversion: Conversion, scores: str) -> onnx.ModelProto:
+    """A detector of anomalies. Its label is a placeholder: the model's label follows the score."""
+    label = graph.add("Reshape", graph.add("Cast", scores, to=TensorProto.INT64), np.array([-1]))
+    return graph.model(conversion, [(label, TensorProto.INT64), (scores, TensorProto.DOUBLE)])
 
 
 def elliptic_envelope(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
@@ -138,12 +146,11 @@ def elliptic_envelope(estimator: Estimator, conversion: Conversion) -> onnx.Mode
     weighted = graph.wide("Mul", graph.wide("MatMul", gaps, estimator.precision_), gaps)
     squares = graph.add("ReduceSum", weighted, np.array([1]), keepdims=1)
     scores = graph.wide("Sub", graph.wide("Neg", squares), np.array([float(estimator.offset_)]))
-    label = graph.add("Reshape", graph.add("Cast", scores, to=TensorProto.INT64), np.array([-1]))
-    return graph.model(conversion, [(label, TensorProto.INT64), (scores, TensorProto.DOUBLE)])
+    return _anomalies(graph, conversion, scores)
 
 
 def isolation_forest(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
-    """All trees as one node that adds up how deep a row gets, which the converter needs several nodes a tree for."""
+    """All trees as one node that adds up how deep a row gets; the converter makes several nodes of each tree."""
     graph = _Graph()
     trees = zip(estimator.estimators_, estimator.estimators_features_, estimator._decision_path_lengths, strict=True)  # noqa: SLF001
     fields: dict[str, list[Any]] = {name: [] for name in (*_NODE, *_LEAF)}
@@ -155,8 +162,7 @@ def isolation_forest(estimator: Estimator, conversion: Conversion) -> onnx.Model
     rows = len(estimator.estimators_) * float(_average_path_length(estimator.max_samples_))
     share = graph.wide("Div", graph.add("Cast", depth, to=TensorProto.DOUBLE), np.array([-rows]))
     scores = graph.wide("Sub", graph.wide("Neg", graph.wide("Pow", np.array([2.0]), share)), np.array([float(estimator.offset_)]))
-    label = graph.add("Reshape", graph.add("Cast", scores, to=TensorProto.INT64), np.array([-1]))
-    return graph.model(conversion, [(label, TensorProto.INT64), (scores, TensorProto.DOUBLE)])
+    return _anomalies(graph, conversion, scores)
 
 
 _NODE = (
@@ -167,16 +173,14 @@ _LEAF = ("target_treeids", "target_nodeids", "target_ids", "target_weights")
 
 
 def _add_tree(fields: dict[str, list[Any]], number: int, tree: Any, features: np.ndarray, depths: np.ndarray) -> None:
-    """The nodes of one tree. `depths`: how deep a row that ends in a node counts as."""
-    exact = tree.threshold.astype(np.float64)
-    near = exact.astype(np.float32)
-    below = np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    """The nodes of one tree. `depths`: the depth that counts for a row that ends in each node."""
+    thresholds = float32_below(tree.threshold.astype(np.float64))
     for node in range(tree.node_count):
         left = int(tree.children_left[node])
         leaf = left < 0
         values = (
             number, node, 0 if leaf else int(features[tree.feature[node]]), "LEAF" if leaf else "BRANCH_LEQ",
-            0.0 if leaf else float(below[node]), max(left, 0), max(int(tree.children_right[node]), 0), 0, 1.0,
+            0.0 if leaf else float(thresholds[node]), max(left, 0), max(int(tree.children_right[node]), 0), 0, 1.0,
         )  # fmt: skip
         for name, value in zip(_NODE, values, strict=True):
             fields[name].append(value)

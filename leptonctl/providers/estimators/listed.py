@@ -1,4 +1,4 @@
-"""Which classes of scikit-learn can be named in YAML, and how each is used. By hand; docs/algorithms.md is made of it by the sweep."""
+"""Which classes of scikit-learn YAML can name, and how each is used. Written by hand; the sweep writes docs/algorithms.md from it."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,17 +10,17 @@ SUPPORT_VECTORS = "support vectors, which are training rows"
 ALL_ROWS = "the training rows"
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """One estimator.
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One estimator and how it is used.
 
     splits, takes_missing, takes_sparse, tolerance, holds_rows, holds_every_row: as in Trainer.
-    calibrated: it has scores but no probabilities, which a sigmoid on five folds makes of them, as in `svm`.
+    calibrated: whether it has scores but no probabilities: a sigmoid on five folds makes them, as in `svm`.
     graph: the function of `graphs` that makes its ONNX graph, where the converter has none or a wrong one.
     refused: parameter -> value -> why it cannot be used.
-    without: parameters that are left out of those that scikit-learn has.
-    members: it is made of several others, which `estimators` names.
-    trees: it grows trees one by one, which a checkpoint keeps.
-    fixed: arguments that are no choice of the user. distance: the function of `distances` that a clusterer has.
+    without: parameters of scikit-learn that are not offered.
+    members: whether it is made of several others, which the parameter `estimators` names.
+    trees: whether it grows trees one by one, which a checkpoint keeps.
+    fixed: arguments that the user cannot choose. distance: the function of `distances` for a clusterer.
     """
 
     description: str
@@ -43,7 +43,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One transformer; `takes`, `keeps`, `mixes`, `supervised`, `one_column`, `loose`, `holds_rows` as in Preprocessor.
 
-    fixed: arguments that are not a choice of the user.
+    fixed: arguments that the user cannot choose.
     """
 
     description: str
@@ -85,7 +85,7 @@ ALIASES: Mapping[str, tuple[str, str]] = {
     "MLPRegressor": (REGRESSION, "mlp"),
     "KNeighborsRegressor": (REGRESSION, "knn"),
 }
-"""Class -> task and name of the trainer that it is here: both names give the same digests."""
+"""Class -> task and name of its trainer here: both names give the same digests."""
 
 STEP_ALIASES: Mapping[str, str] = {
     "StandardScaler": "standard_scaler",
@@ -104,92 +104,92 @@ _CONSTANT = "the constant cannot be given; use `strategy: "
 _WORDS = "gives other answers once exported; use `analyzer: word`"
 _RANDOM = "its answers are drawn at random, which no graph repeats; use `strategy: prior`"
 
-TRAINERS: Mapping[str, Mapping[str, Listed]] = {
+TRAINERS: Mapping[str, Mapping[str, Entry]] = {
     CLASSIFICATION: {
-        "AdaBoostClassifier": Listed(
+        "AdaBoostClassifier": Entry(
             description="Stumps, each fitted to the rows that those before it got wrong.", splits=True, trees=True
         ),
-        "BaggingClassifier": Listed(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
-        "BernoulliNB": Listed(description="Naive Bayes for features that are on or off.", splits=True),
-        "CategoricalNB": Listed(description="Naive Bayes for categories numbered from 0, as the step ordinal makes them."),
-        "ComplementNB": Listed(description="Naive Bayes for counts, made for classes of different size."),
-        "DummyClassifier": Listed(description="The same answer for every row, as a baseline.", graph="constant_classes",
+        "BaggingClassifier": Entry(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
+        "BernoulliNB": Entry(description="Naive Bayes for features that are on or off.", splits=True),
+        "CategoricalNB": Entry(description="Naive Bayes for categories numbered from 0, as the step ordinal makes them."),
+        "ComplementNB": Entry(description="Naive Bayes for counts, made for classes of different size."),
+        "DummyClassifier": Entry(description="The same answer for every row, as a baseline.", graph="constant_classes",
             refused={"strategy": {"stratified": _RANDOM, "uniform": _RANDOM, "constant": _CONSTANT + "most_frequent`"}}),
-        "ExtraTreeClassifier": Listed(description="A single tree with randomly drawn thresholds.", splits=True),
-        "LinearDiscriminantAnalysis": Listed(
+        "ExtraTreeClassifier": Entry(description="A single tree with randomly drawn thresholds.", splits=True),
+        "LinearDiscriminantAnalysis": Entry(
             description="One normal distribution a class with a common covariance.", graph="linear_classes", without=("n_components",)
         ),
-        "LogisticRegressionCV": Listed(description="Logistic regression whose penalty is chosen by cross-validation."),
-        "MultinomialNB": Listed(description="Naive Bayes for counts."),
-        "NuSVC": Listed(
+        "LogisticRegressionCV": Entry(description="Logistic regression whose penalty is chosen by cross-validation."),
+        "MultinomialNB": Entry(description="Naive Bayes for counts."),
+        "NuSVC": Entry(
             description="Support vector machine with a bound on the share of errors; probabilities by Platt scaling.",
             calibrated=True, holds_rows=SUPPORT_VECTORS,
         ),
-        "Perceptron": Listed(description="The perceptron; probabilities by Platt scaling.", calibrated=True),
-        "QuadraticDiscriminantAnalysis": Listed(description="One normal distribution a class, each with its own covariance."),
-        "RidgeClassifier": Listed(description="Ridge regression on the classes; probabilities by Platt scaling.", calibrated=True),
-        "RidgeClassifierCV": Listed(description="Ridge classifier whose penalty is chosen by cross-validation.", calibrated=True),
-        "StackingClassifier": Listed(description="A logistic regression on the probabilities of several models.", members=True),
-        "VotingClassifier": Listed(description="The mean of the probabilities of several models.", members=True),
+        "Perceptron": Entry(description="The perceptron; probabilities by Platt scaling.", calibrated=True),
+        "QuadraticDiscriminantAnalysis": Entry(description="One normal distribution a class, each with its own covariance."),
+        "RidgeClassifier": Entry(description="Ridge regression on the classes; probabilities by Platt scaling.", calibrated=True),
+        "RidgeClassifierCV": Entry(description="Ridge classifier whose penalty is chosen by cross-validation.", calibrated=True),
+        "StackingClassifier": Entry(description="A logistic regression on the probabilities of several models.", members=True),
+        "VotingClassifier": Entry(description="The mean of the probabilities of several models.", members=True),
     },
     REGRESSION: {
-        "ARDRegression": Listed(description="Bayesian linear regression with a penalty for each feature."),
-        "AdaBoostRegressor": Listed(description="Trees, each fitted to the rows that those before it got wrong.", splits=True, trees=True),
-        "BaggingRegressor": Listed(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
-        "BayesianRidge": Listed(description="Ridge regression whose penalty is estimated from the data."),
-        "DummyRegressor": Listed(description="The same answer for every row, as a baseline.", graph="constant_value",
+        "ARDRegression": Entry(description="Bayesian linear regression with a penalty for each feature."),
+        "AdaBoostRegressor": Entry(description="Trees, each fitted to the rows that those before it got wrong.", splits=True, trees=True),
+        "BaggingRegressor": Entry(description="The average of decision trees on random samples of rows.", splits=True, trees=True),
+        "BayesianRidge": Entry(description="Ridge regression whose penalty is estimated from the data."),
+        "DummyRegressor": Entry(description="The same answer for every row, as a baseline.", graph="constant_value",
             refused={"strategy": {"constant": _CONSTANT + "median`"}}),
-        "ElasticNetCV": Listed(description="Elastic net whose penalty is chosen by cross-validation."),
-        "ExtraTreeRegressor": Listed(description="A single tree with randomly drawn thresholds.", splits=True),
-        "ExtraTreesRegressor": Listed(description="The average of many trees with randomly drawn thresholds.", splits=True, trees=True),
-        "GammaRegressor": Listed(description="Generalised linear model for positive targets, with a logarithmic link."),
-        "GaussianProcessRegressor": Listed(
+        "ElasticNetCV": Entry(description="Elastic net whose penalty is chosen by cross-validation."),
+        "ExtraTreeRegressor": Entry(description="A single tree with randomly drawn thresholds.", splits=True),
+        "ExtraTreesRegressor": Entry(description="The average of many trees with randomly drawn thresholds.", splits=True, trees=True),
+        "GammaRegressor": Entry(description="Generalised linear model for positive targets, with a logarithmic link."),
+        "GaussianProcessRegressor": Entry(
             description="A Gaussian process with the default kernel.", holds_rows=ALL_ROWS, holds_every_row=True, takes_sparse=False
         ),
-        "HuberRegressor": Listed(description="Linear regression that is robust to outliers."),
-        "Lars": Listed(description="Least angle regression."),
-        "LarsCV": Listed(description="Least angle regression whose number of features is chosen by cross-validation."),
-        "LassoCV": Listed(description="Lasso whose penalty is chosen by cross-validation."),
-        "LassoLars": Listed(description="Lasso fitted by least angle regression."),
-        "LassoLarsCV": Listed(description="Lasso by least angle regression, chosen by cross-validation."),
-        "LassoLarsIC": Listed(description="Lasso by least angle regression, chosen by an information criterion."),
-        "LinearSVR": Listed(description="Linear support vector regression."),
-        "NuSVR": Listed(
+        "HuberRegressor": Entry(description="Linear regression that is robust to outliers."),
+        "Lars": Entry(description="Least angle regression."),
+        "LarsCV": Entry(description="Least angle regression whose number of features is chosen by cross-validation."),
+        "LassoCV": Entry(description="Lasso whose penalty is chosen by cross-validation."),
+        "LassoLars": Entry(description="Lasso fitted by least angle regression."),
+        "LassoLarsCV": Entry(description="Lasso by least angle regression, chosen by cross-validation."),
+        "LassoLarsIC": Entry(description="Lasso by least angle regression, chosen by an information criterion."),
+        "LinearSVR": Entry(description="Linear support vector regression."),
+        "NuSVR": Entry(
             description="Support vector regression with a bound on the share of errors.", holds_rows=SUPPORT_VECTORS, tolerance=5e-4
         ),
-        "OrthogonalMatchingPursuit": Listed(description="Linear regression on the few features that say most."),
-        "OrthogonalMatchingPursuitCV": Listed(description="Matching pursuit whose number of features is chosen by cross-validation."),
-        "PLSRegression": Listed(description="Linear regression on a few combinations of the features."),
-        "PoissonRegressor": Listed(description="Generalised linear model for counts, with a logarithmic link."),
-        "QuantileRegressor": Listed(description="Linear regression of a quantile instead of the mean."),
-        "RANSACRegressor": Listed(description="Linear regression on the largest set of rows that agree."),
-        "RidgeCV": Listed(description="Ridge regression whose penalty is chosen by cross-validation."),
-        "StackingRegressor": Listed(description="A ridge regression on the answers of several models.", members=True, tolerance=1e-4),
-        "TheilSenRegressor": Listed(description="The median of linear regressions on small samples of rows."),
-        "TweedieRegressor": Listed(description="Generalised linear model with a chosen power of the variance."),
-        "VotingRegressor": Listed(description="The mean of the answers of several models.", members=True, tolerance=1e-4),
+        "OrthogonalMatchingPursuit": Entry(description="Linear regression on the few features that say most."),
+        "OrthogonalMatchingPursuitCV": Entry(description="Matching pursuit whose number of features is chosen by cross-validation."),
+        "PLSRegression": Entry(description="Linear regression on a few combinations of the features."),
+        "PoissonRegressor": Entry(description="Generalised linear model for counts, with a logarithmic link."),
+        "QuantileRegressor": Entry(description="Linear regression of a quantile instead of the mean."),
+        "RANSACRegressor": Entry(description="Linear regression on the largest set of rows that agree."),
+        "RidgeCV": Entry(description="Ridge regression whose penalty is chosen by cross-validation."),
+        "StackingRegressor": Entry(description="A ridge regression on the answers of several models.", members=True, tolerance=1e-4),
+        "TheilSenRegressor": Entry(description="The median of linear regressions on small samples of rows."),
+        "TweedieRegressor": Entry(description="Generalised linear model with a chosen power of the variance."),
+        "VotingRegressor": Entry(description="The mean of the answers of several models.", members=True, tolerance=1e-4),
     },
     CLUSTERING: {
-        "BayesianGaussianMixture": Listed(
+        "BayesianGaussianMixture": Entry(
             description="A mixture of normal distributions that uses no more of them than it needs.", graph="mixture",
             distance="to_component",
         ),
-        "GaussianMixture": Listed(description="A mixture of normal distributions.", graph="mixture", distance="to_component"),
-        "KMeans": Listed(description="Clusters around means.", graph="nearest_center", distance="to_center"),
-        "MeanShift": Listed(
+        "GaussianMixture": Entry(description="A mixture of normal distributions.", graph="mixture", distance="to_component"),
+        "KMeans": Entry(description="Clusters around means.", graph="nearest_center", distance="to_center"),
+        "MeanShift": Entry(
             description="Clusters around the places where rows are dense.", graph="nearest_center", distance="to_center", without=("seeds",)
         ),
-        "MiniBatchKMeans": Listed(description="Clusters around means, computed in batches.", graph="nearest_center", distance="to_center"),
+        "MiniBatchKMeans": Entry(description="Clusters around means, computed in batches.", graph="nearest_center", distance="to_center"),
     },
     ANOMALY: {
-        "EllipticEnvelope": Listed(description="Rows far from the centre, by a robust covariance.", graph="elliptic_envelope"),
-        "IsolationForest": Listed(description="Rows that random trees soon set apart.", graph="isolation_forest", splits=True),
-        "LocalOutlierFactor": Listed(
+        "EllipticEnvelope": Entry(description="Rows far from the centre, by a robust covariance.", graph="elliptic_envelope"),
+        "IsolationForest": Entry(description="Rows that random trees soon set apart.", graph="isolation_forest", splits=True),
+        "LocalOutlierFactor": Entry(
             description="Rows in less dense places than their neighbours.", fixed={"novelty": True}, takes_sparse=False,
             holds_rows=ALL_ROWS, holds_every_row=True,
         ),
-        "OneClassSVM": Listed(description="Rows outside of a boundary around most rows.", holds_rows=SUPPORT_VECTORS),
-        "SGDOneClassSVM": Listed(description="Rows on the far side of a linear boundary."),
+        "OneClassSVM": Entry(description="Rows outside of a boundary around most rows.", holds_rows=SUPPORT_VECTORS),
+        "SGDOneClassSVM": Entry(description="Rows on the far side of a linear boundary."),
     },
 }  # fmt: skip
 

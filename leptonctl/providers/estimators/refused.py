@@ -1,4 +1,4 @@
-"""The classes of scikit-learn that cannot be used, each with the reason and what to use instead. By hand; docs/algorithms.md lists them.
+"""The classes of scikit-learn that cannot be used, with the reason and what to use instead. Written by hand; docs/algorithms.md lists them.
 
 A class that is in none of the lists is not an algorithm or step of one table: a feature extractor for images, a manifold for plots.
 """
@@ -36,8 +36,8 @@ ALGORITHMS: Mapping[str, tuple[str, str]] = {
     "OneVsRestClassifier": ("it wraps another classifier", "name that classifier: all of them take more than two classes"),
     "OutputCodeClassifier": ("it wraps another classifier", "name that classifier: all of them take more than two classes"),
     "PLSCanonical": ("it predicts several targets, and a model here has one", "use `PLSRegression`"),
-    "PassiveAggressiveClassifier": ("scikit-learn takes it out of its next release", "use `sgd`"),
-    "PassiveAggressiveRegressor": ("scikit-learn takes it out of its next release", "use `sgd`"),
+    "PassiveAggressiveClassifier": ("scikit-learn removes it in its next release", "use `sgd`"),
+    "PassiveAggressiveRegressor": ("scikit-learn removes it in its next release", "use `sgd`"),
     "RadiusNeighborsClassifier": ("a row without a neighbour within the radius has no answer", "use `knn`"),
     "RadiusNeighborsRegressor": ("a row without a neighbour within the radius has no answer", "use `knn`"),
     "RandomizedSearchCV": ("it wraps another algorithm", "name that algorithm"),
@@ -69,7 +69,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "FeatureAgglomeration": (_NO_GRAPH.format("clusters of features"), "use `pca`"),
     "FeatureHasher": (_NO_GRAPH.format("hashing"), "use `one_hot` or `tfidf`"),
     "FeatureUnion": ("steps follow each other here", "write a step for each group of columns"),
-    "FunctionTransformer": ("a function of Python has no form in ONNX", "compute the column in the data"),
+    "FunctionTransformer": ("a Python function has no form in ONNX", "compute the column in the data"),
     "HashingVectorizer": (_NO_GRAPH.format("hashing"), "use `tfidf`"),
     "Isomap": (_NO_GRAPH.format("a manifold"), "use `pca`"),
     "IterativeImputer": (_NO_GRAPH.format("the iterative imputer"), "use `imputer`"),

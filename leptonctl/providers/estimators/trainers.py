@@ -1,15 +1,15 @@
-"""Trainers of the listed classifiers and regressors, made of the list and the shipped parameters. scikit-learn is imported in `build`."""
+"""The trainers of listed estimators, from the list and the shipped parameters. scikit-learn is imported in `build`."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from leptonctl.providers.estimators.listed import ALIASES, CLASSIFICATION, REGRESSION, TRAINERS, Listed
+from leptonctl.providers.estimators.listed import ALIASES, CLASSIFICATION, REGRESSION, TRAINERS, Entry
 from leptonctl.providers.estimators.members import MEMBERS, members_of
-from leptonctl.providers.estimators.shipped import Signature, signatures
-from leptonctl.providers.trainers import tree_checkpoint
-from leptonctl.spi.learning import Conversion, Estimator, LearningTask, Params, Schema, Trainer
+from leptonctl.providers.estimators.shipped import new_estimator, signatures
+from leptonctl.providers.trainers.sklearn_fits import calibrate
+from leptonctl.providers.trainers.tree_checkpoint import fit_trees
+from leptonctl.spi.learning import Conversion, Estimator, LearningTask, Params, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,11 +19,11 @@ FIXED: Mapping[str, Mapping[str, Any]] = {
     "LogisticRegressionCV": {"l1_ratios": (0.0,), "scoring": "neg_log_loss", "use_legacy_attributes": False},
     "VotingClassifier": {"flatten_transform": False, "voting": "soft"},
 }
-"""Arguments that are no choice of the user: the converter needs them, or scikit-learn is about to change their defaults."""
+"""Arguments that the user cannot choose: the converter needs them, or scikit-learn is about to change their defaults."""
 
 
 def trainer_of(task: str, name: str) -> Trainer | None:
-    """The trainer of a class for a task; None when it is not one of the listed, or is another trainer's class (`ALIASES`)."""
+    """The trainer of a class for a task; None when the class is not listed for it, or has a name here (`ALIASES`)."""
     return _trainer(task, name) if name in TRAINERS.get(task, {}) else None
 
 
@@ -35,52 +35,39 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 @cache
 def _trainer(task: str, name: str) -> Trainer:
-    listed, signature = TRAINERS[task][name], signatures()[name]
-    params = {key: schema for key, schema in signature.params.items() if key not in listed.without}
-    if listed.members:
+    entry, signature = TRAINERS[task][name], signatures()[name]
+    params = {key: schema for key, schema in signature.params.items() if key not in entry.without}
+    if entry.members:
         params = {**MEMBERS[task], **params}
     return Trainer(
         name=name,
         task=cast("LearningTask", task),
-        description=listed.description,
+        description=entry.description,
         params=params,
-        build=_builder(task, name, listed, signature),
-        fit_from=tree_checkpoint.fit if listed.trees else None,
-        to_onnx=_graph(listed.graph),
-        distance=_distance(listed.distance),
-        refuse=refusal(listed.refused),
-        splits=listed.splits,
-        takes_missing=listed.takes_missing,
-        takes_sparse=listed.takes_sparse,
-        weighs=signature.weighs and not listed.members and task in (CLASSIFICATION, REGRESSION),
-        tolerance=listed.tolerance,
-        holds_rows=listed.holds_rows,
-        holds_every_row=listed.holds_every_row,
+        build=_builder(task, name, entry),
+        fit_from=fit_trees if entry.trees else None,
+        to_onnx=_graph(entry.graph),
+        distance=_distance(entry.distance),
+        refuse=refusal(entry.refused),
+        splits=entry.splits,
+        takes_missing=entry.takes_missing,
+        takes_sparse=entry.takes_sparse,
+        weighs=signature.weighs and not entry.members and task in (CLASSIFICATION, REGRESSION),
+        tolerance=entry.tolerance,
+        holds_rows=entry.holds_rows,
+        holds_every_row=entry.holds_every_row,
     )
 
 
-def _builder(task: str, name: str, listed: Listed, signature: Signature) -> Callable[[Params, int], Estimator]:
+def _builder(task: str, name: str, entry: Entry) -> Callable[[Params, int], Estimator]:
+    fixed = {**FIXED.get(name, {}), **entry.fixed}
+
     def build(params: Params, seed: int) -> Estimator:
-        kind = getattr(import_module(signature.module), name)
-        arguments = {key: argument(value, signature.params.get(key, {})) for key, value in params.items()}
-        if listed.members:
-            arguments["estimators"] = members_of(task, params["estimators"], seed)
-        arguments |= {**FIXED.get(name, {}), **listed.fixed}
-        arguments |= {"random_state": seed} if signature.seeded else {}
-        estimator = kind(**arguments, **({"n_jobs": 1} if signature.jobs else {}))
-        return _calibrated(estimator) if listed.calibrated else estimator
+        members = {"estimators": members_of(task, params["estimators"], seed)} if entry.members else {}
+        estimator = new_estimator(name, {**params, **members, **fixed}, seed)
+        return calibrate(estimator) if entry.calibrated else estimator
 
     return build
-
-
-def argument(value: Any, schema: Schema) -> Any:
-    return tuple(value) if isinstance(value, list) and schema.get("type") == "array" else value
-
-
-def _calibrated(estimator: Estimator) -> Estimator:
-    from sklearn.calibration import CalibratedClassifierCV
-
-    return CalibratedClassifierCV(estimator, method="sigmoid", ensemble=False, n_jobs=1)
 
 
 def _graph(name: str | None) -> "Callable[[Estimator, Conversion], onnx.ModelProto] | None":
@@ -103,13 +90,14 @@ def _distance(name: str | None) -> "Callable[[Estimator, np.ndarray], np.ndarray
     def distance(estimator: Estimator, matrix: "np.ndarray") -> "np.ndarray":
         from leptonctl.providers.estimators import distances
 
-        found: np.ndarray = getattr(distances, name)(estimator, matrix)
-        return found
+        values: np.ndarray = getattr(distances, name)(estimator, matrix)
+        return values
 
     return distance
 
 
 def refusal(refused: Mapping[str, Mapping[str, str]]) -> Callable[[Params], str | None] | None:
+    """`refuse` of a provider, from parameter -> value -> reason."""
     if not refused:
         return None
 

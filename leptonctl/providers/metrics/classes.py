@@ -1,4 +1,4 @@
-"""Shared by the classification metrics: the classes, the averaging, and when a metric is not defined."""
+"""What the classification metrics share: the classes, the averaging, and when a metric is not defined."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Option
 
 
 class Pairs(NamedTuple):
-    """Each true class with each label that its rows got, and how many rows these are, as weights of scikit-learn's metrics.
+    """Each true class with each label that its rows got, and the number of these rows, which is the weight of the pair.
 
-    They count what they are given and divide at the end, so a weight gives the bytes that so many rows give. Its functions sort the rows
-    a dozen times over; pairs are counted once.
+    scikit-learn sorts rows many times over, and pairs are few. Its metrics of labels count rows and divide at the end, so weighted pairs
+    give the same bytes as rows.
     """
 
     y: np.ndarray
@@ -51,22 +51,22 @@ class Pairs(NamedTuple):
 
 
 def pairs(y: np.ndarray, prediction: Prediction) -> Pairs:
-    """The pairs of these rows. Those of the last ones are kept for the next metric."""
+    """The pairs of these rows. The last ones are kept for the next metric."""
     last = next(iter(_LAST_PAIRS), None)
     if last is not None and last[0] is y and last[1] is prediction:
         return last[2]
     import numpy as np
 
     counts = sorted(Counter(zip(y.tolist(), np.asarray(prediction.labels).tolist(), strict=True)).items())
-    # each also without a row: scikit-learn warns of arrays that have hardly a class twice
+    # each once more without a row: scikit-learn warns of arrays in which hardly a class occurs twice
     true, labels = (np.array([pair[side] for pair, _ in counts] * 2) for side in (0, 1))
-    found = Pairs(y=true, labels=labels, rows=np.array([count for _, count in counts] + [0] * len(counts)))
-    _LAST_PAIRS[:] = [(y, prediction, found)]
-    return found
+    new = Pairs(y=true, labels=labels, rows=np.array([count for _, count in counts] + [0] * len(counts)))
+    _LAST_PAIRS[:] = [(y, prediction, new)]
+    return new
 
 
 _LAST_PAIRS: list[tuple[np.ndarray, Prediction, Pairs]] = []
-"""What was counted last. It is held, so that nothing else can have its identity."""
+"""The rows that were counted last, and their pairs. The rows are kept, so that no other object can have their identity."""
 
 
 class Rates(NamedTuple):
@@ -78,22 +78,22 @@ class Rates(NamedTuple):
 
 
 def rates(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Rates:
-    """The three rates, averaged. scikit-learn computes them together, so those of the last labels are kept for the next metric."""
-    last = next(iter(_LAST), None)
+    """The three rates, averaged. scikit-learn computes them together, so the last ones are kept for the next metric."""
+    last = next(iter(_LAST_RATES), None)
     if last is not None and last[0] is y and last[1] is prediction and last[2] == scoring:
         return last[3]
     from sklearn.metrics import precision_recall_fscore_support
 
     options = averaging(y, prediction, scoring)
     true, labels, rows = pairs(y, prediction)
-    found = precision_recall_fscore_support(true, labels, sample_weight=rows, **options)
-    last = y, prediction, scoring, Rates(*(float(figure) for figure in found[:3]))
-    _LAST[:] = [last]
-    return last[3]
+    precision, recall, f1, _ = precision_recall_fscore_support(true, labels, sample_weight=rows, **options)
+    new = Rates(precision=float(precision), recall=float(recall), f1=float(f1))
+    _LAST_RATES[:] = [(y, prediction, scoring, new)]
+    return new
 
 
-_LAST: list[tuple[np.ndarray, Prediction, Scoring, Rates]] = []
-"""What was scored last and its rates. It is held, so that nothing else can have its identity."""
+_LAST_RATES: list[tuple[np.ndarray, Prediction, Scoring, Rates]] = []
+"""As _LAST_PAIRS, of the rates."""
 
 
 def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
@@ -115,7 +115,7 @@ def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
 def curve_columns(prediction: Prediction, scoring: Scoring) -> list[tuple[Label, int]]:
     """The classes to draw a curve for, with their columns: the positive class of two, else each class against the rest.
 
-    Raises ProviderError: undefined-metric, when the positive class is none of the two.
+    Raises ProviderError: undefined-metric, when the positive class is not one of the two.
     """
     classes = prediction.classes
     if len(classes) == 2 and scoring.positive is not None:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Shared by the metrics of clusterings: the rows in the numbers that the algorithm got, and when a metric is not defined."""
+"""What the metrics of clusterings share: the rows as the algorithm got them, their clusters, and when a metric is not defined."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def distances(prediction: Prediction) -> np.ndarray:
     return np.asarray(prediction.values, dtype=np.float64)
 
 
-def clustered(prediction: Prediction, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers [N, k] that the algorithm got, and the cluster of each row; of more than `most` rows, evenly spread ones.
+def rows_and_clusters(prediction: Prediction, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers [N, k] that the algorithm got, and the cluster of each row; at most `most` rows, evenly spread.
 
-    Raises ProviderError (undefined-metric) unless there are two clusters or more, and fewer than rows.
+    Raises ProviderError (undefined-metric) unless there are at least two clusters, and fewer clusters than rows.
     """
     import numpy as np
 
@@ -38,7 +38,7 @@ def clustered(prediction: Prediction, most: int | None = None) -> tuple[np.ndarr
     if most is not None and len(labels) > most:
         rows = np.linspace(0, len(labels) - 1, most).astype(int)
         matrix, labels = matrix[rows], labels[rows]
-    found = len(np.unique(labels))
-    if not 2 <= found < len(labels):  # noqa: PLR2004
-        raise undefined(f"these {len(labels)} rows lie in {found} cluster{'s' if found != 1 else ''}")
+    count = len(np.unique(labels))
+    if not 2 <= count < len(labels):  # noqa: PLR2004
+        raise undefined(f"these {len(labels)} rows are in {count} cluster{'s' if count != 1 else ''}")
     return matrix, labels

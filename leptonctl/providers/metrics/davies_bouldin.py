@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.clusters import clustered
+from leptonctl.providers.metrics.clusters import rows_and_clusters
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:  # noqa: ARG001 - what every metric gets
+def score(_y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import davies_bouldin_score
 
-    return float(davies_bouldin_score(*clustered(prediction)))
+    return float(davies_bouldin_score(*rows_and_clusters(prediction)))
 
 
 METRICS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.metrics.classes import rates
-from leptonctl.providers.metrics.outliers import found_outliers, true_outliers
+from leptonctl.providers.metrics.outliers import outlier_rates
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
 
 
 def outlier_score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(true_outliers(y, scoring), found_outliers(prediction), zero_division=0))
+    return outlier_rates(y, prediction, scoring).f1
 
 
 METRICS = (

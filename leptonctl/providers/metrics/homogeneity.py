@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:  # noqa: ARG001 - what every metric gets
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import homogeneity_score
 
     return float(homogeneity_score(y, labels_of(prediction)))

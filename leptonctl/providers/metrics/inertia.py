@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:  # noqa: ARG001 - what every metric gets
+def score(_y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     import numpy as np
 
     return float((distances(prediction) ** 2).sum(dtype=np.float64))

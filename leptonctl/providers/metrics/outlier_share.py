@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.outliers import found_outliers
+from leptonctl.providers.metrics.outliers import predicted_outliers
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:  # noqa: ARG001 - what every metric gets
-    return float(found_outliers(prediction).mean())
+def score(_y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    return float(predicted_outliers(prediction).mean())
 
 
 METRICS = (

@@ -1,15 +1,17 @@
-"""Keeps the columns that say most about the target, each scored separately."""
+"""Keeps the columns that tell most about the target, each scored separately."""
 
+from collections.abc import Callable
 from typing import Any
 
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
+SCORE: Schema = {
+    "enum": ["auto", "f_classif", "f_regression", "chi2"],
+    "default": "auto",
+    "description": "How to score a column: auto is f_classif for classes, f_regression for numbers; chi2 takes no negative numbers.",
+}
 PARAMS: dict[str, Schema] = {
-    "score_func": {
-        "enum": ["auto", "f_classif", "f_regression", "chi2"],
-        "default": "auto",
-        "description": "How to score a column: auto is f_classif for classes, f_regression for numbers; chi2 takes no negative numbers.",
-    },
+    "score_func": SCORE,
     "k": {"anyOf": [{"enum": ["all"]}, {"type": "integer", "minimum": 1}], "default": 10, "description": "Number of columns to keep."},
 }
 
@@ -21,11 +23,18 @@ def score_by_target(features: Any, target: Any) -> Any:
     return f_regression(features, target) if target.dtype.kind == "f" else f_classif(features, target)
 
 
-def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
+def score_function(name: str) -> Callable[..., Any]:
+    """The function that a parameter `score_func` names."""
     from sklearn import feature_selection
 
-    name = params["score_func"]
-    return feature_selection.SelectKBest(score_by_target if name == "auto" else getattr(feature_selection, name), k=params["k"])
+    function: Callable[..., Any] = score_by_target if name == "auto" else getattr(feature_selection, name)
+    return function
+
+
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
+    from sklearn.feature_selection import SelectKBest
+
+    return SelectKBest(score_function(params["score_func"]), k=params["k"])
 
 
 PREPROCESSOR = Preprocessor(

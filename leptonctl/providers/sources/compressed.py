@@ -1,4 +1,4 @@
-"""Opens data files that may be compressed: gzip (.gz) and Zstandard (.zst). What would unpack out of all proportion is refused.
+"""Opens data files that may be compressed: gzip (.gz) and Zstandard (.zst). Refuses files that unpack out of all proportion.
 
 Zstandard is not in the standard library before Python 3.14; polars reads it, as text in UTF-8 and as a whole.
 """
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 LARGE = 256 * 2**20
 MOST_RATIO = 200
-"""More than LARGE bytes from less than a two-hundredth of them is no table: tables of real numbers shrink to a tenth."""
+"""More than LARGE bytes that shrink to less than a two-hundredth are not a table: tables of real numbers shrink to a tenth."""
 ZSTD_BLOCK = 128 * 2**10
 CONTROLS = [chr(code) for code in range(1, 32) if chr(code) not in "\t\n\r"]
 _MAGIC, _SKIPPABLE = 0xFD2FB528, 0x184D2A50
 _RAW, _RLE, _COMPRESSED = 0, 1, 2
 
 
-class Damaged(EOFError):
+class DamagedBytes(EOFError):
     """Compressed bytes that end too early or are not what they should be."""
 
 
@@ -37,12 +37,12 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def plain_name(path: Path) -> str:
-    """The file's name in lower case, without the ending of a compression."""
+    """The file's name in lower case, without the suffix of its compression."""
     return path.name.lower().removesuffix(".gz").removesuffix(".zst")
 
 
 class _Bounded(io.RawIOBase):
-    """Unpacked bytes, counted as they are read."""
+    """Unpacked bytes, counted while they are read."""
 
     def __init__(self, unpacked: IO[bytes], path: Path) -> None:
         self._unpacked, self._path = unpacked, path
@@ -83,7 +83,7 @@ def _unpack_zstd(path: Path) -> bytes:
         data = data[8 + _number(data, 4, 4) :]
     for separator in CONTROLS:
         try:
-            # a text with neither the separator nor a zero byte is one cell
+            # text without the separator and without a zero byte is one cell
             frame = pl.read_csv(data, has_header=False, separator=separator, quote_char=None, eol_char="\0", infer_schema=False)
         except pl.exceptions.NoDataError:
             return b""
@@ -93,7 +93,7 @@ def _unpack_zstd(path: Path) -> bytes:
         else:
             if frame.width == 1:
                 return "\0".join(frame.to_series().fill_null("").to_list()).encode()
-    raise Damaged
+    raise DamagedBytes
 
 
 def _not_utf8(path: Path) -> ProviderError:
@@ -107,7 +107,7 @@ def _not_utf8(path: Path) -> ProviderError:
 
 
 def _zstd_sizes(data: bytes) -> Iterator[int]:
-    """The most bytes that each block can unpack to (RFC 8878). Raises Damaged where the bytes end too early."""
+    """The most bytes that each block can unpack to (RFC 8878). Raises DamagedBytes where the bytes end too early."""
     place = 0
     while place < len(data):
         magic = _number(data, place, 4)
@@ -115,7 +115,7 @@ def _zstd_sizes(data: bytes) -> Iterator[int]:
             place += 8 + _number(data, place + 4, 4)
             continue
         if magic != _MAGIC:
-            raise Damaged
+            raise DamagedBytes
         flags = _number(data, place + 4, 1)
         single = flags >> 5 & 1
         place += 5 + (1 - single) + (0, 1, 2, 4)[flags & 3] + (single, 2, 4, 8)[flags >> 6]
@@ -125,14 +125,14 @@ def _zstd_sizes(data: bytes) -> Iterator[int]:
             last, kind, size = block & 1, block >> 1 & 3, block >> 3
             place += 3 + (1 if kind == _RLE else size)
             if kind > _COMPRESSED:
-                raise Damaged
+                raise DamagedBytes
             yield ZSTD_BLOCK if kind == _COMPRESSED else size
         place += 4 * (flags >> 2 & 1)
     if place > len(data) or not data:
-        raise Damaged
+        raise DamagedBytes
 
 
 def _number(data: bytes, place: int, size: int) -> int:
     if place + size > len(data):
-        raise Damaged
+        raise DamagedBytes
     return int.from_bytes(data[place : place + size], "little")

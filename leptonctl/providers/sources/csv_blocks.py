@@ -1,7 +1,7 @@
-"""Reads delimiter-separated values fast: blocks of whole rows, parsed by polars, each checked to be what the strict parser would read.
+"""Reads delimiter-separated values fast: polars parses blocks of whole rows, each checked to be what the strict parser would read.
 
-What is not written as usual (a lone carriage return, a quote inside an unquoted cell, blank lines between quoted rows, ragged rows, bytes
-that do not decode) is Irregular: the strict reader then reads on from there, or says what is wrong.
+Text that is not written as usual (a lone carriage return, a quote inside an unquoted cell, blank lines between quoted rows, ragged rows,
+bytes that do not decode) is Irregular: the strict reader then reads on from there, or reports what is wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BLANK = re.compile(rb"(?:\r?\n){2,}")
 
 
 class Irregular(Exception):
-    """The file is written in a way that the fast reader does not know."""
+    """The file is written in a way that the fast reader cannot read."""
 
 
 def blocks(path: Path, options: SourceOptions, delimiter: str, names: list[str]) -> Iterator[pl.DataFrame]:
@@ -64,7 +64,7 @@ def _texts(raw: IO[bytes], encoding: str) -> Iterator[bytes]:
     while data:
         try:
             data = raw.read(BLOCK)
-            # ASCII is the same in UTF-8, unless a character is under way
+            # ASCII is the same in UTF-8, unless the block begins inside a character
             is_same = is_plain and not first and data.isascii() and not decoder.getstate()[0]
             text = "" if is_same else decoder.decode(data, final=not data)
             block = data if is_same else text.removeprefix("\ufeff" if first else "").encode()
@@ -99,7 +99,7 @@ def _after_header(text: bytes, options: SourceOptions, mark: bytes) -> bytes:
 
 
 def _end_of_rows(text: bytes) -> int:
-    """Where the last row that is whole ends; 0: there is none. A line break within quotes ends no row."""
+    """Where the last whole row ends; 0 without one. A line break within quotes ends no row."""
     end = text.rfind(b"\n") + 1
     quotes = text.count(b'"', 0, end)
     while end and quotes % 2:
@@ -131,10 +131,10 @@ def _encloses_cells(text: bytes, mark: bytes) -> bool:
     opens[doubled + 1] = closes[doubled] = False
     before, after = opening[opens] - 1, closing[closes] + 1
     before, after = before[before >= 0], after[after < len(cells)]
-    return _are(cells[before], (mark[0], BREAK)) and _are(cells[after], (mark[0], BREAK, 0x0D))
+    return _all_in(cells[before], (mark[0], BREAK)) and _all_in(cells[after], (mark[0], BREAK, 0x0D))
 
 
-def _are(cells: np.ndarray, allowed: tuple[int, ...]) -> bool:
+def _all_in(cells: np.ndarray, allowed: tuple[int, ...]) -> bool:
     import numpy as np
 
     return bool(np.isin(cells, np.array(allowed, dtype=np.uint8)).all())
@@ -161,7 +161,7 @@ def _frame(text: bytes, mark: bytes, names: list[str]) -> Iterator[pl.DataFrame]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
         raise Irregular from problem
     inside = _counts(table, (mark.decode(), "\n")) if quoted else (0, 0)
-    # a row that is too short is filled up in silence, but then delimiters are missing
+    # polars fills up a row that is too short, but then delimiters are missing
     between, ends = (_count(text, sign) - within for sign, within in zip((mark, b"\n"), inside, strict=True))
     if (table.width, between, ends) != (len(names), (len(names) - 1) * table.height, table.height):
         raise Irregular
@@ -173,7 +173,7 @@ def _frame(text: bytes, mark: bytes, names: list[str]) -> Iterator[pl.DataFrame]
 def _has_blank_lines(text: bytes) -> bool:
     import numpy as np
 
-    # faster than `in` for what begins like every line
+    # faster than `in`, since every line ends with the first byte of what is sought
     ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == BREAK)
     return bool((np.diff(ends) == 1).any()) or (b"\r" in text and b"\n\r\n" in text)
 
@@ -181,12 +181,12 @@ def _has_blank_lines(text: bytes) -> bool:
 def _count(text: bytes, sign: bytes) -> int:
     import numpy as np
 
-    # faster than bytes.count for what is everywhere
+    # faster than bytes.count for a byte that is everywhere
     return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == sign[0]))
 
 
 def _counts(table: pl.DataFrame, signs: tuple[str, str]) -> tuple[int, int]:
-    """How often each sign is in a cell."""
+    """How often each sign occurs within cells."""
     import polars as pl
 
     first, second = (int(table.select(pl.sum_horizontal(pl.all().str.count_matches(s, literal=True).sum())).item() or 0) for s in signs)

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.compressed import plain_name
-from leptonctl.providers.sources.text import opened
+from leptonctl.providers.sources.text import open_text
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def delimiter_of(path: Path, options: SourceOptions) -> str:
 
 
 def _detect(path: Path, options: SourceOptions) -> str:
-    """The delimiter that gives all rows of the sample the same number of cells, and the most cells; else judged by the header.
+    """The delimiter that gives all rows of the sample the same number of cells, and the most cells; else the one that splits the header.
 
-    What numbers are written with is a delimiter only where nothing else is one.
+    A mark that numbers are written with is a delimiter only where no other mark is one.
     """
     if plain_name(path).endswith(".tsv"):
         return "\t"
-    with opened(path, options) as text:
+    with open_text(path, options) as text:
         sample = text.read(SAMPLE_CHARACTERS)
     whole = list(io.StringIO(sample, newline=""))[options.skip_rows :]
     if len(sample) == SAMPLE_CHARACTERS and len(whole) > 1:

@@ -1,8 +1,8 @@
 """JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell.
 
-A column with an object or an array is nested: no step reads its cells, so it is refused where one would.
-JSON has types: a column of numbers is read as numbers, and a string stays a string, whatever it looks like. A column with both is one
-of strings, unless its strings only say that a cell is missing; its numbers then have the `decimal` of the strings.
+A column with an object or an array is nested: no step can read its cells, so it is refused where one would.
+JSON has types: a column of numbers is read as numbers, and a string stays a string, whatever it looks like. A column with both is a column
+of strings, with its numbers written with the `decimal` of the options, unless its strings only mark missing cells.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from leptonctl.providers.sources.encodings import check_not_utf8
 from leptonctl.providers.sources.layout import encoding_of
-from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, lines, opened
+from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, lines, open_text
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _Number(str):
     __slots__ = ()
 
 
-class _Word(str):
+class _Boolean(str):
     """true or false."""
 
     __slots__ = ()
@@ -43,7 +43,7 @@ class _Word(str):
 
 INT64 = range(-(2**63), 2**63)
 MOST_OF_INT64, MOST_DIGITS = 19, 38
-"""Digits of a 64-bit integer, and of a decimal, the largest integers that are kept exactly."""
+"""Digits of a 64-bit integer, and of a decimal: larger integers are not exact."""
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:
@@ -96,14 +96,14 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
     """The file lines of rows. There may be blank lines between rows."""
-    requested = set(rows)
+    targets = set(rows)
     starts: dict[int, int] = {}
-    with opened(path, options, newline="\n") as text:
+    with open_text(path, options, newline="\n") as text:
         row_lines = (line for line, content in enumerate(lines(text, path), 1) if content.strip())
         for index, line in enumerate(row_lines):
-            if index in requested:
+            if index in targets:
                 starts[index] = line
-                if len(starts) == len(requested):
+                if len(starts) == len(targets):
                     break
     return [starts[row] for row in rows]
 
@@ -115,7 +115,7 @@ def _frame(columns: dict[str, list[str | None]], options: SourceOptions) -> pl.D
 
 
 def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Series:
-    """A column of the type that all its cells have; of strings as written where they have several."""
+    """A column of the type that all its cells have; of strings as written where there are several types."""
     import polars as pl
 
     cells = _without(cells, {"", *options.missing})
@@ -123,19 +123,19 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     if _Nested in kinds:
         return _nested(name, cells)
     if len(kinds) > 1:
-        # what only says missing beside numbers or truth values does not make them strings
+        # markers of missing cells among numbers or booleans do not make them strings
         others = _without(cells, {*options.markers})
         cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (_as_written(cells, options), kinds)
     if not kinds:
         return pl.Series(name, cells, dtype=pl.Null)
-    if kinds == {_Word}:
+    if kinds == {_Boolean}:
         return pl.Series(name, [None if cell is None else cell == "true" for cell in cells], dtype=pl.Boolean)
     strings = pl.Series(name, cells, dtype=pl.String)
     return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
 
 
 def _nested(name: str, cells: list[str | None]) -> pl.Series:
-    """A column of a nested type, whose cells hold their JSON: the way to the first is the name of its first key, or a place in a list."""
+    """A column of a nested type, which names the first key of its first cell, or is a list. Its cells hold their JSON."""
     import polars as pl
 
     first = json.loads(next(cell for cell in cells if isinstance(cell, _Nested)))
@@ -146,7 +146,7 @@ def _nested(name: str, cells: list[str | None]) -> pl.Series:
 
 
 def _as_written(cells: list[str | None], options: SourceOptions) -> list[str | None]:
-    """Cells of strings and numbers, where `4.5` is a number of JSON and "4.5" may group its digits: all with the decimal of the options."""
+    """The cells with the decimal of the options in numbers too: beside `4.5`, a number of JSON, there may be "4,5"."""
     return [cell.replace(".", options.decimal) if isinstance(cell, _Number) else cell for cell in cells]
 
 
@@ -172,7 +172,7 @@ def _number_type(cells: list[str | None]) -> type[pl.DataType] | pl.DataType:
 
 def _rows(path: Path, options: SourceOptions) -> Iterator[tuple[int, dict[str, str | None]]]:
     decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_Number, parse_int=_Number, parse_constant=_no_constant)
-    with opened(path, options, newline="\n") as text:
+    with open_text(path, options, newline="\n") as text:
         for line, content in enumerate(lines(text, path), 1):
             if content.strip():
                 yield line, _row(decoder, content, path, line)
@@ -194,7 +194,7 @@ def _row(decoder: json.JSONDecoder, content: str, path: Path, line: int) -> dict
 
 
 class _Pairs:
-    """An object's keys and values as written, including duplicate keys."""
+    """The keys and values of an object as written, with duplicate keys."""
 
     __slots__ = ("pairs",)
 
@@ -210,7 +210,7 @@ def _cell(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return _Word("true" if value else "false")
+        return _Boolean("true" if value else "false")
     return _Nested(_json(value))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 ANY_ZONE = "POLARS_IGNORE_TIMEZONE_PARSE_ERROR"
-"""polars panics at a time zone that it does not know, such as `+05:30`, unless this variable is set."""
+"""Unless this variable is set, polars panics at a time zone that it does not know, such as `+05:30`."""
 
 
 def columns(path: Path, _options: SourceOptions) -> list[str]:
@@ -61,7 +61,7 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
 
 @contextmanager
 def _problems_of(path: Path) -> Iterator[None]:
-    """Raises ProviderError for what polars raises while it reads the file. Takes a file with any time zone."""
+    """Raises ProviderError for what polars raises while it reads the file, and lets it read any time zone."""
     import polars as pl
 
     before = os.environ.get(ANY_ZONE)
@@ -82,9 +82,8 @@ def _problems_of(path: Path) -> Iterator[None]:
 
 
 def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """The rows with strings for what is stored as a dictionary, and times in UTC where polars does not know their zone.
-
-    Of a type that extends one of Arrow's, the values as they are stored.
+    """The rows, with strings in place of dictionaries, times in UTC where polars does not know their zone, and the stored values of types
+    that extend one of Arrow's.
     """
     import polars as pl
     import polars.selectors as cs
@@ -96,7 +95,7 @@ def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
 
 
 def _stored(cells: pl.Series) -> pl.Series:
-    """The values under an extension type: the number of a pandas period, the text of `arrow.json`; `arrow.bool8` are booleans."""
+    """The values of an extension type as they are stored, such as the number of a pandas period; those of `arrow.bool8` as booleans."""
     import polars as pl
 
     stored = cells.ext.storage()
@@ -118,7 +117,7 @@ def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[i
 
 
 def _unsupported(path: Path, problem: Exception) -> ProviderError:
-    """The error for a file that is whole, but has what no table of ours can have."""
+    """The error for a whole file with columns that a table cannot have here."""
     return ProviderError(
         "A Parquet file has columns that cannot be read",
         detail=f"{path.name}: {str(problem).partition(chr(10))[0]}.",

@@ -1,4 +1,4 @@
-"""Opens data files that are text, in any encoding and with byte order marks; knows no format.
+"""Opens data files that are text, in any encoding, with or without a byte order mark. Knows no format.
 
 Imports no table library at module level, because headers are read at plan time.
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS, LONGEST_NAME = 10_000, 1_000
 LONGEST_HEADER, LONGEST_LINE = 4 * 2**20, 64 * 2**20
-"""In characters. A longer line is no row of a table, and a line is held in memory as a whole."""
+"""In characters. A longer line is not a row of a table, and lines are held in memory whole."""
 
 
 def lines(text: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a text with their ends. Raises ProviderError (line-too-long) instead of reading on without end."""
+    """The lines of a text, with their line ends. Raises ProviderError (line-too-long) instead of reading on without end."""
     number, longest = 1, LONGEST_HEADER
     while line := text.readline(longest + 1):
         if len(line) > longest:
@@ -44,10 +44,10 @@ def lines(text: TextIO, path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
+def open_text(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
     """Open a file as text. Raises ProviderError with file and line for every problem while it is read."""
     try:
-        with open_bytes(path) as raw, decoded(raw, path, options.encoding, newline) as text:
+        with open_bytes(path) as raw, decode(raw, path, options.encoding, newline) as text:
             yield text
     except UnicodeError as problem:
         raise bad_encoding(path, options.encoding) from problem
@@ -55,7 +55,7 @@ def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator
         raise unreadable(path, problem) from problem
 
 
-def decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
+def decode(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
     """Bytes as text, without a byte order mark, which must not become part of the first column's name."""
     try:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig" if is_utf8(encoding) else encoding, newline=newline)
@@ -88,18 +88,10 @@ def unreadable(path: Path, problem: BaseException) -> ProviderError:
 
 def check_header(names: Sequence[str], path: Path, line: int) -> None:
     """Raises ProviderError (too-many-columns, empty-column-name, duplicate-column) unless all columns have different names."""
-    if len(names) > MOST_COLUMNS or any(len(name) > LONGEST_NAME for name in names):
-        long = len(names) <= MOST_COLUMNS
-        raise ProviderError(
-            "A header is too long",
-            detail=f"A column name of {path.name} has more than {LONGEST_NAME} characters."
-            if long
-            else f"{path.name} has {len(names):,} columns, more than {MOST_COLUMNS:,}.",
-            hint="check the delimiter, and that the file is a table with one row per example",
-            id="too-many-columns",
-            file=str(path),
-            line=line,
-        )
+    if len(names) > MOST_COLUMNS:
+        raise _header_too_long(path, line, f"{path.name} has {len(names):,} columns, more than {MOST_COLUMNS:,}.")
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise _header_too_long(path, line, f"A column name of {path.name} has more than {LONGEST_NAME} characters.")
     first: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name.strip():
@@ -123,6 +115,17 @@ def check_header(names: Sequence[str], path: Path, line: int) -> None:
             )
 
 
+def _header_too_long(path: Path, line: int, detail: str) -> ProviderError:
+    return ProviderError(
+        "A header is too long",
+        detail=detail,
+        hint="check the delimiter, and that the file is a table with one row per example",
+        id="too-many-columns",
+        file=str(path),
+        line=line,
+    )
+
+
 def empty(path: Path, reason: str = "has no data") -> ProviderError:
     return ProviderError(
         "A data file is empty",
@@ -134,8 +137,8 @@ def empty(path: Path, reason: str = "has no data") -> ProviderError:
     )
 
 
-def frame(columns: dict[str, list[str | None]]) -> pl.DataFrame:
-    """Cells as String columns."""
+def frame_of_strings(columns: dict[str, list[str | None]]) -> pl.DataFrame:
+    """A frame of String columns."""
     import polars as pl
 
     return pl.DataFrame({name: pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()})

@@ -1,51 +1,55 @@
-"""Whether trees from a file are trees: whole, finite, without a circle. For files that somebody else wrote; every loop is bounded."""
+"""Checks that trees from a file are whole, finite and without a circle. The file may be hostile, so every loop is bounded."""
 
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from leptonctl.providers.trainers.boosted_graph import Boosted, Tree
+from leptonctl.providers.trainers.boosted_graph import Boosted, ModelFileError, Tree
 
 if TYPE_CHECKING:
     import numpy as np
 
 DEEPEST = 2048
-"""Levels of a tree; onnxruntime walks down one call a level when it loads a graph."""
+"""Levels of a tree: onnxruntime makes one nested call for each level when it loads a graph."""
 WIDEST = 1_000_000
 DAMAGES = (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError, MemoryError, msgspec.ValidationError)
-"""What reading damaged text raises."""
+"""What may be raised while a damaged file is read."""
 
 
 def check_boosted(boosted: Boosted, width: int, classes: int | None) -> None:
-    """ValueError unless every tree is one, and names columns below `width` and scores that there are. classes None: a regression."""
-    wanted = classes if classes is not None and boosted.link == "softmax" else 1
-    if len(boosted.start) != wanted:
-        msg = f"it gives {len(boosted.start)} scores a row where {wanted} would do"
-        raise ValueError(msg)
-    if not 1 <= width <= WIDEST:
-        msg = f"it takes {width} columns"
-        raise ValueError(msg)
-    if not boosted.trees:
-        msg = "it has no trees"
-        raise ValueError(msg)
-    if not all(abs(value) < float("inf") for value in boosted.start):
-        msg = "the score that it starts with is not a number"
-        raise ValueError(msg)
+    """ValueError unless every tree is whole and uses columns below `width` and scores that exist. classes None: a regression."""
+    problem = _model_problem(boosted, width, classes)
+    if problem is not None:
+        raise ModelFileError(problem)
     for number, tree in enumerate(boosted.trees):
-        problem = _problem(tree, width, len(boosted.start))
+        problem = _tree_problem(tree, width, len(boosted.start))
         if problem is not None:
             msg = f"tree {number} {problem}"
-            raise ValueError(msg)
+            raise ModelFileError(msg)
 
 
-def damaged(title: str, problem: Exception) -> ValueError:
-    """The error for what reading a file of a library raised: what this package itself says stays, numpy's words get a frame."""
+def damage_error(title: str, problem: Exception) -> ModelFileError:
+    """The error for what was raised while a file of a library was read."""
     text = " ".join(str(problem).split())[:200]
-    own = type(problem) is ValueError and any(words in text for words in ("no graph", "is not a model", " trees, "))
-    return ValueError(text if own else f"it is not a whole model of {title}: {text or type(problem).__name__}")
+    if isinstance(problem, ModelFileError):
+        return ModelFileError(text)
+    return ModelFileError(f"it is not a whole model of {title}: {text or type(problem).__name__}")
 
 
-def _problem(tree: Tree, width: int, scores: int) -> str | None:
+def _model_problem(boosted: Boosted, width: int, classes: int | None) -> str | None:
+    scores = classes if classes is not None and boosted.link == "softmax" else 1
+    if len(boosted.start) != scores:
+        return f"it gives {len(boosted.start)} scores a row where {scores} would do"
+    if not 1 <= width <= WIDEST:
+        return f"it takes {width} columns"
+    if not boosted.trees:
+        return "it has no trees"
+    if not all(abs(value) < float("inf") for value in boosted.start):
+        return "the score that it starts with is not a number"
+    return None
+
+
+def _tree_problem(tree: Tree, width: int, scores: int) -> str | None:
     import numpy as np
 
     arrays = (tree.left, tree.right, tree.features, tree.thresholds, tree.missing_left, tree.leaves)
@@ -82,7 +86,7 @@ def _shape_problem(tree: Tree, inner: "np.ndarray", parents: "np.ndarray") -> st
 
 
 def _reached(tree: Tree, inner: "np.ndarray") -> "np.ndarray | None":
-    """Which nodes the root reaches, level by level; None when there are too many levels. No node has two parents."""
+    """Which nodes the root reaches, level by level; None when there are too many levels. Expects that no node has two parents."""
     import numpy as np
 
     reached = np.zeros(len(inner), dtype=bool)

@@ -1,4 +1,4 @@
-"""Boosted trees as an ONNX graph: one TreeEnsembleRegressor for the raw scores, then the function that makes answers of them.
+"""Boosted trees as an ONNX graph: one TreeEnsembleRegressor for the raw scores, then the function from scores to answers.
 
 Knows no library: XGBoost and LightGBM describe their trees as `Tree`s. A TreeEnsembleClassifier would save the last nodes, but onnxruntime
 guesses from the signs of its leaves whether it holds probabilities (`tree_graph.py`).
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     import onnx
 
 Link = Literal["identity", "sigmoid", "softmax", "exp", "log1p_exp", "signed_square"]
-"""What makes an answer of a raw score."""
+"""The function from a raw score to an answer."""
 Rule = Literal["BRANCH_LT", "BRANCH_LEQ"]
+
+
+class ModelFileError(ValueError):
+    """A model from a file cannot be used. Says why, for the person who has the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class Boosted:
     link: Link
 
 
-def boosted_model(boosted: Boosted, classes: "np.ndarray | None", conversion: Conversion) -> "onnx.ModelProto":
+def trees_to_onnx(boosted: Boosted, classes: "np.ndarray | None", conversion: Conversion) -> "onnx.ModelProto":
     """The graph; `classes` None for a regression."""
     import numpy as np
 
@@ -64,6 +68,13 @@ def boosted_model(boosted: Boosted, classes: "np.ndarray | None", conversion: Co
         return classifier_model(nodes, {}, classes, conversion)
     nodes += [helper.make_node("Sigmoid", ["scores"], ["of_second"]), *two_classes("of_second")]
     return classifier_model(nodes, constants, classes, conversion)
+
+
+def file_to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
+    """The graph of a model from a file, whose classes are numbers from 0; `classes` None for a regression."""
+    import numpy as np
+
+    return trees_to_onnx(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 def _values(link: Link) -> list["onnx.NodeProto"]:

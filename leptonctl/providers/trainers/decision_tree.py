@@ -1,6 +1,7 @@
 """A single decision tree, for classification and regression."""
 
-from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.sklearn_fits import constrain
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 

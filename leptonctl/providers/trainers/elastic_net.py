@@ -1,6 +1,7 @@
 """Linear regression with L1 and L2 penalties."""
 
-from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT, from_coefficients
+from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
+from leptonctl.providers.trainers.sklearn_fits import resume_coefficients
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -30,6 +31,6 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         weighs=True,
-        resume=from_coefficients(build),
+        resume=resume_coefficients,
     ),
 )

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi.learning import Progress
+from leptonctl.spi.learning import Checkpoint, Progress
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 def dump(numbers: Mapping[str, Any], arrays: Mapping[str, "np.ndarray"]) -> bytes:
-    """The bytes of JSON values and arrays by name: one line of JSON, then the arrays one after the other. Arrays of records have to be
-    passed as bytes (`packed`).
+    """JSON values and arrays by name, as one line of JSON and then the arrays one after the other. Pass arrays of records as `pack` gives
+    them.
     """
     import json
 
@@ -22,7 +22,7 @@ def dump(numbers: Mapping[str, Any], arrays: Mapping[str, "np.ndarray"]) -> byte
 
 
 def load(data: bytes) -> tuple[dict[str, Any], dict[str, "np.ndarray"]]:
-    """What `dump` was given. ValueError for other bytes."""
+    """The numbers and the arrays in the bytes that `dump` writes. ValueError for others."""
     import json
     import math
 
@@ -37,15 +37,21 @@ def load(data: bytes) -> tuple[dict[str, Any], dict[str, "np.ndarray"]]:
     return head["numbers"], arrays
 
 
-def packed(records: "np.ndarray") -> "np.ndarray":
+def load_from(checkpoint: Checkpoint | None) -> tuple[dict[str, Any], dict[str, "np.ndarray"]] | None:
+    """What an earlier process saved; None for a fit that begins."""
+    data = None if checkpoint is None else checkpoint.load()
+    return None if data is None else load(data)
+
+
+def pack(records: "np.ndarray") -> "np.ndarray":
     """An array of records as bytes, with the gaps between their fields, which numpy would not copy."""
     import numpy as np
 
     return np.frombuffer(records.tobytes(), dtype=np.uint8)
 
 
-def unpacked(data: "np.ndarray", dtype: Any) -> "np.ndarray":
-    """The inverse of `packed`."""
+def unpack(data: "np.ndarray", dtype: Any) -> "np.ndarray":
+    """The inverse of `pack`."""
     import numpy as np
 
     records: np.ndarray = np.frombuffer(bytearray(data.tobytes()), dtype=dtype)

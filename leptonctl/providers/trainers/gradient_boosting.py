@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.tree_checkpoint import kept_trees
+from leptonctl.providers.trainers.more_trees import copy_of
+from leptonctl.providers.trainers.tree_checkpoint import replay_trees
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
-from leptonctl.providers.trainers.tree_params import TREE, copy_of, max_features
-from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
+from leptonctl.providers.trainers.tree_params import TREE, max_features
+from leptonctl.spi import replace
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 if TYPE_CHECKING:
-    import numpy as np
     import onnx
 
 BOOSTING: dict[str, Schema] = {
@@ -60,50 +61,27 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return GradientBoostingRegressor(**params, random_state=seed)
 
 
-def fit(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
-) -> Estimator:
-    """`estimator.fit` with a monitor that reports every stage and changes nothing."""
+def fit(estimator: Estimator, training: Training) -> Estimator:
+    """Fit with a monitor that reports every stage and changes nothing. The ensemble sets the leaves of each tree after it has grown."""
 
     def monitor(stage: int, boosting: Estimator, _local: Mapping[str, Any]) -> bool:
-        progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
+        training.progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
         return False
 
-    return estimator.fit(features, target, sample_weight=weights, monitor=monitor)
+    with replay_trees(training.checkpoint, leaves_change=True):
+        return estimator.fit(training.features, training.target, sample_weight=training.weights, monitor=monitor)
 
 
-def fit_from(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint,
-    weights: "np.ndarray | None" = None,
-) -> Estimator:
-    """As `fit`; it sets the leaves of each tree when it has grown."""
-    with kept_trees(checkpoint, leaves_change=True):
-        return fit(estimator, features, target, progress, weights)
-
-
-def resume(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
+def resume(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """`n_estimators` more stages after those of the parent, each correcting what the sum before it gets wrong on these rows."""
-    kept = len(parent.estimators_)
-    grown = copy_of(parent, parent.estimators_.flat).set_params(**params, random_state=seed)
-    grown.set_params(warm_start=True, n_estimators=kept + params["n_estimators"])
+    before = len(parent.estimators_)
+    boosting = copy_of(parent, parent.estimators_.flat).set_params(**fresh.get_params())
+    boosting.set_params(warm_start=True, n_estimators=before + fresh.n_estimators)
 
     def report(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-        progress(message=message, iteration=iteration and iteration - kept, of=of and of - kept, loss=loss)
+        training.progress(message=message, iteration=iteration and iteration - before, of=of and of - before, loss=loss)
 
-    with kept_trees(checkpoint, leaves_change=True):
-        return fit(grown, features, target, report).set_params(warm_start=False)
+    return fit(boosting, replace(training, progress=report)).set_params(warm_start=False)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
@@ -137,10 +115,8 @@ TRAINERS = (
         },
         build=build_classifier,
         weighs=True,
-        fit=fit,
-        fit_from=fit_from,
+        fit_from=fit,
         resume=resume,
-        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         scores="decision_function",
@@ -167,10 +143,8 @@ TRAINERS = (
         },
         build=build_regressor,
         weighs=True,
-        fit=fit,
-        fit_from=fit_from,
+        fit_from=fit,
         resume=resume,
-        resume_from=resume,
         resume_keeps=KEEPS,
         repair=repair,
         splits=True,

@@ -5,10 +5,11 @@ The converter rounds thresholds to the nearest float32 and omits the exponential
 
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers import hist_checkpoint
-from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
-from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
-from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
+from leptonctl.providers.trainers.hist_checkpoint import fit_trees, replay_trees
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.sklearn_fits import constrain
+from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero, float32_below
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,51 +72,46 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return HistGradientBoostingRegressor(**params, random_state=seed)
 
 
-def resume(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,  # noqa: ARG001
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
-    """`max_iter` more stages after those of the parent, on the parent's bins.
+def resume(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
+    """`max_iter` more stages after those of the parent, on the parent's bins and with its directions.
 
     While it fits, scikit-learn reads the earlier trees by bins, so that bins of other rows would give other answers than the model has.
     """
     from copy import deepcopy
     from functools import partial
 
-    grown = deepcopy(parent).set_params(**params, random_state=seed)
-    grown.set_params(warm_start=True, max_iter=len(parent._predictors) + params["max_iter"])  # noqa: SLF001
-    grown._bin_data = partial(_binned, grown, grown._bin_mapper)  # noqa: SLF001
+    params = {name: value for name, value in fresh.get_params().items() if name != "monotonic_cst"}
+    boosting = deepcopy(parent).set_params(**params)
+    boosting.set_params(warm_start=True, max_iter=len(parent._predictors) + fresh.max_iter)  # noqa: SLF001
+    boosting._bin_data = partial(_bin_data, boosting, boosting._bin_mapper)  # noqa: SLF001
     try:
-        with hist_checkpoint.kept_trees(grown, checkpoint):
-            return grown.fit(features, target).set_params(warm_start=False)
+        with replay_trees(boosting, training.checkpoint):
+            return boosting.fit(training.features, training.target).set_params(warm_start=False)
     finally:
-        del grown._bin_data  # noqa: SLF001
+        del boosting._bin_data  # noqa: SLF001
 
 
-def _binned(estimator: Estimator, mapper: Any, features: "np.ndarray", *_: Any, is_training_data: bool) -> "np.ndarray":
+def _bin_data(estimator: Estimator, mapper: Any, features: "np.ndarray", *_: Any, is_training_data: bool) -> "np.ndarray":
+    """Takes the place of scikit-learn's method, which would make bins of the new rows."""
     import numpy as np
 
     estimator._bin_mapper = mapper  # noqa: SLF001
-    binned: np.ndarray = mapper.transform(features)
-    return binned if is_training_data else np.ascontiguousarray(binned)
+    bins: np.ndarray = mapper.transform(features)
+    return bins if is_training_data else np.ascontiguousarray(bins)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, let labels follow the sign of the
     score, and add the exponential to models that predict a logarithm.
     """
+    import numpy as np
     from onnx import helper
 
     for node in model.graph.node:
         if not node.op_type.startswith("TreeEnsemble"):
             continue
         values = next(a for a in node.attribute if a.name == "nodes_values")
-        values.floats[:] = _float32_below(_thresholds(estimator)).tolist()
+        values.floats[:] = float32_below(np.array(_thresholds(estimator), dtype=np.float64)).tolist()
     compare_scores_with_zero(model)
     if getattr(estimator, "loss", None) in LOG_LINK:
         out = model.graph.output[0].name
@@ -135,15 +131,6 @@ def _thresholds(estimator: Estimator) -> list[float]:
     ]
 
 
-def _float32_below(values: list[float]) -> "Any":
-    import numpy as np
-
-    exact = np.array(values, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        near = exact.astype(np.float32)
-    return np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)
-
-
 TRAINERS = (
     Trainer(
         name="hist_gradient_boosting",
@@ -152,11 +139,10 @@ TRAINERS = (
         params={**BOOSTING, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
         weighs=True,
-        fit_from=hist_checkpoint.fit,
+        fit_from=fit_trees,
         monotonic=constrain,
         repair=repair,
         resume=resume,
-        resume_from=resume,
         resume_keeps=("max_bins",),
         scores="_raw_predict",
         splits=True,
@@ -183,11 +169,10 @@ TRAINERS = (
         },
         build=build_regressor,
         weighs=True,
-        fit_from=hist_checkpoint.fit,
+        fit_from=fit_trees,
         monotonic=constrain,
         repair=repair,
         resume=resume,
-        resume_from=resume,
         resume_keeps=("max_bins", "loss", "quantile"),
         splits=True,
         takes_missing=True,

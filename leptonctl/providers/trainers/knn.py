@@ -1,5 +1,6 @@
 """Nearest neighbours, for classification and regression."""
 
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -47,27 +48,16 @@ def refuse(params: Params) -> str | None:
     return None
 
 
-TRAINERS = (
-    Trainer(
-        name="knn",
-        task="classification",
-        holds_rows="the training rows",
-        holds_every_row=True,
-        description="The most frequent class among the nearest training rows.",
-        params=PARAMS,
-        build=build_classifier,
-        refuse=refuse,
-        takes_sparse=False,
-    ),
-    Trainer(
-        name="knn",
-        task="regression",
-        holds_rows="the training rows",
-        holds_every_row=True,
-        description="The mean target of the nearest training rows.",
-        params=PARAMS,
-        build=build_regressor,
-        refuse=refuse,
-        takes_sparse=False,
-    ),
+CLASSIFIER = Trainer(
+    name="knn",
+    task="classification",
+    description="The most frequent class among the nearest training rows.",
+    params=PARAMS,
+    build=build_classifier,
+    refuse=refuse,
+    takes_sparse=False,
+    holds_rows="the training rows",
+    holds_every_row=True,
 )
+REGRESSOR = replace(CLASSIFIER, task="regression", description="The mean target of the nearest training rows.", build=build_regressor)
+TRAINERS = (CLASSIFIER, REGRESSOR)

@@ -1,6 +1,7 @@
 """Linear regression with an L1 penalty."""
 
-from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT, from_coefficients
+from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
+from leptonctl.providers.trainers.sklearn_fits import resume_coefficients
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -23,6 +24,6 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         weighs=True,
-        resume=from_coefficients(build),
+        resume=resume_coefficients,
     ),
 )

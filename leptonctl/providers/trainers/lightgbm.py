@@ -1,21 +1,21 @@
 """LightGBM, for classification and regression; handles missing values. Needs the extra `lightgbm`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from leptonctl.providers.trainers.boosted_fit import fits_of_classes, for_two, resuming, takes_no_directions
-from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
-from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, fit_lightgbm, fit_lightgbm_from, load, to_onnx
+from leptonctl.providers.trainers.boosted_model import fit_boosted, require_direction, resume_boosted
+from leptonctl.providers.trainers.boosted_params import (
+    EARLY_STOPPING,
+    SCALE_POS_WEIGHT,
+    Condition,
+    chance,
+    effect_conflicts,
+    settings_of,
+    share,
+    size,
+)
+from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, load, to_onnx
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
-
-
-def _share(default: float, description: str) -> Schema:
-    return {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": default, "description": description}
-
-
-def _size(default: float, description: str) -> Schema:
-    return {"type": "number", "minimum": 0, "default": default, "description": description}
-
 
 BOOSTING: dict[str, Schema] = {
     "boosting_type": {
@@ -28,35 +28,25 @@ BOOSTING: dict[str, Schema] = {
     "num_leaves": {"type": "integer", "minimum": 2, "default": 31, "description": "Maximum number of leaves of a tree."},
     "max_depth": {"type": "integer", "minimum": -1, "default": -1, "description": "Maximum depth of a tree; -1 sets no limit."},
     "min_child_samples": {"type": "integer", "minimum": 0, "default": 20, "description": "Minimum number of rows in a leaf."},
-    "min_child_weight": _size(0.001, "Smallest sum of second derivatives in a leaf."),
-    "min_split_gain": _size(0.0, "Smallest gain of a split."),
+    "min_child_weight": size(0.001, "Smallest sum of second derivatives in a leaf."),
+    "min_split_gain": size(0.0, "Smallest gain of a split."),
     "data_sample_strategy": {
         "enum": ["bagging", "goss"],
         "default": "bagging",
         "description": "Whether a round draws rows evenly, or keeps those with large gradients.",
     },
-    "subsample": _share(1.0, "Share of the rows, drawn at random, that a round learns from; with subsample_freq."),
+    "subsample": share(1.0, "Share of the rows, drawn at random, that a round learns from; with subsample_freq."),
     "subsample_freq": {"type": "integer", "minimum": 0, "default": 0, "description": "Rows are drawn every so many rounds; 0: never."},
-    "colsample_bytree": _share(1.0, "Share of the features that each tree considers."),
-    "colsample_bynode": _share(1.0, "Share of those that each split considers."),
-    "reg_alpha": _size(0.0, "Strength of the L1 penalty on the leaf values."),
-    "reg_lambda": _size(0.0, "Strength of the L2 penalty on the leaf values."),
+    "colsample_bytree": share(1.0, "Share of the features that each tree considers."),
+    "colsample_bynode": share(1.0, "Share of those that each split considers."),
+    "reg_alpha": size(0.0, "Strength of the L1 penalty on the leaf values."),
+    "reg_lambda": size(0.0, "Strength of the L2 penalty on the leaf values."),
     "max_bin": {"type": "integer", "minimum": 2, "default": 255, "description": "Maximum number of bins of a feature."},
     "extra_trees": {"type": "boolean", "default": False, "description": "Whether to try one random threshold of each feature only."},
-    "drop_rate": {
-        "type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Share of the trees that a round of dart leaves out.",
-    },
-    "skip_drop": {
-        "type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "Probability that a round of dart leaves out none.",
-    },
-    "early_stopping": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "default": None,
-        "description": "Stop after this many rounds without a better loss on held-out rows, and keep the best; null: never.",
-    },
-    "validation_fraction": VALIDATION_FRACTION,
-}  # fmt: skip
+    "drop_rate": chance(0.1, "Share of the trees that a round of dart leaves out."),
+    "skip_drop": chance(0.5, "Probability that a round of dart leaves out none."),
+    **EARLY_STOPPING,
+}
 CLASSIFIER: dict[str, Schema] = {
     "objective": {
         "enum": ["auto", "binary", "multiclass"],
@@ -64,12 +54,7 @@ CLASSIFIER: dict[str, Schema] = {
         "description": "The loss to minimise; auto is binary for two classes and multiclass for more.",
     },
     **BOOSTING,
-    "scale_pos_weight": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "default": 1.0,
-        "description": "Weight of the rows of the second of two classes; not for more classes.",
-    },
+    "scale_pos_weight": SCALE_POS_WEIGHT,
 }
 REGRESSOR: dict[str, Schema] = {
     "objective": {
@@ -92,19 +77,16 @@ REGRESSOR: dict[str, Schema] = {
     },
     **BOOSTING,
 }  # fmt: skip
-NOT_SETTINGS = ("n_estimators", "early_stopping", "validation_fraction")
-ONLY_WITH: dict[str, tuple[str, tuple[str, ...], object]] = {
-    "drop_rate": ("boosting_type", ("dart",), 0.1),
-    "skip_drop": ("boosting_type", ("dart",), 0.5),
-    "alpha": ("objective", ("huber", "quantile"), 0.9),
-    "fair_c": ("objective", ("fair",), 1.0),
-    "tweedie_variance_power": ("objective", ("tweedie",), 1.5),
-    "reg_sqrt": ("objective", ("regression",), False),
+ONLY_WITH = {
+    "drop_rate": Condition("boosting_type", ("dart",), 0.1),
+    "skip_drop": Condition("boosting_type", ("dart",), 0.5),
+    "alpha": Condition("objective", ("huber", "quantile"), 0.9),
+    "fair_c": Condition("objective", ("fair",), 1.0),
+    "tweedie_variance_power": Condition("objective", ("tweedie",), 1.5),
+    "reg_sqrt": Condition("objective", ("regression",), default=False),
 }
-"""Parameter -> the other parameter with the values for which LightGBM reads it, and its own default."""
-SEEDED = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
-
-UNBOUND = ("regression_l1", "quantile", "mape")
+REPEATABLE = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+WITHOUT_DIRECTIONS = ("regression_l1", "quantile", "mape")
 """Objectives that take no directions."""
 
 
@@ -113,9 +95,7 @@ def conflict(params: Params) -> str | None:
 
 
 def _conflicts(params: Params) -> Iterator[str]:
-    for name, (other, values, default) in ONLY_WITH.items():
-        if params.get(name, default) != default and params[other] not in values:
-            yield f"{name} has no effect without `{other}: {' or '.join(values)}`"
+    yield from effect_conflicts(params, ONLY_WITH)
     if params["boosting_type"] == "dart" and params["early_stopping"] is not None:
         yield "early_stopping keeps the best rounds, but with dart later rounds change the trees of earlier ones"
     if params.get("objective") == "quantile" and params["alpha"] >= 1:
@@ -133,25 +113,14 @@ def _conflicts(params: Params) -> Iterator[str]:
 
 def build(params: Params, seed: int) -> Estimator:
     """The model. The objective `auto` stays open until the classes are known."""
-    settings = {name: value for name, value in params.items() if name not in NOT_SETTINGS}
-    for name, (other, values, _) in ONLY_WITH.items():
-        if params.get(other) not in values:
-            settings.pop(name, None)
-    return LightGBM(
-        settings={**settings, **SEEDED, "seed": seed},
-        rounds=params["n_estimators"],
-        patience=params["early_stopping"],
-        share=params["validation_fraction"],
-        seed=seed,
-    )
+    return LightGBM.from_params(params, seed, {**settings_of(params, ONLY_WITH), **REPEATABLE, "seed": seed})
 
 
-def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
+def constrain(model: LightGBM, directions: Sequence[int]) -> Estimator:
     """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
-    if estimator.settings["objective"] in UNBOUND:
-        raise takes_no_directions("lightgbm", estimator.settings["objective"])
-    estimator.settings["monotone_constraints"] = [*directions]
-    return estimator
+    require_direction(model, WITHOUT_DIRECTIONS)
+    model.settings["monotone_constraints"] = [*directions]
+    return model
 
 
 def resume_refuse(params: Params) -> str | None:
@@ -159,67 +128,24 @@ def resume_refuse(params: Params) -> str | None:
     return None if booster == "gbdt" else f"more rounds of {booster} change what the trees before count for"
 
 
-def settle_objective(estimator: Any) -> None:
-    """Set the objective of a classifier by its number of classes. Raises ProviderError for what is for two classes only."""
-    count, settings = len(estimator.classes_), estimator.settings
-    two = count == 2  # noqa: PLR2004
-    if settings["objective"] == "auto":
-        settings["objective"] = "binary" if two else "multiclass"
-    if not two and settings["objective"] == "binary":
-        raise for_two("lightgbm", "objective: binary", count)
-    if not two and "monotone_constraints" in settings:
-        raise for_two("lightgbm", "monotonic", count)
-    if not two and settings["scale_pos_weight"] != 1:
-        raise for_two("lightgbm", "scale_pos_weight", count)
-    if settings["objective"] == "multiclass":
-        settings["num_class"] = count
-        settings.pop("scale_pos_weight")
-
-
-fit_classifier, fit_classifier_from = fits_of_classes(fit_lightgbm_from, settle_objective)
-resume = resuming(build, fit_lightgbm_from, settle_objective)
-
-TRAINERS = (
-    Trainer(
-        name="lightgbm",
-        task="classification",
-        description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
-        params=CLASSIFIER,
-        build=build,
-        fit=fit_classifier,
-        fit_from=fit_classifier_from,
-        to_onnx=to_onnx,
-        native=NativeForm(file="model.txt", dump=dump, load=load),
-        weighs=True,
-        monotonic=constrain,
-        resume=resume,
-        resume_from=resume,
-        resume_keeps=("objective", "boosting_type"),
-        resume_refuse=resume_refuse,
-        conflict=conflict,
-        splits=True,
-        takes_missing=True,
-        library=LIGHTGBM,
-    ),
-    Trainer(
-        name="lightgbm",
-        task="regression",
-        description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
-        params=REGRESSOR,
-        build=build,
-        fit=fit_lightgbm,
-        fit_from=fit_lightgbm_from,
-        to_onnx=to_onnx,
-        native=NativeForm(file="model.txt", dump=dump, load=load),
-        weighs=True,
-        monotonic=constrain,
-        resume=resume,
-        resume_from=resume,
-        resume_keeps=("objective", "boosting_type", "reg_sqrt"),
-        resume_refuse=resume_refuse,
-        conflict=conflict,
-        splits=True,
-        takes_missing=True,
-        library=LIGHTGBM,
-    ),
+CLASSIFICATION = Trainer(
+    name="lightgbm",
+    task="classification",
+    description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
+    params=CLASSIFIER,
+    build=build,
+    fit_from=fit_boosted,
+    to_onnx=to_onnx,
+    native=NativeForm(file="model.txt", dump=dump, load=load),
+    weighs=True,
+    monotonic=constrain,
+    resume=resume_boosted,
+    resume_keeps=("objective", "boosting_type"),
+    resume_refuse=resume_refuse,
+    conflict=conflict,
+    splits=True,
+    takes_missing=True,
+    library=LIGHTGBM,
 )
+REGRESSION = replace(CLASSIFICATION, task="regression", params=REGRESSOR, resume_keeps=("objective", "boosting_type", "reg_sqrt"))
+TRAINERS = (CLASSIFICATION, REGRESSION)

@@ -4,16 +4,14 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damaged
-from leptonctl.providers.trainers.boosted_graph import Boosted, boosted_model
+from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damage_error
+from leptonctl.providers.trainers.boosted_graph import ModelFileError, file_to_onnx
 from leptonctl.providers.trainers.lightgbm_graph import boosted_of
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, brief_errors, silent
-from leptonctl.spi.learning import Conversion
 from leptonctl.spi.model_files import FileForm, FileModel
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
 
 CLASSIFIERS = ("binary", "multiclass")
 NUMBERED = re.compile(r"Column_\d+")
@@ -45,26 +43,20 @@ def read(data: bytes) -> FileModel:
         scores, trees = int(fields["num_tree_per_iteration"]), text.partition("\nend of trees")[0].count("\nTree=")
         if not 1 <= scores <= trees or trees % scores:
             msg = f"it has {trees} trees, {scores} a round"
-            raise ValueError(msg)
+            raise ModelFileError(msg)
         boosted, width = boosted_of(text), int(fields["max_feature_idx"]) + 1
         objective = fields["objective"].split()[0]
     except DAMAGES as problem:
-        raise damaged("LightGBM", problem) from problem
+        raise damage_error("LightGBM", problem) from problem
     classes = max(2, scores) if objective in CLASSIFIERS else None
     check_boosted(boosted, width, classes)
     names = tuple(fields.get("feature_names", "").split(" "))
     return FileModel(
         task="regression" if classes is None else "classification", objective=objective, width=width,
         names=() if len(names) != width or all(map(NUMBERED.fullmatch, names)) else names, classes=classes,
-        # the file ends at the best round by itself
-        unused=0, to_onnx=partial(_to_onnx, boosted, classes),
+        # LightGBM writes no rounds after the best one
+        unused=0, to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
-
-
-def _to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
-    import numpy as np
-
-    return boosted_model(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 FORM = FileForm(library=LIGHTGBM, recognizes=_recognizes, is_binary=lambda _: False, plain=lambda data: data, read=read, predict=_predict)

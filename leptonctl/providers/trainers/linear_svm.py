@@ -1,6 +1,7 @@
 """Linear support vector machine for classification, with probabilities by Platt scaling fitted on five folds."""
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
+from leptonctl.providers.trainers.sklearn_fits import calibrate
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -44,10 +45,9 @@ PARAMS: dict[str, Schema] = {
 
 
 def build(params: Params, seed: int) -> Estimator:
-    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import LinearSVC
 
-    return CalibratedClassifierCV(LinearSVC(**params, random_state=seed), method="sigmoid", ensemble=False, n_jobs=1)
+    return calibrate(LinearSVC(**params, random_state=seed))
 
 
 def conflict(params: Params) -> str | None:

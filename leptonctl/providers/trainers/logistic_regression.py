@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,13 +94,12 @@ def fit(
         del estimator._skl_callbacks  # noqa: SLF001
 
 
-def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def resume(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """The solver begins at the parent's coefficients."""
-    fresh = build(params, seed)
     fresh.classes_, fresh.coef_, fresh.intercept_ = parent.classes_, parent.coef_.copy(), parent.intercept_.copy()
     fresh.warm_start = True
     try:
-        return fit(fresh, features, target, progress)
+        return fit(fresh, training.features, training.target, training.progress)
     finally:
         fresh.warm_start = False
 

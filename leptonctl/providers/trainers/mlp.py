@@ -1,12 +1,7 @@
 """A small neural network, for classification and regression. Reports its loss after every epoch."""
 
-from typing import TYPE_CHECKING
-
-from leptonctl.providers.trainers import mlp_checkpoint
-from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.providers.trainers.mlp_checkpoint import fit_network
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 PARAMS: dict[str, Schema] = {
     "hidden_layer_sizes": {
@@ -103,52 +98,20 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return MLPRegressor(**params, random_state=seed)
 
 
-def fit(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
-) -> Estimator:
-    return mlp_checkpoint.fit(estimator, features, target, progress, None, weights)
-
-
-def resume_classifier(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
+def resume_classifier(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """More epochs from the parent's weights, with an optimizer of its own."""
-    fresh = build_classifier(params, seed)
     fresh.classes_, fresh._label_binarizer = parent.classes_, parent._label_binarizer  # noqa: SLF001
-    return _resume(fresh, parent, (features, target), progress, checkpoint)
+    return resume_regressor(parent, fresh, training)
 
 
-def resume_regressor(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
-    """As for a classifier."""
-    return _resume(build_regressor(params, seed), parent, (features, target), progress, checkpoint)
-
-
-def _resume(
-    fresh: Estimator, parent: Estimator, rows: "tuple[np.ndarray, np.ndarray]", progress: Progress, checkpoint: Checkpoint | None
-) -> Estimator:
+def resume_regressor(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """scikit-learn's own way to go on, with the counters of a first fit and the parent's weights.
 
-    The early stopping of the parent judged by other rows, so that its best score says nothing here.
+    The parent's early stopping was judged on other rows, so its best score does not count here.
     """
     import numpy as np
 
-    features, target = rows
-    width = features.shape[1]
-    fresh.n_features_in_, fresh.n_outputs_, fresh.n_layers_ = width, parent.n_outputs_, parent.n_layers_
+    fresh.n_features_in_, fresh.n_outputs_, fresh.n_layers_ = training.features.shape[1], parent.n_outputs_, parent.n_layers_
     fresh.out_activation_, fresh.n_iter_, fresh.t_ = parent.out_activation_, 0, 0
     fresh.coefs_, fresh.intercepts_ = ([array.copy() for array in arrays] for arrays in (parent.coefs_, parent.intercepts_))
     fresh._best_coefs, fresh._best_intercepts = ([a.copy() for a in arrays] for arrays in (parent.coefs_, parent.intercepts_))  # noqa: SLF001
@@ -158,7 +121,7 @@ def _resume(
     fresh.best_validation_score_ = -np.inf if early else None
     fresh.warm_start = True
     try:
-        return mlp_checkpoint.fit(fresh, features, target, progress, checkpoint)
+        return fit_network(fresh, training)
     finally:
         fresh.warm_start = False
 
@@ -173,10 +136,8 @@ TRAINERS = (
         params=PARAMS,
         build=build_classifier,
         weighs=True,
-        fit=fit,
-        fit_from=mlp_checkpoint.fit,
+        fit_from=fit_network,
         resume=resume_classifier,
-        resume_from=resume_classifier,
         resume_keeps=KEEPS,
         scores="_forward_pass_fast",
         tolerance=5e-4,
@@ -188,10 +149,8 @@ TRAINERS = (
         params=PARAMS,
         build=build_regressor,
         weighs=True,
-        fit=fit,
-        fit_from=mlp_checkpoint.fit,
+        fit_from=fit_network,
         resume=resume_regressor,
-        resume_from=resume_regressor,
         resume_keeps=KEEPS,
         tolerance=5e-4,
     ),

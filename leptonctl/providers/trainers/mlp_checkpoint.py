@@ -1,4 +1,4 @@
-"""Lets a network of scikit-learn go on after a kill, to the same bytes: the epochs that are done are replayed without their work.
+"""Lets a network of scikit-learn go on after a kill, to the same bytes: earlier epochs are replayed without their work.
 
 scikit-learn's loop cannot be entered in the middle, and the order of the rows in an epoch follows from all shuffles before it. So the loop
 runs from its first epoch, draws every order again and computes nothing, until the epoch where the weights, the optimizer and the counters
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers import fit_state
-from leptonctl.spi.learning import Checkpoint, Estimator, Progress
+from leptonctl.spi.learning import Estimator, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,35 +19,29 @@ COUNTERS = ("t_", "loss_", "loss_curve_", "_no_improvement_count", "best_loss_",
 MOMENTS = ("ms", "vs", "velocities")
 
 
-def fit(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None,
-    weights: "np.ndarray | None" = None,
-) -> Estimator:
+def fit_network(estimator: Estimator, training: Training) -> Estimator:
     """`estimator.fit` with a report after every epoch: scikit-learn then calls one method of the estimator, which is wrapped here.
 
     The wrapper changes no numbers and is removed before the model is stored. The solver lbfgs has no epochs.
     """
-    after_epoch = getattr(estimator, AFTER_EPOCH)
-    kept = checkpoint.load() if checkpoint is not None and estimator.solver != "lbfgs" else None
-    replay = _Replay(estimator, kept) if kept is not None else None
+    end_epoch, progress, checkpoint = getattr(estimator, AFTER_EPOCH), training.progress, training.checkpoint
+    earlier = None if estimator.solver == "lbfgs" else fit_state.load_from(checkpoint)
+    replay = None if earlier is None else _Replay(estimator, *earlier)
 
     def report_epoch(*arguments: Any, **keywords: Any) -> None:
-        if replay is not None and estimator.n_iter_ <= replay.epochs:
-            progress(iteration=estimator.n_iter_, of=estimator.max_iter, loss=replay.losses[estimator.n_iter_ - 1])
-            replay.epoch_is_over()
+        epoch = estimator.n_iter_
+        if replay is not None and epoch <= replay.epochs:
+            progress(iteration=epoch, of=estimator.max_iter, loss=replay.losses[epoch - 1])
+            replay.end_epoch()
             return
-        progress(iteration=estimator.n_iter_, of=estimator.max_iter, loss=float(estimator.loss_))
-        after_epoch(*arguments, **keywords)
+        progress(iteration=epoch, of=estimator.max_iter, loss=float(estimator.loss_))
+        end_epoch(*arguments, **keywords)
         if checkpoint is not None and checkpoint.is_due():
             checkpoint.save(_dump(estimator))
 
     setattr(estimator, AFTER_EPOCH, report_epoch)
     try:
-        return estimator.fit(features, target, sample_weight=weights)
+        return estimator.fit(training.features, training.target, sample_weight=training.weights)
     finally:
         delattr(estimator, AFTER_EPOCH)
         if replay is not None:
@@ -55,31 +49,31 @@ def fit(
 
 
 class _Replay:
-    """The epochs that were done before the kill, without their work."""
+    """The epochs before the kill, replayed without their work."""
 
-    def __init__(self, estimator: Estimator, kept: bytes) -> None:
-        self._estimator = estimator
-        self._numbers, self._arrays = fit_state.load(kept)
+    def __init__(self, estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> None:
+        self._estimator, self._numbers, self._arrays = estimator, numbers, arrays
         self.epochs: int = self._numbers["epochs"]
         self.losses = [float(loss) for loss in _typed(self._numbers["counters"]["loss_curve_"])]
         self._update: Callable[..., None] | None = None
         setattr(estimator, BACKPROP, self._no_gradients)
 
-    def _no_gradients(self, _x: Any, _y: Any, _weight: Any, _activations: Any, _deltas: Any, coefs: Any, intercepts: Any) -> Any:
-        # the first batch of all: there is an optimizer now
+    def _no_gradients(self, *arguments: Any) -> tuple[float, Any, Any]:
+        *_, coefs, intercepts = arguments
+        # at the first batch of all there is an optimizer
         if self._update is None:
             optimizer = self._estimator._optimizer  # noqa: SLF001
             self._update, optimizer.update_params = optimizer.update_params, _nothing
         return 0.0, coefs, intercepts
 
-    def epoch_is_over(self) -> None:
-        """After the last of these epochs: everything is as it was saved then."""
+    def end_epoch(self) -> None:
+        """After the last of these epochs, set everything as it was saved."""
         if self._estimator.n_iter_ == self.epochs:
             self.end()
             _restore(self._estimator, self._numbers, self._arrays)
 
     def end(self) -> None:
-        """The work is done again from here."""
+        """Let scikit-learn work again from here on."""
         self._estimator.__dict__.pop(BACKPROP, None)
         optimizer = getattr(self._estimator, "_optimizer", None)
         if optimizer is not None:
@@ -87,11 +81,11 @@ class _Replay:
 
 
 def _nothing(*_: object) -> None:
-    """Move no weight."""
+    """Takes the place of an optimizer's update, and moves no weight."""
 
 
 def _dump(estimator: Estimator) -> bytes:
-    """How far the fit is, after an epoch and before the optimizer hears of its end."""
+    """How far the fit is, after an epoch and before the optimizer is told that it ended."""
     optimizer = estimator._optimizer  # noqa: SLF001
     lists = {"coefs": estimator.coefs_, "intercepts": estimator.intercepts_}
     lists |= {"best_coefs": estimator._best_coefs, "best_intercepts": estimator._best_intercepts}  # noqa: SLF001
@@ -122,7 +116,7 @@ def _restore(estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, n
         optimizer.t = numbers["t"]
     for name, value in numbers["counters"].items():
         setattr(estimator, name, _typed(value))
-    # an object that is in two places is written once
+    # skops writes an object that is in two places once: it has to be the same object again
     estimator.loss_ = estimator.loss_curve_[-1]
     for name, of in (("best_loss_", "loss_curve_"), ("best_validation_score_", "validation_scores_")):
         value = getattr(estimator, name)
@@ -130,7 +124,7 @@ def _restore(estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, n
 
 
 def _plain(value: Any) -> Any:
-    """A counter as JSON with its type, by which its bytes in the model are the same."""
+    """A counter as JSON, with its type: a float64 has other bytes in the model than a float."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return {type(value).__name__: None if value is None else value if isinstance(value, int) else float(value)}

@@ -1,11 +1,6 @@
 """Gaussian naive Bayes."""
 
-from typing import TYPE_CHECKING
-
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer, Training
 
 PARAMS: dict[str, Schema] = {
     "var_smoothing": {
@@ -23,18 +18,11 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     return GaussianNB(**params)
 
 
-def resume(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,  # noqa: ARG001
-) -> Estimator:
+def resume(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """Counts, means and variances of the parent's rows and of these: the model of both together."""
     from copy import deepcopy
 
-    return deepcopy(parent).set_params(**build(params, seed).get_params()).partial_fit(features, target)
+    return deepcopy(parent).set_params(**fresh.get_params()).partial_fit(training.features, training.target)
 
 
 TRAINERS = (

@@ -19,15 +19,15 @@ def classifier_model(
     """A model whose label is the class with the largest of the computed probabilities, the first of equal ones."""
     from onnx import TensorProto, helper
 
-    texts = classes.dtype.kind in "UO"
-    key, default = ("values_strings", "default_string") if texts else ("values_int64s", "default_int64")
-    names = {key: classes.tolist(), default: "" if texts else -1}
+    has_strings = classes.dtype.kind in "UO"
+    key, default = ("values_strings", "default_string") if has_strings else ("values_int64s", "default_int64")
+    names = {key: classes.tolist(), default: "" if has_strings else -1}
     ends = [
         helper.make_node("ArgMax", [PROBABILITIES], ["place"], axis=1, keepdims=0),
         helper.make_node("LabelEncoder", ["place"], ["label"], domain="ai.onnx.ml", keys_int64s=[*range(len(classes))], **names),
     ]
     outputs = [
-        helper.make_tensor_value_info("label", TensorProto.STRING if texts else TensorProto.INT64, [None]),
+        helper.make_tensor_value_info("label", TensorProto.STRING if has_strings else TensorProto.INT64, [None]),
         helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, [None, len(classes)]),
     ]
     return _model([*nodes, *ends], constants, outputs, conversion)
@@ -41,7 +41,7 @@ def regression_model(nodes: Sequence["onnx.NodeProto"], constants: Mapping[str, 
 
 
 def two_classes(probability: str) -> list["onnx.NodeProto"]:
-    """Nodes that put the probability [N,1] of the second class, by name, beside that of the first. They need the constant `one`."""
+    """Nodes from the name of the probability [N,1] of the second class to the probabilities of both. They need the constant `one`."""
     from onnx import helper
 
     return [

@@ -5,15 +5,11 @@ SGDClassifier or SGDRegressor. More than two classes are fitted one against the 
 """
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers import sgd_steps
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT
-from leptonctl.spi.learning import Checkpoint, Estimator, Options, Params, Progress, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi import replace
+from leptonctl.spi.learning import Estimator, Options, Params, Schema, Trainer, Training
 
 COMMON: dict[str, Schema] = {
     "penalty": {"enum": ["l2", "l1", "elasticnet", None], "default": "l2", "description": "Norm of the coefficients that is penalised."},
@@ -71,108 +67,43 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return _with_batches(SGDRegressor(**_sklearn_params(params), random_state=seed), params)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
-    """Where a fit begins: at zero unless there is a start or something was saved."""
-
-    start: sgd_steps.Start | None = None
-    checkpoint: Checkpoint | None = None
-
-
-BEGIN = Begin()
-
-
-def fit_classifier(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    weights: "np.ndarray | None" = None,
-    begin: Begin = BEGIN,
-) -> Estimator:
+def fit_classifier(estimator: Estimator, training: Training, start: sgd_steps.Start | None = None) -> Estimator:
     import numpy as np
 
-    classes, places = np.unique(target, return_inverse=True)
+    classes, places = np.unique(training.target, return_inverse=True)
     binary = len(classes) == 2  # noqa: PLR2004
     sides = np.where(places[:, None] == (np.array([1]) if binary else np.arange(len(classes))), 1.0, -1.0)
     loss = sgd_steps.log_loss if estimator.loss == "log_loss" else sgd_steps.modified_huber
-    descent = _descend(estimator, (features, sides, weights), loss, progress, begin)
+    descent = _descend(estimator, replace(training, target=sides), loss, start)
     estimator.classes_, estimator.coef_, estimator.intercept_ = classes, descent.weights.T.copy(), descent.intercepts
     return estimator
 
 
-def fit_regressor(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    weights: "np.ndarray | None" = None,
-    begin: Begin = BEGIN,
-) -> Estimator:
+def fit_regressor(estimator: Estimator, training: Training, start: sgd_steps.Start | None = None) -> Estimator:
     losses = {
         "squared_error": sgd_steps.squared_error,
         "huber": sgd_steps.huber(estimator.epsilon),
         "epsilon_insensitive": sgd_steps.epsilon_insensitive(estimator.epsilon),
         "squared_epsilon_insensitive": sgd_steps.squared_epsilon_insensitive(estimator.epsilon),
     }
-    descent = _descend(estimator, (features, target.reshape(-1, 1), weights), losses[estimator.loss], progress, begin)
+    values = training.target.reshape(-1, 1)
+    descent = _descend(estimator, replace(training, target=values), losses[estimator.loss], start)
     estimator.coef_, estimator.intercept_ = descent.weights[:, 0].copy(), descent.intercepts
     return estimator
 
 
-def fit_classifier_from(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint,
-    weights: "np.ndarray | None" = None,
-) -> Estimator:
-    return fit_classifier(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
-
-
-def fit_regressor_from(
-    estimator: Estimator,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint,
-    weights: "np.ndarray | None" = None,
-) -> Estimator:
-    return fit_regressor(estimator, features, target, progress, weights, Begin(checkpoint=checkpoint))
-
-
-def resume_classifier(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
+def resume_classifier(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """More epochs from the parent's weights; the learning rate goes on where its schedule was."""
-    return fit_classifier(
-        build_classifier(params, seed), features, target, progress, begin=Begin(start=_start(parent), checkpoint=checkpoint)
-    )
+    return fit_classifier(fresh, training, _end_of(parent))
 
 
-def resume_regressor(
-    parent: Estimator,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Estimator:
+def resume_regressor(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
     """As for a classifier."""
-    return fit_regressor(
-        build_regressor(params, seed), features, target, progress, begin=Begin(start=_start(parent), checkpoint=checkpoint)
-    )
+    return fit_regressor(fresh, training, _end_of(parent))
 
 
-def _start(parent: Estimator) -> sgd_steps.Start:
+def _end_of(parent: Estimator) -> sgd_steps.Start:
+    """Where the descent of a fitted model ended."""
     import numpy as np
 
     return sgd_steps.Start(
@@ -180,25 +111,16 @@ def _start(parent: Estimator) -> sgd_steps.Start:
     )
 
 
-def _descend(
-    estimator: Estimator,
-    rows: "tuple[np.ndarray, np.ndarray, np.ndarray | None]",
-    loss: sgd_steps.Loss,
-    progress: Progress,
-    begin: Begin,
-) -> sgd_steps.Descent:
-    """`rows`: their features, targets and weights."""
+def _descend(estimator: Estimator, training: Training, loss: sgd_steps.Loss, start: sgd_steps.Start | None) -> sgd_steps.Descent:
+    """Descend with the estimator's parameters, and note on it how far. The target is [rows, outputs]."""
     from sklearn.exceptions import ConvergenceWarning
 
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
-    features, targets, weights = rows
-    descent = sgd_steps.descend(
-        features, targets, loss, params, seed=estimator.random_state, progress=progress, row_weights=weights, start=begin.start,
-        checkpoint=begin.checkpoint,
-    )  # fmt: skip
+    descent = sgd_steps.descend(training, loss, params, seed=estimator.random_state, start=start)
     if not descent.converged:
         warnings.warn("the loss was still falling at the last epoch", ConvergenceWarning, stacklevel=2)
-    estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], descent.epochs, float(descent.rows_seen + 1)
+    width = training.features.shape[1]
+    estimator.n_features_in_, estimator.n_iter_, estimator.t_ = width, descent.epochs, float(descent.rows_seen + 1)
     return descent
 
 
@@ -227,10 +149,8 @@ TRAINERS = (
         },
         build=build_classifier,
         weighs=True,
-        fit=fit_classifier,
-        fit_from=fit_classifier_from,
+        fit_from=fit_classifier,
         resume=resume_classifier,
-        resume_from=resume_classifier,
     ),
     Trainer(
         name="sgd",
@@ -253,9 +173,7 @@ TRAINERS = (
         },
         build=build_regressor,
         weighs=True,
-        fit=fit_regressor,
-        fit_from=fit_regressor_from,
+        fit_from=fit_regressor,
         resume=resume_regressor,
-        resume_from=resume_regressor,
     ),
 )

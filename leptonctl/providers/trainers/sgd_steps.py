@@ -6,10 +6,10 @@ of scikit-learn's SGDClassifier and SGDRegressor on the same rows in the same or
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leptonctl.providers.trainers import fit_state
-from leptonctl.spi.learning import Checkpoint, Params, Progress
+from leptonctl.spi.learning import Params, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ class Start:
 class Descent:
     """The result: weights [features, outputs], intercepts [outputs], the number of epochs, and the number of rows processed.
 
-    converged: the loss has stopped falling by `tol` before the last epoch; without `tol` no more is asked for than the epochs.
+    converged: whether the loss stopped falling by `tol` before the last epoch; True where there is no `tol`.
     """
 
     weights: "np.ndarray"
@@ -43,7 +43,7 @@ class Descent:
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """A descent in progress, after a whole epoch. `rng` draws the order of the rows; `losses`: of the epochs so far."""
+    """A descent in progress, after a whole epoch. `rng` draws the order of the rows; `losses` are those of the epochs so far."""
 
     weights: "np.ndarray"
     intercepts: "np.ndarray"
@@ -56,6 +56,24 @@ class _State:
     steps: int = 0
     stalled: int = 0
 
+    @classmethod
+    def begin(cls, start: Start, seed: int) -> "_State":
+        import numpy as np
+
+        return cls(
+            weights=start.weights, intercepts=start.intercepts, mean_weights=start.weights.copy(), mean_intercepts=start.intercepts.copy(),
+            rng=np.random.RandomState(seed), rows_seen=start.rows_seen, best_loss=float("inf"), losses=[],
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> "_State":
+        import numpy as np
+
+        (name, *place), keys, rng = numbers.pop("rng"), arrays.pop("rng"), np.random.RandomState()
+        rng.set_state((name, keys, *place))
+        fields: dict[str, Any] = {**arrays, **numbers, "rng": rng}
+        return cls(**fields)
+
     def dump(self) -> bytes:
         state: Any = self.rng.get_state(legacy=True)
         name, keys, *place = state
@@ -63,87 +81,75 @@ class _State:
         numbers = {field: getattr(self, field) for field in NUMBERS} | {"rng": [name, *place]}
         return fit_state.dump(numbers, {**arrays, "rng": keys})
 
-    @classmethod
-    def load(cls, data: bytes) -> "_State":
-        import numpy as np
-
-        numbers, arrays = fit_state.load(data)
-        (name, *place), keys, rng = numbers.pop("rng"), arrays.pop("rng"), np.random.RandomState()
-        rng.set_state((name, keys, *place))
-        fields: dict[str, Any] = {**arrays, **numbers, "rng": rng}
-        return cls(**fields)
+    def end_epoch(self, loss: float, tol: float | None) -> None:
+        """Note the loss after an epoch, and whether it has fallen by `tol`."""
+        improved = tol is None or not loss > self.best_loss - tol
+        self.losses.append(loss)
+        self.stalled = 0 if improved else self.stalled + 1
+        self.best_loss = min(self.best_loss, loss)
 
 
 ARRAYS = ("weights", "intercepts", "mean_weights", "mean_intercepts")
 NUMBERS = ("rows_seen", "best_loss", "losses", "steps", "stalled")
 
 
-def descend(
-    features: Any,
-    targets: "np.ndarray",
-    loss: Loss,
-    params: Params,
-    *,
-    seed: int,
-    progress: Progress,
-    row_weights: "np.ndarray | None" = None,
-    start: Start | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Descent:
+def descend(training: Training, loss: Loss, params: Params, *, seed: int, start: Start | None = None) -> Descent:
     """Run epochs over the rows, shuffled by the seed, until the loss has not fallen by `tol` for `n_iter_no_change` epochs.
 
-    `targets` is [rows, outputs]; `loss` returns the value and the derivative with respect to the score for each (score, target).
-    `row_weights` [rows] multiply the gradient and the loss of each row, as scikit-learn's `sample_weight` does.
-    `start`: where an earlier descent ended; its rows count for the learning rate. `checkpoint`: to go on from there after a kill.
-    Raises ValueError when the loss diverges.
+    The target is [rows, outputs]; `loss` returns the value and the derivative with respect to the score for each (score, target). The
+    weights multiply the gradient and the loss of each row, as scikit-learn's `sample_weight` does.
+    start: where an earlier descent ended; its rows count for the learning rate. Raises ValueError when the loss diverges.
     """
     import numpy as np
 
-    rows, outputs = targets.shape
-    begin = start or Start(weights=np.zeros((features.shape[1], outputs)), intercepts=np.zeros(outputs), rows_seen=0)
-    initial_loss = _mean(loss(np.zeros_like(targets), targets)[0], row_weights)
-    rate = _rate(params, loss)
-    kept = checkpoint.load() if checkpoint is not None else None
-    state = _State.load(kept) if kept is not None else _begin(begin, seed)
-    fit_state.report_again(progress, state.losses, params["max_iter"])
-    while len(state.losses) < params["max_iter"] and state.stalled < params["n_iter_no_change"]:
-        shuffled = state.rng.permutation(rows)
-        for first in range(0, rows, params["batch_size"]):
-            batch = shuffled[first : first + params["batch_size"]]
-            rows_of = features[batch], targets[batch], None if row_weights is None else row_weights[batch, None]
-            _step(state, rows_of, loss, params, rate(state.rows_seen + 1))
-        current_loss = _mean(loss(features @ state.weights + state.intercepts, targets)[0], row_weights)
-        if not current_loss <= DIVERGED * initial_loss:
+    features, targets, checkpoint, epochs = training.features, training.target, training.checkpoint, params["max_iter"]
+    untrained_loss = _mean(loss(np.zeros_like(targets), targets)[0], training.weights)
+    earlier = fit_state.load_from(checkpoint)
+    state = _State.begin(start or _zero(training), seed) if earlier is None else _State.load(*earlier)
+    fit_state.report_again(training.progress, state.losses, epochs)
+    while len(state.losses) < epochs and state.stalled < params["n_iter_no_change"]:
+        _run_epoch(state, training, loss, params)
+        current_loss = _mean(loss(features @ state.weights + state.intercepts, targets)[0], training.weights)
+        if not current_loss <= DIVERGED * untrained_loss:
             msg = "the loss diverges: scale the features (standard_scaler) or lower eta0"
             raise ValueError(msg)
-        state.losses.append(current_loss)
-        progress(iteration=len(state.losses), of=params["max_iter"], loss=current_loss)
-        improved = params["tol"] is None or not current_loss > state.best_loss - params["tol"]
-        state.stalled = 0 if improved else state.stalled + 1
-        state.best_loss = min(state.best_loss, current_loss)
+        state.end_epoch(current_loss, params["tol"])
+        training.progress(iteration=len(state.losses), of=epochs, loss=current_loss)
         if checkpoint is not None and checkpoint.is_due():
             checkpoint.save(state.dump())
-    average = params["average"]
     return Descent(
-        weights=state.mean_weights if average else state.weights,
-        intercepts=state.mean_intercepts if average else state.intercepts,
+        weights=state.mean_weights if params["average"] else state.weights,
+        intercepts=state.mean_intercepts if params["average"] else state.intercepts,
         epochs=len(state.losses),
         rows_seen=state.rows_seen,
         converged=params["tol"] is None or state.stalled >= params["n_iter_no_change"],
     )
 
 
-def _begin(start: Start, seed: int) -> _State:
+def _zero(training: Training) -> Start:
     import numpy as np
 
-    return _State(
-        weights=start.weights, intercepts=start.intercepts, mean_weights=start.weights.copy(), mean_intercepts=start.intercepts.copy(),
-        rng=np.random.RandomState(seed), rows_seen=start.rows_seen, best_loss=float("inf"), losses=[],
-    )  # fmt: skip
+    width, outputs = training.features.shape[1], training.target.shape[1]
+    return Start(weights=np.zeros((width, outputs)), intercepts=np.zeros(outputs), rows_seen=0)
 
 
-def _step(state: _State, batch: tuple[Any, "np.ndarray", "np.ndarray | None"], loss: Loss, params: Params, eta: float) -> None:
-    """One batch: features, targets and the weights of the rows, if they have any."""
+def _run_epoch(state: _State, training: Training, loss: Loss, params: Params) -> None:
+    """One step for each batch of the shuffled rows."""
+    rate, size = _rate(params, loss), params["batch_size"]
+    order = state.rng.permutation(len(training.target))
+    for first in range(0, len(order), size):
+        rows = order[first : first + size]
+        weights = None if training.weights is None else training.weights[rows, None]
+        _step(state, _Batch(training.features[rows], training.target[rows], weights), loss, params, rate(state.rows_seen + 1))
+
+
+class _Batch(NamedTuple):
+    features: Any
+    targets: "np.ndarray"
+    row_weights: "np.ndarray | None"
+
+
+def _step(state: _State, batch: _Batch, loss: Loss, params: Params, eta: float) -> None:
     import numpy as np
 
     features, targets, row_weights = batch
@@ -161,7 +167,7 @@ def _step(state: _State, batch: tuple[Any, "np.ndarray", "np.ndarray | None"], l
 
 
 def _mean(losses: "np.ndarray", row_weights: "np.ndarray | None") -> float:
-    """Of losses [rows, outputs], the rows weighed."""
+    """The mean of losses [rows, outputs], over the weights of the rows."""
     import numpy as np
 
     return float(losses.mean() if row_weights is None else np.average(losses.mean(axis=1), weights=row_weights))

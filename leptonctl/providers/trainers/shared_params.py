@@ -1,12 +1,6 @@
 """Parameter schemas that several trainers share."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from leptonctl.spi.learning import Estimator, Params, Progress, Schema
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi.learning import Schema
 
 CLASS_WEIGHT: Schema = {
     "enum": [None, "balanced"],
@@ -31,26 +25,3 @@ COORDINATE_DESCENT: dict[str, Schema] = {
         "description": "Whether to update the coefficients in cyclic or in random order.",
     },
 }
-
-
-def constrain(estimator: Estimator, directions: Sequence[int]) -> Estimator:
-    """scikit-learn's trees with a direction for each of their columns."""
-    return estimator.set_params(monotonic_cst=[*directions])
-
-
-def from_coefficients(build: Callable[[Params, int], Estimator]) -> Callable[..., Estimator]:
-    """How coordinate descent goes on: it begins at the parent's coefficients."""
-
-    def resume(
-        parent: Estimator,
-        params: Params,
-        seed: int,
-        features: "np.ndarray",
-        target: "np.ndarray",
-        progress: Progress,  # noqa: ARG001
-    ) -> Estimator:
-        fresh = build(params, seed).set_params(warm_start=True)
-        fresh.coef_ = parent.coef_.copy()
-        return fresh.fit(features, target).set_params(warm_start=False)
-
-    return resume

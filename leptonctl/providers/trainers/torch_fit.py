@@ -5,72 +5,49 @@ depend on the target's unit.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers import fit_state
-from leptonctl.providers.trainers.held_out import held_out
+from leptonctl.providers.trainers.early_stopping import hold_out
 from leptonctl.providers.trainers.torch_network import Layers, Tensor, TorchMLP, forward, single_thread
-from leptonctl.spi.learning import Checkpoint, Params, Progress
+from leptonctl.spi import replace
+from leptonctl.spi.learning import Params, Training
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def fit_network(
-    network: TorchMLP, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
-) -> TorchMLP:
-    """Fit the network, from the layers that it has. `target` are labels, or values where the parameters name a loss.
+def fit_network(network: TorchMLP, training: Training) -> TorchMLP:
+    """Fit the network, from the layers that it has. The target are labels, or values where the parameters name a loss.
 
-    Raises ValueError when the loss is no number.
+    Raises ValueError when the loss is not a number.
     """
-    return fit_network_from(network, features, target, progress, None, weights)
-
-
-def fit_network_from(
-    network: TorchMLP,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None,
-    weights: "np.ndarray | None" = None,
-) -> TorchMLP:
-    """As `fit_network`, with a checkpoint."""
     import numpy as np
 
+    target, weights = training.target, training.weights
     if "loss" not in network.params:
         if network.classes_ is None:
             network.classes_ = np.unique(target)
         numbers = np.searchsorted(network.classes_, target).astype(np.int64)
-        table = _Rows(features=features, target=numbers, outputs=len(network.classes_), weights=weights)
-        network.layers = _learn(network, table, progress, checkpoint)
+        network.layers = _learn(network, replace(training, target=numbers), outputs=len(network.classes_))
         return network
     mean = float(np.average(target, weights=weights))
     scale = float(np.sqrt(np.average((target - mean) ** 2, weights=weights))) or 1.0
     if network.layers is not None:
-        network.layers = _rescaled(network.layers, 1 / scale, -mean / scale)
-    table = _Rows(features=features, target=((target - mean) / scale).astype(np.float32), outputs=1, weights=weights)
-    network.layers = _rescaled(_learn(network, table, progress, checkpoint), scale, mean)
+        network.layers = _rescale(network.layers, 1 / scale, -mean / scale)
+    values = ((target - mean) / scale).astype(np.float32)
+    network.layers = _rescale(_learn(network, replace(training, target=values), outputs=1), scale, mean)
     return network
 
 
-def resume_network(
-    parent: TorchMLP,
-    params: Params,
-    seed: int,
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> TorchMLP:
+def resume_network(parent: TorchMLP, fresh: TorchMLP, training: Training) -> TorchMLP:
     """More epochs from the parent's weights, with an optimizer of its own."""
-    network = TorchMLP(params, seed)
-    network.classes_, network.layers = parent.classes_, [(weights.copy(), bias.copy()) for weights, bias in parent.layers or []]
-    return fit_network_from(network, features, target, progress, checkpoint)
+    fresh.classes_, fresh.layers = parent.classes_, [(weights.copy(), bias.copy()) for weights, bias in parent.layers or []]
+    return fit_network(fresh, training)
 
 
-def _rescaled(layers: "Layers", scale: float, shift: float) -> "Layers":
+def _rescale(layers: "Layers", scale: float, shift: float) -> "Layers":
     """The layers of a network that answers `scale` times what these answer, and `shift` more."""
     import numpy as np
 
@@ -79,68 +56,60 @@ def _rescaled(layers: "Layers", scale: float, shift: float) -> "Layers":
     return [*hidden, wide]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    """Features [N,k], target [N] as class numbers or scaled values, the number of output neurons, and the rows' weights [N] or None."""
-
-    features: "np.ndarray"
-    target: "np.ndarray"
-    outputs: int
-    weights: "np.ndarray | None" = None
-
-
-def _learn(network: TorchMLP, table: _Rows, progress: Progress, checkpoint: Checkpoint | None) -> "Layers":
-    """The layers after the last epoch, or after the best one where it stops early."""
+def _learn(network: TorchMLP, training: Training, outputs: int) -> "Layers":
+    """The layers after the last epoch, or after the best one where it stops early. The target are class numbers or scaled values."""
     import numpy as np
 
-    epochs, patience = network.params["epochs"], network.params["early_stopping"]
+    epochs, patience, checkpoint = network.params["epochs"], network.params["early_stopping"], training.checkpoint
     with single_thread(network.seed):
-        fit = _Fit(network, table)
-        saved = None if checkpoint is None else checkpoint.load()
-        if saved is not None:
-            fit.restore(saved)
-        fit_state.report_again(progress, fit.losses, epochs)
-        while len(fit.losses) < epochs and (patience is None or fit.waited < patience):
-            loss = fit.epoch()
+        fit = _Fit(network, training, outputs)
+        earlier = fit_state.load_from(checkpoint)
+        if earlier is not None:
+            fit.restore(*earlier)
+        fit_state.report_again(training.progress, fit.losses, epochs)
+        while len(fit.losses) < epochs and (patience is None or fit.stalled < patience):
+            loss = fit.run_epoch()
             if not np.isfinite(loss):
-                msg = "the loss is no number: scale the features (standard_scaler) or lower learning_rate"
+                msg = "the loss is not a number: scale the features (standard_scaler) or lower learning_rate"
                 raise ValueError(msg)
             fit.losses.append(loss)
-            progress(iteration=len(fit.losses), of=epochs, loss=loss)
+            training.progress(iteration=len(fit.losses), of=epochs, loss=loss)
             if patience is not None:
                 fit.compare(loss)
             if checkpoint is not None and checkpoint.is_due():
-                checkpoint.save(fit.state())
-        kept = fit.layers if patience is None else fit.best_layers
-    return [(weights.detach().numpy(), bias.detach().numpy()) for weights, bias in kept]
+                checkpoint.save(fit.dump())
+        layers = fit.layers if patience is None else fit.best_layers
+    return [(weights.detach().numpy(), bias.detach().numpy()) for weights, bias in layers]
 
 
 class _Fit:
     """A fit in progress: the layers, their optimizer, the rows to learn from and those that early stopping is judged on.
 
-    losses: of the epochs so far. best_layers: those with the lowest loss, and `waited` the epochs since, where it may stop early.
+    losses: of the epochs so far. best_layers: those with the lowest loss, and `stalled` the epochs since, where it may stop early.
     """
 
-    def __init__(self, network: TorchMLP, table: _Rows) -> None:
+    def __init__(self, network: TorchMLP, training: Training, outputs: int) -> None:
         import numpy as np
         import torch
 
         self.params, self.activation = network.params, network.activation
-        self.rows = torch.from_numpy(np.ascontiguousarray(table.features, dtype=np.float32))
-        self.target = torch.from_numpy(table.target)
-        self.weights = None if table.weights is None else torch.from_numpy((table.weights / table.weights.mean()).astype(np.float32))
-        self.places = np.arange(len(table.target))
+        self.rows = torch.from_numpy(np.ascontiguousarray(training.features, dtype=np.float32))
+        self.target = torch.from_numpy(training.target)
+        weights = training.weights
+        self.weights = None if weights is None else torch.from_numpy((weights / weights.mean()).astype(np.float32))
+        self.places = np.arange(len(training.target))
         self.judge: np.ndarray | None = None
         if self.params["early_stopping"] is not None:
             share = self.params["validation_fraction"]
-            self.places, self.judge = held_out(table.target, share, network.seed, by_class=table.outputs > 1)
+            self.places, self.judge = hold_out(training.target, share, network.seed, by_class=outputs > 1)
         self.draw = np.random.RandomState(network.seed)
-        self.layers = _start(table, self.params["layers"]) if network.layers is None else _tensors(network.layers)
+        sizes = [training.features.shape[1], *self.params["layers"], outputs]
+        self.layers = _random_layers(sizes) if network.layers is None else _tensors(network.layers)
         self.optimizer = _optimizer([value.requires_grad_() for value in _values(self.layers)], self.params)
         self.loss_of = _loss(self.params.get("loss"))
-        self.losses, self.best, self.best_layers, self.waited = list[float](), float("inf"), self.layers, 0
+        self.losses, self.best, self.best_layers, self.stalled = list[float](), float("inf"), self.layers, 0
 
-    def epoch(self) -> float:
+    def run_epoch(self) -> float:
         """Pass over the rows once. The mean loss of its steps, or that of the held-out rows."""
         import numpy as np
         import torch
@@ -159,11 +128,11 @@ class _Fit:
 
     def compare(self, loss: float) -> None:
         """Note whether the last epoch was the best so far."""
-        self.waited += 1
+        self.stalled += 1
         if loss < self.best:
-            self.best, self.best_layers, self.waited = loss, _copy(self.layers), 0
+            self.best, self.best_layers, self.stalled = loss, _copy(self.layers), 0
 
-    def state(self) -> bytes:
+    def dump(self) -> bytes:
         """How far it is, after an epoch."""
         import torch
 
@@ -174,14 +143,13 @@ class _Fit:
         slots: dict[int, dict[str, Tensor]] = self.optimizer.state_dict()["state"]
         arrays |= {f"slot {place} {name}": value.numpy() for place, slot in slots.items() for name, value in slot.items()}
         place = [draw["state"]["pos"], draw["has_gauss"], draw["gauss"]]
-        return fit_state.dump({"losses": self.losses, "best": self.best, "waited": self.waited, "draw": place}, arrays)
+        return fit_state.dump({"losses": self.losses, "best": self.best, "waited": self.stalled, "draw": place}, arrays)
 
-    def restore(self, data: bytes) -> None:
-        """Be as far as when `state` was called."""
+    def restore(self, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> None:
+        """Be as far as when `dump` was called."""
         import torch
 
-        numbers, arrays = fit_state.load(data)
-        self.losses, self.best, self.waited = numbers["losses"], numbers["best"], numbers["waited"]
+        self.losses, self.best, self.stalled = numbers["losses"], numbers["best"], numbers["waited"]
         self.draw.set_state(("MT19937", arrays["keys"], *numbers["draw"]))
         torch.set_rng_state(torch.from_numpy(arrays["torch"]))
         self.best_layers = _copy(self.layers)
@@ -202,11 +170,10 @@ class _Fit:
         return losses.mean() if self.weights is None else (losses * self.weights[rows]).mean()
 
 
-def _start(table: _Rows, hidden: Sequence[int]) -> "list[tuple[Tensor, Tensor]]":
-    """Layers before the first epoch, drawn as PyTorch's Linear draws them."""
+def _random_layers(sizes: Sequence[int]) -> "list[tuple[Tensor, Tensor]]":
+    """Layers before the first epoch, as PyTorch's Linear draws them. `sizes`: of the input, of the hidden layers, of the output."""
     import torch
 
-    sizes = [table.features.shape[1], *hidden, table.outputs]
     linear = [torch.nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)]
     return [(one.weight.detach().T.contiguous(), one.bias.detach().clone()) for one in linear]
 

@@ -1,9 +1,10 @@
 """A fully connected network trained by PyTorch, for classification and regression. Needs the extra `torch`."""
 
-from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
-from leptonctl.providers.trainers.torch_fit import fit_network, fit_network_from, resume_network
+from leptonctl.providers.trainers.early_stopping import early_stopping
+from leptonctl.providers.trainers.torch_fit import fit_network, resume_network
 from leptonctl.providers.trainers.torch_graph import to_onnx
 from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, load
+from leptonctl.spi import replace
 from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -29,13 +30,7 @@ PARAMS: dict[str, Schema] = {
         "type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Momentum of the optimizer sgd.",
     },
     "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the L2 penalty on weights and biases."},
-    "early_stopping": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "default": None,
-        "description": "Stop after this many epochs without a better loss on held-out rows, and keep the best; null: never.",
-    },
-    "validation_fraction": VALIDATION_FRACTION,
+    **early_stopping("epochs"),
 }  # fmt: skip
 LOSS: Schema = {
     "enum": ["squared_error", "absolute_error", "huber"],
@@ -56,41 +51,20 @@ def build(params: Params, seed: int) -> Estimator:
     return TorchMLP(params, seed)
 
 
-TRAINERS = (
-    Trainer(
-        name="torch_mlp",
-        task="classification",
-        description="A network of fully connected layers, trained by PyTorch. Needs the extra `torch`.",
-        params=PARAMS,
-        build=build,
-        fit=fit_network,
-        fit_from=fit_network_from,
-        to_onnx=to_onnx,
-        native=NativeForm(file="model.network", dump=dump, load=load),
-        weighs=True,
-        resume=resume_network,
-        resume_from=resume_network,
-        resume_keeps=("layers", "activation"),
-        conflict=conflict,
-        tolerance=5e-4,
-        library=TORCH,
-    ),
-    Trainer(
-        name="torch_mlp",
-        task="regression",
-        description="A network of fully connected layers, trained by PyTorch. Needs the extra `torch`.",
-        params={"loss": LOSS, **PARAMS},
-        build=build,
-        fit=fit_network,
-        fit_from=fit_network_from,
-        to_onnx=to_onnx,
-        native=NativeForm(file="model.network", dump=dump, load=load),
-        weighs=True,
-        resume=resume_network,
-        resume_from=resume_network,
-        resume_keeps=("layers", "activation"),
-        conflict=conflict,
-        tolerance=5e-4,
-        library=TORCH,
-    ),
+CLASSIFIER = Trainer(
+    name="torch_mlp",
+    task="classification",
+    description="A network of fully connected layers, trained by PyTorch. Needs the extra `torch`.",
+    params=PARAMS,
+    build=build,
+    fit_from=fit_network,
+    to_onnx=to_onnx,
+    native=NativeForm(file="model.network", dump=dump, load=load),
+    weighs=True,
+    resume=resume_network,
+    resume_keeps=("layers", "activation"),
+    conflict=conflict,
+    tolerance=5e-4,
+    library=TORCH,
 )
+TRAINERS = (CLASSIFIER, replace(CLASSIFIER, task="regression", params={"loss": LOSS, **PARAMS}))

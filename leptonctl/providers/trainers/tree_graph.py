@@ -1,8 +1,9 @@
-"""Repairs of exported trees, shared by the trainers whose trees add up to a score."""
+"""What the graphs of trees share: thresholds in float32, and the repair of trees that add up to a score."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 TINY = -(2.0**-126)
@@ -36,3 +37,12 @@ def compare_scores_with_zero(model: "onnx.ModelProto") -> "onnx.ModelProto":
             else:
                 fields[name].ints.append(value)
     return model
+
+
+def float32_below(exact: "np.ndarray") -> "np.ndarray":
+    """The largest float32 that is not above each number: a float32 x is at most the number when it is at most that."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        near = exact.astype(np.float32)
+    return np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)

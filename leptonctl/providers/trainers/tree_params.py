@@ -1,13 +1,8 @@
 """Parameter schemas that all tree trainers share."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from leptonctl.providers.trainers.tree_checkpoint import kept_trees
-from leptonctl.spi.learning import Checkpoint, Estimator, Params, Progress, Schema
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi.learning import Schema
 
 TREE: dict[str, Schema] = {
     "max_depth": {
@@ -98,47 +93,3 @@ def forest(*, bootstrap: bool) -> dict[str, Schema]:
             "description": "Rows drawn for each tree if bootstrap is true: a count, a fraction, or null for as many as there are rows.",
         },
     }
-
-
-def more_trees(build: Callable[[Params, int], Estimator]) -> Callable[..., Estimator]:
-    """How a forest goes on: `n_estimators` more trees, fitted to the new rows, beside those of the parent."""
-
-    def resume(
-        parent: Estimator,
-        params: Params,
-        seed: int,
-        features: "np.ndarray",
-        target: "np.ndarray",
-        progress: Progress,  # noqa: ARG001
-        checkpoint: Checkpoint | None = None,
-    ) -> Estimator:
-        grown = copy_of(parent, parent.estimators_).set_params(**build(params, seed).get_params())
-        grown.set_params(warm_start=True, n_estimators=len(parent.estimators_) + params["n_estimators"])
-        with kept_trees(checkpoint):
-            return grown.fit(features, target).set_params(warm_start=False)
-
-    return resume
-
-
-def copy_of(ensemble: Estimator, trees: Iterable[Estimator]) -> Estimator:
-    """A copy of an ensemble whose `trees` have equal bytes every time: numpy copies records without the gaps between their fields."""
-    from copy import deepcopy
-
-    import numpy as np
-
-    known: dict[int, Any] = {}
-    for one in trees:
-        state = one.tree_.__getstate__()
-        nodes = np.zeros(state["nodes"].shape, dtype=state["nodes"].dtype)
-        for name in nodes.dtype.names:
-            nodes[name] = state["nodes"][name]
-        kind, arguments, _ = one.tree_.__reduce__()
-        known[id(one.tree_)] = kind(*arguments)
-        known[id(one.tree_)].__setstate__({**state, "nodes": nodes})
-    return deepcopy(ensemble, known)
-
-
-def more_trees_refuse(params: Params) -> str | None:
-    """Why a forest with these parameters cannot go on, or None."""
-    weights = params.get("class_weight")
-    return "`class_weight` is of all rows, and the earlier trees have weights of other rows; remove it" if weights is not None else None

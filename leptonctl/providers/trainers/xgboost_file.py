@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damaged
-from leptonctl.providers.trainers.boosted_graph import Boosted, boosted_model
-from leptonctl.providers.trainers.xgboost_graph import boosted_of
-from leptonctl.providers.trainers.xgboost_model import XGBOOST, brief_errors
-from leptonctl.spi.learning import Conversion
+from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damage_error
+from leptonctl.providers.trainers.boosted_graph import ModelFileError, file_to_onnx
+from leptonctl.providers.trainers.xgboost_graph import boosted_of, model_of
+from leptonctl.providers.trainers.xgboost_model import XGBOOST, answers_of, booster_of, brief_errors
 from leptonctl.spi.model_files import FileForm, FileModel
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
 
 CLASSIFIERS = ("binary:logistic", "multi:softprob")
 LIKE_SOFTPROB = "multi:softmax"
@@ -59,25 +57,19 @@ def _plain(data: bytes) -> bytes:
 
 
 def _predict(data: bytes, features: "np.ndarray") -> "np.ndarray":
-    """Columns go in by their place, whatever the file calls them."""
+    """The answers. The order of the columns counts, not their names in the file."""
     import numpy as np
-    import xgboost
 
     booster = _booster(data)
     booster.feature_names = booster.feature_types = None
-    with brief_errors(ValueError):
-        answers: np.ndarray = booster.predict(xgboost.DMatrix(features, nthread=1))
+    answers = answers_of(booster, features)
     is_binary = json.loads(booster.save_config())["learner"]["objective"]["name"] == "binary:logistic"
     return np.column_stack([np.float32(1) - answers, answers]) if is_binary else answers
 
 
 def _booster(data: bytes) -> Any:
-    import xgboost
-
-    booster = xgboost.Booster({"nthread": 1, "verbosity": 0})
     with brief_errors(ValueError):
-        booster.load_model(bytearray(data))
-    return booster
+        return booster_of(data)
 
 
 def read(data: bytes) -> FileModel:
@@ -98,50 +90,43 @@ def read(data: bytes) -> FileModel:
         boosted = boosted_of(data)
         names = tuple(msgspec.convert(learner.get("feature_names") or [], list[str]))
     except DAMAGES as problem:
-        raise damaged("XGBoost", problem) from problem
+        raise damage_error("XGBoost", problem) from problem
     check_boosted(boosted, width, classes)
     return FileModel(
-        task="regression" if classes is None else "classification", objective=objective, width=width, names=_own(names, width),
-        classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(_to_onnx, boosted, classes),
+        task="regression" if classes is None else "classification", objective=objective, width=width, names=_own_names(names, width),
+        classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
 
 
 def _check_counts(learner: Any, params: _Params) -> None:
-    """ValueError before an array is made as large as the file says."""
-    booster = learner["gradient_booster"]
-    model = booster["gbtree"]["model"] if booster["name"] == "dart" else booster.get("model")
+    """Raises ModelFileError where counts contradict the trees, before an array gets as large as the file claims."""
+    model = model_of(learner)
     if model is None:
         return
     trees = msgspec.convert(model, _Trees)
     count = max(int(params.num_class), int(params.num_target))
     if len(trees.trees) != len(trees.tree_info) or not 0 <= count <= min(MOST_CLASSES, max(1, len(trees.trees))):
         msg = f"it has {len(trees.trees)} trees, {len(trees.tree_info)} numbers for them, and {count} classes"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     if any(int(tree["tree_param"].get("size_leaf_vector", 1)) > 1 for tree in model["trees"]):
         msg = "leaves of several values have no graph: train with `multi_strategy: one_output_per_tree`"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
 
 
-def _own(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+def _own_names(names: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """The names of the columns, unless XGBoost made them up."""
     return names if len(names) == width and not all(map(NUMBERED.fullmatch, names)) else ()
 
 
 def _unused(learner: Any, trees: int, scores: int) -> int:
-    """Rounds after the best one of early stopping, which sklearn's interface leaves out and the library itself does not."""
+    """Rounds after the best one of early stopping, which scikit-learn's interface leaves out and the library itself does not."""
     try:
         best = int(learner["attributes"]["best_iteration"])
-        booster = learner["gradient_booster"]
-        model = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
+        model = model_of(learner)
         rounds = trees // (scores * max(1, int(model["gbtree_model_param"].get("num_parallel_tree", 1))))
     except DAMAGES:
         return 0
     return max(0, rounds - best - 1)
-
-
-def _to_onnx(boosted: Boosted, classes: int | None, conversion: Conversion) -> "onnx.ModelProto":
-    import numpy as np
-
-    return boosted_model(boosted, None if classes is None else np.arange(classes), conversion)
 
 
 FORM = FileForm(library=XGBOOST, recognizes=_recognizes, is_binary=_is_binary, plain=_plain, read=read, predict=_predict)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.boosted_graph import Boosted, Link, Tree
+from leptonctl.providers.trainers.boosted_graph import Boosted, Link, ModelFileError, Tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,24 +22,23 @@ LINKS: Mapping[str, Link] = {
     "reg:gamma": "exp",
     "reg:tweedie": "exp",
 }
-"""Objective -> what makes an answer of the sum of its trees. Others are not offered."""
+"""Objective -> the function from the sum of its trees to an answer. Other objectives are not offered."""
 
 
 def boosted_of(text: bytes) -> Boosted:
-    """The trees of a model in the JSON that XGBoost writes. ValueError for what has no exact graph."""
+    """The trees of a model in the JSON that XGBoost writes. ModelFileError for what has no exact graph."""
     import numpy as np
 
     learner = json.loads(text)["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if objective not in LINKS:
         msg = f"the objective {objective} has no graph; these have: {', '.join(LINKS)}"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     if booster["name"] not in ("gbtree", "dart"):
         msg = f"the booster {booster['name']} has no graph; gbtree and dart have"
-        raise ValueError(msg)
-    dart = booster["name"] == "dart"
-    model = booster["gbtree"]["model"] if dart else booster["model"]
-    weights = np.array(booster["weight_drop"] if dart else [1.0] * len(model["trees"]), dtype=np.float32)
+        raise ModelFileError(msg)
+    model = model_of(learner)
+    weights = np.array(booster["weight_drop"] if booster["name"] == "dart" else [1.0] * len(model["trees"]), dtype=np.float32)
     trees = [_tree(tree, target, weight) for tree, target, weight in zip(model["trees"], model["tree_info"], weights, strict=True)]
     link = LINKS[objective]
     count = max(1, int(learner["learner_model_param"]["num_class"]), int(learner["learner_model_param"].get("num_target", 1)))
@@ -47,8 +46,14 @@ def boosted_of(text: bytes) -> Boosted:
     return Boosted(trees=trees, rule="BRANCH_LT", start=start * count if len(start) == 1 else start, link=link)
 
 
+def model_of(learner: Any) -> Any:
+    """The trees in the file and what is written about them; None where the booster has no trees."""
+    booster = learner["gradient_booster"]
+    return booster["gbtree"]["model"] if booster["name"] == "dart" else booster.get("model")
+
+
 def _scores(written: str, link: Link) -> list[float]:
-    """The raw scores before the first tree: XGBoost writes them as answers, one or one for each class."""
+    """The raw scores before the first tree. XGBoost writes them as answers: one, or one for each class."""
     import numpy as np
 
     answers = np.atleast_1d(np.array(json.loads(written), dtype=np.float32))
@@ -60,12 +65,12 @@ def _scores(written: str, link: Link) -> list[float]:
 
 
 def _tree(written: Mapping[str, Any], target: int, weight: "np.float32") -> Tree:
-    """A tree: leaves have their value where other nodes have the threshold."""
+    """A tree. In the file, leaves have their values where other nodes have thresholds."""
     import numpy as np
 
     if any(written["split_type"]):
         msg = "splits by category have no graph: encode the categories, by one_hot or ordinal"
-        raise ValueError(msg)
+        raise ModelFileError(msg)
     values = np.array(written["split_conditions"], dtype=np.float32)
     return Tree(
         target=target,

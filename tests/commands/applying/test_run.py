@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leptonctl.building.local import LocalExecutor
-from leptonctl.commands.applying.run import AT_ONCE, executor_ahead, parallelism
+from leptonctl.commands.applying.run import AT_ONCE, Run, executor_ahead, parallelism
 from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail
@@ -93,7 +93,7 @@ def test_a_failure_is_reported_even_if_no_step_was_planned(tiny: Callable[..., P
     def refuse(*_: object) -> None:
         raise fail("store-failed", "The store could not be read or written", "it is full", hint="make room")
 
-    monkeypatch.setattr(apply_command, "_record", refuse)
+    monkeypatch.setattr(Run, "record", refuse)
     outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=events.append)
     assert outcome.exit_code == 1
     assert isinstance(events[-2], StepFailed)

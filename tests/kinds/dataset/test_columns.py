@@ -136,14 +136,14 @@ def test_the_schema_refuses(columns: str, more: str) -> None:
     [("{type: date}", "split: {time: x}\n"), ("{type: date}", "privacy: {drop: [x]}\n"), ("{type: datetime, ignore: true}", ""),
      ("{when_true: [1, true, Ja], when_false: [0, false]}", ""), ('{type: datetime, format: "%s%%d", parts: [day]}'.replace("%s", ""), "")],
 )  # fmt: skip
-def test_what_is_fine(columns: str, more: str) -> None:
+def test_valid_declarations_have_no_problem(columns: str, more: str) -> None:
     if "%%" in columns:
         assert [p[0] for p in problems(dataset(columns, more))] == ["date-part"]
         return
     assert problems(dataset(columns, more)) == []
 
 
-def test_a_target_is_no_date() -> None:
+def test_a_date_cannot_be_the_target() -> None:
     text = dataset("{}").replace("  x: {}", "  side: {type: date, parts: [year]}")
     assert [p[0] for p in problems(text)] == ["date-use"]
 

@@ -221,7 +221,7 @@ def test_a_rule_words_what_a_gate_requires(metric: str, rule: str, words: str) -
 
 
 def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
-    """Written here once more: a limit of a drop below zero would ask for an improvement, the others may be anything."""
+    """A drop below zero would demand an improvement; the other limits may be any number."""
     number = {"type": "number"}
     assert (
         GATE["properties"]
@@ -229,7 +229,7 @@ def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
         == {
             "comparable": {
                 "enum": ["assume"],
-                "description": "`assume`: judge the comparison also where it cannot be told that it is fair to both versions.",
+                "description": "`assume`: judge the comparison even if it is not known to be fair to both versions.",
             },
             "min": {**number, "description": "Smallest value that passes."},
             "max": {**number, "description": "Largest value that passes."},

@@ -11,7 +11,7 @@ from leptonctl.core.state import Environment, Served, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment.gate_rules import NOTHING_BOUND, SAME_BOUND
 from leptonctl.kinds.environment.gates import NOT_NEEDED
-from leptonctl.kinds.environment.judging import judge, judge_changes
+from leptonctl.kinds.environment.judging import Basis, judge_changes, weigh
 from leptonctl.kinds.environment.kind import bindings
 from tests.kinds.declared import ALL, applied, build, nodes_of, settled, sound
 
@@ -35,7 +35,13 @@ def results_of(text: str, state: State | None, **outputs: Mapping[str, Json]) ->
 def judged(text: str, state: State | None, results: Mapping[str, Result]) -> dict[str, Judgement]:
     declarations, nodes = sound(text), nodes_of(text, state=state, results=results)
     found = settled(nodes, state.current if state else {}, results)
-    return {j.gate.metric: j for j in judge(bindings(declarations)[BINDING], declarations, found, state, returning=False)}
+    weighed = weigh(
+        Keep(address=BINDING),
+        bindings(declarations)[BINDING],
+        Basis(declarations=declarations, settled=found, state=state),
+        unknown_holds=True,
+    )
+    return {j.gate.metric: j for j in weighed.judgements}
 
 
 def without(results: Mapping[str, Result], op: str) -> dict[str, Result]:
@@ -94,7 +100,7 @@ def test_a_metric_that_only_the_gate_needs_comes_from_the_bindings_own_evaluatio
 # --- the changes of a plan
 
 
-def test_a_planned_binding_says_what_its_gates_know_and_what_they_wait_for() -> None:
+def test_a_planned_binding_shows_judged_gates_and_those_that_wait_for_evidence() -> None:
     declarations, state = sound(TWO), bound()
     results = without(results_of(TWO, state), "compare")
     found = settled(nodes_of(TWO, state=state, results=results), state.current, results)
@@ -102,7 +108,7 @@ def test_a_planned_binding_says_what_its_gates_know_and_what_they_wait_for() -> 
         address=BINDING, before="a", after="b", before_version="v1", after_version="v2", reason="as it is", known_after_apply=("x",)
     )
     kept, model = Keep(address=BINDING), Create(address="model/line@v2")
-    judged_, *others = judge_changes([update, kept, model], bindings(declarations), declarations, found, state)
+    judged_, *others = judge_changes([update, kept, model], Basis(declarations=declarations, settled=found, state=state))
     assert {j.gate.metric: j.passed for j in judged_.judgements} == {"accuracy": True, "f1": None}
     assert judged_.known_after_apply == ("x", "gates.f1.max_drop")
     assert (judged_.is_return, judged_.reason) == (False, "as it is")
@@ -118,12 +124,12 @@ def test_a_planned_return_waits_for_nothing_and_says_so() -> None:
     found = settled(nodes_of(TWO, state=state, results=results), state.current, results)
     update = Update(address=BINDING, before="a", after="b", before_version="v1", after_version="v2", reason="as it is")
     renamed = replace(update, before="b", before_version="v2")
-    back, same = judge_changes([update, renamed], bindings(declarations), declarations, found, state)
+    back, same = judge_changes([update, renamed], Basis(declarations=declarations, settled=found, state=state))
     assert (back.is_return, back.reason, back.known_after_apply) == (True, "return to v2, served here before", ())
     assert {j.gate.metric: (j.passed, j.note) for j in back.judgements} == {"accuracy": (True, ""), "f1": (None, NOT_NEEDED)}
     assert (same.is_return, same.reason) == (True, "as it is"), "what does not move returns nowhere"
     frozen = replace(state, frozen={"dev": Freeze(at="2026-01-02T03:04:05Z", reason="audit")})
-    back, same = judge_changes([update, renamed], bindings(declarations), declarations, found, frozen)
+    back, same = judge_changes([update, renamed], Basis(declarations=declarations, settled=found, state=frozen))
     assert back.reason == "return to v2, served here before; dev is frozen, which holds no return"
     assert "frozen" not in same.reason
 
@@ -132,7 +138,7 @@ def test_a_removed_binding_has_one_step_if_it_was_bound() -> None:
     declarations, state = sound(ONE), bound()
     found = settled(nodes_of(ONE, state=state), state.current, {})
     removed = Remove(address="environment/dev/gone", before="a", before_version="v1")
-    (change,) = judge_changes([removed], bindings(declarations), declarations, found, state)
+    (change,) = judge_changes([removed], Basis(declarations=declarations, settled=found, state=state))
     assert [(s.op, s.address, s.cached, s.effect) for s in change.steps] == [("bind", "environment/dev/gone", False, True)]
     environment = Remove(address="environment/gone", before="a")
-    assert judge_changes([environment], bindings(declarations), declarations, found, state) == (environment,)
+    assert judge_changes([environment], Basis(declarations=declarations, settled=found, state=state)) == (environment,)

@@ -32,7 +32,7 @@ def test_a_plan_shows_it_and_is_applyable(tmp_path: Path) -> None:
     assert "warning[open-to-network]" in text.stdout + text.stderr
 
 
-def test_serve_says_it_of_the_host_that_it_is_given(tmp_path: Path) -> None:
+def test_serve_warns_of_the_host_in_its_option(tmp_path: Path) -> None:
     """The declared host is on this machine alone; the option opens it."""
     root = projects.tiny_project(tmp_path)
     assert projects.run("build", cwd=root).returncode == 0

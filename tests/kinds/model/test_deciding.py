@@ -3,10 +3,10 @@
 import pytest
 
 from leptonctl.core.state import Recipe
+from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.package import package_step
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
 from leptonctl.kinds.model.steps import PACKAGE
-from leptonctl.kinds.model.written_back import digest_of, override_of
 from leptonctl.language.load import load
 from tests.kinds import declared
 
@@ -81,7 +81,7 @@ def found(text: str) -> list[tuple[str, str, str]]:
         ("monotonic: {x: up}, sample_weight: x", {"algorithm": "decision_tree"}, "not-monotonic", "x", ""),
     ],
 )
-def test_what_cannot_be_is_one_error_at_its_place_before_anything_is_trained(line, other, id_, at, hint):
+def test_an_impossible_decision_is_one_error_at_its_place_before_anything_is_trained(line, other, id_, at, hint):
     problems = found(text(line, **other))
     assert [(one[0], one[1]) for one in problems] == [(id_, at)], problems
     assert hint in problems[0][2]

@@ -10,7 +10,7 @@ GONE = {"data/first.csv": SourceFacts(problem=("missing-file", "It is gone", "da
 OUTSIDE = {"data/first.csv": SourceFacts(digest=None, problem=("outside-project", "It lies outside", "..", "move it"))}
 PIN = f"digest: 'sha256:{'1' * 64}'"
 
-# old text, new text, id, the words at the place, what the hint says
+# old text, new text, id, the words at the place, the words in the hint
 CASES = [
     ("dataset: points@first", "dataset: pionts@first", "unknown-dataset", "pionts@first", 'did you mean "points"?'),
     ("dataset: points@first", "dataset: points@frist", "unknown-dataset-version", "points@frist", 'did you mean "first"?'),

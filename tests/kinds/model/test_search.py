@@ -7,12 +7,12 @@ import pytest
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe
+from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node
 from leptonctl.kinds.model.candidates import draws, grid, size
-from leptonctl.kinds.model.implied import as_null, left_out
+from leptonctl.kinds.model.implied import implied_as_null, without_implied
+from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
-from leptonctl.kinds.model.written_back import digest_of, override_of
 from tests.kinds.declared import CATALOG, DATA, MODEL, declared, digests, nodes_of
 
 SPACE = {"C": {"log": [0.001, 100.0]}, "max_iter": {"int": [50, 200]}, "tol": {"uniform": [0.001, 0.01]}, "solver": ["lbfgs", "saga"]}
@@ -32,8 +32,8 @@ def trial_keys(found: Node) -> set[str | None]:
     return {step.key for step in found.steps if step.op == "trial"}
 
 
-def test_a_draw_depends_on_the_seed_and_its_number_alone() -> None:
-    """More trials begin with the same ones, and (brother) another parameter beside it changes nothing of the first."""
+def test_a_draw_depends_only_on_the_seed_and_its_number() -> None:
+    """More trials begin with the same ones, and another searched parameter does not change the draws of the first."""
     twenty, more = [*draws(SPACE, 7, 20)][:20], [*draws(SPACE, 7, 21)][:21]
     assert more[:20] == twenty
     assert [one["C"] for one in [*draws({"C": SPACE["C"]}, 7, 20)][:20]] == [one["C"] for one in twenty]
@@ -81,7 +81,7 @@ def test_a_changed_search_keeps_the_trials_that_it_shares(before: str, after: st
     assert old.digest != new.digest
 
 
-def test_a_trial_does_not_know_who_searches() -> None:
+def test_trials_are_shared_between_searches() -> None:
     """A random search that draws what a grid lists, and a version whose base parameters are overridden, share the trials."""
     listed = node("{parameters: {C: [0.1, 1, 10]}}")
     drawn = node("{method: random, parameters: {C: [0.1, 1, 10]}, trials: 3}")
@@ -96,7 +96,7 @@ def test_what_has_no_effect_moves_no_digest() -> None:
 
 
 def test_the_positive_class_of_evaluate_is_that_of_the_search() -> None:
-    """It decides who wins, so it enters the key of the training; without a search (brother) it enters none."""
+    """It decides the winner, so it enters the key of the training; without a search it enters no key."""
     searched = "{parameters: {C: [0.1, 1]}, metric: f1}"
     assert node(searched, "evaluate: {positive: a}\n").digest != node(searched).digest
     assert node(searched, "evaluate: {positive: a}\n").digest == node("{parameters: {C: [0.1, 1]}, metric: f1, positive: a}").digest
@@ -116,11 +116,11 @@ def test_the_positive_class_of_evaluate_is_that_of_the_search() -> None:
         (None, 1, "binary", {"positive", "average"}),
     ],
 )
-def test_a_default_that_is_written_out_counts_for_nothing(classes: list | None, positive: object, average: object, named: set[str]) -> None:
+def test_writing_out_a_default_changes_nothing(classes: list | None, positive: object, average: object, named: set[str]) -> None:
     needs = {"prepare": Result(key="", op="prepare", outputs={"contract": {"classes": classes}})}
     own = {"positive": positive, "average": average, "folds": 5}
-    assert {name for name, value in as_null(own, needs).items() if value is not None} == named | {"folds"}
-    assert left_out(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
+    assert {name for name, value in implied_as_null(own, needs).items() if value is not None} == named | {"folds"}
+    assert without_implied(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
 
 
 def test_a_halving_narrows_down_and_ends_on_all_rows() -> None:
@@ -141,7 +141,7 @@ def test_whole_numbers_between_two_ends_are_drawn_without_a_number_of_trials_too
     assert all(type(chosen["max_iter"]) is int for chosen in first)
 
 
-def test_a_version_that_searches_nothing_has_the_steps_and_keys_of_before() -> None:
+def test_a_version_without_a_search_has_unchanged_steps_and_keys() -> None:
     found = nodes_of(DATA + MODEL)["model/line@v1"]
     assert [step.name for step in found.steps if not step.address.startswith("dataset")][-3:] == ["train", "export", "evaluate"]
     assert "search" not in found.recipe
@@ -159,7 +159,7 @@ SEARCHES = (
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("base", ["", "search: {parameters: {tol: [0.1, 0.2]}, positive: b}\n", "params: {C: 3.0}\n"])
 def test_a_recorded_recipe_is_written_back_as_yaml_that_gives_it_again(search: str, base: str) -> None:
-    """By `leaderboard --yaml` and (brother) by a rollback to a version whose lines are gone, over other base blocks."""
+    """Both by `leaderboard --yaml` and by a rollback to a version whose lines were removed, over other base blocks."""
     found = node(search)
     recipe = Recipe(address=found.address, recipe=found.recipe, notes=found.notes)
     keys = recipe_keys(found.recipe)
@@ -235,7 +235,7 @@ def test_too_many_combinations_are_refused() -> None:
 
 
 def test_combinations_that_the_algorithm_does_not_take_are_left_out_with_a_warning() -> None:
-    """Of a grid, and (brother) of draws, which go on until there are as many as asked for."""
+    """Both of a grid and of draws, which go on until there are enough."""
     search = "{parameters: {solver: [lbfgs, saga], l1_ratio: [0.0, 0.5]}}"
     _, problems = declared(text(search))
     assert [(problem.id, problem.severity) for problem in problems] == [("search-leaves-out", "warning")]
@@ -247,7 +247,7 @@ def test_combinations_that_the_algorithm_does_not_take_are_left_out_with_a_warni
 
 
 def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None:
-    """Unless it searches itself, or (brother) says that it does not search."""
+    """Unless it has a search of its own, or `search: null`."""
     versions = "  v1: {}\n  v2: {algorithm: svm}\n  v3: {algorithm: svm, search: {parameters: {C: [1, 2]}}}\n  v4: {algorithm: svm, search: null}\n"
     yaml = text("{parameters: {max_iter: [100, 200]}}", versions=versions)
     declarations, problems = declared(yaml)
@@ -260,12 +260,12 @@ def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None
 @pytest.mark.parametrize(
     ("versions", "words"),
     [
-        ("  v1: {algorithm: sgd}\n  v2: {algorithm: sgd, warm_start: v1, search: {parameters: {alpha: [0.1, 0.2]}}}\n", "`search` fits rows anew"),
+        ("  v1: {algorithm: sgd}\n  v2: {algorithm: sgd, warm_start: v1, search: {parameters: {alpha: [0.1, 0.2]}}}\n", "another one cannot have `search` yet"),
         ("  v1: {algorithm: sgd, search: {parameters: {alpha: [0.1, 0.2]}}}\n  v2: {algorithm: sgd, warm_start: v1}\n", "`leptonctl adopt`"),
     ],
 )  # fmt: skip
-def test_a_search_does_not_go_together_with_a_warm_start(versions: str, words: str) -> None:
-    """Neither of the version itself nor (brother) of the one that it goes on from."""
+def test_a_search_cannot_be_combined_with_a_warm_start(versions: str, words: str) -> None:
+    """Neither in the version itself nor in the one that it goes on from."""
     _, problems = declared(DATA + MODEL.replace("  v1: {}\n---\n", versions))
     errors = [problem for problem in problems if problem.severity == "error"]
     assert [words in problem.detail for problem in errors] == [True], problems

@@ -33,7 +33,7 @@ def test_the_training_reads_the_model_and_the_rows_of_the_version_before() -> No
     assert step(nodes["model/line@v3"], "train").fields["warm_start"] == {"train": train.key, "refit": True}
 
 
-def test_what_changes_the_first_version_changes_all_that_go_on_from_it() -> None:
+def test_a_change_of_the_first_version_changes_all_that_go_on_from_it() -> None:
     before, after = (digests(DATA + text) for text in (CHAIN, CHAIN.replace("v1: {}", "v1: {params: {C: 2.0}}")))
     assert {address for address in before if before[address] != after[address]} == {V1, V2, "model/line@v3"}
 
@@ -43,13 +43,13 @@ def test_the_name_of_the_version_before_is_in_no_digest() -> None:
     assert renamed[V2] == digests(DATA + CHAIN)[V2]
 
 
-def test_a_version_that_begins_anew_has_the_keys_that_it_had() -> None:
+def test_a_version_without_a_parent_has_unchanged_keys() -> None:
     alone, beside = digests(DATA + MODEL), digests(DATA + CHAIN)
     assert alone[V1] == beside[V1]
     assert step(nodes_of(DATA + MODEL)[V1], "evaluate").reads == step(nodes_of(DATA + CHAIN)[V1], "evaluate").reads
 
 
-def test_the_version_before_may_stand_below() -> None:
+def test_a_parent_may_be_declared_below_its_version() -> None:
     assert digests(model("  v2: {warm_start: v1}\n  v1: {}\n"))[V2] == digests(DATA + CHAIN)[V2]
 
 
@@ -83,20 +83,20 @@ def test_a_comparison_reads_what_both_sides_learned_before(first: str, second: s
         ("  v1: {}\n  v2: {warm_start: v1, class_weight: balanced}\n", [("cannot-continue", "v1")]),
         ("  v1: {}\n  v2: {warm_start: v1, calibrate: {method: sigmoid}}\n", [("cannot-continue", "v1")]),
         ("  v1: {}\n  v2: {warm_start: v1, threshold: 0.4}\n", []),
-        # what is wrong with a version itself does not wait for the one before it to be mended
+        # the problems of a version itself are reported even if its parent has some too
         (
             "  v1: {}\n  v2: {warm_start: v1, class_weight: balanced}\n  v3: {warm_start: v2, calibrate: {method: sigmoid}}\n",
             [("cannot-continue", "v1"), ("cannot-continue", "v2")],
         ),
         ("  v1: {}\n  v2: {warm_start: v9, threshold: {metric: f1}}\n", [("unknown-version", "v9"), ("cannot-continue", "v9")]),
         ("  v1: {}\n  v2: {warm_start: v9, algorithm: knn}\n", [("unknown-version", "v9"), ("cannot-continue", "v9")]),
-        # that an imported version goes on from nothing is told once
+        # `warm_start` of an imported version is reported once
         ("  v1: {}\n  v2: {warm_start: v1, import: first.onnx}\n", [("import-conflict", "warm_start")]),
-        # one mistake is told once, though others go on from the version that has it
+        # a mistake is reported once, even if others go on from the version that has it
         ("  v1: {algorithm: no_such}\n  v2: {warm_start: v1}\n  v3: {warm_start: v2}\n", [("unknown-algorithm", "no_such")]),
     ],
 )
-def test_what_cannot_be_right_is_refused_at_its_place(versions: str, expected: list[tuple[str, str]]) -> None:
+def test_a_wrong_parent_is_refused_at_its_place(versions: str, expected: list[tuple[str, str]]) -> None:
     assert [(name, written) for name, written, _ in mistakes(model(versions))] == expected
 
 
