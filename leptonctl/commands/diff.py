@@ -159,7 +159,7 @@ def _same_test_rows(a: Side, b: Side) -> bool | None:
 
 def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":
     """Both compared on the test rows of b that neither was trained on; None if one is not built or they are not comparable."""
-    from leptonctl.learning.flips import compared
+    from leptonctl.learning.reports.flips import compare_versions
 
     if any("prepare" not in side.results for side in (a, b)) or a.package is None or b.package is None:
         return None
@@ -170,7 +170,7 @@ def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "Co
         "export": b.package,
     }
     needs |= {role: side.results["train"] for role, side in (("bound_train", a), ("train", b)) if "train" in side.results}
-    return compared(session.store, session.root, needs, b.scoring, metrics)
+    return compare_versions(session.store, session.root, needs, b.scoring, metrics)
 
 
 def _on_common_rows(outputs: "CompareOutputs | None") -> Json:

@@ -30,7 +30,7 @@ from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
-    from leptonctl.learning.predict import Predictions
+    from leptonctl.learning.scoring.predict import Predictions
 
 Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
 ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
@@ -75,7 +75,7 @@ def predict(
 
 def _predictions(session: Session, built: _Built, source: Path, reading: Reading) -> tuple[Manifest, Iterator["Predictions"]]:
     """The manifest of a version, and its predictions for the rows of a file, part by part. Raises ProviderError."""
-    from leptonctl.learning.predict import predict_batches
+    from leptonctl.learning.scoring.predict import predict_batches
 
     manifest = decode(artifact_of(session, built.export.artifacts[MANIFEST_FILE]), Manifest)
     reader = session.catalog.source_for(source.name)
@@ -126,7 +126,7 @@ def _form_of(output: Path | None) -> Form:
 
 def _write(parts: Iterator["Predictions"], output: Path | None, form: Form) -> dict[str, Json]:
     """Write the predictions; the part of the report that says how many and where. A file appears whole or not at all."""
-    from leptonctl.learning.predict import records, write_parquet
+    from leptonctl.learning.scoring.predict import records, write_parquet
 
     report: dict[str, Json] = {"rows": 0, "output": str(output) if output else None, "format": form}
     if form == "records":
@@ -144,7 +144,7 @@ def _write(parts: Iterator["Predictions"], output: Path | None, form: Form) -> d
 
 def _write_text(parts: Iterable["Predictions"], out: TextIO, form: Form) -> int:
     """Write the predictions as CSV or JSON Lines. How many rows they are."""
-    from leptonctl.learning.predict import write_csv, write_jsonl
+    from leptonctl.learning.scoring.predict import write_csv, write_jsonl
 
     rows = 0
     for part in parts:

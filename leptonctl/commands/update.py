@@ -187,7 +187,7 @@ def _path(session: Session, data: Path) -> str:
 
 def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str, int]:
     """How many rows the new file gives. It is prepared as by a build, with the same failures, and nothing is kept."""
-    from leptonctl.learning.new_rows import Earlier, Nowhere, check_new_rows
+    from leptonctl.learning.reports.new_rows import Earlier, Nowhere, check_new_rows
 
     refuse_reading(request.reading, append=request.append)
     before, source = names.before, session.catalog.source_for(names.path)

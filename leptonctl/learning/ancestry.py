@@ -1,4 +1,4 @@
-"""Which rows a version has learned besides its own: those of the versions that it goes on from (protocols 12). Writes no files."""
+"""Which rows a version has learned besides its own: those of its ancestors, the versions that it goes on from. Writes no files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
@@ -14,12 +14,12 @@ WARM_START, WARM_PREPARE = "warm_start", "warm_prepare"
 """The roles in which a step needs the training and the rows of the version that it goes on from."""
 LEARNED = "learned"
 KEPT = ("rows", "rows_digest", "contract", "row_lists")
-"""What is needed of the outputs of `prepare`. A profile is not, so that nobody has to look for values of rows here."""
+"""The outputs of `prepare` that are needed. Not its profile, so that `purge` need not look for values of rows here."""
 SIDE_FILES = ("train.parquet", "train.rows")
 
 
-def learned_of(needs: Mapping[str, Result]) -> list[Json]:
-    """What the training of a version that goes on from another one records of the rows that were learned before, the parent's last."""
+def ancestor_rows(needs: Mapping[str, Result]) -> list[Json]:
+    """What a training that goes on from another version records of the rows learned before, the parent's last."""
     prepare = needs[WARM_PREPARE]
     rows: dict[str, Json] = {
         "artifacts": {name: digest for name, digest in prepare.artifacts.items() if name in SIDE_FILES},
@@ -29,7 +29,7 @@ def learned_of(needs: Mapping[str, Result]) -> list[Json]:
 
 
 def ancestors(train: Result | None) -> Iterator[Result]:
-    """The rows that the versions before have learned, each as a result of `prepare`. None for a version that begins anew."""
+    """The rows that a version's ancestors have learned, each as a result of `prepare`. None for a version without a parent."""
     for rows in _recorded(train):
         parts = cast("dict[str, dict[str, Json]]", rows)
         yield Result(key="", op="prepare", artifacts=cast("dict[str, str]", parts["artifacts"]), outputs=parts["outputs"])
@@ -41,12 +41,12 @@ def sides(results: Iterable[Result], artifacts: Artifacts) -> list[Side]:
 
 
 def fair_to(name: str, learned: Iterable[Result], evaluation: Side, artifacts: Artifacts, rows: int) -> Fair:
-    """Which of these evaluation rows the versions before, called `name`, have not learned."""
+    """Which of these evaluation rows the ancestors, called `name`, have not learned."""
     return fair_rows(evaluation, {name: sides(learned, artifacts)}, rows)
 
 
 def fair_test_rows(train: Result | None, prepare: Result, rows: int, artifacts: Artifacts) -> Fair | None:
-    """Which test rows the versions before have not learned; None for a version that begins anew."""
+    """Which test rows the ancestors have not learned; None for a version without a parent."""
     before = [*ancestors(train)]
     return fair_to("an earlier version", before, read_side(prepare, "test", artifacts), artifacts, rows) if before else None
 
@@ -59,5 +59,5 @@ def _side(result: Result, artifacts: Artifacts) -> Side:
 
 
 def _recorded(train: Result | None) -> list[Json]:
-    recorded = train.outputs.get(LEARNED) if train is not None else None
-    return recorded if isinstance(recorded, list) else []
+    rows = train.outputs.get(LEARNED) if train is not None else None
+    return rows if isinstance(rows, list) else []

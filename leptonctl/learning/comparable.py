@@ -1,4 +1,4 @@
-"""Whether two versions can be measured on the same rows, and which rows are fair to both (protocols 12). Reads no store."""
+"""Whether two versions can be measured on the same rows, and which rows are fair to both. Reads no store."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     import polars as pl
 
     from leptonctl.core.contract import Contract
-    from leptonctl.learning.tables.row_list import Marks
+    from leptonctl.learning.preparing.row_list import Marks
 
 Listed: TypeAlias = "tuple[RowList, Marks]"
 
 
 class Fair(Frozen):
-    """Which evaluation rows neither version has learned: `keep` by row, `learned` by version, and why that cannot be told, if it cannot."""
+    """Which evaluation rows no version has learned: `keep` is by row, `learned` counts the others by version.
+
+    reasons: why it is not certain; () when it is.
+    """
 
     keep: np.ndarray
     learned: Mapping[str, int]
@@ -27,7 +30,7 @@ class Fair(Frozen):
 
 
 class Side(Frozen):
-    """The rows of one side of a prepare step: by what they are known (None: not recorded), and their contract and prepared cells."""
+    """The rows of one side of a prepare step: their list (None: not recorded), their contract, and their prepared cells."""
 
     listed: Listed | None
     contract: Contract
@@ -35,7 +38,7 @@ class Side(Frozen):
 
 
 def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: int) -> Fair:
-    """The evaluation rows whose id and record no version has learned. `training`: by version, what it and those before it learned."""
+    """The evaluation rows whose id and record no version has learned. `training`: by version, what it and its ancestors learned."""
     import numpy as np
 
     learned = {version: np.zeros(rows, dtype=bool) for version in training}
@@ -58,7 +61,7 @@ def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: in
     return Fair(keep=keep, learned={version: int(mask.sum()) for version, mask in learned.items()}, reasons=tuple(reasons))
 
 
-def left_out(learned: Mapping[str, int], rows: int) -> str:
+def excluded_rows(learned: Mapping[str, int], rows: int) -> str:
     """Which evaluation rows were left out, in words; "" for none."""
     parts = [f"{count} that {OWNERS.get(version, version)} was trained on" for version, count in learned.items() if count]
     return f"of {rows} evaluation rows without {' and '.join(parts)}" if parts else ""
@@ -68,11 +71,11 @@ def _shared(evaluation: Listed, training: Listed) -> np.ndarray:
     """Which evaluation rows are training rows too, by id or by record."""
     import numpy as np
 
-    (listed, marks), (others, other_marks) = evaluation, training
+    (rows, marks), (other_rows, other_marks) = evaluation, training
     shared = np.zeros(len(marks.records), dtype=bool)
-    if same_records(listed, others):
+    if same_records(rows, other_rows):
         shared |= _among(marks.records, other_marks.records)
-    if same_ids(listed, others) and marks.ids is not None and other_marks.ids is not None:
+    if same_ids(rows, other_rows) and marks.ids is not None and other_marks.ids is not None:
         shared |= _among(marks.ids, other_marks.ids)
     return shared
 
@@ -80,16 +83,16 @@ def _shared(evaluation: Listed, training: Listed) -> np.ndarray:
 def _among(marks: np.ndarray, others: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    known = set(others.tolist())
-    return np.fromiter((mark in known for mark in marks.tolist()), dtype=bool, count=len(marks))
+    values = set(others.tolist())
+    return np.fromiter((mark in values for mark in marks.tolist()), dtype=bool, count=len(marks))
 
 
 def _alike(evaluation: Side, training: Side, columns: Sequence[str]) -> np.ndarray:
     """Which evaluation rows have the prepared cells of a training row in these columns and the target."""
     import numpy as np
 
-    from leptonctl.learning.tables.identity import row_ids
+    from leptonctl.learning.preparing.identity import row_ids
 
     marks = [row_ids(cells.select(columns), cells[side.contract.target]) for side in (evaluation, training) for cells in (side.cells(),)]
-    known = set(marks[1])
-    return np.fromiter((mark in known for mark in marks[0]), dtype=bool, count=len(marks[0]))
+    learned = set(marks[1])
+    return np.fromiter((mark in learned for mark in marks[0]), dtype=bool, count=len(marks[0]))

@@ -1,134 +1,18 @@
-"""The inputs of each op as records, read once when a step begins. docs/steps.md describes them.
+"""The inputs of each op as records, read once when a step begins; those of `prepare` are in `prepare_inputs`. docs/steps.md describes them.
 
 An absent field has its default, so that inputs contain only what matters.
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeVar
 
 from leptonctl.core.codec import BadRecord, Record, convert
-from leptonctl.core.contract import Checks, ColumnType, Scalar, Words
-from leptonctl.core.date_formats import DateType
-from leptonctl.core.manifest import Hashing
+from leptonctl.core.contract import Scalar
 from leptonctl.core.values import Json
-from leptonctl.spi.learning import LearningTask, ProviderError, SourceOptions
+from leptonctl.learning.prepare_inputs import Privacy
+from leptonctl.spi.learning import LearningTask, ProviderError
 
 T = TypeVar("T")
-
-
-class SourcePart(Record):
-    """One of several files that are read as one table. `options` None: those of the table."""
-
-    path: str
-    digest: str
-    options: SourceOptions | None = None
-
-
-class SourceFile(Record):
-    """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown.
-
-    ending: of its name, where the same bytes would be read otherwise under the usual one. parts: of several files; then `path` only
-    names them, and `digest` is that of their paths and digests.
-    """
-
-    path: str
-    format: str
-    digest: str | None = None
-    options: SourceOptions = SourceOptions()
-    ending: str = ""
-    parts: tuple[SourcePart, ...] = ()
-
-
-class DeclaredColumn(Checks):
-    """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value.
-
-    ignore: nobody reads it. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
-    pattern: a regular expression that each text matches as a whole. max_missing: the largest share of missing cells. min_share: of
-    the target, the smallest share of the rows that a class may have. min_date, max_date: rules say the same.
-    """
-
-    type: ColumnType | DateType | None = None
-    missing: Scalar | None = None
-    unique: bool | None = None
-    pattern: str | None = None
-    max_missing: float | None = None
-    min_share: float | None = None
-    min_date: str | None = None
-    max_date: str | None = None
-    ignore: bool = False
-    when_true: tuple[str, ...] = ()
-    when_false: tuple[str, ...] = ()
-    format: str | None = None
-    parts: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> Words | None:
-        return Words(true=self.when_true, false=self.when_false) if self.when_true or self.when_false else None
-
-
-class RowCheck(Record):
-    """A rule that every row must meet (`leptonctl/core/row_rules.py`). severity: warn | fail."""
-
-    rule: str
-    severity: Literal["warn", "fail"] = "fail"
-
-
-class RandomSplit(Record, tag_field="method", tag="random"):
-    """`test` is a share below 1, or a number of rows. `stratify` None: stratified when the target has few enough classes."""
-
-    test: float
-    seed: int = 0
-    stratify: bool | None = None
-
-
-class HashSplit(Record, tag_field="method", tag="hash"):
-    """By the hash of a column's string, so that no row changes side as the data grows."""
-
-    test: float
-    by: str
-
-
-class ColumnSplit(Record, tag_field="method", tag="column"):
-    """By a column whose cells are `train` or `test`."""
-
-    column: str
-
-
-class TimeSplit(Record, tag_field="method", tag="time"):
-    """The newest rows by a column of times are the test rows."""
-
-    test: float
-    time: str
-
-
-class SourceSplit(Record, tag_field="method", tag="source"):
-    """The test rows are those of `test_source`."""
-
-
-Split: TypeAlias = RandomSplit | HashSplit | ColumnSplit | TimeSplit | SourceSplit
-
-
-class Privacy(Hashing):
-    """The columns that are dropped, and those that are hashed, with their key."""
-
-    drop: tuple[str, ...] = ()
-
-
-class PrepareInputs(Record):
-    """`columns` are those declared in the YAML. `id` is the column that names a row. target_missing: `drop` leaves out rows without one.
-
-    checks: rules about rows; like the checks of columns they are in no key.
-    """
-
-    source: SourceFile
-    target: str
-    split: Split
-    id: str | None = None
-    test_source: SourceFile | None = None
-    columns: Mapping[str, DeclaredColumn] = {}
-    privacy: Privacy | None = None
-    target_missing: Literal["drop", "error"] = "error"
-    checks: tuple[RowCheck, ...] = ()
 
 
 class PreprocessStep(Record):
@@ -140,7 +24,7 @@ class PreprocessStep(Record):
 
 
 class WarmStart(Record):
-    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted anew."""
+    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted again."""
 
     train: "TrainInputs"
     refit: bool = False
@@ -149,7 +33,7 @@ class WarmStart(Record):
 class TrainInputs(Record):
     """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default.
 
-    class_weight: by the class as written. sample_weight: the column with the weight of each row, which is no feature then.
+    class_weight: by the class as written. sample_weight: the column with the weight of each row, which is then not a feature.
     """
 
     task: LearningTask
@@ -261,7 +145,7 @@ class Least(Record):
 
 
 class Objective(Record):
-    """What a threshold is chosen by: the best value of a metric, or the least recall or precision. One of the three is there."""
+    """What a threshold is chosen by: the best value of a metric, or the least recall or precision. Exactly one is set."""
 
     metric: str | None = None
     recall: Least | None = None

@@ -16,19 +16,19 @@ from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
-from leptonctl.learning.tables.prepared import Rows, copied, read_rows
-from leptonctl.learning.tables.row_list import FILES, Marks, unpack
+from leptonctl.learning.preparing.row_list import FILES, Marks, unpack
+from leptonctl.learning.scoring.answers import WIDE
+from leptonctl.learning.tables.prepared import Rows, copy_rows, read_rows
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
 
 if TYPE_CHECKING:
     import polars as pl
 
-WIDE = "float64"
 SMALL, MOST_RECENT = 4 << 20, 4
-"""The bytes of prepared rows that are worth keeping, and how many of these are kept."""
+"""Prepared rows of at most so many bytes are kept, and so many of them."""
 _RECENT: dict[tuple[str, str, str], Rows] = {}
-"""A worker reads the same rows four times for each of many small versions: longer than it fits them."""
+"""A worker needs the same rows four times for each of many small versions. Reading them would take longer than the fit."""
 
 
 class Package(Frozen):
@@ -75,21 +75,21 @@ def read_contract(prepare: Result) -> Contract:
 def read_prepared(prepare: Result, side: str, task: str, artifacts: Artifacts) -> Rows:
     """The `train` or `test` rows of a prepare step, as arrays of their own."""
     digest = prepare.artifacts[f"{side}.parquet"]
-    place = (prepare.key, digest, task)
-    rows = _RECENT.get(place)
+    key = (prepare.key, digest, task)
+    rows = _RECENT.get(key)
     if rows is None:
         data = artifacts.get_artifact(digest)
         rows = read_rows(data, read_contract(prepare), task)
         if not prepare.key or len(data) > SMALL:
             return rows
-        _RECENT[place] = rows
+        _RECENT[key] = rows
         while len(_RECENT) > MOST_RECENT:
             del _RECENT[next(iter(_RECENT))]
-    return copied(rows)
+    return copy_rows(rows)
 
 
 def read_row_list(prepare: Result, side: str, artifacts: Artifacts) -> tuple[RowList, Marks] | None:
-    """By what the rows of a side are known; None when the step recorded no list."""
+    """The row list of a side and its marks; None when the step recorded none."""
     rows = read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).row_lists.get(side)
     digest = prepare.artifacts.get(FILES[side])
     return None if rows is None or digest is None else (rows, unpack(artifacts.get_artifact(digest), rows))

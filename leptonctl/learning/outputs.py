@@ -23,7 +23,7 @@ class Outputs(Record, omit_defaults=False):
 class Notice(Outputs):
     """Something that is allowed but deserves attention. `leptonctl/kinds/notice_words.py` words each `check`.
 
-    column: where it is about one. count: of rows or cells. detail: what else there is to say, without a cell of the data.
+    column: the column that it is about, if any. count: of rows or cells. detail: more words, which contain no cell of the data.
     """
 
     check: str
@@ -35,7 +35,7 @@ class Notice(Outputs):
 
 
 class ColumnProfile(Outputs):
-    """What later checks need of a column, over all filled rows: the range of its numbers, missing cells, whether all others differ."""
+    """What later checks need to know of a column after filling: the range of its numbers, missing cells, whether all others differ."""
 
     min: float | None = None
     max: float | None = None
@@ -46,7 +46,7 @@ class ColumnProfile(Outputs):
 class PrepareOutputs(Outputs):
     """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`. `profile`: of the columns that are not private.
 
-    left_out: how many rows have no target, where the dataset leaves them out.
+    left_out: how many rows were left out because they have no target.
     """
 
     rows: Mapping[str, int]

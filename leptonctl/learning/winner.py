@@ -1,4 +1,4 @@
-"""The train inputs of a step whose parameters were searched: the winner's. Every step that fits or loads the model asks here."""
+"""The parameters that a search has found, for every step that fits or loads the model."""
 
 from leptonctl.core.frozen import replace
 from leptonctl.learning.inputs import TrainInputs, read_record
@@ -8,8 +8,8 @@ from leptonctl.spi.running import Needs
 SEARCH = "search"
 
 
-def as_found(train: TrainInputs, needs: Needs) -> TrainInputs:
-    """The inputs with the parameters that the search of the version has found; as they are, without one."""
+def with_search_result(train: TrainInputs, needs: Needs) -> TrainInputs:
+    """The train inputs with the parameters of the search's winner; unchanged for a version without a search."""
     search = needs.get(SEARCH)
     if search is None:
         return train

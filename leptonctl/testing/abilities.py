@@ -28,7 +28,7 @@ def check_abilities(trainer: Trainer, params: Params | None = None) -> None:
 
 def _check_checkpoint(trainer: Trainer, params: Params | None) -> None:
     """Stop a fit when it has saved for the first time, and resume it."""
-    from leptonctl.learning.native import dump_native
+    from leptonctl.learning.fitting.native import dump_native
 
     undisturbed, checkpoint = _fit(trainer, params), _MemoryCheckpoint()
     try:
@@ -62,7 +62,7 @@ class _MemoryCheckpoint:
 
 def _fit(trainer: Trainer, params: Params | None, checkpoint: _MemoryCheckpoint | None = None, **declared: Any) -> Any:
     from leptonctl.learning.catalog import with_catalog
-    from leptonctl.learning.fit import fit
+    from leptonctl.learning.fitting.fit import fit
     from leptonctl.learning.inputs import TrainInputs
 
     columns = _columns()

@@ -112,8 +112,8 @@ def _build(folder: Path, task: str, train: dict[str, Json], *, is_warm: bool) ->
 def _read_model(
     results: Mapping[str, Result], task: str, train: dict[str, Json], artifacts: MemoryArtifacts, progress: Sequence[Mapping[str, Any]]
 ) -> BuiltModel:
+    from leptonctl.learning.fitting.native import dump_native, load_native
     from leptonctl.learning.inputs import TrainInputs, read_inputs
-    from leptonctl.learning.native import dump_native, load_native
     from leptonctl.learning.needs import native_files, read_prepared
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
 

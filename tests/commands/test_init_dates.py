@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leptonctl.learning.tables.date_like import guess_column
+from leptonctl.learning.tables.date_like import column_of, guess_dates
 from tests import projects
 from tests.test_output_schemas import problems
 
@@ -64,14 +64,17 @@ def test_the_project_applies_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_ways_to_write_dates(form: str, format_: str | None, parts: list[str]) -> None:
-    column = guess_column("when", cells(form))
+    guess = guess_dates(cells(form))
+    assert guess is not None
+    column = column_of("when", guess, cells(form))
     assert column is not None
     assert (column.format, list(column.parts)) == (format_, parts)
 
 
 @pytest.mark.parametrize("form", ["day %d", "%d/%m/2023 or so", "05/%m/%Y", "%Y", "1.5", "%Y-%j"])
 def test_what_is_no_date_or_may_be_two(form: str) -> None:
-    assert guess_column("when", cells(form)) is None
+    guess = guess_dates(cells(form))
+    assert guess is None or guess.other is not None or column_of("when", guess, cells(form)) is None
 
 
 def test_dates_that_are_not_declared_are_a_warning(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from leptonctl.learning.predict import ROWS_AT_ONCE
+from leptonctl.learning.scoring.predict import ROWS_AT_ONCE
 from tests import projects
 from tests.test_output_schemas import problems
 

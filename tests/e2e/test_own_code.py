@@ -294,7 +294,7 @@ FAILURES = {
     "dies": ("command-failed", "SIGSEGV", "to standard output"),
     "pickle": ("command-output", "model.onnx", "a Python pickle"),
     "link": ("command-output", "model.onnx", ""),
-    "pipe": ("command-output", "no plain file", ""),
+    "pipe": ("command-output", "not a regular file", ""),
     "large": ("command-output", "600 MiB", "512 MiB"),
     "nothing": ("command-output", "without writing model.onnx", "It wrote no file."),
     "saved": ("command-output", "model.onnx is a folder", "It wrote model.onnx/saved_model.pb, model.onnx/w0, ", " and 2 more."),
@@ -324,7 +324,7 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
         "none": ("command-failed", "no no-such-program", "on the PATH"),
         "module": ("command-failed", "No module named 'pyarrov'", ""),
         "words": ("command-failed", "no python fail.py", "on the PATH"),
-        "folder": ("command-output", "no plain file", ""),
+        "folder": ("command-output", "not a regular file", ""),
     }
     assert (done.returncode, failed.keys()) == (1, expected.keys()), done.stdout + done.stderr
     for mode, (id_, *parts) in expected.items():

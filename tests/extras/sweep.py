@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.steps.export import export
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.steps.export import export
 from leptonctl.project.catalog import EXTRAS, load_catalog
 from leptonctl.spi.learning import ProviderError, Training

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leptonctl.learning.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from tests import projects
 from tests.building.kills import apply_killed_in_each_step, built
 from tests.learning.killed import CLASSES, THREE, VALUES, Kept, run, run_on, saves_when_killed_twice

@@ -13,8 +13,9 @@ from leptonctl.core.codec import encode
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn, package_digest
 from leptonctl.core.result import Result
+from leptonctl.core.row_list import RowList
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
-from leptonctl.learning.tables.row_list import list_rows
+from leptonctl.learning.preparing.row_list import PUBLIC, Listing, ListPrivacy, Marks
 from leptonctl.spi.running import Bench
 
 
@@ -47,6 +48,13 @@ def contract(frame, target):
         classes=None if frame.schema[target] == pl.Float64 else tuple(sorted(frame[target].unique().to_list())),
         columns=tuple(Column(name=name, type=kinds[dtype]) for name, dtype in frame.schema.items() if name != target),
     )
+
+
+def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: ListPrivacy = PUBLIC) -> tuple[RowList, Marks]:
+    """The list of the rows of a table and their marks."""
+    listing = Listing(source, id=id, privacy=privacy)
+    listing.add(frame)
+    return listing.finish()
 
 
 def prepared(shelf, train, test, target="y"):

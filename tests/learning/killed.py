@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.fitted_model import Fitted
+from leptonctl.learning.fitting.native import dump_native
+from leptonctl.learning.fitting.resume import resume
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.learning.native import dump_native
-from leptonctl.learning.resume import resume
 
 T = TypeVar("T")
 RNG = np.random.default_rng(5)
@@ -59,7 +60,7 @@ def run_on(parent: Fitted, target: np.ndarray, algorithm: str, params: dict[str,
     """More of the parent's fit, with the last 80 of the rows."""
     task = "regression" if target.dtype == np.float64 else "classification"
     inputs = TrainInputs(task=task, algorithm=algorithm, seed=3, params=params)  # type: ignore[arg-type]
-    return resume(inputs, parent, {name: values[40:] for name, values in COLUMNS.items()}, target[40:], nothing, checkpoint)
+    return resume(inputs, parent, {name: values[40:] for name, values in COLUMNS.items()}, target[40:], nothing, checkpoint=checkpoint)
 
 
 def saves_when_killed_twice(fit: Callable[[Kept | None], T], same: Callable[[T, T], None] | None = None) -> int:

@@ -22,7 +22,7 @@ from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, RobustScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from leptonctl.core.result import Result
-from leptonctl.learning.fit import quiet as no_warnings
+from leptonctl.learning.fitting.fitted_model import quiet as no_warnings
 from leptonctl.learning.steps import cross_validate, evaluate, export, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from leptonctl.building.checkpoint import DAMAGED, OTHER_LIBRARIES, OTHER_USER, RESUMES, FileCheckpoint, sweep_checkpoints
-from leptonctl.learning.fit import fit
-from leptonctl.learning.folds import Folds
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.folds import Folds
+from leptonctl.learning.fitting.native import dump_native
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.learning.native import dump_native
 from leptonctl.project.catalog import load_catalog
 from tests.learning.killed import CLASSES, COLUMNS, THREE, VALUES, Kept, Killed, nothing, run, run_on, saves_when_killed_twice
 
@@ -106,7 +106,7 @@ def test_scikit_learn_grows_its_own_trees_again_after_a_kill() -> None:
 def test_folds_that_are_done_are_not_done_again() -> None:
     kept = Kept(3)
     folds = Folds[float](kept)
-    assert [number for number, _ in folds.left("abcd")] == [1, 2, 3, 4]
+    assert [number for number, _ in folds.remaining("abcd")] == [1, 2, 3, 4]
     folds.add(0.1)
     folds.add(float("nan"))
     with pytest.raises(Killed):
@@ -114,12 +114,12 @@ def test_folds_that_are_done_are_not_done_again() -> None:
     kept.left = 100
     again = Folds[float](kept)
     assert again.load() == b"half of\nthe third"
-    assert repr(again.done) == "[0.1, nan]"
-    assert [*again.left("abcd")] == [(3, "c"), (4, "d")]
+    assert repr(again.results) == "[0.1, nan]"
+    assert [*again.remaining("abcd")] == [(3, "c"), (4, "d")]
     again.add(0.3)
     assert again.load() is None, "what was kept of one fold is nothing to the next"
     assert Folds[float](kept).load() is None
-    assert [*Folds[float](None).left("ab")] == [(1, "a"), (2, "b")]
+    assert [*Folds[float](None).remaining("ab")] == [(1, "a"), (2, "b")]
 
 
 KEY, OTHER = ("sha256:" + letters * 32 for letters in ("ab", "cd"))

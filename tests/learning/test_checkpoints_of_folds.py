@@ -27,8 +27,8 @@ def place(tmp_path: Path) -> tuple[dict[str, Result], Bench]:
     here: Bench = bench(shelf, tmp_path)
     needs: dict[str, Result] = {"prepare": prepared(shelf, rows, rows.head(20))}
     for op, run, inputs in (("train", train.run, BOOSTING), ("export", export.run, {"train": BOOSTING})):
-        done: Produced = run(inputs, needs, here)  # type: ignore[operator]
-        needs[op] = Result(key=op, op=op, artifacts=done.artifacts, outputs=done.outputs)
+        process: Produced = run(inputs, needs, here)  # type: ignore[operator]
+        needs[op] = Result(key=op, op=op, artifacts=process.artifacts, outputs=process.outputs)
     return needs, here
 
 
@@ -44,8 +44,8 @@ def test_killed_twice_it_gives_the_same(step: str, place: tuple[dict[str, Result
     (module, inputs), (needs, here) = STEPS[step], place
 
     def run(kept: Kept | None) -> Produced:
-        done: Produced = module.run(inputs, needs, replace(here, checkpoint=kept))
-        return done
+        process: Produced = module.run(inputs, needs, replace(here, checkpoint=kept))
+        return process
 
     def same(again: Produced, whole: Produced) -> None:
         assert again == whole

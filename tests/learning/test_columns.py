@@ -32,19 +32,19 @@ def both(made: Prepared) -> pl.DataFrame:
 
 
 def test_parts_stand_in_the_place_of_their_column(tmp_path: Path) -> None:
-    made = dated(tmp_path, when={"type": "datetime", "format": FORMAT, "parts": ["hour", "weekday", "day"]})
-    assert made.contract.names == ("when.hour", "when.weekday", "when.day", "x")
-    assert {(c.name, c.type, c.nullable) for c in made.contract.columns if "." in c.name} == {
+    result = dated(tmp_path, when={"type": "datetime", "format": FORMAT, "parts": ["hour", "weekday", "day"]})
+    assert result.contract.names == ("when.hour", "when.weekday", "when.day", "x")
+    assert {(c.name, c.type, c.nullable) for c in result.contract.columns if "." in c.name} == {
         ("when.hour", "integer", False), ("when.weekday", "integer", False), ("when.day", "integer", False),
     }  # fmt: skip
-    for row in both(made).to_dicts():
+    for row in both(result).to_dicts():
         date = START + timedelta(hours=7 * int(row["x"]))
         assert (row["when.hour"], row["when.weekday"], row["when.day"]) == (date.hour, date.isoweekday(), date.day)
         assert row["when"] == date.strftime(FORMAT)
-    assert made.train.texts["when"].tolist() == made.frame("train")["when"].to_list()
+    assert result.train.texts["when"].tolist() == result.frame("train")["when"].to_list()
     # the same instants in ISO 8601 are the same rows
     other = dated(tmp_path, "%Y-%m-%dT%H:%M", when={"type": "datetime", "parts": ["hour", "weekday", "day"]})
-    assert other.outputs["rows_digest"] == made.outputs["rows_digest"]
+    assert other.outputs["rows_digest"] == result.outputs["rows_digest"]
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
@@ -55,23 +55,25 @@ def test_timestamps_of_parquet_with_a_zone_are_read_in_utc(tmp_path: Path, unit:
     frame = pl.DataFrame({"when": zoned, "x": range(20), "y": ["a", "b"] * 10})
     frame.write_parquet(tmp_path / "t.parquet")
     declared = {"type": "datetime", "parts": ["day", "hour"]}
-    made = prepare(tmp_path, "t.parquet", format="parquet", split=PLAIN, columns={"when": declared})
-    assert made.contract.dates[0].zoned
-    assert {int(r["x"]): (r["when.day"], r["when.hour"]) for r in both(made).to_dicts()} == {i: (m.day, m.hour) for i, m in enumerate(utc)}
+    result = prepare(tmp_path, "t.parquet", format="parquet", split=PLAIN, columns={"when": declared})
+    assert result.contract.dates[0].zoned
+    assert {int(r["x"]): (r["when.day"], r["when.hour"]) for r in both(result).to_dicts()} == {
+        i: (m.day, m.hour) for i, m in enumerate(utc)
+    }
     # dates and times without a zone are read as they are; a format says how requests carry them
     naive = frame.with_columns(pl.col("when").dt.replace_time_zone(None))
     naive.write_parquet(tmp_path / "n.parquet")
-    made = prepare(tmp_path, "n.parquet", format="parquet", split=PLAIN, columns={"when": {**declared, "format": FORMAT}})
-    texts = dict(zip(both(made)["x"].to_list(), both(made)["when"].to_list(), strict=True))
+    result = prepare(tmp_path, "n.parquet", format="parquet", split=PLAIN, columns={"when": {**declared, "format": FORMAT}})
+    texts = dict(zip(both(result)["x"].to_list(), both(result)["when"].to_list(), strict=True))
     assert texts == {i: moment.strftime(FORMAT) for i, moment in enumerate(naive["when"].to_list())}
 
 
 def test_missing_dates(tmp_path: Path) -> None:
     rows = [f"{'' if i % 5 == 0 else f'2024-01-{i:02}'},{i},{'ab'[i % 2]}" for i in range(1, 25)]
     name = csv(tmp_path, "when,x,y", *rows)
-    made = prepare(tmp_path, name, split=PLAIN, columns={"when": {"type": "date", "parts": ["day"]}})
-    assert made.contract.dates[0].nullable
-    assert {r["x"]: r["when.day"] for r in both(made).to_dicts()} == {i: None if i % 5 == 0 else i for i in range(1, 25)}
+    result = prepare(tmp_path, name, split=PLAIN, columns={"when": {"type": "date", "parts": ["day"]}})
+    assert result.contract.dates[0].nullable
+    assert {r["x"]: r["when.day"] for r in both(result).to_dicts()} == {i: None if i % 5 == 0 else i for i in range(1, 25)}
     filled = prepare(tmp_path, name, split=PLAIN, columns={"when": {"type": "date", "parts": ["day"], "missing": "2024-01-31"}})
     assert {r["when.day"] for r in both(filled).to_dicts() if r["x"] % 5 == 0} == {31}
     assert not filled.contract.columns[0].nullable
@@ -115,8 +117,8 @@ def test_a_cell_that_is_no_date_is_named(tmp_path: Path, cells: list[str], decla
 )
 def test_words_of_booleans(tmp_path: Path, cells: list[str], declared: dict) -> None:
     rows = [f"{cell},{i},{'ab'[i % 2]}" for i, cell in enumerate(cells * 5)]
-    made = prepare(tmp_path, csv(tmp_path, "active,x,y", *rows), split=PLAIN, columns={"active": {"type": "boolean", **declared}})
-    meant = {int(row["x"]): row["active"] for row in both(made).to_dicts()}
+    result = prepare(tmp_path, csv(tmp_path, "active,x,y", *rows), split=PLAIN, columns={"active": {"type": "boolean", **declared}})
+    meant = {int(row["x"]): row["active"] for row in both(result).to_dicts()}
     assert [meant[i] for i in range(4)] == [True, False, True, None]
 
 
@@ -124,8 +126,8 @@ def test_numbers_of_typed_files_are_booleans_too(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1.0, 0.0, None, 1.0] * 5, "b": [1, 0, 1, 0] * 5, "y": ["a", "b"] * 10})
     frame.write_parquet(tmp_path / "t.parquet")
     columns = {"a": {"type": "boolean"}, "b": {"type": "boolean"}}
-    made = prepare(tmp_path, "t.parquet", format="parquet", split=PLAIN, columns=columns)
-    assert both(made)["a"].value_counts().sort("a").rows() == [(None, 5), (False, 5), (True, 10)]
+    result = prepare(tmp_path, "t.parquet", format="parquet", split=PLAIN, columns=columns)
+    assert both(result)["a"].value_counts().sort("a").rows() == [(None, 5), (False, 5), (True, 10)]
     frame.with_columns(pl.col("a") * 0.5).write_parquet(tmp_path / "half.parquet")
     with pytest.raises(ProviderError) as caught:
         prepare(tmp_path, "half.parquet", format="parquet", split=PLAIN, columns=columns)
@@ -166,12 +168,12 @@ def test_an_ignored_column_is_read_by_nobody(tmp_path: Path) -> None:
     rows = [f"{'x' if i == 30 else i},{i},{'ab'[i % 2]}" for i in range(40)]
     text = "\n".join(["row,x,y", *rows])
     assert failure(tmp_path, text, split=PLAIN).id == "data-contract"
-    made = prepare(tmp_path, csv(tmp_path, "row,x,y", *rows), split=PLAIN, columns={"row": {"ignore": True}})
-    assert made.contract.names == ("x",)
-    assert made.contract.ignored == ("row",)
-    assert "row" not in made.outputs["profile"]
+    result = prepare(tmp_path, csv(tmp_path, "row,x,y", *rows), split=PLAIN, columns={"row": {"ignore": True}})
+    assert result.contract.names == ("x",)
+    assert result.contract.ignored == ("row",)
+    assert "row" not in result.outputs["profile"]
     # a row is still known by all of its cells
-    assert ["row", "text"] in [list(column) for column in made.outputs["row_lists"]["train"]["columns"]]
+    assert ["row", "text"] in [list(column) for column in result.outputs["row_lists"]["train"]["columns"]]
 
 
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -181,15 +183,15 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
     assert "8 cells are missing" in error.detail
     assert "`target_missing: drop`" in error.hint
     name = csv(tmp_path, "x,y", *rows)
-    made = prepare(tmp_path, name, split=PLAIN, target_missing="drop")
-    assert sorted(both(made)["x"].to_list()) == [i for i in range(40) if i % 10 not in (3, 7)]
-    assert (sum(made.outputs["rows"].values()), made.outputs["left_out"]) == (32, 8)
-    notice = next(c for c in made.outputs["checks"] if c["check"] == "no_target")
+    result = prepare(tmp_path, name, split=PLAIN, target_missing="drop")
+    assert sorted(both(result)["x"].to_list()) == [i for i in range(40) if i % 10 not in (3, 7)]
+    assert (sum(result.outputs["rows"].values()), result.outputs["left_out"]) == (32, 8)
+    notice = next(c for c in result.outputs["checks"] if c["check"] == "no_target")
     assert (notice["column"], notice["count"], notice["lines"], notice["severity"]) == ("y", 8, [5, 9, 15, 19, 25, 29, 35, 39], "note")
     # the file without these rows gives the same rows, and they are known by the same records
     less = prepare(tmp_path, csv(tmp_path, "x,y", *[row for row in rows if row.split(",")[1] not in ("", "NA")], name="l.csv"), split=PLAIN)
-    assert less.outputs["rows_digest"] == made.outputs["rows_digest"]
-    assert less.made.artifacts == made.made.artifacts
+    assert less.outputs["rows_digest"] == result.outputs["rows_digest"]
+    assert less.made.artifacts == result.made.artifacts
 
 
 def test_a_wrong_target_is_no_missing_one_and_lines_stay_right(tmp_path: Path) -> None:
@@ -198,8 +200,8 @@ def test_a_wrong_target_is_no_missing_one_and_lines_stay_right(tmp_path: Path) -
     assert (error.id, error.line) == ("data-contract", 22)
     with_options = {"missing_values": ["-"]}
     dashes = csv(tmp_path, "x,y", *[f"{i},{'-' if i < 5 else i}" for i in range(40)])
-    made = prepare(tmp_path, dashes, split=PLAIN, target_missing="drop", options=with_options)
-    assert made.outputs["left_out"] == 5
+    result = prepare(tmp_path, dashes, split=PLAIN, target_missing="drop", options=with_options)
+    assert result.outputs["left_out"] == 5
     assert failure(tmp_path, "x,y\n1,\n2,\n", split=PLAIN, target_missing="drop").id == "no-rows"
 
 
@@ -214,26 +216,26 @@ def test_the_newest_rows_are_the_test_rows(tmp_path: Path, form: str, declared: 
     dates = [datetime(1990 + 7 * i % 50, 3, 5) for i in range(50)]
     rows = [f"{date.strftime(form)},{i},{'ab'[i % 2]}" for i, date in enumerate(dates)]
     columns = {} if declared is None else {"received": declared}
-    made = prepare(
+    result = prepare(
         tmp_path, csv(tmp_path, "received,x,y", *rows), split={"method": "time", "test": 0.2, "time": "received"}, columns=columns
     )
     oldest = sorted(range(50), key=lambda i: dates[i])
-    assert set(made.frame("test")["x"].to_list()) == set(oldest[40:])
-    assert made.frame("train")["x"].to_list() == sorted(oldest[:40])
-    assert made.contract.names == (("received.month", "x") if declared and "parts" in declared else ("x",))
-    assert read_contract(Result(key="", op="prepare", outputs=made.made.outputs)).names == made.contract.names
+    assert set(result.frame("test")["x"].to_list()) == set(oldest[40:])
+    assert result.frame("train")["x"].to_list() == sorted(oldest[:40])
+    assert result.contract.names == (("received.month", "x") if declared and "parts" in declared else ("x",))
+    assert read_contract(Result(key="", op="prepare", outputs=result.made.outputs)).names == result.contract.names
 
 
 def test_rows_of_one_time_stay_together(tmp_path: Path) -> None:
     rows = [f"2024-01-{1 + i // 4:02},{i},{'ab'[i % 2]}" for i in range(20)]
-    made = prepare(tmp_path, csv(tmp_path, "received,x,y", *rows), split={"method": "time", "test": 0.25, "time": "received"})
+    result = prepare(tmp_path, csv(tmp_path, "received,x,y", *rows), split={"method": "time", "test": 0.25, "time": "received"})
     # a quarter would be five rows: the last day has four, so both last days are test rows
-    assert made.frame("test")["x"].to_list() == [*range(12, 20)]
+    assert result.frame("test")["x"].to_list() == [*range(12, 20)]
     text = "\n".join(["received,x,y", *["2024-01-01,1,a", "2024-01-01,2,b"] * 5])
     assert failure(tmp_path, text, split={"method": "time", "test": 0.2, "time": "received"}).id == "empty-split"
 
 
-@pytest.mark.parametrize(("cell", "words"), [("", "missing, but the split needs a time"), ("soon", "no time to split by")])
+@pytest.mark.parametrize(("cell", "words"), [("", "missing, but the split needs a time"), ("soon", "not a time to split by")])
 def test_a_row_without_a_time_is_refused(tmp_path: Path, cell: str, words: str) -> None:
     rows = [f"{cell if i == 3 else f'2024-01-{i + 1:02}'},{i},{'ab'[i % 2]}" for i in range(20)]
     error = failure(tmp_path, "\n".join(["received,x,y", *rows]), split={"method": "time", "test": 0.25, "time": "received"})

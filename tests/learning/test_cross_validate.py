@@ -10,6 +10,7 @@ from sklearn.model_selection import cross_validate as sk_cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from leptonctl.learning.fitting.folds import split_folds
 from leptonctl.learning.steps import cross_validate
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -81,7 +82,7 @@ def test_details_are_not_made_for_folds(tmp_path):
 def test_every_row_is_held_out_once_by_folds_fitted_on_the_rest():
     y = np.array(["a"] * 30 + ["b"] * 12)
     held = []
-    for fit, judged in cross_validate.split_folds(y, "classification", 4, 1):
+    for fit, judged in split_folds(y, "classification", 4, 1):
         assert set(fit.tolist()) | set(judged.tolist()) == set(range(42))
         assert not set(fit.tolist()) & set(judged.tolist())
         assert (y[judged] == "b").sum() == 3
@@ -91,14 +92,14 @@ def test_every_row_is_held_out_once_by_folds_fitted_on_the_rest():
 
 def test_too_few_rows_are_told_in_words():
     with pytest.raises(ProviderError) as refused:
-        cross_validate.split_folds(np.array(["a"] * 30 + ["b"] * 4), "classification", 5, 0)
+        split_folds(np.array(["a"] * 30 + ["b"] * 4), "classification", 5, 0)
     assert (refused.value.id, refused.value.detail) == (
         "too-few-rows-for-folds",
         "The class b has 4 training rows, but every fold needs one.",
     )
     assert refused.value.hint == "write `cross_validation: 4` or less"
     with pytest.raises(ProviderError, match="Too few"):
-        cross_validate.split_folds(np.arange(3.0), "regression", 5, 0)
+        split_folds(np.arange(3.0), "regression", 5, 0)
 
 
 def test_a_metric_that_one_fold_lacks_has_no_mean():

@@ -13,11 +13,11 @@ from sklearn.naive_bayes import GaussianNB
 
 from leptonctl.core.codec import decode
 from leptonctl.core.result import Result
-from leptonctl.learning.decision import between, choose, count
 from leptonctl.learning.inputs import Least, Objective
 from leptonctl.learning.needs import read_package
 from leptonctl.learning.onnx.golden import Golden
-from leptonctl.learning.scoring import open_session, predict_onnx
+from leptonctl.learning.scoring.answers import open_session, predict_onnx
+from leptonctl.learning.scoring.decision import between, choose, count
 from leptonctl.learning.steps import decide, evaluate, export, train
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench, frame_of, prepared

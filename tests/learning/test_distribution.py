@@ -9,7 +9,7 @@ import pytest
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.profile import Profile, spread
-from leptonctl.learning.tables.distribution import profile_column, profile_rows
+from leptonctl.learning.preparing.distribution import profile_column, profile_rows
 
 ROWS = 4000
 

@@ -9,11 +9,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from leptonctl.learning.fit import fit
-from leptonctl.learning.fit import quiet as no_warnings
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.fitted_model import quiet as no_warnings
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export
 from leptonctl.spi.learning import ProviderError
 from tests.learning.model_rows import halves, quiet, recipe
@@ -35,9 +35,9 @@ def built(algorithm, *steps, params=None, features=None):
     seen, unseen = halves({name: columns[name] for name in features or NUMBERS}, target)
     inputs = recipe("regression", algorithm, *steps, params=params)
     fitted = load_native(dump_native(fit(inputs, seen.columns, seen.y, quiet)), inputs)
-    made = export(fitted, seen, unseen)
-    answers = run_graph(open_session(made.onnx), fitted, unseen.columns)
-    return seen, unseen, np.asarray(answers.values).reshape(-1), made, fit(inputs, seen.columns, seen.y, quiet).warnings
+    result = export(fitted, seen, unseen)
+    answers = run_graph(open_session(result.onnx), fitted, unseen.columns)
+    return seen, unseen, np.asarray(answers.values).reshape(-1), result, fit(inputs, seen.columns, seen.y, quiet).warnings
 
 
 def stack(rows):
@@ -92,7 +92,7 @@ def test_an_algorithm_that_cannot_take_such_a_column_names_it():
 @pytest.mark.parametrize("features", [("year",), ("km", "year")])
 def test_unscaled_columns_are_exported_exactly(algorithm, params, plain, features):
     """B8 and B12: years and kilometres as they are, with and without an intercept; the graph is as near as float64 is."""
-    seen, unseen, answers, made, _ = built(algorithm, params=params, features=features)
+    seen, unseen, answers, result, _ = built(algorithm, params=params, features=features)
     expected = plain.fit(stack(seen).astype(np.float64), seen.y).predict(stack(unseen).astype(np.float64))
     assert answers == pytest.approx(expected, rel=1e-3, abs=2e-3 * float(np.std(seen.y)))
-    assert made.parity.max_value_diff <= made.parity.tolerance
+    assert result.parity.max_value_diff <= result.parity.tolerance

@@ -10,9 +10,9 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Manifest, ManifestColumn
-from leptonctl.learning.batches import ROWS_AT_ONCE
 from leptonctl.learning.needs import read_package, read_prepared
-from leptonctl.learning.scoring import predict_onnx
+from leptonctl.learning.scoring.answers import predict_onnx
+from leptonctl.learning.scoring.batches import ROWS_AT_ONCE
 from leptonctl.learning.steps import evaluate
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench, export_of, exported, frame_of, prepared
@@ -28,18 +28,18 @@ def test_classification_equals_scikit_learn_on_the_native_model(tmp_path):
     features = [f"c{i}" for i in range(5)]
     export, model = exported(shelf, train, features, max_iter=5000)
     needs = {"prepare": prepared(shelf, train, test), "export": export}
-    made = evaluate.run({"task": "classification", "metrics": None, "positive": "benign", "average": None}, needs, bench(shelf, tmp_path))
+    result = evaluate.run({"task": "classification", "metrics": None, "positive": "benign", "average": None}, needs, bench(shelf, tmp_path))
     x, y = test.select(features).to_numpy(), np.array(test["y"].to_list())
     labels, p = model.predict(x), model.predict_proba(x)
-    metrics = made.outputs["metrics"]
+    metrics = result.outputs["metrics"]
     assert metrics["accuracy"] == sk.accuracy_score(y, labels)
     assert metrics["f1"] == sk.f1_score(y, labels, pos_label="benign")
     assert metrics["roc_auc"] == pytest.approx(sk.roc_auc_score(y == "benign", p[:, 0]), abs=1e-6)
     assert metrics["log_loss"] == pytest.approx(sk.log_loss(y, p), abs=1e-6)
-    assert made.outputs["evaluation"]["confusion_matrix"]["matrix"] == sk.confusion_matrix(y, labels).tolist()
-    assert (made.outputs["rows"], made.outputs["positive"], made.outputs["average"]) == (269, "benign", "binary")
-    assert made.artifacts == {}
-    assert json.loads(json.dumps(made.outputs, allow_nan=False)) == made.outputs
+    assert result.outputs["evaluation"]["confusion_matrix"]["matrix"] == sk.confusion_matrix(y, labels).tolist()
+    assert (result.outputs["rows"], result.outputs["positive"], result.outputs["average"]) == (269, "benign", "binary")
+    assert result.artifacts == {}
+    assert json.loads(json.dumps(result.outputs, allow_nan=False)) == result.outputs
 
 
 def test_regression_equals_scikit_learn(tmp_path):
@@ -47,11 +47,13 @@ def test_regression_equals_scikit_learn(tmp_path):
     shelf, train, test = Shelf(), frame_of(x[:300], y[:300]), frame_of(x[300:], y[300:])
     export, model = exported(shelf, train, train.columns[:-1])
     needs = {"prepare": prepared(shelf, train, test), "export": export}
-    made = evaluate.run({"task": "regression", "metrics": ["r2", "mae"], "positive": None, "average": None}, needs, bench(shelf, tmp_path))
+    result = evaluate.run(
+        {"task": "regression", "metrics": ["r2", "mae"], "positive": None, "average": None}, needs, bench(shelf, tmp_path)
+    )
     native = model.predict(test.drop("y").to_numpy())
     expected = {"r2": sk.r2_score(y[300:], native), "mae": sk.mean_absolute_error(y[300:], native)}
-    assert made.outputs["metrics"] == pytest.approx(expected, rel=1e-6)
-    assert (made.outputs["rows"], made.outputs["positive"], made.outputs["average"]) == (142, None, None)
+    assert result.outputs["metrics"] == pytest.approx(expected, rel=1e-6)
+    assert (result.outputs["rows"], result.outputs["positive"], result.outputs["average"]) == (142, None, None)
 
 
 def test_missing_evaluation_rows_are_reported(tmp_path):
@@ -126,8 +128,10 @@ def test_log_loss_is_clipped_at_the_precision_of_the_native_model(tmp_path, dtyp
     export, _ = exported(shelf, train, ["c0"], dtype=dtype, C=1e9)
     wrong = frame_of(np.array([[5000.0]]), ["a"])
     prepare = prepared(shelf, train, wrong)
-    made = evaluate.run({"task": "classification", "metrics": ["log_loss"]}, {"prepare": prepare, "export": export}, bench(shelf, tmp_path))
-    assert made.outputs["metrics"]["log_loss"] == pytest.approx(-np.log(np.finfo(dtype).eps), rel=1e-5)
+    result = evaluate.run(
+        {"task": "classification", "metrics": ["log_loss"]}, {"prepare": prepare, "export": export}, bench(shelf, tmp_path)
+    )
+    assert result.outputs["metrics"]["log_loss"] == pytest.approx(-np.log(np.finfo(dtype).eps), rel=1e-5)
 
 
 def test_only_the_package_whose_digest_is_recorded_is_evaluated(tmp_path):

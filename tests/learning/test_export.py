@@ -12,14 +12,14 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, GraphInput, Hashing, Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.kinds.notices import notices
-from leptonctl.learning.fit import fit
-from leptonctl.learning.inputs import Privacy
-from leptonctl.learning.onnx.canonical import canonical, serialized
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.onnx.canonical import canonical, serialize
 from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
-from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.onnx.parity import compare, compare_classes, compare_values, native_rows, run_graph, unstable_rows
+from leptonctl.learning.prepare_inputs import Privacy
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps import train
 from leptonctl.learning.steps.export import export, run
 from leptonctl.learning.tables.prepared import count_rows, take_rows
@@ -42,19 +42,19 @@ def through_the_steps(folder, load, task, algorithm, *steps, **more):
     seen, unseen = halves(columns, target)
     shelf = Shelf()
     prepare = prepared(shelf, frame_of(seen), frame_of(unseen))
-    asked = recipe(task, algorithm, *steps, **more)
-    made = train.run(plain(asked), {"prepare": prepare}, bench(shelf, folder))
-    needs = {"prepare": prepare, "train": Result(key="sha256:1", op="train", artifacts=made.artifacts, outputs=made.outputs)}
-    inputs = {"task": task, "opset": 18, "tolerance": None, "train": plain(asked), "privacy": None}
+    train_inputs = recipe(task, algorithm, *steps, **more)
+    result = train.run(plain(train_inputs), {"prepare": prepare}, bench(shelf, folder))
+    needs = {"prepare": prepare, "train": Result(key="sha256:1", op="train", artifacts=result.artifacts, outputs=result.outputs)}
+    inputs = {"task": task, "opset": 18, "tolerance": None, "train": plain(train_inputs), "privacy": None}
     out = run(inputs, needs, bench(shelf, folder))
     return out, {name: shelf[digest] for name, digest in out.artifacts.items()}, unseen
 
 
 def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
-    made, files, unseen = through_the_steps(tmp_path, mixed, "classification", "logistic_regression", *TEXTS)
+    result, files, unseen = through_the_steps(tmp_path, mixed, "classification", "logistic_regression", *TEXTS)
     assert sorted(files) == ["golden.json", "manifest.json", "model.onnx"]
-    assert made.outputs["size"] == len(files["model.onnx"])
-    parity = made.outputs["parity"]
+    assert result.outputs["size"] == len(files["model.onnx"])
+    parity = result.outputs["parity"]
     assert sorted(parity) == [
         "hard_rows", "labels_differ", "max_probability_diff", "max_value_diff", "not_compared", "repairs", "rows", "ties", "tolerance",
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
         "flag": GraphInput(input="s2"),
     }
     assert (manifest.classes, manifest.target_type, manifest.privacy) == (("ham", "spam"), "string", None)
-    assert made.outputs["package"] == package_digest(made.artifacts["model.onnx"], manifest)
+    assert result.outputs["package"] == package_digest(result.artifacts["model.onnx"], manifest)
 
 
 def test_golden_rows_are_the_graphs_own_answers_to_a_request(tmp_path):
@@ -103,21 +103,21 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
     golden = json.loads(files["golden.json"])
     assert golden["response"]["outputs"][0]["datatype"] == "INT64"
     assert decode(files["manifest.json"], Manifest).classes == (0, 1)
-    made, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
+    result, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
     (output,) = json.loads(files["golden.json"])["response"]["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("prediction", "FP32", [16])
     manifest = decode(files["manifest.json"], Manifest)
     assert (manifest.graph.outputs, manifest.classes) == ({"prediction": "prediction"}, None)
-    assert made.outputs["parity"]["tolerance"] == 1e-5
+    assert result.outputs["parity"]["tolerance"] == 1e-5
 
 
 def test_the_manifest_has_privacy_and_the_chosen_features():
-    from leptonctl.learning.onnx.manifest import manifest
+    from leptonctl.learning.onnx.manifest import trained_manifest
     from tests.learning.exported import contract
 
     fitted, seen, _ = fitted_on(mixed, "classification", "naive_bayes", ("one_hot", ["colour"]), features=["size", "colour"])
     privacy = Privacy(drop=("sender",), hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
-    described = manifest(fitted, contract(frame_of(seen), "y"), privacy)
+    described = trained_manifest(fitted, contract(frame_of(seen), "y"), privacy)
     assert [c.name for c in described.columns] == ["size", "colour"]
     assert described.privacy == Hashing(hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
 
@@ -136,9 +136,9 @@ def test_the_graph_is_canonical():
     assert [i.name for i in model.graph.initializer] == sorted((i.name for i in model.graph.initializer), key=lambda n: int(n[1:]))
     assert len({n.name for n in model.graph.node}) == len(model.graph.node)
     assert not any(n.doc_string for n in model.graph.node)
-    again = canonical(onnx.ModelProto.FromString(serialized(model)), 18)
-    assert serialized(again) == serialized(model), "a canonical graph is unchanged"
-    assert serialized(build_graph(fitted, 18)[0]) == serialized(model)
+    again = canonical(onnx.ModelProto.FromString(serialize(model)), 18)
+    assert serialize(again) == serialize(model), "a canonical graph is unchanged"
+    assert serialize(build_graph(fitted, 18)[0]) == serialize(model)
 
 
 def test_subgraphs_are_renamed_too():
@@ -153,8 +153,8 @@ def test_subgraphs_are_renamed_too():
 @pytest.mark.parametrize("opset", [17, 18, 19, 20, 21])
 def test_every_offered_opset_runs(opset):
     fitted, seen, unseen = fitted_on(mixed, "classification", "logistic_regression", *TEXTS)
-    made = export(fitted, seen, unseen, opset=opset)
-    model = onnx.ModelProto.FromString(made.onnx)
+    result = export(fitted, seen, unseen, opset=opset)
+    model = onnx.ModelProto.FromString(result.onnx)
     assert model.opset_import[0].version == opset
     assert model.ir_version <= 10
 
@@ -207,7 +207,7 @@ def test_hard_rows_try_thresholds_gaps_unknown_words_and_far_values():
 def test_a_graph_with_other_answers_is_refused_with_the_rows():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"))
     other, _, _ = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"), params={"C": 0.5})
-    session = open_session(serialized(build_graph(other, 18)[0]))
+    session = open_session(serialize(build_graph(other, 18)[0]))
     parity = compare(fitted, session, unseen.columns, scale=0.0, tolerance=1e-4)
     off = np.abs(fitted.predict(unseen.columns).probabilities - other.predict(unseen.columns).probabilities).max(axis=1)
     assert parity.max_probability_diff == pytest.approx(off.max(), rel=1e-4)
@@ -216,27 +216,21 @@ def test_a_graph_with_other_answers_is_refused_with_the_rows():
 
 
 def test_only_ties_may_change_a_label():
-    fitted, _, _ = fitted_on(cancer, "classification", "decision_tree", features=["c0"])
-    from leptonctl.learning.onnx.parity import _compare_classes
-
     native = Prediction(labels=np.array([0, 0, 1]), probabilities=np.array([[0.5, 0.5], [0.500004, 0.499996], [0.4, 0.6]]), classes=(0, 1))
     exported = Prediction(labels=np.array([1, 1, 1]), probabilities=native.probabilities.astype(np.float32), classes=(0, 1))
-    bad, differ, ties, _, _ = _compare_classes(native, exported, 1e-4)
-    assert (bad.tolist(), differ, ties) == ([False] * 3, 0, 2)
+    parity = compare_classes(native, exported, np.arange(3), 1e-4)
+    assert (parity.mismatches, parity.labels_differ, parity.ties) == ((), 0, 2)
     wrong = replace(exported, labels=np.array([0, 0, 0]))
-    bad, differ, ties, _, _ = _compare_classes(native, wrong, 1e-4)
-    assert (bad.tolist(), differ, ties) == ([False, False, True], 1, 0)
-    assert fitted.width == 1
+    parity = compare_classes(native, wrong, np.arange(3), 1e-4)
+    assert (parity.mismatches, parity.labels_differ, parity.ties) == ((2,), 1, 0)
 
 
 def test_values_are_compared_relative_to_their_size_and_the_spread_of_the_target():
-    from leptonctl.learning.onnx.parity import _compare_values
-
     native = Prediction(values=np.array([0.0, 100.0, 1e6]))
     exported = Prediction(values=np.array([0.0004, 100.0011, 1e6 + 9], dtype=np.float64))
-    bad, _, _, _, largest = _compare_values(native, exported, 50.0, 1e-5)
-    assert bad.tolist() == [False, True, False]
-    assert largest == pytest.approx(1.1e-5, rel=1e-3)
+    parity = compare_values(native, exported, np.arange(3), 50.0, 1e-5)
+    assert parity.mismatches == (1,)
+    assert parity.max_value_diff == pytest.approx(1.1e-5, rel=1e-3)
 
 
 def test_rows_without_a_native_answer_are_counted_not_compared():
@@ -247,7 +241,7 @@ def test_rows_without_a_native_answer_are_counted_not_compared():
     assert sorted(set(range(len(unseen.y))) - set(kept.tolist())) == [3, 40, 41]
     whole = fitted.predict(unseen.columns)
     assert np.array_equal(answer.labels, whole.labels[kept])
-    parity = compare(fitted, open_session(serialized(build_graph(fitted, 18)[0])), gaps, scale=0.0, tolerance=1e-4)
+    parity = compare(fitted, open_session(serialize(build_graph(fitted, 18)[0])), gaps, scale=0.0, tolerance=1e-4)
     assert (parity.compared, parity.not_compared) == (len(unseen.y) - 3, 3)
 
 
@@ -324,7 +318,7 @@ def test_exports_print_nothing(capfd):
 def test_large_sets_are_predicted_in_batches():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression")
     many = take_rows(unseen.columns, np.arange(9000) % len(unseen.y))
-    session = open_session(serialized(build_graph(fitted, 18)[0]))
+    session = open_session(serialize(build_graph(fitted, 18)[0]))
     answer = run_graph(session, fitted, many)
     assert answer.probabilities.shape == (9000, 2)
     assert np.array_equal(answer.labels[: len(unseen.y)], run_graph(session, fitted, unseen.columns).labels)

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.learning.tables.cells import contract_error, typed
-from leptonctl.learning.tables.copies import determines
+from leptonctl.learning.preparing.copies import determines
+from leptonctl.learning.tables.cells import type_column
+from leptonctl.learning.tables.faults import contract_error
 from leptonctl.learning.tables.growing import FIRST_ROWS, Numbers
-from leptonctl.learning.tables.numbers import parsed
+from leptonctl.learning.tables.numbers import parse_numbers
 from leptonctl.learning.tables.table import read_table
 from leptonctl.providers.sources import csv
 from leptonctl.spi.learning import SourceOptions
@@ -89,7 +90,7 @@ def test_blocks_of_numbers_become_one_column() -> None:
     ],
 )
 def test_zeros_before_digits_make_text_of_a_column(cells: list[str | None], is_number: bool) -> None:
-    assert (parsed(pl.Series(cells, dtype=pl.String), SourceOptions()) is not None) is is_number
+    assert (parse_numbers(pl.Series(cells, dtype=pl.String), SourceOptions()) is not None) is is_number
 
 
 def test_a_column_determines_the_target_or_fails_to_far_from_the_first_rows() -> None:
@@ -108,7 +109,7 @@ def test_faults_in_many_columns_look_for_their_lines_once(tmp_path: Path) -> Non
         return csv.line_of(path, options, rows)
 
     table = read_table(tmp_path / "t.csv", replace(csv.SOURCE, line_of=line_of), SourceOptions())
-    refusal = contract_error([fault for name in table.frame.columns for fault in typed(table, name, "integer")[1]])
+    refusal = contract_error([fault for name in table.frame.columns for fault in type_column(table, name, "integer")[1]])
     assert refusal.detail.count("1 cell is not an integer (line 202)") == 12
     assert refusal.line == 202
     assert reads == [[200]]

@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 from leptonctl.core.codec import decode
 from leptonctl.core.manifest import Manifest
 from leptonctl.learning.imported import trial
-from leptonctl.learning.scoring import predict_onnx
+from leptonctl.learning.scoring.answers import predict_onnx
 from leptonctl.learning.steps import import_graph
 from leptonctl.serving.golden import read_golden, replay
 from leptonctl.serving.manifest import read_manifest
@@ -173,7 +173,7 @@ def test_a_network_says_whether_its_one_output_is_logits_and_which_class_is_whic
     assert answers.labels.tolist() == expected.argmax(axis=1).tolist()
     np.testing.assert_allclose(numbers.run(network(last="Softmax"))[1].probabilities, expected, atol=1e-6)
     id_, detail, _ = numbers.refusal(network(), outputs="probabilities")
-    assert (id_, "holds no probabilities" in detail) == ("import-outputs", True)
+    assert (id_, "does not hold probabilities" in detail) == ("import-outputs", True)
     text = World(tmp_path, SIDE)
     assert text.refusal(network(), outputs="logits")[0] == "import-classes"
     manifest, answers, _ = text.run(network(), outputs="logits", classes=["far", "above", "below"])

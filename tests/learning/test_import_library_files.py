@@ -55,10 +55,10 @@ def test_a_kept_file_gives_the_librarys_answers_and_says_that_nobody_compared_th
 
 def test_classes_are_numbers_unless_they_are_listed_and_may_stand_in_another_order(tmp_path):
     case = CASES["xgboost multi:softprob"]
-    made = world(tmp_path, case)
-    id_, detail, hint = made.refusal(case["model"].encode())
-    assert (id_, "which of its outputs" in detail, "classes:" in hint) == ("import-classes", True, True)
-    _, answers, _ = made.run(case["model"].encode(), classes=["over", "below", "even"])
+    case_world = world(tmp_path, case)
+    id_, detail, hint = case_world.refusal(case["model"].encode())
+    assert (id_, "classes of its outputs" in detail, "classes:" in hint) == ("import-classes", True, True)
+    _, answers, _ = case_world.run(case["model"].encode(), classes=["over", "below", "even"])
     np.testing.assert_allclose(answers.probabilities, np.array(case["answers"])[:, [1, 2, 0]], atol=1e-6)
 
 
@@ -70,11 +70,11 @@ def test_the_columns_are_those_that_the_file_names_in_whatever_order_the_dataset
         assert read_library_file(of(CASES[name]["model"], ["c", "a", blank])).inputs(columns) == ("c", "a", "b b")
         assert read_library_file(CASES[name]["model"].encode()).inputs(columns) is None
     case = CASES["lightgbm regression"]
-    made = world(tmp_path, case)
-    _, answers, _ = made.run(lightgbm_named(case["model"], ["c", "a", "b"]))
-    _, expected, _ = made.run(case["model"].encode(), inputs=["c", "a", "b"])
+    case_world = world(tmp_path, case)
+    _, answers, _ = case_world.run(lightgbm_named(case["model"], ["c", "a", "b"]))
+    _, expected, _ = case_world.run(case["model"].encode(), inputs=["c", "a", "b"])
     np.testing.assert_array_equal(answers.values, expected.values)
-    id_, detail, hint = made.refusal(lightgbm_named(case["model"], ["a", "b", "weight"]))
+    id_, detail, hint = case_world.refusal(lightgbm_named(case["model"], ["a", "b", "weight"]))
     assert (id_, "weight is not a feature" in detail, "inputs:" in hint) == ("import-inputs", True, True)
 
 
@@ -97,8 +97,13 @@ def test_rounds_after_the_best_one_are_reported(tmp_path):
 
 
 def test_a_file_says_what_it_is_before_it_is_declared():
-    told = describe(CASES["lightgbm multiclass"]["model"].encode())
-    assert (told.producer, told.task, told.classes, [shape.columns for shape in told.inputs]) == ("LightGBM", "classification", None, [3])
+    description = describe(CASES["lightgbm multiclass"]["model"].encode())
+    assert (description.producer, description.task, description.classes, [shape.columns for shape in description.inputs]) == (
+        "LightGBM",
+        "classification",
+        None,
+        [3],
+    )
     assert describe(CASES["xgboost reg:gamma 2 0.7 2.0"]["model"].encode()).task == "regression"
 
 
@@ -194,21 +199,21 @@ def test_a_chain_that_is_too_deep_and_a_file_that_is_too_large_are_refused(tmp_p
         for key in ("split_indices", "split_conditions", "default_left", "split_type"):
             tree[key] = [0] * (2 * steps + 1)
 
-    made = world(tmp_path, CASES["xgboost reg:squarederror"])
-    assert "deeper than 2048" in made.refusal(xgboost(chain))[1]
+    case_world = world(tmp_path, CASES["xgboost reg:squarederror"])
+    assert "deeper than 2048" in case_world.refusal(xgboost(chain))[1]
     monkeypatch.setattr(library_file, "LARGEST", 1000)
-    assert "at most" in made.refusal(WHOLE)[1]
+    assert "at most" in case_world.refusal(WHOLE)[1]
 
 
 def test_what_the_yaml_says_otherwise_is_refused(tmp_path):
     case = CASES["xgboost binary:logistic"]
-    made = world(tmp_path, CASES["xgboost reg:gamma 2 0.7 2.0"])
-    id_, detail, hint = made.refusal(case["model"].encode())
+    case_world = world(tmp_path, CASES["xgboost reg:gamma 2 0.7 2.0"])
+    id_, detail, hint = case_world.refusal(case["model"].encode())
     assert (id_, "binary:logistic" in detail, hint) == ("import-outputs", True, "write `task: classification`")
-    assert made.refusal(WHOLE, outputs={"prediction": "values"})[0] == "import-outputs"
+    assert case_world.refusal(WHOLE, outputs={"prediction": "values"})[0] == "import-outputs"
 
 
 def test_a_binary_file_needs_its_library(tmp_path):
-    made = world(tmp_path, CASES["xgboost reg:squarederror"])
-    id_, _, hint = made.refusal(b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{")
+    case_world = world(tmp_path, CASES["xgboost reg:squarederror"])
+    id_, _, hint = case_world.refusal(b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{")
     assert (id_, hint) == ("missing-library", "pip install 'leptonctl[xgboost]'")

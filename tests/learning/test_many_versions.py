@@ -12,9 +12,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, p
 
 from leptonctl.core.result import Result
 from leptonctl.learning import needs
-from leptonctl.learning.batches import run_in_batches
 from leptonctl.learning.onnx.conversion import convert
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
+from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.learning.steps import export, train
 from leptonctl.providers.metrics import accuracy, balanced_accuracy, confusion_matrix, f1, precision, recall
 from leptonctl.spi.learning import Prediction, Scoring
@@ -117,11 +117,11 @@ def test_the_answers_to_the_rows_before_are_kept_for_the_same_session_and_number
         (first, names[1:], x.copy(), False), (first, names, x, True), (first, names, changed, True), (other, names, changed, True),
         (other, names, changed[:5], True), (other, names[:1], x, True), (other, names, x, True), (other, names, x, False),
     )  # fmt: skip
-    for session, wanted, rows, runs in cases:
+    for session, expected, rows, runs in cases:
         before = session.runs
-        found = run_in_batches(session, wanted, {"x": rows})
+        found = run_in_batches(session, expected, {"x": rows})
         assert session.runs - before == runs
-        assert [np.concatenate(parts).tolist() for parts in found] == [part.tolist() for part in session.session.run(wanted, {"x": rows})]
+        assert [np.concatenate(parts).tolist() for parts in found] == [part.tolist() for part in session.session.run(expected, {"x": rows})]
     assert [parts[0].tolist() for parts in answer] == [part.tolist() for part in first.session.run(names, {"x": x})]
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leptonctl.learning.misleading import misleading
-from leptonctl.learning.tables.copies import tells
+from leptonctl.learning.preparing.copies import tells
+from leptonctl.learning.scoring.misleading import misleading
 
 CLASSES = np.array(["a"] * 97 + ["b"] * 3)
 NUMBERS = np.linspace(10, 20, 40)
@@ -50,7 +50,7 @@ def test_metrics_that_mislead_are_told(y, metrics, task, checks):
     ],
 )
 def test_a_detector_says_which_class_it_is_compared_with(y, outlier, named, auc, checks):
-    found = misleading(np.array(y), {"roc_auc": auc}, "anomaly", outlier, named=named)
+    found = misleading(np.array(y), {"roc_auc": auc}, "anomaly", outlier, is_named=named)
     assert [notice.check for notice in found] == checks
 
 

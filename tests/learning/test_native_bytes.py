@@ -11,8 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from leptonctl.learning.native import dump_native
-from leptonctl.learning.skops_io import skops_io, state_of
+from leptonctl.learning.fitting.native import dump_native
+from leptonctl.learning.fitting.skops_io import skops_io, state_of
 from tests.learning.model_rows import quiet, recipe, wine
 
 SCALAR = r'"content": ("(?:[^"\\]|\\.)*"),\s+"is_json": true,\s+'
@@ -57,9 +57,9 @@ CONTENTS = {
 
 @pytest.mark.parametrize("what", CONTENTS)
 def test_it_is_what_skops_writes_with_numbers(what: str) -> None:
-    from leptonctl.learning import native
+    from leptonctl.learning.fitting import native
 
-    archive = zipfile.ZipFile(io.BytesIO(native.archived(CONTENTS[what])))
+    archive = zipfile.ZipFile(io.BytesIO(native.archive(CONTENTS[what])))
     expected = numbered(skops_io().dumps(CONTENTS[what]))
     assert archive.namelist() == [*expected]
     assert {name: archive.read(name) for name in archive.namelist()} == expected
@@ -67,7 +67,7 @@ def test_it_is_what_skops_writes_with_numbers(what: str) -> None:
 
 def test_no_address_is_left_in_a_model() -> None:
     """A brother: a whole model with steps, as a training writes it."""
-    from leptonctl.learning.fit import fit
+    from leptonctl.learning.fitting.fit import fit
 
     columns, target = wine()
     fitted = fit(recipe("classification", "naive_bayes", ("min_max_scaler", "numeric", {})), columns, target, quiet)
@@ -78,10 +78,10 @@ def test_no_address_is_left_in_a_model() -> None:
 
 
 def test_what_is_written_can_be_read_by_skops() -> None:
-    from leptonctl.learning import native
+    from leptonctl.learning.fitting import native
 
     content = {"a": SHARED, "t": (1, "ü")}
-    again = skops_io().loads(native.archived(content), trusted=[])
+    again = skops_io().loads(native.archive(content), trusted=[])
     assert again["t"] == (1, "ü")
     assert np.array_equal(again["a"], SHARED)
 

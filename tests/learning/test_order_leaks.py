@@ -27,8 +27,8 @@ def test_a_column_in_the_order_of_the_target_is_a_leak(tmp_path: Path, column: C
     prices = [i * 37 % 101 + 1.5 for i in range(100)]
     text = "".join(f"{column(price, i)},{i * 13 % 7},{price}\n" for i, price in enumerate(prices))
     (tmp_path / "t.csv").write_text(f"x,z,y\n{text}", encoding="utf-8")
-    made = prepare(tmp_path, "t.csv", split={"method": "random", "test": 0.25, "seed": 7, "stratify": False})
-    assert [check["column"] for check in made.outputs["checks"] if check["check"] == "orders_target"] == ["x"] * warned
+    result = prepare(tmp_path, "t.csv", split={"method": "random", "test": 0.25, "seed": 7, "stratify": False})
+    assert [check["column"] for check in result.outputs["checks"] if check["check"] == "orders_target"] == ["x"] * warned
     source = load_catalog().source_for("t.csv")
     assert source is not None
     reasons = observe(tmp_path / "t.csv", source, Wishes()).reasons
@@ -39,5 +39,5 @@ def test_what_grows_with_time_is_no_leak(tmp_path: Path) -> None:
     """Brother: inhabitants by year, in the order of the years."""
     text = "".join(f"{1900 + i},{i * 13 % 7},{1000 + i * i}\n" for i in range(100))
     (tmp_path / "t.csv").write_text(f"year,z,y\n{text}", encoding="utf-8")
-    made = prepare(tmp_path, "t.csv", split={"method": "random", "test": 0.25, "seed": 7, "stratify": False})
-    assert made.outputs["checks"] == []
+    result = prepare(tmp_path, "t.csv", split={"method": "random", "test": 0.25, "seed": 7, "stratify": False})
+    assert result.outputs["checks"] == []

@@ -10,10 +10,10 @@ from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import load_native
 from leptonctl.learning.needs import native_files, read_package, read_prepared
-from leptonctl.learning.scoring import open_session, predict_onnx
+from leptonctl.learning.scoring.answers import open_session, predict_onnx
 from leptonctl.learning.steps import evaluate, export, train
 from leptonctl.project.catalog import LazyMapping, load_catalog
 from leptonctl.spi import NativeForm, ProviderError
@@ -46,14 +46,14 @@ def through_the_steps(folder, load, *steps, trainer=CENTROIDS):
             ("export", export.run, {"train": plain(asked)}),
             ("evaluate", evaluate.run, {"task": "classification", "metrics": ["accuracy", "log_loss"]}),
         ):
-            made = run(inputs, needs, bench(shelf, folder))
-            needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+            result = run(inputs, needs, bench(shelf, folder))
+            needs[op] = Result(key=op, op=op, artifacts=result.artifacts, outputs=result.outputs)
     return shelf, asked, needs
 
 
 @pytest.mark.parametrize(("load", "steps"), [(mixed, STEPS), (cancer, [("standard_scaler", "numeric")])])
 def test_its_graph_is_connected_after_steps_and_gives_the_same_answers(tmp_path, load, steps):
-    shelf, asked, needs = through_the_steps(tmp_path, load, *steps)
+    shelf, inputs, needs = through_the_steps(tmp_path, load, *steps)
     parity = needs["export"].outputs["parity"]
     assert parity["labels_differ"] == 0
     assert parity["max_probability_diff"] < 1e-6
@@ -61,7 +61,7 @@ def test_its_graph_is_connected_after_steps_and_gives_the_same_answers(tmp_path,
     assert sorted(needs["train"].artifacts) == ["model.json", "steps.skops"]
     assert sorted(json.loads(shelf[needs["train"].artifacts["model.json"]])) == ["centroids", "classes", "sharpness", "shrink"]
     with with_catalog(catalog_with(CENTROIDS)):
-        fitted = load_native(native_files(needs["train"], shelf), asked)
+        fitted = load_native(native_files(needs["train"], shelf), inputs)
     package = read_package(needs["export"], shelf)
     rows = read_prepared(needs["prepare"], "test", "classification", shelf)
     answer, native = predict_onnx(package.onnx, package.manifest, rows.columns), fitted.predict(rows.columns)
@@ -201,16 +201,16 @@ def test_the_suite_catches_broken_trainers(trainer, reason):
 def test_a_damaged_native_file_is_refused():
     seen, _ = halves(*cancer())
     with with_catalog(catalog_with(CENTROIDS)):
-        asked = recipe("classification", "centroids")
-        files = export_files(asked, seen)
+        inputs = recipe("classification", "centroids")
+        files = export_files(inputs, seen)
         with pytest.raises(ProviderError) as refused:
-            load_native({**files, "model.json": b"{"}, asked)
+            load_native({**files, "model.json": b"{"}, inputs)
     assert refused.value.id == "untrusted-model"
     assert "model.json" in refused.value.detail
 
 
 def export_files(asked, seen):
-    from leptonctl.learning.native import dump_native
+    from leptonctl.learning.fitting.native import dump_native
 
     return dump_native(fit(asked, seen.columns, seen.y, quiet))
 

@@ -9,8 +9,8 @@ from leptonctl.core.codec import decode, encode
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, package_digest
 from leptonctl.core.result import Result
-from leptonctl.learning.flips import flips
 from leptonctl.learning.needs import read_package
+from leptonctl.learning.reports.flips import flips
 from leptonctl.learning.steps import compare, evaluate, export, prepare, train
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench
@@ -53,8 +53,8 @@ def build(project, shelf, *features, columns=None, preprocess=(), privacy=None, 
         ("export", export.run, {"train": recipe, "privacy": privacy}),
         ("evaluate", evaluate.run, {"task": "classification", "metrics": ["accuracy"]}),
     ):
-        made = run(json.loads(json.dumps(inputs)), needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+        result = run(json.loads(json.dumps(inputs)), needs, bench(shelf, project))
+        needs[op] = Result(key=op, op=op, artifacts=result.artifacts, outputs=result.outputs)
     return needs
 
 

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 import sklearn.utils.validation  # it asks
 
-from leptonctl.learning import plain_arrays
-from leptonctl.learning.plain_arrays import QUESTIONS
+from leptonctl.learning.fitting import plain_arrays
+from leptonctl.learning.fitting.plain_arrays import CHECKS
 
 VALUES = (np.zeros(3), np.zeros((2, 2)), np.array(["a"], dtype=object), np.ma.zeros(2), pl.DataFrame({"a": [1]}), pl.Series([1]), [1], None)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", CHECKS)
 def test_the_answers_are_the_same(question: str) -> None:
     before = [getattr(nw.dependencies, question)(value) for value in VALUES]
     with plain_arrays.plain_arrays():
@@ -30,13 +30,13 @@ def test_an_array_is_not_looked_at() -> None:
 
 
 def test_an_inner_one_leaves_it_to_the_outer() -> None:
-    originals = [getattr(nw.dependencies, question) for question in QUESTIONS]
+    originals = [getattr(nw.dependencies, question) for question in CHECKS]
     with plain_arrays.plain_arrays():
         outer = nw.dependencies.is_into_series
         with plain_arrays.plain_arrays():
             assert nw.dependencies.is_into_series is outer
         assert nw.dependencies.is_into_series is outer
-    assert [getattr(nw.dependencies, question) for question in QUESTIONS] == originals
+    assert [getattr(nw.dependencies, question) for question in CHECKS] == originals
 
 
 def test_an_error_inside_leaves_nothing_changed() -> None:
@@ -47,7 +47,7 @@ def test_an_error_inside_leaves_nothing_changed() -> None:
 
 
 def test_without_that_library_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_arrays, "ASKED", "no.such.module")
+    monkeypatch.setattr(plain_arrays, "MODULE", "no.such.module")
     original = nw.dependencies.is_into_dataframe
     with plain_arrays.plain_arrays():
         assert nw.dependencies.is_into_dataframe is original

@@ -9,7 +9,7 @@ import pytest
 
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_package
-from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
+from leptonctl.learning.scoring.predict import Predictions, predict_batches, write_csv, write_jsonl
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.serving import response
@@ -20,6 +20,11 @@ from tests.learning.exported import Shelf, bench
 
 KEY = b"sixteen bytes and more"
 CATALOG = load_catalog()
+
+
+def predict_whole(*file, **more) -> Predictions:
+    (predictions,) = predict_batches(*file, **more)
+    return predictions
 
 
 def filled(table, name, **params):
@@ -91,8 +96,8 @@ def built(project, monkeypatch, task, target, algorithm):
     }  # fmt: skip
     shelf, needs = Shelf(), {}
     for op, module in (("prepare", prepare), ("train", train), ("export", export)):
-        made = module.run(inputs[op], needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+        predictions = module.run(inputs[op], needs, bench(shelf, project))
+        needs[op] = Result(key=op, op=op, artifacts=predictions.artifacts, outputs=predictions.outputs)
     package = read_package(needs["export"], shelf)
     return package.onnx, package.manifest
 
@@ -116,11 +121,11 @@ def csv_of(made):
 
 def test_a_classification_answers_as_over_http(project, monkeypatch):
     onnx, manifest = built(project, monkeypatch, "classification", "kind", "logistic_regression")
-    made = predict_file(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
+    predictions = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
     rows, model = list(raw_rows()), load_model(onnx, manifest, key=KEY)
     answer = asked(model, rows)
-    written = csv_of(made)
-    assert made.rows == len(written) == 300
+    written = csv_of(predictions)
+    assert predictions.rows == len(written) == 300
     assert list(written[0]) == ["label", "probability_no", "probability_yes"]
     assert [row["label"] for row in written] == answer["label"]
     assert {"no", "yes"} == set(answer["label"])
@@ -134,11 +139,11 @@ def test_a_classification_answers_as_over_http(project, monkeypatch):
 
 def test_a_regression_answers_as_over_http(project, monkeypatch):
     onnx, manifest = built(project, monkeypatch, "regression", "price", "random_forest")
-    made = predict_file(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
+    predictions = predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions(), key=KEY)
     answer = asked(load_model(onnx, manifest, key=KEY), list(raw_rows()))
-    assert [float(row["prediction"]) for row in csv_of(made)] == answer["prediction"]
+    assert [float(row["prediction"]) for row in csv_of(predictions)] == answer["prediction"]
     out = io.StringIO()
-    write_jsonl(made, out)
+    write_jsonl(predictions, out)
     assert [json.loads(line)["prediction"] for line in out.getvalue().splitlines()] == answer["prediction"]
     assert all(float(np.float32(v)) == v for v in answer["prediction"])
 
@@ -150,9 +155,9 @@ def test_every_format_and_column_order_gives_the_same_answers(project, monkeypat
     write_rows(tmp_path / "d.csv", rows)
     texts = []
     for name in ("csv", "jsonl"):
-        made = predict_file(onnx, manifest, tmp_path / f"d.{name}", CATALOG.sources[name], SourceOptions(), key=KEY)
+        predictions = predict_whole(onnx, manifest, tmp_path / f"d.{name}", CATALOG.sources[name], SourceOptions(), key=KEY)
         out = io.StringIO()
-        write_jsonl(made, out)
+        write_jsonl(predictions, out)
         texts.append(out.getvalue())
     assert texts[0] == texts[1]
     first = json.loads(texts[0].splitlines()[0])
@@ -167,10 +172,10 @@ def test_mistakes_in_input_files_are_reported_with_their_place(project, monkeypa
     write_rows(tmp_path / "bad.csv", [*rows, {**rows[0], "visits": "many"}])
     for name, expected in (("few.csv", "missing-column"), ("bad.csv", None)):
         with pytest.raises(ProviderError) as refused:
-            predict_file(onnx, manifest, tmp_path / name, CATALOG.sources["csv"], SourceOptions(), key=KEY)
+            predict_whole(onnx, manifest, tmp_path / name, CATALOG.sources["csv"], SourceOptions(), key=KEY)
         assert "visits" in refused.value.detail + str(refused.value.column)
         assert expected in {None, refused.value.id}
     assert refused.value.line == 7
     with pytest.raises(ProviderError) as refused:
-        predict_file(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions())
+        predict_whole(onnx, manifest, project / "d.csv", CATALOG.sources["csv"], SourceOptions())
     assert refused.value.id == "missing-secret"

@@ -21,8 +21,8 @@ from sklearn.model_selection import train_test_split
 from leptonctl.core.contract import Column
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_contract
+from leptonctl.learning.preparing.identity import row_ids, rows_digest
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
@@ -85,10 +85,10 @@ def prepare(project: Path, name: str, *, shelf: Shelf | None = None, **fields: A
         "source": {"path": name, "format": form, "digest": None, "options": fields.pop("options", {})},
         "test_source": None, "target": "y", "columns": {}, "privacy": None, "split": RANDOM, **fields,
     }  # fmt: skip
-    made = run(json.loads(json.dumps(inputs)), {}, bench)
+    result = run(json.loads(json.dumps(inputs)), {}, bench)
     assert any(name in message for message in messages)
-    json.dumps(made.outputs)
-    return Prepared(made, shelf)
+    json.dumps(result.outputs)
+    return Prepared(result, shelf)
 
 
 def table(rows: int = 40) -> list[dict[str, str]]:
@@ -127,14 +127,14 @@ def failure(project: Path, content: str | bytes, **fields: Any) -> ProviderError
 @pytest.mark.parametrize("test", [0.25, 0.3, 10, 10.0])
 def test_random_split_is_that_of_scikit_learn(tmp_path: Path, stratify: bool, seed: int, test: float) -> None:
     rows = table(57)
-    made = prepare(tmp_path, write(tmp_path, rows), split={"method": "random", "test": test, "seed": seed, "stratify": stratify})
+    result = prepare(tmp_path, write(tmp_path, rows), split={"method": "random", "test": test, "seed": seed, "stratify": stratify})
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         plain = list(csv.DictReader(file))
     target = [row["y"] for row in plain]
     train, held = train_test_split(
         plain, test_size=test if test < 1 else int(test), random_state=seed, stratify=target if stratify else None
     )
-    for side, expected in ((made.train, train), (made.test, held)):
+    for side, expected in ((result.train, train), (result.test, held)):
         assert side.columns["id"].tolist() == [row["id"] for row in expected]
         assert side.y.tolist() == [row["y"] for row in expected]
         assert side.columns["c"].tolist() == [row["c"] for row in expected]
@@ -144,30 +144,30 @@ def test_random_split_is_that_of_scikit_learn(tmp_path: Path, stratify: bool, se
         assert {name: cells.dtype.name for name, cells in side.columns.items()} == {
             "id": "object", "a": "float32", "b": "float32", "c": "object", "d": "int8",
         }  # fmt: skip
-    assert made.outputs["rows"] == {"train": len(train), "test": len(held)}
-    assert made.outputs["stratified"] is stratify
+    assert result.outputs["rows"] == {"train": len(train), "test": len(held)}
+    assert result.outputs["stratified"] is stratify
 
 
 def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
-    made = prepare(
+    result = prepare(
         tmp_path, write(tmp_path, table()), columns={"a": {"type": "number", "min": 0, "missing": 0.5}, "y": {"values": ["y", "n"]}}
     )
-    assert made.contract.target_type == "string"
-    assert made.contract.classes == ("n", "y")
-    assert [(c.name, c.type, c.nullable, c.declared) for c in made.contract.columns] == [
+    assert result.contract.target_type == "string"
+    assert result.contract.classes == ("n", "y")
+    assert [(c.name, c.type, c.nullable, c.declared) for c in result.contract.columns] == [
         ("id", "string", False, False),
         ("a", "number", False, True),
         ("b", "number", False, False),
         ("c", "string", True, False),
         ("d", "boolean", True, False),
     ]
-    assert (made.columns["a"].fill, made.columns["a"].min) == (0.5, 0)
-    frame = made.frame("train")
+    assert (result.columns["a"].fill, result.columns["a"].min) == (0.5, 0)
+    frame = result.frame("train")
     assert frame.schema == {
         "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String,
     }  # fmt: skip
-    assert made.outputs["rows_digest"]["train"] == rows_digest(made.frame("train"), made.contract)
-    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile", "left_out"]
+    assert result.outputs["rows_digest"]["train"] == rows_digest(result.frame("train"), result.contract)
+    assert list(result.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile", "left_out"]
 
 
 @pytest.mark.parametrize(
@@ -198,30 +198,30 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
 )
 def test_types_are_inferred(tmp_path: Path, texts: list[str], kind: str, values: list[Any]) -> None:
     rows = [{"n": str(i), "x": text, "y": "ab"[i % 2], "f": "test" if i == 0 else "train"} for i, text in enumerate(["", *texts])]
-    made = prepare(tmp_path, write(tmp_path, rows), split={"method": "column", "column": "f"})
-    assert made.columns["x"].type == kind
-    found = made.frame("train")["x"].to_list()
-    wanted = values if kind in ("string", "boolean") else [None if v is None else float(np.float32(v)) for v in values]
-    assert found == wanted
+    result = prepare(tmp_path, write(tmp_path, rows), split={"method": "column", "column": "f"})
+    assert result.columns["x"].type == kind
+    found = result.frame("train")["x"].to_list()
+    expected = values if kind in ("string", "boolean") else [None if v is None else float(np.float32(v)) for v in values]
+    assert found == expected
 
 
 def test_number_target_stays_float64_and_integer_target_int64(tmp_path: Path) -> None:
     rows = [{"x": str(i), "y": f"{i}.1", "z": str(9007199254740993 + i), "f": ["train", "test"][i % 2]} for i in range(8)]
     split = {"method": "column", "column": "f"}
-    made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    assert made.contract.classes is None
-    assert made.train.y.dtype == np.float64
-    assert made.train.y.tolist() == [0.1, 2.1, 4.1, 6.1]
-    made = prepare(tmp_path, "t.csv", split=split, target="z", privacy={"drop": ["y"], "hash": [], "key": None, "key_id": None})
-    assert made.train.y.dtype == np.int64
-    assert made.train.y.tolist() == [9007199254740993 + i for i in (0, 2, 4, 6)]
-    assert made.contract.classes == tuple(9007199254740993 + i for i in range(8))
+    result = prepare(tmp_path, write(tmp_path, rows), split=split)
+    assert result.contract.classes is None
+    assert result.train.y.dtype == np.float64
+    assert result.train.y.tolist() == [0.1, 2.1, 4.1, 6.1]
+    result = prepare(tmp_path, "t.csv", split=split, target="z", privacy={"drop": ["y"], "hash": [], "key": None, "key_id": None})
+    assert result.train.y.dtype == np.int64
+    assert result.train.y.tolist() == [9007199254740993 + i for i in (0, 2, 4, 6)]
+    assert result.contract.classes == tuple(9007199254740993 + i for i in range(8))
 
 
 def test_a_boolean_target_becomes_strings(tmp_path: Path) -> None:
     rows = [{"x": str(i), "y": ["True", "FALSE"][i % 2]} for i in range(12)]
-    made = prepare(tmp_path, write(tmp_path, rows))
-    assert (made.contract.target_type, made.contract.classes) == ("string", ("false", "true"))
+    result = prepare(tmp_path, write(tmp_path, rows))
+    assert (result.contract.target_type, result.contract.classes) == ("string", ("false", "true"))
 
 
 def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) ->
     before = prepare(tmp_path, write(tmp_path, rows[:150]), split=split)
     after = prepare(tmp_path, write(tmp_path, rows[::-1]), split=split)
     assert "id" not in before.columns
-    sides = [{row: side for side in ("train", "test") for row in made.ids(side)} for made in (before, after)]
+    sides = [{row: side for side in ("train", "test") for row in result.ids(side)} for result in (before, after)]
     assert len(sides[0]) == 150
     assert sides[0].items() <= sides[1].items()
     assert 0.2 < len(after.test.y) / 400 < 0.4
@@ -240,16 +240,16 @@ def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) ->
 
 def test_rows_of_one_group_stay_together(tmp_path: Path) -> None:
     rows = [{**row, "id": f"g{i % 20}", "n": str(i)} for i, row in enumerate(table(200))]
-    made = prepare(tmp_path, write(tmp_path, rows), split={"method": "hash", "test": 0.4, "by": "id"})
-    groups = [{int(n) % 20 for n in side.columns["n"]} for side in (made.train, made.test)]
+    result = prepare(tmp_path, write(tmp_path, rows), split={"method": "hash", "test": 0.4, "by": "id"})
+    groups = [{int(n) % 20 for n in side.columns["n"]} for side in (result.train, result.test)]
     assert not groups[0] & groups[1]
 
 
 def test_column_and_source_split(tmp_path: Path) -> None:
     rows = [{**row, "fold": "test" if i % 3 == 0 else "train"} for i, row in enumerate(table())]
-    made = prepare(tmp_path, write(tmp_path, rows), split={"method": "column", "column": "fold"})
-    assert "fold" not in made.columns
-    assert made.test.columns["id"].tolist() == [f"m{i}" for i in range(0, 40, 3)]
+    result = prepare(tmp_path, write(tmp_path, rows), split={"method": "column", "column": "fold"})
+    assert "fold" not in result.columns
+    assert result.test.columns["id"].tolist() == [f"m{i}" for i in range(0, 40, 3)]
     plain = [{k: v for k, v in row.items() if k != "fold"} for row in rows]
     write(tmp_path, plain[:30], "train.csv")
     # the column order of the second file does not matter, nor does an additional column
@@ -287,7 +287,7 @@ def test_types_are_those_of_all_files(tmp_path: Path) -> None:
 
 def test_csv_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
     rows = table()
-    made = prepare(tmp_path, write(tmp_path, rows))
+    result = prepare(tmp_path, write(tmp_path, rows))
     flags = {"True": True, "false": False, "NA": None}
     objects = [{**r, "a": int(r["a"]), "b": float(r["b"]), "c": r["c"] or None, "d": flags[r["d"]]} for r in rows]
     (tmp_path / "t.jsonl").write_text("\n".join(json.dumps(o) for o in objects))
@@ -295,10 +295,10 @@ def test_csv_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
     for name, form in (("t.jsonl", "jsonl"), ("t.parquet", "parquet")):
         other = prepare(tmp_path, name, format=form)
         # only what the rows are known by differs: a row as written is another text in another format
-        assert {**other.outputs, "row_lists": None} == {**made.outputs, "row_lists": None}
+        assert {**other.outputs, "row_lists": None} == {**result.outputs, "row_lists": None}
         assert other.outputs["row_lists"]["test"]["format"] == form
         for side in ("train.parquet", "test.parquet"):
-            assert other.made.artifacts[side] == made.made.artifacts[side]
+            assert other.made.artifacts[side] == result.made.artifacts[side]
 
 
 def test_parquet_types(tmp_path: Path) -> None:
@@ -313,12 +313,12 @@ def test_parquet_types(tmp_path: Path) -> None:
             "y": [1.5] * 12,
         }
     ).write_parquet(tmp_path / "t.parquet")
-    made = prepare(tmp_path, "t.parquet", format="parquet", split={**RANDOM, "stratify": None})
-    assert {name: c.type for name, c in made.columns.items()} == {
+    result = prepare(tmp_path, "t.parquet", format="parquet", split={**RANDOM, "stratify": None})
+    assert {name: c.type for name, c in result.columns.items()} == {
         "code": "string", "when": "string", "price": "number", "small": "integer", "kind": "string", "f": "number",
     }  # fmt: skip
-    assert set(made.train.columns["when"].tolist()) == {"2024-01-01", "2024-02-02"}
-    assert made.columns["f"].nullable
+    assert set(result.train.columns["when"].tolist()) == {"2024-01-01", "2024-02-02"}
+    assert result.columns["f"].nullable
     pl.DataFrame({"x": [[1], [2]], "y": ["a", "b"]}).write_parquet(tmp_path / "nested.parquet")
     with pytest.raises(ProviderError) as caught:
         prepare(tmp_path, "nested.parquet", format="parquet")
@@ -331,15 +331,15 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     privacy = {"drop": ["sender"], "hash": ["account"], "key": KEY, "key_id": "k1"}
     columns = {"sender": {"type": "string", "unique": True}, "account": {"type": "string", "values": [f"Kontö-{i}" for i in range(9)]}}
     shelf = Shelf()
-    made = prepare(tmp_path, write(tmp_path, rows), shelf=shelf, privacy=privacy, columns=columns)
-    assert "sender" not in made.columns
-    assert made.columns["account"] == Column(name="account", type="string", nullable=True, hash=True, declared=True)
+    result = prepare(tmp_path, write(tmp_path, rows), shelf=shelf, privacy=privacy, columns=columns)
+    assert "sender" not in result.columns
+    assert result.columns["account"] == Column(name="account", type="string", nullable=True, hash=True, declared=True)
     expected = {hmac.new(b"k3y", f"Kontö-{i}".encode(), hashlib.sha256).hexdigest() for i in range(9)} | {""}
-    assert set(made.train.columns["account"].tolist()) <= expected
-    everything = json.dumps(made.outputs).encode() + b"".join(
-        json.dumps(made.frame(s).to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
+    assert set(result.train.columns["account"].tolist()) <= expected
+    everything = json.dumps(result.outputs).encode() + b"".join(
+        json.dumps(result.frame(s).to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
     )
-    everything += b"".join(made.data.values())
+    everything += b"".join(result.data.values())
     for word in ("sender-", "Kontö-", "Kont", "k3y"):
         assert word.encode() not in everything
     assert "k3y" not in json.dumps(shelf.marks)
@@ -370,11 +370,11 @@ def test_missing_values_are_filled_before_checks(tmp_path: Path) -> None:
         "c": {"type": "string", "missing": "none", "values": ["x", "none"]},
         "d": {"missing": False},
     }
-    made = prepare(tmp_path, write(tmp_path, rows), columns=columns)
-    assert {c.nullable for c in made.columns.values()} == {False}
-    assert (made.train.columns["a"] == -1).sum() + (made.test.columns["a"] == -1).sum() == 8
-    assert set(made.train.columns["c"].tolist()) == {"x", "none"}
-    assert set(made.train.columns["d"].tolist()) == {0, 1}
+    result = prepare(tmp_path, write(tmp_path, rows), columns=columns)
+    assert {c.nullable for c in result.columns.values()} == {False}
+    assert (result.train.columns["a"] == -1).sum() + (result.test.columns["a"] == -1).sum() == 8
+    assert set(result.train.columns["c"].tolist()) == {"x", "none"}
+    assert set(result.train.columns["d"].tolist()) == {0, 1}
 
 
 def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Path) -> None:
@@ -420,9 +420,9 @@ def test_a_column_read_in_another_encoding_than_it_is_written_in(tmp_path: Path)
     """Also where two columns are missing, of which only the second shows it."""
     content = "a,Größe (m²),y\n1,2,p\n2,3,q\n"
     error = failure(tmp_path, content, columns={"Größe (m²)": {"min": 0}}, options={"encoding": "cp1252"})
-    assert (error.id, "read as cp1252: say `encoding: utf-8`" in error.hint) == ("unknown-column", True)
+    assert (error.id, "read as cp1252: write `encoding: utf-8`" in error.hint) == ("unknown-column", True)
     error = failure(tmp_path, content, columns={"b": {"min": 0}, "Größe (m²)": {"min": 0}}, options={"encoding": "latin-1"})
-    assert "read as latin-1: say `encoding: utf-8`" in error.hint
+    assert "read as latin-1: write `encoding: utf-8`" in error.hint
 
 
 FOLDS = {"method": "column", "column": "f"}
@@ -506,18 +506,18 @@ def test_a_changed_source_is_refused(tmp_path: Path) -> None:
 
 def test_uninformative_columns_give_a_warning(tmp_path: Path) -> None:
     rows = [{"a": str(i), "one": "1", "none": "", "big": str(2**24 + i), "y": "ab"[i % 2]} for i in range(20)]
-    made = prepare(tmp_path, write(tmp_path, rows))
-    assert [(c["column"], c["check"], c["count"], c["severity"]) for c in made.outputs["checks"]] == [
+    result = prepare(tmp_path, write(tmp_path, rows))
+    assert [(c["column"], c["check"], c["count"], c["severity"]) for c in result.outputs["checks"]] == [
         ("one", "constant", 20, "warning"),
         ("none", "all_missing", 20, "warning"),
         ("big", "rounded", 10, "warning"),
     ]
     folds = [{"a": str(i), "y": "abc"[i % 3], "f": "test" if i % 3 == 2 else "train"} for i in range(9)]
-    made = prepare(tmp_path, write(tmp_path, folds), split={"method": "column", "column": "f"})
-    assert made.outputs["checks"] == [
+    result = prepare(tmp_path, write(tmp_path, folds), split={"method": "column", "column": "f"})
+    assert result.outputs["checks"] == [
         {"column": "y", "check": "unseen_class", "count": 3, "lines": [], "severity": "warning", "detail": ""}
     ]
-    assert made.contract.classes == ("a", "b", "c")
+    assert result.contract.classes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -545,12 +545,12 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     rows += [{"a": "0", "c": "-", "d": "1:x"}, {"a": "-0", "c": "-", "d": "1:x"}, {"a": "", "c": "-", "d": "1:x"}]
     rows = [{**row, "y": "t", "f": "train"} for row in rows] + [{"a": "1", "c": "x", "d": "y", "y": "u", "f": "test"}]
     split = {"method": "column", "column": "f"}
-    made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    ids = made.ids("train")
+    result = prepare(tmp_path, write(tmp_path, rows), split=split)
+    ids = result.ids("train")
     assert ids[0] == ids[1]
     assert ids[4] == ids[5]
     assert len(set(ids)) == 5
-    assert made.ids("test")[0] not in ids
+    assert result.ids("test")[0] not in ids
     # neither the order of columns nor a change from integer to number changes the content
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
     assert set(again.ids("train")) == set(ids)
@@ -568,21 +568,21 @@ REAL = [
 @pytest.mark.parametrize(("name", "target", "kind"), REAL, ids=[case[0].split("/")[0] for case in REAL])
 def test_real_tables_against_the_standard_library(name: str, target: str, kind: str) -> None:
     stratify = kind == "string"
-    made = prepare(EXAMPLES, name, target=target, split={"method": "random", "test": 0.25, "seed": 3, "stratify": stratify})
+    result = prepare(EXAMPLES, name, target=target, split={"method": "random", "test": 0.25, "seed": 3, "stratify": stratify})
     with (EXAMPLES / name).open(newline="", encoding="utf-8") as file:
         plain = list(csv.DictReader(file))
     sides = train_test_split(plain, test_size=0.25, random_state=3, stratify=[row[target] for row in plain] if stratify else None)
-    assert made.contract.target_type == kind
-    for side, expected in zip((made.train, made.test), sides, strict=True):
+    assert result.contract.target_type == kind
+    for side, expected in zip((result.train, result.test), sides, strict=True):
         assert side.y.tolist() == [row[target] if kind == "string" else float(row[target]) for row in expected]
         for column, cells in side.columns.items():
             texts = [row[column] for row in expected]
-            if made.columns[column].type == "string":
+            if result.columns[column].type == "string":
                 assert cells.tolist() == texts
             else:
                 numbers = np.array([float(text or "nan") for text in texts]).astype(np.float32)
                 assert np.array_equal(cells, numbers, equal_nan=True)
-                assert made.columns[column].nullable or not np.isnan(numbers).any()
+                assert result.columns[column].nullable or not np.isnan(numbers).any()
 
 
 WORDS = st.sampled_from(
@@ -610,19 +610,19 @@ def test_any_table_is_prepared_or_refused(
     project = tmp_path_factory.mktemp("any")
     write(project, [dict(zip(("a", "b", "y"), row, strict=True)) for row in rows])
     try:
-        made = prepare(project, "t.csv", split=split, columns={"a": a, "y": y})
+        result = prepare(project, "t.csv", split=split, columns={"a": a, "y": y})
     except ProviderError as error:
         assert error.id
         assert error.detail
         assert error.hint
         return
-    assert len(made.train.y) + len(made.test.y) == len(rows)
-    assert min(len(made.train.y), len(made.test.y)) > 0
-    assert len(set(made.columns) & {"a", "b"}) == len(made.columns) > 0
-    for side in (made.train, made.test):
+    assert len(result.train.y) + len(result.test.y) == len(rows)
+    assert min(len(result.train.y), len(result.test.y)) > 0
+    assert len(set(result.columns) & {"a", "b"}) == len(result.columns) > 0
+    for side in (result.train, result.test):
         for name, cells in side.columns.items():
             missing = cells == "" if cells.dtype == object else cells < 0 if cells.dtype == np.int8 else np.isnan(cells)
-            assert made.columns[name].nullable or not missing.any()
+            assert result.columns[name].nullable or not missing.any()
             assert cells.dtype == object or not np.isinf(cells).any()
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from leptonctl.core.contract import Column, Contract
-from leptonctl.learning.fit import with_defaults
-from leptonctl.learning.resume import check_same_form
+from leptonctl.learning.fitting.recipe import with_defaults
+from leptonctl.learning.fitting.resume import check_same_form
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError, Training
 
@@ -109,7 +109,7 @@ def contract(**types: Any) -> Contract:
         (contract(a="number"), "the column b, which the version before learned, is not in the data"),
         (contract(a="number", b="number"), "the column b is string for the version before, number here"),
         (Contract(target="other", target_type="string", classes=(), columns=contract(a="number", b="string").columns), "predicts side"),
-        (Contract(target="side", target_type="string", classes=("no",), columns=contract(a="number", b="string").columns), "knows 2"),
+        (Contract(target="side", target_type="string", classes=("no",), columns=contract(a="number", b="string").columns), "has 2"),
     ],
 )
 def test_rows_of_another_form_are_refused_with_what_differs(own: Contract, difference: str) -> None:

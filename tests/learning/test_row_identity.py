@@ -19,10 +19,10 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.kinds.environment.comparability import not_comparable
+from leptonctl.learning.preparing.row_list import ListPrivacy
 from leptonctl.learning.steps import compare, prepare
-from leptonctl.learning.tables.row_list import Privacy, list_rows
 from leptonctl.spi.running import Bench
-from tests.learning.exported import Shelf, exported, quiet
+from tests.learning.exported import Shelf, exported, list_rows, quiet
 
 PAIRS = 200 if os.environ.get("LEPTONCTL_SOAK") == "1" else 30
 NAMES = ("a", "b", "c", "d", "s", "g", "side")
@@ -306,11 +306,11 @@ def test_a_row_of_an_older_version_is_known_whatever_it_drops_or_reads(tmp_path:
             "source": {"path": "t.csv", "format": "csv", "options": options}, "target": "y",
             "split": {"method": "random", "test": 0.5, "seed": seed}, "columns": {"c": {"type": "string"}},
         }  # fmt: skip
-        made = prepare.run(inputs, {}, Bench(project=tmp_path, artifacts=shelf, progress=quiet))
-        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run(inputs, {}, Bench(project=tmp_path, artifacts=shelf, progress=quiet))
+        return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     old, new = prepared(1, missing_values=["?"]), prepared(2)
-    train = {side: pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for side, made in (("old", old), ("new", new))}
+    train = {side: pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for side, result in (("old", old), ("new", new))}
     exports = [exported(shelf, train["old"], ["b"])[0], exported(shelf, train["new"], ["a", "b"])[0]]
     out = compare.run(
         COMPARE, {"prepare": new, "export": exports[1], "bound_prepare": old, "bound_export": exports[0]},
@@ -343,10 +343,10 @@ def test_typed_cells_have_one_text_each() -> None:
 
 def test_an_id_is_known_beside_the_record_and_private_text_only_under_a_key() -> None:
     frame = pl.DataFrame({"id": ["1", "2"], "mail": ["a@x", "b@x"], "n": ["5", "5"]})
-    rows, found = list_rows(frame, "csv", id="id", privacy=Privacy(columns=frozenset({"mail"}), dropped=frozenset({"mail"})))
+    rows, found = list_rows(frame, "csv", id="id", privacy=ListPrivacy(columns=frozenset({"mail"}), dropped=frozenset({"mail"})))
     assert ([name for name, _ in rows.columns], rows.key) == (["id", "n"], None), "a dropped column would be guessed from its hash"
     assert found.ids is not None
-    keyed = Privacy(columns=frozenset({"mail", "id"}), key=b"k", key_id="k1")
+    keyed = ListPrivacy(columns=frozenset({"mail", "id"}), key=b"k", key_id="k1")
     secret, hidden = list_rows(frame, "csv", id="id", privacy=keyed)
     assert (secret.key, secret.id_key, len(secret.columns)) == ("k1", "k1", 3)
     plain = list_rows(frame, "csv", id="id")[1]
@@ -375,11 +375,11 @@ def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path)
         split = {"method": "random", "test": 0.5, "seed": seed, "stratify": False}
         source = {"path": name, "format": form, "options": {}}
         bench = Bench(project=tmp_path, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
-        made = prepare.run({"source": source, "target": "y", "split": split, **inputs}, {}, bench)
-        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run({"source": source, "target": "y", "split": split, **inputs}, {}, bench)
+        return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     def compared(old: Result, new: Result) -> dict[str, Any]:
-        frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+        frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
         bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
         needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
         return dict(compare.run(COMPARE, needs, Bench(project=tmp_path, artifacts=shelf, progress=quiet)).outputs)
@@ -403,14 +403,14 @@ def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]
     def prepared(name: str, seed: int, options: dict[str, Any]) -> tuple[dict[str, Any], Result]:
         source = {"path": name, "format": "csv", "options": options}
         inputs = {"source": source, "target": "y", "split": {"method": "random", "test": 0.5, "seed": seed, "stratify": False}, **more}
-        made = prepare.run(inputs, {}, Bench(project=folder, artifacts=shelf, progress=quiet))
-        return inputs, Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        result = prepare.run(inputs, {}, Bench(project=folder, artifacts=shelf, progress=quiet))
+        return inputs, Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     for name, text in (("old.csv", first), ("new.csv", second)):
         (folder / name).write_text(text, encoding="utf-8")
     _, old = prepared("old.csv", 1, {})
     inputs, new = prepared("new.csv", 2, {"decimal": ",", "delimiter": ";"} if ";" in second else {})
-    frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+    frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
     bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
     needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
     out = dict(compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs)

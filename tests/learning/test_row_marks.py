@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from leptonctl.core.contract import id_mark
-from leptonctl.learning.tables.identity import ROW_MARK
+from leptonctl.learning.preparing.identity import ROW_MARK
 from tests import projects
 
 ROWS = projects.points().splitlines()[1:]
@@ -27,15 +27,15 @@ def names() -> list[str]:
 
 
 def failure(root: Path) -> dict:
-    done = projects.run("build", "--json", cwd=root)
-    assert done.returncode == 1, done.stdout
-    return next(event["diagnostic"] for event in projects.events(done.stdout) if event["type"] == "step_failed")
+    process = projects.run("build", "--json", cwd=root)
+    assert process.returncode == 1, process.stdout
+    return next(event["diagnostic"] for event in projects.events(process.stdout) if event["type"] == "step_failed")
 
 
 def test_an_id_is_no_feature_and_its_hash_is_kept(tmp_path: Path) -> None:
     root = project(tmp_path, names())
-    done = projects.run("apply", "--yes", "--only", "line@v1", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = projects.run("apply", "--yes", "--only", "line@v1", cwd=root)
+    assert process.returncode == 0, process.stdout + process.stderr
     state = projects.state_of(root)
     digest = state["current"]["model/line@v1"]["digest"]
     artifacts = state["results"][digest]["artifacts"]
@@ -87,8 +87,8 @@ def test_an_id_that_is_missing_or_no_name_is_refused(tmp_path: Path, ids: list[s
     ("dataset", "id", "column"), [("id: nothing\n", "unknown-column", 5), ("id: side\n", "id-is-target", 5)], ids=["unknown", "target"]
 )
 def test_a_wrong_id_is_reported_at_the_yaml(tmp_path: Path, dataset: str, id: str, column: int) -> None:
-    done = projects.run("validate", "--json", cwd=project(tmp_path, names(), dataset=dataset))
-    (problem,) = json.loads(done.stdout)["diagnostics"]
+    process = projects.run("validate", "--json", cwd=project(tmp_path, names(), dataset=dataset))
+    (problem,) = json.loads(process.stdout)["diagnostics"]
     assert (problem["id"], problem["file"], problem["line"], problem["column"]) == (id, "data.yaml", 4, column)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
-from leptonctl.learning.inputs import RowCheck
-from leptonctl.learning.tables.row_checks import Kept, broken_rows, moments
+from leptonctl.learning.prepare_inputs import RowCheck
+from leptonctl.learning.preparing.row_checks import RuleColumns, broken_rows, moments
 from tests.learning.test_prepare import failure, prepare
 
 INFINITE = float("inf")
@@ -16,7 +16,7 @@ INFINITE = float("inf")
 
 def broken(rule: str, dtype: type[pl.DataType], **cells: list[float | None]) -> list[int]:
     columns = {name: pl.Series(name, values, dtype=dtype) for name, values in cells.items()}
-    return broken_rows(RowCheck(rule=rule), Kept(columns=columns)).to_list()
+    return broken_rows(RowCheck(rule=rule), RuleColumns(columns=columns)).to_list()
 
 
 def test_a_sum_of_decimals_is_what_the_file_says(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_dates_of_every_year_are_compared() -> None:
     """`9999-12-31` is how many databases write that something has no end; nanoseconds since 1970 fill 64 bits in 2262."""
     texts = pl.Series(["9999-12-31", "2262-04-12", "0001-01-01", None])
     column = DateColumn(name="end", type="date", parts=("year",))
-    kept = Kept(columns={}, dates={"end": (column, texts), "start": (replace(column, name="start"), pl.Series(["2024-02-01"] * 4))})
+    kept = RuleColumns(columns={}, dates={"end": (column, texts), "start": (replace(column, name="start"), pl.Series(["2024-02-01"] * 4))})
     assert broken_rows(RowCheck(rule="start <= end"), kept).to_list() == [2]
     assert broken_rows(RowCheck(rule="end < '9999-12-31'"), kept).to_list() == [0]
     assert moments(column, pl.Series([None, None], dtype=pl.String)).to_list() == [None, None]

@@ -11,9 +11,9 @@ import pytest
 
 from leptonctl.core.contract import Column, Contract, hash_text
 from leptonctl.core.manifest import GraphInput, ManifestColumn
-from leptonctl.learning.tables.identity import row_ids, rows_digest
+from leptonctl.learning.preparing.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
-from leptonctl.learning.tables.raw import read_input
+from leptonctl.learning.tables.raw import read_batches
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
@@ -95,7 +95,8 @@ def test_equal_cells_have_one_digest() -> None:
 
 def test_read_input_fills_hashes_and_ignores_other_columns(tmp_path: Path) -> None:
     path = raw(tmp_path, [["x", "", "?", "3", "true", "Jürgen"], ["NA", "2.5", "?", "4.0", "NA", ""]])
-    columns = read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=b"k")
+    (batch,) = read_batches(path, CSV, PLAIN, MODEL_COLUMNS, rows=100, key=b"k")
+    columns = batch.columns
     assert list(columns) == ["n", "i", "b", "s", "who"]
     assert columns["n"].tolist() == [0.5, 2.5]
     assert columns["i"].tolist() == [3, 4]
@@ -120,7 +121,7 @@ def test_bad_input_has_its_place(
 ) -> None:
     path = raw(tmp_path, rows)
     with pytest.raises(ProviderError) as caught:
-        read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=key, name="given.csv")
+        list(read_batches(path, CSV, PLAIN, MODEL_COLUMNS, rows=100, key=key, name="given.csv"))
     assert (caught.value.id, caught.value.line, caught.value.column) == (problem, line, name)
     if line:
         assert caught.value.file == "given.csv"
@@ -129,5 +130,5 @@ def test_bad_input_has_its_place(
 def test_input_that_lacks_a_column(tmp_path: Path) -> None:
     path = raw(tmp_path, [["x", "1", "3", "true", "a"]], ("s", "n", "ii", "b", "who"))
     with pytest.raises(ProviderError) as caught:
-        read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=b"k")
+        list(read_batches(path, CSV, PLAIN, MODEL_COLUMNS, rows=100, key=b"k"))
     assert (caught.value.id, caught.value.column, caught.value.hint) == ("missing-column", "i", 'did you mean "ii"?')

@@ -5,7 +5,7 @@ import scipy.special
 import sklearn.utils
 import sklearn.utils.discovery
 
-from leptonctl.learning.skops_io import module_of, skops_io
+from leptonctl.learning.fitting.skops_io import module_of, skops_io
 
 
 def test_functions_get_the_names_that_skops_gives_them() -> None:

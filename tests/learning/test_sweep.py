@@ -12,12 +12,12 @@ import pytest
 
 from leptonctl.core.codec import encode, plain
 from leptonctl.core.frozen import replace
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
-from leptonctl.learning.onnx.canonical import serialized
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
+from leptonctl.learning.onnx.canonical import serialize
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import take_rows
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
@@ -58,15 +58,15 @@ def case(task, algorithm, step):
     """The outcome of building one model: the digests of its artifacts, and the parity."""
     columns, target = rows_for(step, task)
     seen, unseen = halves(columns, target)
-    asked = recipe(task, algorithm, *steps_for(step), params=QUICK.get(algorithm))
-    fitted = fit(asked, seen.columns, seen.y, quiet)
+    inputs = recipe(task, algorithm, *steps_for(step), params=QUICK.get(algorithm))
+    fitted = fit(inputs, seen.columns, seen.y, quiet)
     stored = dump_native(fitted)
     try:
-        made = export(load_native(stored, asked), seen, unseen)
+        result = export(load_native(stored, inputs), seen, unseen)
     except ProviderError as refused:
         return {"refused": f"{refused.id}: {refused.detail}"}
-    made_of = {**stored, "model.onnx": made.onnx, "golden.json": encode(made.golden)}
-    return {name: hashlib.sha256(data).hexdigest() for name, data in made_of.items()} | {"parity": plain(made.parity)}
+    made_of = {**stored, "model.onnx": result.onnx, "golden.json": encode(result.golden)}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in made_of.items()} | {"parity": plain(result.parity)}
 
 
 def sweep():
@@ -86,10 +86,10 @@ def test_every_algorithm_with_every_step_has_the_same_bytes_in_two_processes():
     one, other = (json.loads(out) for out, _ in outputs)
     assert [err for _, err in outputs] == [b"", b""], "nothing is printed on stderr"
     assert len(one) == (len(TRAINERS["classification"]) + len(TRAINERS["regression"])) * (len(PREPROCESSORS) + 1)
-    assert {name: made["refused"] for name, made in one.items() if "refused" in made} == {}
+    assert {name: result["refused"] for name, result in one.items() if "refused" in result} == {}
     assert one == other
-    for name, made in one.items():
-        parity = made["parity"]
+    for name, result in one.items():
+        parity = result["parity"]
         assert parity["labels_differ"] == 0, name
         assert parity["rows"] == 40, name
         assert parity["hard_rows"] >= 4, name
@@ -102,8 +102,8 @@ def test_every_algorithm_with_every_step_has_the_same_bytes_in_two_processes():
 def built(load, task, algorithm, *steps, params=None):
     columns, target = load()
     seen, unseen = halves(columns, target)
-    asked = recipe(task, algorithm, *steps, params=params)
-    return fit(asked, seen.columns, seen.y, quiet), seen, unseen
+    inputs = recipe(task, algorithm, *steps, params=params)
+    return fit(inputs, seen.columns, seen.y, quiet), seen, unseen
 
 
 def digits():
@@ -127,8 +127,8 @@ def test_a_scaler_before_trees_keeps_their_exact_thresholds():
     from sklearn.pipeline import make_pipeline
 
     fitted, seen, unseen = built(digits, "classification", "random_forest", ("standard_scaler", "numeric"), params={"n_estimators": 20})
-    made = export(fitted, seen, unseen)
-    assert made.parity.max_probability_diff < 1e-6
+    result = export(fitted, seen, unseen)
+    assert result.parity.max_probability_diff < 1e-6
     whole = make_pipeline(fitted.steps[0].transformer, fitted.estimator)
     naive = convert_sklearn(
         whole,
@@ -160,9 +160,9 @@ def test_histogram_thresholds_are_rounded_down_to_float32():
 @pytest.mark.parametrize("loss", ["poisson", "gamma"])
 def test_a_regression_that_learns_the_logarithm_answers_values(loss):
     fitted, seen, unseen = built(diabetes, "regression", "hist_gradient_boosting", params={"loss": loss, "max_iter": 20})
-    made = export(fitted, seen, unseen)
-    assert made.parity.max_value_diff < 1e-5
-    assert min(made.golden.response.outputs[0].data) > 20
+    result = export(fitted, seen, unseen)
+    assert result.parity.max_value_diff < 1e-5
+    assert min(result.golden.response.outputs[0].data) > 20
     without = replace(fitted, trainer=replace(fitted.trainer, repair=None))
     refused("export-mismatch", without, seen, unseen)
 
@@ -225,9 +225,9 @@ def test_the_text_graph_uses_a_locale_that_every_machine_has():
         columns, target = mixed()
         return {"message": columns["message"]}, target
 
-    made = export(*built(texts, "classification", "naive_bayes", ("tfidf", ["message"])))
-    assert b"C.UTF-8" in made.onnx
-    assert b"en_US" not in made.onnx
+    result = export(*built(texts, "classification", "naive_bayes", ("tfidf", ["message"])))
+    assert b"C.UTF-8" in result.onnx
+    assert b"en_US" not in result.onnx
 
 
 @pytest.mark.parametrize("algorithm", ["random_forest", "extra_trees", "decision_tree", "gradient_boosting"])
@@ -245,10 +245,10 @@ def test_missing_values_that_training_had_none_of_are_not_compared():
         "c0": np.where(np.arange(len(unseen.y)) < 5, np.nan, unseen.columns["c0"]).astype(np.float32)
     }
     fitted = fit(recipe("classification", "random_forest", params={"n_estimators": 5}), seen.columns, seen.y, quiet)
-    made = export(fitted, seen, replace(unseen, columns=gaps))
-    assert made.parity.rows == len(unseen.y) - 5
-    assert made.parity.not_compared >= 5
-    assert (made.unanswered, export(fitted, seen, unseen).unanswered) == (5, 0)
+    result = export(fitted, seen, replace(unseen, columns=gaps))
+    assert result.parity.rows == len(unseen.y) - 5
+    assert result.parity.not_compared >= 5
+    assert (result.unanswered, export(fitted, seen, unseen).unanswered) == (5, 0)
 
 
 def test_distances_to_far_neighbours_are_computed_in_float64():
@@ -281,7 +281,7 @@ def test_a_linear_model_without_an_intercept_is_converted_in_float64(algorithm):
     fitted, _, unseen = built(diabetes, "regression", algorithm, ("standard_scaler", "numeric"), params={"fit_intercept": False})
     model, repairs = build_graph(fitted, 18, wide=True)
     assert repairs == [f"{algorithm}: computed in float64"]
-    answer = run_graph(open_session(serialized(model)), fitted, unseen.columns)
+    answer = run_graph(open_session(serialize(model)), fitted, unseen.columns)
     assert np.allclose(answer.values, fitted.predict(unseen.columns).values, rtol=1e-5)
     assert fitted.estimator.intercept_ == 0.0, "the fitted estimator is unchanged"
 

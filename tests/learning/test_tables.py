@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from leptonctl.core.contract import TYPES
 from leptonctl.kinds.notices import WORDS
 from leptonctl.learning.tables import table as tables
-from leptonctl.learning.tables.cells import as_text, infer, typed
-from leptonctl.learning.tables.row_list import list_rows
-from leptonctl.learning.tables.several import joined as join_tables
+from leptonctl.learning.tables.cells import as_text, type_column
+from leptonctl.learning.tables.infer import infer
+from leptonctl.learning.tables.several import join_tables
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
 from leptonctl.spi.learning import OnlyMissing, ProviderError, SourceOptions
+from tests.learning.exported import list_rows
 from tests.learning.test_prepare import Prepared, prepare
 
 OTHER_NOTICES = ("tells_target", "dates_as_text")
@@ -60,10 +61,10 @@ def cells_of(made: Prepared) -> set[Any]:
     ],
 )
 def test_numbers_are_read_as_declared(tmp_path: Path, cells: list[str], options: dict[str, Any], kind: str, numbers: set[Any]) -> None:
-    made = column(tmp_path, cells * 4, options)
-    assert made.columns["x"].type == kind
+    result = column(tmp_path, cells * 4, options)
+    assert result.columns["x"].type == kind
     expected = {pl.Series([n], dtype=pl.Float32)[0] if isinstance(n, int | float) else n for n in numbers}
-    assert cells_of(made) == expected
+    assert cells_of(result) == expected
 
 
 @pytest.mark.parametrize("cell", ["12.34,5", "0.5", "1.23", "1.2345", "1,2,3", ".500", "1234.567"])
@@ -77,9 +78,9 @@ def test_malformed_groups_are_errors(tmp_path: Path, cell: str) -> None:
 
 def test_a_number_target_is_read_as_declared_too(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x;y\n" + "".join(f"{i};1.{i:03},5\n" for i in range(100, 140)), encoding="utf-8")
-    made = prepare(tmp_path, "t.csv", options=GERMAN, split={"method": "random", "test": 0.5, "seed": 1})
-    assert made.contract.target_type == "number"
-    assert sorted([*made.train.y, *made.test.y])[:2] == [1100.5, 1101.5]
+    result = prepare(tmp_path, "t.csv", options=GERMAN, split={"method": "random", "test": 0.5, "seed": 1})
+    assert result.contract.target_type == "number"
+    assert sorted([*result.train.y, *result.test.y])[:2] == [1100.5, 1101.5]
 
 
 @pytest.mark.parametrize(
@@ -105,12 +106,12 @@ def test_a_number_target_is_read_as_declared_too(tmp_path: Path) -> None:
 )
 def test_text_that_looks_like_numbers_is_a_warning(tmp_path: Path, cells: list[str], check: str | None, detail: str | None) -> None:
     """C3: with count and lines, and the key that reads it; C2: zeros that would be lost."""
-    made = column(tmp_path, cells * 10)
-    assert made.columns["x"].type == "string"
-    found = [(n["check"], n["detail"]) for n in made.outputs["checks"] if n["column"] == "x" and n["check"] not in OTHER_NOTICES]
+    result = column(tmp_path, cells * 10)
+    assert result.columns["x"].type == "string"
+    found = [(n["check"], n["detail"]) for n in result.outputs["checks"] if n["column"] == "x" and n["check"] not in OTHER_NOTICES]
     assert found == ([] if check is None else [(check, detail)])
     if check is not None:
-        notice = made.outputs["checks"][0]
+        notice = result.outputs["checks"][0]
         odd = [
             2 + place for place, cell in enumerate(cells * 10) if not cell.lstrip("-").replace(".", "", 1).isdigit() or cell.startswith("0")
         ]
@@ -123,8 +124,8 @@ def test_text_that_looks_like_numbers_is_a_warning(tmp_path: Path, cells: list[s
 
 
 def test_a_point_beside_a_decimal_comma_may_group_digits_or_not(tmp_path: Path) -> None:
-    made = column(tmp_path, ["1.500", "2.250", "-3.125"] * 8, {"decimal": ","})
-    (notice,) = [n for n in made.outputs["checks"] if n["check"] == "other_numbers"]
+    result = column(tmp_path, ["1.500", "2.250", "-3.125"] * 8, {"decimal": ","})
+    (notice,) = [n for n in result.outputs["checks"] if n["check"] == "other_numbers"]
     assert notice["detail"] == '`thousands: "."`, or `decimal: "."` (which make 1500 or 1.5 of 1.500)'
     for options, first in (({"decimal": ",", "thousands": "."}, 1500), ({"decimal": "."}, 1.5)):
         assert first in cells_of(column(tmp_path, ["1.500", "2.250", "-3.125"] * 8, options)), "each key does what the notice says"
@@ -145,10 +146,10 @@ def test_strings_of_typed_formats_stay_strings(tmp_path: Path) -> None:
     frame.write_ndjson(tmp_path / "t.jsonl")
     frame.with_columns(pl.col("x").cast(pl.Categorical)).write_parquet(tmp_path / "t.parquet")
     for form in ("jsonl", "parquet"):
-        made = prepare(tmp_path, f"t.{form}", format=form)
-        assert [(made.columns[n].type) for n in ("x", "n")] == ["string", "integer"]
-        assert cells_of(made) == {"01", "02", "3"}
-        assert not made.outputs["checks"]
+        result = prepare(tmp_path, f"t.{form}", format=form)
+        assert [(result.columns[n].type) for n in ("x", "n")] == ["string", "integer"]
+        assert cells_of(result) == {"01", "02", "3"}
+        assert not result.outputs["checks"]
 
 
 def test_typed_numbers_and_nested_columns_of_parquet(tmp_path: Path) -> None:
@@ -167,9 +168,9 @@ def test_typed_numbers_and_nested_columns_of_parquet(tmp_path: Path) -> None:
         prepare(tmp_path, "t.parquet", format="parquet")
     assert (caught.value.id, caught.value.column) == ("nested-value", "z")
     assert "`z.street.no`" in caught.value.detail
-    made = prepare(tmp_path, "t.parquet", format="parquet", privacy={"drop": ["z"]})
-    assert [made.columns[n].type for n in "dik"] == ["number", "integer", "integer"]
-    assert {cell for side in ("train", "test") for cell in made.frame(side)["d"].to_list()} == {1.5, 2.25, None}
+    result = prepare(tmp_path, "t.parquet", format="parquet", privacy={"drop": ["z"]})
+    assert [result.columns[n].type for n in "dik"] == ["number", "integer", "integer"]
+    assert {cell for side in ("train", "test") for cell in result.frame(side)["d"].to_list()} == {1.5, 2.25, None}
 
 
 CELL = st.sampled_from(
@@ -225,7 +226,7 @@ def test_a_table_of_numbers_is_what_its_text_says(
     assert infer([compact], "x") == infer([text], "x") == infer([joined], "x")
     assert as_text(compact, "x").to_list() == as_text(text, "x").to_list()
     for kind in TYPES:
-        found, expected, twice = (typed(one, "x", kind) for one in (compact, text, joined))
+        found, expected, twice = (type_column(one, "x", kind) for one in (compact, text, joined))
         assert found[0].to_list() == expected[0].to_list(), kind
         assert twice[0].to_list() == expected[0].to_list() * 2, kind
         faults = [[(fault.check, fault.rows.to_list()) for fault in one[1]] for one in (found, expected)]

@@ -18,8 +18,9 @@ from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.numbers import coerce
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fit import fit, with_defaults
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.steps.train import notices, run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows
@@ -42,8 +43,8 @@ def built(kind, name, params=None, seed=0):
 
 
 def answers(fitted, columns):
-    given = fitted.predict(columns)
-    return given.values if given.values is not None else given.probabilities
+    prediction = fitted.predict(columns)
+    return prediction.values if prediction.values is not None else prediction.probabilities
 
 
 NUMBERS = [
@@ -67,12 +68,12 @@ NUMBERS = [
 def test_a_fit_equals_that_of_a_pipeline_of_column_transformers(load, task, algorithm, steps):
     columns, target = load()
     names = list(columns)
-    asked = [(use, spec if spec == "all" else [names[i] for i in spec], params) for use, spec, params in steps]
-    ours = fit(recipe(task, algorithm, *asked), columns, target, quiet)
+    inputs = [(use, spec if spec == "all" else [names[i] for i in spec], params) for use, spec, params in steps]
+    ours = fit(recipe(task, algorithm, *inputs), columns, target, quiet)
     matrix = np.column_stack(list(columns.values()))
     where = list(names)  # the present name of each column of the matrix
     stages = []
-    for use, spec, params in asked:
+    for use, spec, params in inputs:
         places = list(range(len(where))) if spec == "all" else [where.index(name) for name in spec]
         stages.append((f"{len(stages)}", ColumnTransformer([("use", built("step", use, params), places)], remainder="passthrough")))
         width = Pipeline(stages).fit_transform(matrix, target).shape[1]
@@ -80,8 +81,8 @@ def test_a_fit_equals_that_of_a_pipeline_of_column_transformers(load, task, algo
         kept = [where[i] for i in places] if CATALOG.preprocessors[use].keeps else [None] * (width - len(rest))
         where = kept + rest
     theirs = Pipeline([*stages, ("model", built(task, algorithm))]).fit(matrix, target)
-    wanted = theirs.predict(matrix) if task == "regression" else theirs.predict_proba(matrix)
-    assert np.array_equal(answers(ours, columns), wanted)
+    expected = theirs.predict(matrix) if task == "regression" else theirs.predict_proba(matrix)
+    assert np.array_equal(answers(ours, columns), expected)
 
 
 def test_text_categories_and_booleans_fit_as_a_column_transformer_on_a_data_frame():
@@ -143,10 +144,10 @@ def test_later_rows_are_transformed_as_the_first_were():
 
 
 def refused(id_, *steps, algorithm="logistic_regression", columns=None, target=None, **more):
-    rows, wanted = mixed()
+    rows, expected = mixed()
     rows = rows if columns is None else {name: rows[name] for name in columns}
     with pytest.raises(ProviderError) as caught:
-        fit(recipe(more.pop("task", "classification"), algorithm, *steps, **more), rows, wanted if target is None else target, quiet)
+        fit(recipe(more.pop("task", "classification"), algorithm, *steps, **more), rows, expected if target is None else target, quiet)
     assert caught.value.id == id_, caught.value.detail
     assert caught.value.hint
     assert caught.value.summary
@@ -219,9 +220,9 @@ def test_labels_keep_the_type_of_the_target():
     columns, target = wine()
     assert fit(recipe("classification", "naive_bayes"), columns, target, quiet).predict(columns).labels.dtype.kind == "U"
     numbers = (target == "barolo").astype(np.int64)
-    given = fit(recipe("classification", "naive_bayes"), columns, numbers, quiet).predict(columns)
-    assert given.labels.dtype == np.int64
-    assert given.classes == (0, 1)
+    prediction = fit(recipe("classification", "naive_bayes"), columns, numbers, quiet).predict(columns)
+    assert prediction.labels.dtype == np.int64
+    assert prediction.classes == (0, 1)
 
 
 # --- the native file ----------------------------------------------------------------------------------------------
@@ -230,23 +231,23 @@ def test_labels_keep_the_type_of_the_target():
 def native(algorithm="mlp"):
     columns, target = mixed()
     steps = [("imputer", "numeric", {}), ("tfidf", ["message"], {}), ("one_hot", "categorical", {}), ("select_k_best", "all", {"k": 9})]
-    asked = recipe("classification", algorithm, *steps, params={"max_iter": 20} if algorithm == "mlp" else {})
-    return asked, fit(asked, columns, target, quiet), columns
+    inputs = recipe("classification", algorithm, *steps, params={"max_iter": 20} if algorithm == "mlp" else {})
+    return inputs, fit(inputs, columns, target, quiet), columns
 
 
 def test_the_native_file_restores_the_model():
-    asked, fitted, columns = native()
-    again = load_native(dump_native(fitted), asked)
+    inputs, fitted, columns = native()
+    again = load_native(dump_native(fitted), inputs)
     assert np.array_equal(again.predict(columns).probabilities, fitted.predict(columns).probabilities)
     assert again.features == fitted.features
 
 
 def test_the_native_file_has_the_same_bytes_for_the_same_model():
-    asked, fitted, _ = native()
+    inputs, fitted, _ = native()
     files = dump_native(fitted)
     data = files["model.skops"]
     assert dump_native(fitted) == files
-    assert dump_native(load_native(files, asked)) == files
+    assert dump_native(load_native(files, inputs)) == files
     assert dump_native(native()[1]) == files
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert names[-1] == "schema.json"
@@ -270,7 +271,7 @@ def test_parameters_that_are_left_out_and_those_that_a_plan_fills_in_give_the_sa
 
 
 def test_a_native_file_with_other_types_is_refused_before_it_is_loaded(tmp_path):
-    asked, fitted, _ = native("naive_bayes")
+    inputs, fitted, _ = native("naive_bayes")
     source = zipfile.ZipFile(io.BytesIO(dump_native(fitted)["model.skops"]))
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as target:
@@ -282,7 +283,7 @@ def test_a_native_file_with_other_types_is_refused_before_it_is_loaded(tmp_path)
                 )
             target.writestr(name, data)
     with pytest.raises(ProviderError) as caught:
-        load_native({"model.skops": out.getvalue()}, asked)
+        load_native({"model.skops": out.getvalue()}, inputs)
     assert caught.value.id == "untrusted-model"
     assert "subprocess.Popen" in caught.value.detail
 
@@ -295,17 +296,17 @@ def test_the_train_step_stores_the_model_and_reports_its_progress(tmp_path):
     seen, unseen = halves(columns, target)
     frames = [pl.DataFrame({**rows.columns, "y": rows.y.tolist()}) for rows in (seen, unseen)]
     shelf = Shelf()
-    asked = recipe("classification", "mlp", ("standard_scaler", "numeric"), params={"max_iter": 15, "hidden_layer_sizes": [6]})
+    inputs = recipe("classification", "mlp", ("standard_scaler", "numeric"), params={"max_iter": 15, "hidden_layer_sizes": [6]})
     prepare = prepared(shelf, *frames)
-    made = run(plain(asked), {"prepare": prepare}, bench(shelf, tmp_path))
-    assert made.outputs["features"] == list(columns)
-    assert made.outputs["iterations"] == 15
-    assert len(made.outputs["loss"]) == 15
-    assert any("converge" in text for text in made.outputs["warnings"])
-    assert list(made.artifacts) == ["model.skops"]
-    fitted = load_native({"model.skops": shelf[made.artifacts["model.skops"]]}, asked)
+    result = run(plain(inputs), {"prepare": prepare}, bench(shelf, tmp_path))
+    assert result.outputs["features"] == list(columns)
+    assert result.outputs["iterations"] == 15
+    assert len(result.outputs["loss"]) == 15
+    assert any("converge" in text for text in result.outputs["warnings"])
+    assert list(result.artifacts) == ["model.skops"]
+    fitted = load_native({"model.skops": shelf[result.artifacts["model.skops"]]}, inputs)
     rows = read_prepared(prepare, "test", "classification", shelf)
-    same = fit(asked, seen.columns, seen.y, quiet)
+    same = fit(inputs, seen.columns, seen.y, quiet)
     assert np.array_equal(fitted.predict(rows.columns).probabilities, same.predict(unseen.columns).probabilities)
 
 
@@ -358,8 +359,8 @@ def test_a_loss_that_is_not_a_number_is_recorded_as_none(tmp_path):
     frame = pl.DataFrame({**columns, "y": target.tolist()})
     with with_catalog(replace(catalog, trainers={("classification", "naive_bayes"): naive})):
         needs = {"prepare": prepared(shelf := Shelf(), frame, frame)}
-        made = run(plain(recipe("classification", "naive_bayes")), needs, bench(shelf, tmp_path))
-    assert made.outputs["loss"] == [None, 0.5]
+        result = run(plain(recipe("classification", "naive_bayes")), needs, bench(shelf, tmp_path))
+    assert result.outputs["loss"] == [None, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -376,12 +377,12 @@ def test_a_target_of_the_wrong_kind_is_refused(tmp_path, task, target, id_):
 
 def test_two_processes_with_other_hash_seeds_write_the_same_native_bytes():
     code = (
-        "import hashlib; from tests.learning.test_train import native; from leptonctl.learning.native import dump_native;"
+        "import hashlib; from tests.learning.test_train import native; from leptonctl.learning.fitting.native import dump_native;"
         "print(hashlib.sha256(dump_native(native()[1])['model.skops']).hexdigest())"
     )
     ours = hashlib.sha256(dump_native(native()[1])["model.skops"]).hexdigest()
     for seed in ("1", "2"):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code],
             # this process's variables for its libraries (BLAS kernels too), so that only the seed differs
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -389,4 +390,4 @@ def test_two_processes_with_other_hash_seeds_write_the_same_native_bytes():
             capture_output=True,
             text=True,
         )
-        assert done.stdout.strip() == ours
+        assert process.stdout.strip() == ours

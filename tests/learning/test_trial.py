@@ -12,7 +12,7 @@ from leptonctl.core.result import Result
 from leptonctl.learning.inputs import TrainInputs, TrialInputs
 from leptonctl.learning.outputs import TrialOutputs
 from leptonctl.learning.steps import search, trial
-from leptonctl.learning.steps.search import ranked
+from leptonctl.learning.steps.search import rank
 from leptonctl.learning.tables.prepared import Rows
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench, prepared
@@ -65,7 +65,7 @@ def test_without_a_score_a_trial_loses_and_of_equals_the_first_wins(tmp_path):
     outputs = {"a": scored(None, C=1), "b": scored(0.5, C=2), "c": scored(0.7, C=3), "d": scored(0.7, C=4)}
     assert choose(tmp_path, outputs)["trial"] == "c"
     assert choose(tmp_path, outputs, greater_is_better=False)["trial"] == "b"
-    order = ranked([(n, TrialOutputs(**of)) for n, of in outputs.items()], greater_is_better=True)
+    order = rank([(n, TrialOutputs(**of)) for n, of in outputs.items()], greater_is_better=True)
     assert [name for name, _ in order] == ["c", "d", "b", "a"]
     left = choose(tmp_path, outputs, keep=3)["survivors"]
     assert [left[place]["chosen"]["C"] for place in ("1", "2", "3")] == [2, 3, 4]

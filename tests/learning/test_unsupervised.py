@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
+from leptonctl.learning.fitting.unsupervised import match_clusters
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export
-from leptonctl.learning.unsupervised import matched
 from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.estimators.listed import TRAINERS
 from leptonctl.spi.learning import Prediction, ProviderError, Scoring
@@ -29,9 +29,9 @@ MIXTURES = ["full", "tied", "diag", "spherical"]
 
 def answers(task, name, params, table="wine"):
     """The estimator, its input, and the answers of the exported graph to rows that it has not seen."""
-    asked = recipe(task, name, SCALER, params=params, seed=3)
+    inputs = recipe(task, name, SCALER, params=params, seed=3)
     seen, unseen = Table(name=table).halves(task)
-    fitted = load_native(dump_native(fit(asked, seen.columns, seen.y, quiet)), asked)
+    fitted = load_native(dump_native(fit(inputs, seen.columns, seen.y, quiet)), inputs)
     exported = export(fitted, seen, unseen)
     assert exported.parity.labels_differ == 0
     return fitted.estimator, fitted.matrix(unseen.columns), run_graph(open_session(exported.onnx), fitted, unseen.columns)
@@ -70,9 +70,9 @@ def test_detector_and_clusterer_conform_like_any_trainer():
 
 def test_clusters_are_matched_before_labels_are_compared():
     ours = np.array([0, 0, 1, 1, 2, 2, 2])
-    assert matched(ours, np.array([2, 2, 0, 0, 1, 1, 1])).tolist() == ours.tolist()
-    assert matched(ours, np.array([5, 5, 5, 7, 6, 6, 6])).tolist() == [0, 0, 0, 1, 2, 2, 2]
-    more = matched(ours, np.array([3, 4, 0, 0, 1, 1, 1]))
+    assert match_clusters(ours, np.array([2, 2, 0, 0, 1, 1, 1])).tolist() == ours.tolist()
+    assert match_clusters(ours, np.array([5, 5, 5, 7, 6, 6, 6])).tolist() == [0, 0, 0, 1, 2, 2, 2]
+    more = match_clusters(ours, np.array([3, 4, 0, 0, 1, 1, 1]))
     assert (more[2:] == ours[2:]).all()
     assert len({*more.tolist()}) == 4, "a cluster without a partner keeps a number of its own"
 

@@ -10,9 +10,10 @@ from leptonctl.core.codec import decode
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.manifest import Manifest
 from leptonctl.core.result import Result
-from leptonctl.learning.fit import fit, with_defaults
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
-from leptonctl.learning.onnx.manifest import manifest
+from leptonctl.learning.onnx.manifest import trained_manifest
 from leptonctl.learning.steps import export, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -107,9 +108,9 @@ def test_the_column_of_weights_is_no_feature_and_requests_may_leave_it_out():
     assert model.features == ("c0", "c1", "c2")
     columns = tuple(Column(name=name, type="number") for name in COLUMNS)
     contract = Contract(target="y", target_type="string", classes=("no", "yes"), columns=columns)
-    made = manifest(model, contract, None, ["weight"])
-    assert [column.name for column in made.inputs] == ["c0", "c1", "c2"]
-    assert "weight" in made.unused_columns
+    result = trained_manifest(model, contract, None, ["weight"])
+    assert [column.name for column in result.inputs] == ["c0", "c1", "c2"]
+    assert "weight" in result.unused_columns
 
 
 def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):
@@ -119,8 +120,8 @@ def test_the_exported_package_passes_the_column_of_weights_over(tmp_path):
     trained = train.run(inputs, needs, bench(shelf, tmp_path))
     needs["train"] = Result(key="t", op="train", artifacts=trained.artifacts, outputs=trained.outputs)
     exported = export.run({"train": inputs}, needs, bench(shelf, tmp_path))
-    made = decode(shelf.get_artifact(exported.artifacts["manifest.json"]), Manifest)
-    assert ([column.name for column in made.columns], made.ignored) == (["c0", "c1", "c2"], ("weight",))
+    manifest = decode(shelf.get_artifact(exported.artifacts["manifest.json"]), Manifest)
+    assert ([column.name for column in manifest.columns], manifest.ignored) == (["c0", "c1", "c2"], ("weight",))
     assert trained.outputs["features"] == ["c0", "c1", "c2"]
 
 

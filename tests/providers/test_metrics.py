@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from leptonctl.learning.scoring import choose_metrics, metric_table, resolve_scoring, score
+from leptonctl.learning.scoring.metrics import choose_metrics, metric_table, resolve_scoring, score
 from leptonctl.providers.metrics.points import thin
 from leptonctl.spi.learning import Prediction, ProviderError, Scoring
 

@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from leptonctl.learning.fit import with_defaults
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.project.catalog import PREPROCESSORS, load_catalog
 
 STEPS = load_catalog().preprocessors

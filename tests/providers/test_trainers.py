@@ -13,8 +13,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-from leptonctl.learning.classified import classified
-from leptonctl.learning.fit import with_defaults
+from leptonctl.learning.fitting.classify import classify
+from leptonctl.learning.fitting.recipe import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
 from leptonctl.spi import Training
 
@@ -238,14 +238,14 @@ def test_labels_and_probabilities_of_one_pass_are_those_of_two(name, load):
     before = {**vars(estimator)}
     # the last row is as likely of one class as of another where the scores are 0
     rows = np.vstack([features, np.zeros_like(features[:1])])
-    labels, probabilities = classified(trainer, estimator, rows)
+    labels, probabilities = classify(trainer, estimator, rows)
     assert np.array_equal(labels, estimator.predict(rows))
     assert np.array_equal(probabilities, estimator.predict_proba(rows))
     assert vars(estimator) == before
     calls = []
     own = getattr(estimator, trainer.scores)
     setattr(estimator, trainer.scores, lambda *inputs, **named: calls.append(1) or own(*inputs, **named))
-    classified(trainer, estimator, rows)
+    classify(trainer, estimator, rows)
     assert len(calls) == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leptonctl.core.result import Result
-from leptonctl.learning.details import details
+from leptonctl.learning.reports.details import details
 from leptonctl.learning.steps import cross_validate, evaluate, export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.running import Bench, Produced

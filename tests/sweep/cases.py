@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from leptonctl.learning.fit import fit
-from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.fitting.fit import fit
+from leptonctl.learning.fitting.native import dump_native, load_native
 from leptonctl.learning.onnx.parity import run_graph
-from leptonctl.learning.scoring import open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import Rows
 from leptonctl.spi.learning import ProviderError

@@ -27,14 +27,14 @@ class Fit(Frozen):
 
 def fit_of(session: Session, model: Model, step: Step, file: Path) -> Fit:
     """How a file fits the rows of its version. `step`: the one that imports it. Problems of the rows are left to a build."""
-    from leptonctl.learning.import_check import InMemory, taken_columns
+    from leptonctl.learning.reports.import_check import InMemory, match_columns
 
     try:
         rows, artifacts = _prepared(session, model) or _prepare_now(session, model, InMemory())
     except (ProviderError, OSError):
         return Fit()
     try:
-        return Fit(takes=taken_columns(step.inputs, rows, artifacts, file.read_bytes()))
+        return Fit(takes=match_columns(step.inputs, rows, artifacts, file.read_bytes()))
     except ProviderError as problem:
         (mismatch,) = provider_failure(problem).diagnostics
         place = next((key for key in ("inputs", "classes", "outputs") if key in model.declared.fields), "import")
@@ -52,13 +52,13 @@ def _prepared(session: Session, model: Model) -> tuple[Result, Artifacts] | None
 
 def _prepare_now(session: Session, model: Model, artifacts: Artifacts) -> tuple[Result, Artifacts]:
     """The rows of a table, prepared now. Raises OSError for one that is too large, and what `prepare` raises."""
-    from leptonctl.learning.import_check import prepared
+    from leptonctl.learning.reports.import_check import prepare_rows
 
     inputs = model.prepare.inputs
     for path in _paths(inputs.get("source")):
         if stat_of(session.root / path)[0] > LARGEST:
             raise OSError(path)
-    return prepared(inputs, Bench(project=session.root, artifacts=artifacts)), artifacts
+    return prepare_rows(inputs, Bench(project=session.root, artifacts=artifacts)), artifacts
 
 
 def _paths(source: Json) -> Iterator[str]:

@@ -88,8 +88,8 @@ def _only_warns(rule: Json) -> bool:
 
 def later_notices(session: Session, dataset: Dataset, result: Result) -> list[dict[str, Json]]:
     """What rules that only warn, and were declared since, find in prepared rows, in the form of the notices of a step."""
-    from leptonctl.learning.inputs import RowCheck
-    from leptonctl.learning.tables.recheck import broken_rules
+    from leptonctl.learning.prepare_inputs import RowCheck
+    from leptonctl.learning.preparing.recheck import broken_rules
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
     recorded = _warned(result)
@@ -123,8 +123,8 @@ def _warned(result: Result) -> list[str]:
 def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
     if not dataset.rules:
         return
-    from leptonctl.learning.inputs import RowCheck
-    from leptonctl.learning.tables.recheck import broken_rules
+    from leptonctl.learning.prepare_inputs import RowCheck
+    from leptonctl.learning.preparing.recheck import broken_rules
     from leptonctl.spi.learning import ProviderError
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules]
@@ -157,8 +157,8 @@ def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
 
 
 def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
-    from leptonctl.learning.inputs import DeclaredColumn
-    from leptonctl.learning.tables.recheck import violations
+    from leptonctl.learning.prepare_inputs import DeclaredColumn
+    from leptonctl.learning.preparing.recheck import violations
 
     columns = cast("dict[str, Json]", dataset.inputs["columns"])
     private = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})

@@ -10,7 +10,7 @@ from leptonctl.spi.running import Bench
 
 def changed_data(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> str | None:
     """Where the rows of the data files differ from those of a result of `prepare`; None when they do not, or the files are missing."""
-    from leptonctl.learning.changed_rows import changed_rows
+    from leptonctl.learning.reports.changed_rows import changed_rows
     from leptonctl.spi.learning import ProviderError
 
     try:

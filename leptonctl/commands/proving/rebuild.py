@@ -166,7 +166,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     """The answers of the rebuilt model compared with those of the recorded one, on the recorded evaluation rows."""
     import numpy as np
 
-    from leptonctl.learning.scoring import predict_onnx
+    from leptonctl.learning.scoring.answers import predict_onnx
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, package = build["prepare"][1], build[package_name(build)][1]

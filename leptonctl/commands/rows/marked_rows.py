@@ -125,7 +125,7 @@ def _key_id(result: Result) -> str | None:
 
 def _count(session: Session, digest: str, marks: frozenset[bytes]) -> int | None:
     """How many rows of one side have one of the marks; None when its rows have no marks, or it is damaged."""
-    from leptonctl.learning.tables.identity import ROW_MARK
+    from leptonctl.learning.preparing.identity import ROW_MARK
 
     frame = _read(session, digest)
     if frame is None or ROW_MARK not in frame.columns:
@@ -148,7 +148,7 @@ def _is_removed(session: Session, snapshot: Snapshot, side: str, frame: "pl.Data
     """For each row of one side whether it is to be removed; None when that is not known."""
     import polars as pl
 
-    from leptonctl.learning.tables.identity import ROW_MARK
+    from leptonctl.learning.preparing.identity import ROW_MARK
 
     if snapshot.records is not None:
         listed = records_of(session, snapshot.result, side)
@@ -197,7 +197,7 @@ def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str
     """
     import polars as pl
 
-    from leptonctl.learning.tables.identity import ROW_MARK
+    from leptonctl.learning.preparing.identity import ROW_MARK
 
     if "train" not in snapshot.sides:
         return False

@@ -17,7 +17,7 @@ FIGURES = ("type", "missing", "distinct", "lowest", "highest")
 
 def dataset_differences(session: Session, a: str, b: str, prepared: tuple[Result | None, Result | None]) -> dict[str, Json]:
     """The object `dataset` of `diff --json`. `prepared`: the result of `prepare` of each; None if its rows are not prepared."""
-    from leptonctl.learning.dataset_diff import RowsApart, distances, rows_apart
+    from leptonctl.learning.reports.dataset_diff import RowsApart, distances, rows_apart
 
     declared = datasets(session.declarations)
     rules = _rules(declared[short(a)], declared[short(b)])

@@ -88,8 +88,8 @@ def _prepared(key: str | None, result: Result | None) -> Json:
 
 def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> list[dict[str, Json]]:
     """The columns of the contract in file order, then the target; before the rows are prepared, those that are declared."""
-    from leptonctl.learning.columns import column_figures
     from leptonctl.learning.needs import read_profile
+    from leptonctl.learning.reports.columns import column_figures
 
     contract = _output(result, "contract")
     declared = cast("dict[str, dict[str, Json]]", dataset.inputs["columns"])

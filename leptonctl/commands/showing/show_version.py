@@ -123,7 +123,7 @@ def _folds(catalog: Catalog, version: BuiltVersion, evaluate: Mapping[str, Json]
 
 def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, Json], evaluate: Mapping[str, Json]) -> Json:
     """What was recorded, and what can be computed now from the package and its evaluation rows."""
-    from leptonctl.learning.details import details
+    from leptonctl.learning.reports.details import details
 
     recorded = cast("dict[str, Json]", outcome["evaluation"])
     prepare, package = version.results.get("prepare"), version.package
@@ -131,7 +131,7 @@ def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, J
         return recorded
     scoring: dict[str, Json] = {name: evaluate.get(name) for name in ("positive", "average")}
     scoring["task"] = version.recipe.get("task")
-    return {**details(session.store, prepare, package, scoring, recorded, version.results.get("train")), **recorded}
+    return {**details(session.store, prepare, package, scoring, recorded=recorded, train=version.results.get("train")), **recorded}
 
 
 def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:

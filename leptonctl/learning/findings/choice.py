@@ -1,4 +1,4 @@
-"""What is learned, and how: task, algorithm, preprocess steps and the first gate. Reads no file."""
+"""Chooses how a target is learned: task, algorithm, preprocess steps and the first gate. Reads no file."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from leptonctl.core.contract import ColumnType
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.findings.findings import Declared, PreprocessLine
 from leptonctl.learning.findings.roles import is_text
-from leptonctl.learning.findings.seen import Seen
+from leptonctl.learning.findings.table_column import TableColumn
 from leptonctl.learning.findings.words import true_and_false
 from leptonctl.spi.learning import LearningTask
 
@@ -16,12 +17,48 @@ FEW_CLASSES, ROWS_A_CLASS = 20, 5
 TEST = 0.25
 """The share of the test rows where no split is declared."""
 COMMON = 0.8
-"""The share of the most frequent class from which on accuracy says little."""
+"""From this share of the most frequent class on, accuracy says little."""
 DROPS = {"accuracy": 0.02, "balanced_accuracy": 0.03, "r2": 0.05}
 ALGORITHMS: dict[str, str] = {"classification": "logistic_regression", "regression": "ridge"}
 
 
-def task_of(target: Seen) -> tuple[LearningTask, str]:
+class Learning(Frozen):
+    """How a target is learned. type: to be declared for it, None if it is inferred. uneven: why it cannot be stratified, None if it can.
+
+    gate: the metric that later versions are compared by, and how much of it they may lose.
+    """
+
+    task: LearningTask
+    task_reason: str
+    type: ColumnType | None
+    positive: str | None
+    uneven: str | None
+    steps: tuple[PreprocessLine, ...]
+    gate: tuple[str, float]
+    gate_reason: str
+
+    @property
+    def algorithm(self) -> str:
+        return ALGORITHMS[self.task]
+
+
+def learning_of(target: TableColumn, features: Sequence[TableColumn], declared: Sequence[Declared], *, is_number: bool) -> Learning:
+    """Task, preprocess steps and gate for a target. `is_number`: its strings are numbers."""
+    task, task_reason = task_of(target)
+    gate, gate_reason = gate_of(target, task)
+    return Learning(
+        task=task,
+        task_reason=task_reason,
+        type=target_type(target, task) or ("number" if is_number else None),
+        positive=positive_of(target) if task == "classification" else None,
+        uneven=unstratified(target, task),
+        steps=preprocess_of(features, declared),
+        gate=gate,
+        gate_reason=gate_reason,
+    )
+
+
+def task_of(target: TableColumn) -> tuple[LearningTask, str]:
     """The task, and why. Words and few different integers are classes."""
     if target.type in ("string", "boolean"):
         return "classification", f"{target.distinct} classes"
@@ -30,53 +67,53 @@ def task_of(target: Seen) -> tuple[LearningTask, str]:
     return "regression", f"{target.distinct} different numbers"
 
 
-def target_type(target: Seen, task: LearningTask) -> ColumnType | None:
-    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers, and those of over 64 bits are text."""
+def target_type(target: TableColumn, task: LearningTask) -> ColumnType | None:
+    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers, and integers of more than 64 bits are text."""
     if target.large:
         return "string"
     return "integer" if task == "classification" and target.type == "number" else None
 
 
-def positive_of(target: Seen) -> str | None:
-    """The class to look for, where it is not the last one."""
+def positive_of(target: TableColumn) -> str | None:
+    """The positive class, where it is not the last one."""
     words = true_and_false(target.texts) if target.type == "string" else None
     if words is None:
         return None
     return words.true[0] if words.true[0] in target.texts and max(target.texts) != words.true[0] else None
 
 
-def unstratified(target: Seen, task: LearningTask) -> str | None:
-    """Why the classes cannot be divided evenly over training and test rows; None if they can, or if there are none."""
+def unstratified(target: TableColumn, task: LearningTask) -> str | None:
+    """Why the classes cannot be stratified; None if they can, or if there are none."""
     if task != "classification" or (target.type == "integer" and target.distinct > FEW_CLASSES):
         return None
     test = math.ceil(TEST * target.present)
     if target.rarest < 2:  # noqa: PLR2004 - one row cannot be on both sides
-        return "a class has one row only"
+        return "a class has only one row"
     return "there are more classes than test rows" if min(test, target.present - test) < target.distinct else None
 
 
-def preprocess_of(features: Sequence[Seen], declared: Sequence[Declared]) -> tuple[PreprocessLine, ...]:
-    """The steps that make numbers without gaps of the features, on one scale."""
-    by_name = {column.name: column for column in declared}
-    dates = [seen for seen in features if seen.name in by_name and by_name[seen.name].date is not None]
-    booleans = [seen for seen in features if seen.type == "boolean" or _declared_boolean(by_name.get(seen.name))]
-    rest = [seen for seen in features if seen not in dates and seen not in booleans]
-    numbers = [seen for seen in rest if seen.type in ("number", "integer")] + dates
-    texts = [seen for seen in rest if is_text(seen)]
-    words = [seen for seen in rest if seen.type == "string" and seen not in texts]
+def preprocess_of(features: Sequence[TableColumn], declared: Sequence[Declared]) -> tuple[PreprocessLine, ...]:
+    """The steps that turn the features into numbers without gaps, on one scale."""
+    by_name = {declaration.name: declaration for declaration in declared}
+    dates = [column for column in features if column.name in by_name and by_name[column.name].date is not None]
+    booleans = [column for column in features if column.type == "boolean" or _declared_boolean(by_name.get(column.name))]
+    rest = [column for column in features if column not in dates and column not in booleans]
+    numbers = [column for column in rest if column.type in ("number", "integer")] + dates
+    texts = [column for column in rest if is_text(column)]
+    words = [column for column in rest if column.type == "string" and column not in texts]
     steps = []
-    if any(seen.missing for seen in numbers):
+    if any(column.missing for column in numbers):
         steps.append(PreprocessLine(use="imputer", columns="numeric"))
     if numbers:
         steps.append(PreprocessLine(use="standard_scaler", columns="numeric"))
-    steps += [PreprocessLine(use="tfidf", columns=(seen.name,)) for seen in texts]
-    if words or any(seen.missing for seen in booleans):
+    steps += [PreprocessLine(use="tfidf", columns=(column.name,)) for column in texts]
+    if words or any(column.missing for column in booleans):
         steps.append(PreprocessLine(use="one_hot", columns="categorical"))
     return tuple(steps)
 
 
-def gate_of(target: Seen, task: LearningTask) -> tuple[tuple[str, float], str]:
-    """The metric that a later version may not lose and how much of it, and why: the first version has none to be compared with."""
+def gate_of(target: TableColumn, task: LearningTask) -> tuple[tuple[str, float], str]:
+    """The metric that later versions are compared by with how much of it they may lose, and why that metric."""
     if task == "regression":
         return ("r2", DROPS["r2"]), "a later version may lose this much against the one that serves"
     counts = target.values.drop_nulls().value_counts(name="rows")["rows"]
@@ -86,10 +123,10 @@ def gate_of(target: Seen, task: LearningTask) -> tuple[tuple[str, float], str]:
     return (metric, DROPS[metric]), why or "a later version may lose this much against the one that serves"
 
 
-def _declared_boolean(column: Declared | None) -> bool:
-    return column is not None and column.type == "boolean"
+def _declared_boolean(declaration: Declared | None) -> bool:
+    return declaration is not None and declaration.type == "boolean"
 
 
-def _is_whole(target: Seen) -> bool:
+def _is_whole(target: TableColumn) -> bool:
     values = target.values.drop_nulls()
     return target.type == "integer" or bool((values == values.floor()).all())

@@ -1,4 +1,4 @@
-"""What a table that nobody has described seems to hold, and the settings that follow: the value that `init` writes down."""
+"""The settings that were inferred for a table, with reasons: the value that `init` writes to YAML."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from leptonctl.spi.learning import LearningTask, SourceOptions
 
 
 class Reason(Frozen):
-    """Why something was inferred. `about`: a column, or a key of the YAML. It holds no cell of the data but words and dates' formats."""
+    """Why something was inferred. `about`: a column, or a key of the YAML. It contains no cell of the data except words."""
 
     about: str
     detail: str
@@ -26,7 +26,7 @@ class Wishes(Frozen):
 
 
 class Declared(Frozen):
-    """What has to be said of one column, in the order of the file; `type` None: it is inferred. words None: those that everybody uses."""
+    """What must be declared for one column. `type` None: it is inferred. words None: the usual ones."""
 
     name: str
     why: str
@@ -49,8 +49,8 @@ class Findings(Frozen):
 
     columns: the type of each column as it will be read, the target included. target_from: `--target`, or the rule that chose it.
     stratify: False where the classes cannot be divided evenly.
-    declared: only what changes the rows that are read. gate: the metric that a later version may not lose, and how much it may.
-    reasons: one for each thing that was inferred, in the order in which they are told.
+    declared: only what changes the rows that are read. gate: the metric that compares later versions, and how much of it they may lose.
+    reasons: one for each inference, in the order in which they are shown.
     """
 
     rows: int

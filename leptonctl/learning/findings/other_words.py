@@ -1,4 +1,4 @@
-"""Columns of numbers or dates that one word makes text, where too many of their cells are that word for it to be taken as missing."""
+"""Finds columns of numbers or dates that are text because of one word, which is too frequent to be assumed to mean missing."""
 
 import json
 import re
@@ -15,10 +15,10 @@ DIGIT = re.compile("[0-9]")
 FEWEST = 2
 
 
-def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, passed: Collection[str | None]) -> Iterator[Reason]:
-    """How such columns are read, and what to declare. columns: of text as read; passed: those of which something else is said."""
+def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, exempt: Collection[str | None]) -> Iterator[Reason]:
+    """How such columns are read, and what to declare. columns: of text as read; exempt: those with another reason."""
     for name, cells in columns.items():
-        if name in passed or cells.dtype != pl.String:
+        if name in exempt or cells.dtype != pl.String:
             continue
         counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
         texts = counts.get_columns()[0]
@@ -29,15 +29,15 @@ def other_words(columns: Mapping[str, pl.Series], options: SourceOptions, passed
         kind = _kind(pl.Series(others, dtype=pl.String), options) if len(words) == 1 and len(others) >= FEWEST else None
         if kind is not None:
             word, all_cells = words[0], sum(rows.values())
-            listed = ", ".join(json.dumps(text, ensure_ascii=False) for text in (*options.missing, word))
+            markers = ", ".join(json.dumps(text, ensure_ascii=False) for text in (*options.missing, word))
             detail = (
                 f"read as text: {rows[word]} of its {all_cells} cells are {word}, the others are {kind}; if {word} means missing, declare"
             )
-            yield Reason(about=name, detail=f"{detail} `missing_values: [{listed}]`, and no `ignore` for it")
+            yield Reason(about=name, detail=f"{detail} `missing_values: [{markers}]`, and no `ignore` for it")
 
 
 def _kind(texts: pl.Series, options: SourceOptions) -> str | None:
-    """What all of these texts are: numbers, dates, or neither. Digits after a zero are names."""
+    """What all of these texts are: numbers, dates, or neither (None). Integers with leading zeros are names."""
     if is_number(texts, options).all():
         return None if plain(texts, options).str.contains(PADDED).any() else "numbers"
     return "dates" if guess_dates(texts) is not None else None

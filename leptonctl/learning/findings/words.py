@@ -1,4 +1,4 @@
-"""Columns of two words that mean true and false. Reads no file."""
+"""Recognises pairs of words that mean true and false. Reads no file."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ PAIRS = (
 
 
 def true_and_false(texts: Sequence[str]) -> Words | None:
-    """The words as the column has them, if its texts are two such words; case and white space do not count."""
-    found = {text.strip(" \t").casefold(): text.strip(" \t") for text in reversed(texts)}
-    pair = next((pair for pair in PAIRS if set(pair) == set(found)), None)
-    return Words(true=(found[pair[0]],), false=(found[pair[1]],)) if pair else None
+    """The words as the column writes them, if its texts are such a pair; case and white space do not count."""
+    words = {text.strip(" \t").casefold(): text.strip(" \t") for text in reversed(texts)}
+    pair = next((pair for pair in PAIRS if set(pair) == set(words)), None)
+    return Words(true=(words[pair[0]],), false=(words[pair[1]],)) if pair else None
 
 
 def are_usual(words: Words) -> bool:
-    """Whether a boolean column reads them without naming them."""
+    """Whether a boolean column reads these words without a declaration."""
     return all(WORDS.value(word) is value for word, value in ((words.true[0], True), (words.false[0], False)))

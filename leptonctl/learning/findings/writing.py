@@ -1,4 +1,4 @@
-"""How the numbers of a table are written, and which of its texts mean missing. Reads no file."""
+"""Infers how the numbers of a table are written, and which of its texts mean missing. Reads no file."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ KNOWN = frozenset({*MARKERS, *OTHERS, *MISSING_MARKERS})
 WORDS = frozenset(
     {*MISSING_MARKERS, "?", "-", "--", "\u2014", "\u2013", ".", "..", "...", "#VALUE!", "#DIV/0!", "#REF!", "(null)", "\\N"}
 ) - {"None"}
-"""Of these, what means missing among words, too."""
+"""Those that mean missing even among words."""
 AMONG_DATES = WORDS | {"None", "none"}
 TOTALS = frozenset({
     "total", "totals", "grand total", "subtotal", "sum", "average", "mean", "summe", "gesamt", "gesamtsumme", "insgesamt", "mittelwert",
@@ -39,7 +39,7 @@ TOTALS = frozenset({
 
 
 def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: str) -> SourceOptions:
-    """The options with the decimal and thousands separators with which most columns of text are numbers."""
+    """The options with the decimal and thousands separators that make the most columns of text numbers."""
     texts = [cells for cells in (_candidates(cells) for cells in columns) if cells is not None]
     scores = {pair: _score(texts, pair, options) for pair in SEPARATORS}
     best = max(SEPARATORS, key=lambda pair: scores[pair])
@@ -53,13 +53,13 @@ def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: 
 
 
 def separator_reason(options: SourceOptions) -> str:
-    """What the separators are, in words."""
+    """The separators in words."""
     grouped = f", digits grouped by {NAMES[options.thousands]}" if options.thousands else ""
     return f"numbers are written with {NAMES[options.decimal]}{grouped}"
 
 
 def two_readings(columns: Mapping[str, pl.Series], options: SourceOptions, delimiter: str) -> Iterator[str]:
-    """The columns of numbers whose points may group digits, in a table that is not written with commas."""
+    """The columns of numbers whose points may group digits, in a table that is not separated by commas."""
     if options.decimal != "." or options.thousands is not None or delimiter == ",":
         return
     for name, cells in columns.items():
@@ -69,7 +69,7 @@ def two_readings(columns: Mapping[str, pl.Series], options: SourceOptions, delim
 
 
 def numbers_as_text(columns: Sequence[pl.Series], options: SourceOptions) -> Iterator[str]:
-    """The columns of strings of a format with types that are numbers with a fraction or in groups; digits alone may be names."""
+    """The columns of strings in a typed format that are numbers with a fraction or with groups; digits alone may be names."""
     for cells in (cells for cells in columns if cells.dtype == pl.String):
         texts = trim(cells, options).drop_nulls().unique()
         if texts.str.contains(INTEGER).all() or not is_number(texts, options).all():
@@ -86,27 +86,27 @@ class Markers(Frozen):
 
 
 def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> Markers:
-    """What means missing in a table. columns: of text as read, with nothing taken out. target: as far as it is known.
+    """What means missing in a table. columns: columns of text, as in the file. target: the target, if it is known.
 
     `missing_values` holds for the whole table, so nothing is a marker that another column has as a value.
     """
     found: dict[str, tuple[str, ...]] = {}
     values: dict[str, tuple[str, str]] = {}
-    known: set[str] = set(options.missing)
+    markers_so_far: set[str] = set(options.missing)
     for name, cells in columns.items():
-        texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
+        texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in markers_so_far)
         others = {one: other for one, other in columns.items() if one != name}
         value = next(_values(texts, others, target, options), None) if texts else None
         if value is not None:
             values[name] = value
         elif texts:
             found[name] = texts
-            known |= set(texts)
+            markers_so_far |= set(texts)
     return Markers(found=found, values=values)
 
 
 def total(cells: pl.Series) -> str | None:
-    """The text of the last cell where it is the word for a total and no other cell has it: that row is none of the others."""
+    """The text of the last cell if it is the word for a total and no other cell has it, so that the row is a sum of the others."""
     if cells.dtype != pl.String or not len(cells) or cells[-1] is None:
         return None
     last = str(cells[-1]).strip(" \t")
@@ -131,18 +131,18 @@ def _score(texts: Sequence[pl.Series], pair: tuple[str, str | None], options: So
 
 
 def _is_grouped(texts: Sequence[pl.Series]) -> bool:
-    """Whether each comma stands before three digits."""
+    """Whether each comma is followed by three digits."""
     return all(cells.filter(cells.str.contains(",", literal=True)).str.contains(GROUPED).all() for cells in texts)
 
 
 def _has_points_in_groups(cells: pl.Series) -> bool:
-    """Whether a column of numbers has a point before three digits wherever it has one: `1.234` may be either."""
+    """Whether every point of a column of numbers is followed by three digits: `1.234` may be either."""
     pointed = cells.filter(cells.str.contains(".", literal=True))
     return len(pointed) >= FEW and bool(pointed.str.contains(POINTED).all())
 
 
 def _has_long(cells: pl.Series) -> bool:
-    """Whether it also has whole numbers of four digits: spreadsheets group from there or from five on, fractions have neither."""
+    """Whether it also has integers of four digits, as where spreadsheets group digits only from five on; fractions have none."""
     return bool(cells.str.contains(r"^[+-]?[1-9][0-9]{3}$").any())
 
 
@@ -170,14 +170,14 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
 
 
 def _words(cells: pl.Series, texts: pl.Series, built_in: pl.Series, options: SourceOptions, *, is_target: bool) -> Collection[str]:
-    """What means missing among words or dates. texts: the distinct cells, without white space around them."""
+    """What means missing among words or dates. texts: the distinct cells, stripped."""
     words = [text for text in texts.to_list() if text in WORDS]
     if int((~built_in & ~texts.is_in(words)).sum()) < 2:  # noqa: PLR2004 - of `+` and `-`, both are values
         return ()
     if is_target and words:
         return sorted(words)
     others = [text for text in texts.to_list() if text in AMONG_DATES]
-    # where all other cells are dates, one of nothing but spaces is no text either
+    # where all other cells are dates, a cell of spaces is missing too
     blank = cells.filter((cells.str.strip_chars(" \t") == "") & (cells != "")).unique().to_list()
     if (others or blank) and guess_dates(texts.filter(~texts.is_in(others) & (texts != ""))) is not None:
         return sorted((*others, *blank))
@@ -187,12 +187,12 @@ def _words(cells: pl.Series, texts: pl.Series, built_in: pl.Series, options: Sou
 def _values(
     texts: Collection[str], columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions
 ) -> Iterator[tuple[str, str]]:
-    """Those of the texts that are values elsewhere, each with the column."""
+    """Those of the texts that are values in another column, each with its name."""
     for name, cells in columns.items():
         counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
         rows = dict(counts.filter(counts.get_columns()[0] != "").iter_rows())
         common = rows.keys() & set(texts)
-        # a column of nothing else has no values
+        # a column of such texts alone has no values
         if common and len(rows) > len(common):
             numbers = is_number(pl.Series(list(rows), dtype=pl.String), options)
             numeric = sum(count for count, is_one in zip(rows.values(), numbers, strict=True) if is_one)
@@ -201,11 +201,11 @@ def _values(
 
 
 def _means_missing(text: str, rows: Mapping[str, int], others: int) -> bool:
-    """Whether a text among words means missing, too: one that everybody uses, beside two values at least, and rarer than they are.
+    """Whether a text means missing among words too: a common marker, beside at least two values, and rarer than they are.
 
-    rows: how many each text has. others: how many texts are values in any case.
+    rows: the number of rows by text. others: the number of texts that are values in any case.
     """
-    return text in WORDS and others >= 2 and rows[text] * len(rows) < HALF * sum(rows.values())  # noqa: PLR2004 - one value tells nothing
+    return text in WORDS and others >= 2 and rows[text] * len(rows) < HALF * sum(rows.values())  # noqa: PLR2004 - one value shows nothing
 
 
 def _has_digit(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the answers of an imported graph are what a package must give: labels, probabilities, values. Runs nothing."""
+"""Checks that the answers of an imported graph are those of a package: labels, probabilities, values. Runs nothing."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ NEARLY = 1e-3
 ALONE = 1e-4
 """How far a row's answer may be from the same row's among others."""
 FEW = 5
-"""Fewer rows of a label say nothing of the order of the classes."""
+"""Fewer rows of a label show nothing about the order of the classes."""
 MATRIX = 2
 
 
@@ -29,20 +29,20 @@ def check_answers(answers: Mapping[str, np.ndarray], rows: int, classes: Classes
     labels, probabilities = answers["label"], answers["probabilities"]
     _check_probabilities(probabilities, rows, len(classes.names))
     _check_labels(labels, rows, classes)
-    if not classes.told:
+    if not classes.is_stated:
         _check_order(labels, probabilities, classes)
     return Prediction(labels=labels, probabilities=probabilities, classes=classes.sorted)
 
 
 def not_finite(prediction: Prediction) -> np.ndarray:
-    """[N] bool: the rows that have no number for an answer."""
+    """[N] bool: the rows whose answer is not a finite number."""
     numbers = prediction.values if prediction.values is not None else np.asarray(prediction.probabilities)
     without: np.ndarray = ~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
     return without
 
 
-def disagreeing(prediction: Prediction) -> int:
-    """How many rows have another label than their largest probability; ties are none."""
+def count_disagreements(prediction: Prediction) -> int:
+    """How many rows have another label than that of their largest probability, not counting ties."""
     if prediction.labels is None or prediction.probabilities is None:
         return 0
     at = {label: place for place, label in enumerate(prediction.classes)}
@@ -63,7 +63,7 @@ def _check_alone(answers: Mapping[str, np.ndarray]) -> None:
             (among == alone).all() if among.dtype == object or among.dtype.kind in "iu" else _close(among, alone)
         )
         if not same:
-            detail = f"The graph answers a row differently when it comes alone (output {name})."
+            detail = f"The graph answers a row differently when it is alone in a request (output {name})."
             raise bad_graph(detail, "export the model for inference: batch normalisation and dropout off, and no fixed number of rows")
 
 
@@ -75,7 +75,7 @@ def _check_probabilities(probabilities: np.ndarray, rows: int, count: int) -> No
     if probabilities.shape != (rows, count):
         raise bad_outputs(
             f"The graph gives {_size(probabilities)} probabilities for {rows} rows and {count} classes.",
-            "export the model with one probability a class",
+            "export the model with one probability per class",
         )
     finite = probabilities[np.isfinite(probabilities).all(axis=1)]
     if not len(finite):
@@ -85,20 +85,19 @@ def _check_probabilities(probabilities: np.ndarray, rows: int, count: int) -> No
     sums = np.abs(finite.sum(axis=1) - 1).max()
     if finite.min() < -NEARLY or finite.max() > 1 + NEARLY or sums > NEARLY * count:
         low, high = float(finite.min()), float(finite.max())
-        detail = (
-            f"The output holds no probabilities: its values go from {low:.3g} to {high:.3g}, and sums of rows are up to {sums:.3g} from 1."
-        )
+        values = f"its values go from {low:.3g} to {high:.3g}, and sums of rows differ from 1 by {sums:.3g}"
+        detail = f"The output does not hold probabilities: {values}."
         raise bad_outputs(detail, f"write `outputs: logits` if that is what they are, or {PROBABILITIES}")
 
 
 def _check_labels(labels: np.ndarray, rows: int, classes: Classes) -> None:
-    known = {*classes.names}
+    allowed = {*classes.names}
     if labels.shape != (rows,):
         raise bad_outputs(f"The graph gives {_size(labels)} labels for {rows} rows.", "write `outputs: {label: NAME, probabilities: NAME}`")
-    foreign = next((label for label in labels.tolist() if label not in known), None)
+    foreign = next((label for label in labels.tolist() if label not in allowed), None)
     if foreign is not None:
         names = ", ".join(map(str, classes.sorted[:8]))
-        detail = f"The graph answers {foreign!r}, which is none of the classes {names}."
+        detail = f"The graph answers {foreign!r}, which is not among the classes {names}."
         raise bad_classes(detail, "list its classes in the order of its probabilities: `classes: […]`")
 
 

@@ -1,4 +1,4 @@
-"""What the scores of an imported classifier mean: its classes in the order of its probabilities, as the target has them. Pure."""
+"""The classes of an imported classifier in the order of its probabilities, as the target writes them. Pure."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from leptonctl.spi.learning import Label
 
 
 class Classes(Frozen):
-    """`names`: the classes in the order of the scores. `own`: what the graph itself calls them, None where it only gives their index.
+    """`names`: the classes in the order of the scores. `own`: the graph's own names, None where it only gives their index.
 
-    told: the graph or the YAML says which is which; else the order is taken to be the sorted one, and the answers must agree.
+    is_stated: the graph or the YAML says which is which; else the order is assumed to be the sorted one, and the answers must agree.
     """
 
     names: tuple[Label, ...]
     own: tuple[Label, ...] | None
-    told: bool
+    is_stated: bool
 
     @property
     def sorted(self) -> tuple[Label, ...]:
@@ -36,14 +36,14 @@ def resolve_classes(answer: Answer, target: Sequence[Label], declared: Sequence[
     if declared:
         return _declared(own, count, target, declared)
     if own is not None:
-        return Classes(names=_meant(own, target), own=own, told=True)
+        return Classes(names=_meant(own, target), own=own, is_stated=True)
     if count is not None and count != len(target):
         detail = f"The graph has {count} classes, the target {len(target)}: {_shown(target)}."
         raise bad_classes(detail, "list all its classes in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
     if list(target) != list(range(len(target))):
-        detail = f"The graph does not say which of its outputs is which class; the target has {_shown(target)}."
+        detail = f"The graph does not name the classes of its outputs; the target has {_shown(target)}."
         raise bad_classes(detail, "list them in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
-    return Classes(names=tuple(target), own=None, told=False)
+    return Classes(names=tuple(target), own=None, is_stated=False)
 
 
 def _declared(own: tuple[Label, ...] | None, count: int | None, target: Sequence[Label], declared: Sequence[Label]) -> Classes:
@@ -54,12 +54,14 @@ def _declared(own: tuple[Label, ...] | None, count: int | None, target: Sequence
     if count is not None and count != len(declared):
         raise bad_classes(f"`classes` lists {len(declared)} classes, and the graph has {count}.", "list as many as the graph has")
     if own is not None and isinstance(own[0], str) and list(map(str, declared)) != list(own):
-        raise bad_classes(f"`classes` is {_shown(declared)}, and the graph itself has {_shown(own)}.", "remove `classes`, or list them so")
-    return Classes(names=tuple(declared), own=own, told=own is None or list(own) == list(declared))
+        raise bad_classes(
+            f"`classes` is {_shown(declared)}, and the graph itself has {_shown(own)}.", "remove `classes`, or list them in this order"
+        )
+    return Classes(names=tuple(declared), own=own, is_stated=own is None or list(own) == list(declared))
 
 
 def _meant(own: tuple[Label, ...], target: Sequence[Label]) -> tuple[Label, ...]:
-    """The graph's classes as the target has them."""
+    """The graph's classes as the target writes them."""
     if {*target} <= {*own}:
         return own
     if {*map(str, target)} <= {*map(str, own)}:

@@ -1,4 +1,4 @@
-"""What a file says about itself: its operators, inputs, outputs and classes. Runs nothing."""
+"""Describes a file to import: its operators, inputs, outputs and classes. Runs nothing."""
 
 import onnx
 
@@ -19,7 +19,7 @@ class Shape(Record, omit_defaults=False):
 
 
 class Description(Record, omit_defaults=False):
-    """A file to import. `task`: what its outputs are made for, None where they may be either. `classes`: None where it lists none."""
+    """A file to import. `task`: that of its outputs, None where it may be either. `classes`: None where it lists none."""
 
     opset: int
     producer: str
@@ -64,7 +64,7 @@ def _task(outputs: list[Output]) -> LearningTask | None:
 
 
 def _input(tensor: Tensor) -> Shape:
-    return Shape(name=tensor.name, type=tensor.words, columns=tensor.width)
+    return Shape(name=tensor.name, type=tensor.type_name, columns=tensor.width)
 
 
 def _output(output: Output) -> Shape:

@@ -1,4 +1,4 @@
-"""Which columns enter an imported graph, and where. Reads the declared shapes of a graph; changes nothing."""
+"""Assigns columns to the inputs of an imported graph, by its declared shapes. Changes nothing."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ WHOLE = (Type.INT64, Type.INT32, Type.BOOL)
 TYPES = (*FLOATS, *WHOLE, Type.STRING)
 MATRIX = 2
 Declared: TypeAlias = Sequence[str] | Mapping[str, str | Sequence[str]] | None
-"""As `inputs:` says it: the columns of the one tensor, or input -> column or columns."""
+"""The value of `inputs:`: the columns of the one tensor, or input -> column or columns."""
 
 
 class Tensor(Frozen):
@@ -29,8 +29,8 @@ class Tensor(Frozen):
     width: int | None
 
     @property
-    def words(self) -> str:
-        """The type, as ONNX calls it."""
+    def type_name(self) -> str:
+        """The name of the type in ONNX."""
         return str(Type.DataType.Name(self.type)).lower()
 
 
@@ -64,8 +64,8 @@ def _tensor(value: onnx.ValueInfoProto) -> Tensor:
     of = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type" or of.elem_type not in TYPES:
         kind = Type.DataType.Name(of.elem_type).lower() if value.type.WhichOneof("value") == "tensor_type" else "no tensor"
-        known = ", ".join(Type.DataType.Name(one).lower() for one in TYPES)
-        raise bad_inputs(f"The input {value.name} is {kind}; columns enter as {known}.", "export the model with inputs of these types")
+        types = ", ".join(Type.DataType.Name(one).lower() for one in TYPES)
+        raise bad_inputs(f"The input {value.name} is {kind}; columns enter as {types}.", "export the model with inputs of these types")
     if not of.HasField("shape"):
         raise bad_inputs(f"The input {value.name} has no declared rank.", "export the model with inputs of the shape [None, COLUMNS]")
     sizes = [dim.dim_value or None for dim in of.shape.dim]
@@ -90,8 +90,8 @@ def _declared(tensors: Sequence[Tensor], declared: Sequence[str] | Mapping[str, 
     missing = [name for name in names if name not in declared]
     if missing:
         raise bad_inputs(f"`inputs` does not say what {', '.join(missing)} takes.", "name every input of the graph")
-    listed = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in declared.items()}
-    return [Entry(tensor=tensor, columns=listed[tensor.name]) for tensor in tensors]
+    columns = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in declared.items()}
+    return [Entry(tensor=tensor, columns=columns[tensor.name]) for tensor in tensors]
 
 
 def _inferred(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry]:
@@ -100,23 +100,23 @@ def _inferred(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry
     wide = next((tensor for tensor in tensors if tensor.width not in (1, None)), None)
     if wide is not None:
         detail = f"The graph has {len(tensors)} inputs, and {wide.name} takes {wide.width} columns."
-        raise bad_inputs(detail, f"say which: `inputs: {{{wide.name}: [COLUMN, …]}}`")
-    names = {column: column for column in columns} | mangled(columns)
+        raise bad_inputs(detail, f"write which: `inputs: {{{wide.name}: [COLUMN, …]}}`")
+    names = {column: column for column in columns} | converter_names(columns)
     unknown = next((tensor.name for tensor in tensors if tensor.name not in names), None)
     if unknown is not None:
-        shown = ", ".join(columns[:8]) + (" …" if len(columns) > 8 else "")  # noqa: PLR2004
-        detail = f"The input {unknown} has the name of no feature; the features are {shown}."
-        raise bad_inputs(detail, f"say which column it takes: `inputs: {{{unknown}: COLUMN}}`")
+        features = ", ".join(columns[:8]) + (" …" if len(columns) > 8 else "")  # noqa: PLR2004
+        detail = f"The input {unknown} has the name of no feature; the features are {features}."
+        raise bad_inputs(detail, f"write which column it takes: `inputs: {{{unknown}: COLUMN}}`")
     return [Entry(tensor=tensor, columns=(names[tensor.name],)) for tensor in tensors]
 
 
-def mangled(columns: Sequence[str]) -> dict[str, str]:
-    """Column by the name that converters give its input: what is no letter or digit becomes `_`. Only names that are one column's."""
-    found: dict[str, list[str]] = {}
+def converter_names(columns: Sequence[str]) -> dict[str, str]:
+    """Columns by the names that converters give their inputs, with `_` for other characters than letters and digits. Only unique names."""
+    columns_by_name: dict[str, list[str]] = {}
     for column in columns:
         name = re.sub(r"\W", "_", column, flags=re.ASCII)
-        found.setdefault(f"_{name}" if name[:1].isdigit() else name, []).append(column)
-    return {name: of[0] for name, of in found.items() if len(of) == 1 and name not in columns}
+        columns_by_name.setdefault(f"_{name}" if name[:1].isdigit() else name, []).append(column)
+    return {name: of[0] for name, of in columns_by_name.items() if len(of) == 1 and name not in columns}
 
 
 def _problems(entry: Entry, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
@@ -134,13 +134,13 @@ def _problems(entry: Entry, columns: Mapping[str, Column]) -> Iterator[tuple[str
     for column in (columns[name] for name in entry.columns):
         is_text = column.type == "string"
         if is_text != (tensor.type == Type.STRING):
-            detail = f"The input {tensor.name} takes {tensor.words}, and {column.name} is a column of type {column.type}."
+            detail = f"The input {tensor.name} takes {tensor.type_name}, and {column.name} is a column of type {column.type}."
             yield detail, f"declare the column as the model takes it: `{column.name}: {{type: {'number' if is_text else 'string'}}}`"
         elif tensor.type in WHOLE and (column.type == "number" or (tensor.type == Type.BOOL and column.type != "boolean")):
-            wanted = "boolean" if tensor.type == Type.BOOL else "integer"
-            detail = f"The input {tensor.name} takes {tensor.words}, and {column.name} is a column of type {column.type}."
-            yield detail, f"declare `{column.name}: {{type: {wanted}}}` under `columns:` of the dataset"
+            kind = "boolean" if tensor.type == Type.BOOL else "integer"
+            detail = f"The input {tensor.name} takes {tensor.type_name}, and {column.name} is a column of type {column.type}."
+            yield detail, f"declare `{column.name}: {{type: {kind}}}` under `columns:` of the dataset"
         elif tensor.type in WHOLE and column.nullable and column.fill is None:
-            detail = f"The input {tensor.name} takes {tensor.words}, which cannot say that a cell of {column.name} is missing."
+            detail = f"The input {tensor.name} takes {tensor.type_name}, which cannot say that a cell of {column.name} is missing."
             way = "{missing: VALUE}` or `{nullable: false}`"
             yield detail, f"declare `{column.name}: {way} under `columns:` of the dataset"

@@ -1,7 +1,7 @@
-"""A finished model in the file of XGBoost or LightGBM, as a graph; and the same rows answered by the library, where that is installed.
+"""Turns a model file of XGBoost or LightGBM into a graph, and compares its answers with the library's where that is installed.
 
-The graph is made of the file alone. What the library has to read runs in a process of its own, with bounds on memory and time: a file
-from elsewhere can end the process that loads it.
+The graph is made from the file alone. The library reads the file in a process of its own, with bounds on memory and time: a file from
+elsewhere can crash the process that loads it.
 """
 
 import sys
@@ -14,7 +14,7 @@ import onnx
 
 from leptonctl.core.contract import Column
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.imported.inputs import MATRIX, mangled
+from leptonctl.learning.imported.inputs import MATRIX, converter_names
 from leptonctl.learning.imported.refusal import bad_inputs, bad_model_file, bad_outputs
 from leptonctl.learning.imported.trial import MEMORY, SECONDS, bound_memory, run_bounded
 from leptonctl.learning.onnx.canonical import ML_OPSET
@@ -25,16 +25,16 @@ from leptonctl.spi.learning import Conversion, Prediction, ProviderError
 from leptonctl.spi.model_files import FileForm, FileModel
 
 LARGEST = 128 * 2**20
-"""Bytes of such a file: it takes several times as many in memory."""
+"""The largest file that is read, in bytes: it takes several times as many in memory."""
 OPSET = 18
 FILE, ROWS, RESULT, PROBLEM = "model", "rows.npy", "result", "problem"
 TOLERANCE = 1e-4
-"""How far a probability may be from the library's; a value, in parts of the spread of the values."""
+"""How far a probability may be from the library's, and a value in relation to the spread of the values."""
 TIE = 1e-5
 
 
 class LibraryFile(Frozen):
-    """A file with the model in it. data: in the form that is read without the library."""
+    """A file with its model. data: its bytes in the form that can be read without the library."""
 
     form: FileForm
     model: FileModel
@@ -54,22 +54,22 @@ class LibraryFile(Frozen):
         """The columns in the order of training, where the file names them. Raises ProviderError: import-inputs."""
         if not self.model.names:
             return None
-        known = {column: column for column in columns} | mangled(tuple(columns))
-        missing = [name for name in self.model.names if name not in known]
+        columns_by_name = {column: column for column in columns} | converter_names(tuple(columns))
+        missing = [name for name in self.model.names if name not in columns_by_name]
         if missing:
             detail = (
                 f"The model was trained with the columns {_listed(self.model.names)}; {_listed(missing)} is not a feature of the dataset."
             )
             raise bad_inputs(detail, "list the columns in the order of training: `inputs: [COLUMN, …]`")
-        return tuple(known[name] for name in self.model.names)
+        return tuple(columns_by_name[name] for name in self.model.names)
 
     def check(self, task: str, outputs: object) -> None:
-        """Raises ProviderError (import-outputs) when the YAML says of the answers what the file says otherwise."""
+        """Raises ProviderError (import-outputs) when the YAML contradicts the file about the answers."""
         if self.model.task != task:
-            detail = f"The objective {self.model.objective} is that of a {self.model.task}, and the version is one of {task}."
+            detail = f"The objective {self.model.objective} is for {self.model.task}, but the version has the task {task}."
             raise bad_outputs(detail, f"write `task: {self.model.task}`")
         if outputs is not None:
-            raise bad_outputs(f"A file of {self.title} says itself what its answers are.", "remove `outputs`")
+            raise bad_outputs(f"A file of {self.title} defines its answers itself.", "remove `outputs`")
 
 
 def read_library_file(data: bytes) -> LibraryFile | None:
@@ -93,17 +93,17 @@ def read_library_file(data: bytes) -> LibraryFile | None:
         raise bad_model_file(title, " ".join(str(problem).split())) from problem
 
 
-def compared(file: LibraryFile, rows: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures | None:
+def compare_with_library(file: LibraryFile, rows: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures | None:
     """How far a package's answers are from the library's, to the same rows [N,k] in the file's order; None where it is not installed.
 
     names: the classes in the file's order. Raises ProviderError (export-mismatch) when they are too far.
     """
     if not is_installed(file.form.library.module):
         return None
-    with tempfile.TemporaryFile() as stored:
-        stored.write(_by_library(file.form, file.data, rows))
-        stored.seek(0)
-        native = np.load(stored, allow_pickle=False)
+    with tempfile.TemporaryFile() as buffer:
+        buffer.write(_by_library(file.form, file.data, rows))
+        buffer.seek(0)
+        native = np.load(buffer, allow_pickle=False)
     finite = np.isfinite(native.reshape(len(rows), -1)).all(axis=1)
     figures = _figures(native[finite], finite, prediction, names)
     if figures.labels_differ or not max(figures.max_probability_diff, figures.max_value_diff) <= TOLERANCE:
@@ -117,13 +117,13 @@ def compared(file: LibraryFile, rows: np.ndarray, prediction: Prediction, names:
 
 
 def notices(file: LibraryFile, parity: ParityFigures | None) -> list[Notice]:
-    """What deserves attention of such a file."""
-    found = []
+    """The notices about such a file."""
+    result = []
     if parity is None:
-        found.append(Notice(check="parity_not_compared", severity="note", detail=f"{file.title} is not installed here"))
+        result.append(Notice(check="parity_not_compared", severity="note", detail=f"{file.title} is not installed here"))
     if file.model.unused:
-        found.append(Notice(check="rounds_after_best", count=file.model.unused))
-    return found
+        result.append(Notice(check="rounds_after_best", count=file.model.unused))
+    return result
 
 
 def _figures(native: np.ndarray, finite: np.ndarray, prediction: Prediction, names: Sequence[int | str]) -> ParityFigures:
@@ -163,7 +163,7 @@ def _by_library(form: FileForm, data: bytes, rows: np.ndarray | None) -> bytes:
         if (folder / PROBLEM).exists():
             raise bad_model_file(title, (folder / PROBLEM).read_text(encoding="utf-8"))
         if not (folder / RESULT).exists():
-            raise bad_model_file(title, "the file ends the process that loads it")
+            raise bad_model_file(title, "the file crashes the process that loads it")
         return (folder / RESULT).read_bytes()
 
 

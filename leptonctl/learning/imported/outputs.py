@@ -1,4 +1,4 @@
-"""Which outputs of an imported graph are its answer, and which classes they mean. Takes ZipMap nodes off; computes nothing."""
+"""Finds the outputs of an imported graph that are its answer, and the classes they mean. Removes ZipMap nodes; computes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -18,11 +18,11 @@ PASSING = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Fla
 NORMALISING = frozenset({"Softmax", "Sigmoid", "Normalizer", "LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"})
 Scores: TypeAlias = Literal["probabilities", "logits"]
 Declared: TypeAlias = str | Mapping[str, str] | None
-"""As `outputs:` says it."""
+"""The value of `outputs:`."""
 
 
 class Output(Frozen):
-    """An output as the graph declares it, `name` as its author called it, `tensor` as it is called now. width: None where it is open."""
+    """An output as the graph declares it: its original `name`, and the `tensor` that holds it now. width: None where it is open."""
 
     name: str
     tensor: str
@@ -32,8 +32,10 @@ class Output(Frozen):
 
 
 class Answer(Frozen):
-    """The outputs that are the answer. Of a classification: `label` (None: there is none) and `scores`, which are probabilities or
-    logits, with the `classes` that the graph itself has for them in their order (None: it does not say); of a regression: `scores`.
+    """The outputs that are the answer of a graph.
+
+    label: of a classification, if the graph has it. scores: probabilities or logits, or the values of a regression. classes: in the order
+    of the scores, where the graph lists them.
     """
 
     scores: Output
@@ -43,19 +45,19 @@ class Answer(Frozen):
 
 
 def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[Label, ...]]]:
-    """The outputs of a model, whose ZipMap nodes are taken off, and the classes that these listed by output.
+    """Remove the ZipMap nodes of a model. Returns its outputs, and the classes that these nodes listed, by output.
 
     Raises ProviderError: import-outputs.
     """
     classes: dict[str, tuple[Label, ...]] = {}
-    found: list[Output] = []
+    outputs: list[Output] = []
     producers = _producers(model.graph)
     for value in model.graph.output:
         node = producers.get(value.name)
         if node is not None and node.op_type == "ZipMap":
-            classes[value.name] = _listed(node) or ()
+            classes[value.name] = _listed_classes(node) or ()
             count = len(classes[value.name]) or None
-            found.append(Output(name=value.name, tensor=node.input[0], type=Type.FLOAT, rank=2, width=count))
+            outputs.append(Output(name=value.name, tensor=node.input[0], type=Type.FLOAT, rank=2, width=count))
             continue
         if value.type.WhichOneof("value") != "tensor_type":
             detail = f"The output {value.name} is a list or a dictionary."
@@ -64,51 +66,51 @@ def read_outputs(model: onnx.ModelProto) -> tuple[list[Output], dict[str, tuple[
         sizes = [dim.dim_value or None for dim in of.shape.dim] if of.HasField("shape") else None
         rank = None if sizes is None else len(sizes)
         width = sizes[1] if sizes is not None and rank == 2 else 1 if rank == 1 else None  # noqa: PLR2004
-        found.append(Output(name=value.name, tensor=value.name, type=of.elem_type, rank=rank, width=width))
-    kept = [node for node in model.graph.node if node.op_type != "ZipMap"]
-    if len(kept) < len(model.graph.node):
+        outputs.append(Output(name=value.name, tensor=value.name, type=of.elem_type, rank=rank, width=width))
+    nodes = [node for node in model.graph.node if node.op_type != "ZipMap"]
+    if len(nodes) < len(model.graph.node):
         del model.graph.node[:]
-        model.graph.node.extend(kept)
-    return found, classes
+        model.graph.node.extend(nodes)
+    return outputs, classes
 
 
 def choose(model: onnx.ModelProto, task: str, declared: Declared) -> Answer:
-    """The answer of a model for a task. Takes its ZipMap nodes off. Raises ProviderError: import-outputs."""
+    """The answer of a model for a task. Removes its ZipMap nodes. Raises ProviderError: import-outputs."""
     outputs, zipped = read_outputs(model)
     if isinstance(declared, Mapping):
-        chosen = {role: _named(outputs, name) for role, name in declared.items()}
+        roles = {role: _output_named(outputs, name) for role, name in declared.items()}
     else:
-        chosen = _by_type(model, outputs, task, declared)
+        roles = _by_type(model, outputs, task, declared)
     if task == "regression":
-        return Answer(scores=_of_type(chosen["prediction"], (*NUMBERS, Type.INT64, Type.INT32), "numbers"))
-    scores = chosen.get("probabilities") or chosen.get("logits")
+        return Answer(scores=_of_type(roles["prediction"], (*NUMBERS, Type.INT64, Type.INT32), "numbers"))
+    scores = roles.get("probabilities") or roles.get("logits")
     if scores is None:
         raise bad_outputs("The graph gives labels only; a classification needs probabilities.", PROBABILITIES)
-    label = chosen.get("label")
+    label = roles.get("label")
     producers = _producers(model.graph)
     _refuse_clusters(label, producers)
     origins = [producers.get(output.tensor) for output in (label, scores) if output is not None]
-    listed = zipped.get(scores.name) or next((found for node in origins if (found := _classes(model.graph, node, producers))), None)
+    classes = zipped.get(scores.name) or next((labels for node in origins if (labels := _classes(model.graph, node, producers))), None)
     return Answer(
         scores=_of_type(scores, NUMBERS, "numbers"), label=None if label is None else _of_type(label, LABELS, "labels"),
-        form="logits" if "logits" in chosen else "probabilities", classes=listed or None,
+        form="logits" if "logits" in roles else "probabilities", classes=classes or None,
     )  # fmt: skip
 
 
 def _refuse_clusters(label: Output | None, producers: Mapping[str, onnx.NodeProto]) -> None:
-    """A label that is the place of the smallest distance is a cluster, and no class of a target."""
+    """Refuse a label that is the place of the smallest distance: it is a cluster, not a class of a target."""
     node = _source(producers.get(label.tensor), producers) if label is not None else None
     if label is not None and node is not None and node.op_type == "ArgMin":
         detail = f"The output {label.name} is the nearest centre of each row: a clustering, which cannot be imported."
         raise bad_outputs(detail, "declare it: `task: clustering` and `algorithm: KMeans`; docs/how-to/groups-and-outliers.md")
 
 
-def _named(outputs: Sequence[Output], name: str) -> Output:
-    found = next((output for output in outputs if output.name == name), None)
-    if found is None:
+def _output_named(outputs: Sequence[Output], name: str) -> Output:
+    match = next((output for output in outputs if output.name == name), None)
+    if match is None:
         names = [output.name for output in outputs]
         raise bad_outputs(f"The graph has no output {name}; it has {', '.join(names)}.", did_you_mean(name, names) or "name one of these")
-    return found
+    return match
 
 
 def _of_type(output: Output, types: Iterable[int], what: str) -> Output:
@@ -119,7 +121,7 @@ def _of_type(output: Output, types: Iterable[int], what: str) -> Output:
 
 
 def _by_type(model: onnx.ModelProto, outputs: Sequence[Output], task: str, declared: str | None) -> dict[str, Output]:
-    """The outputs by their roles where their types tell."""
+    """The outputs by role, inferred from their types."""
     scores = [output for output in outputs if output.type in NUMBERS]
     labels = [output for output in outputs if output.type in LABELS]
     names = ", ".join(output.name for output in outputs)
@@ -129,15 +131,15 @@ def _by_type(model: onnx.ModelProto, outputs: Sequence[Output], task: str, decla
             return {"prediction": numbers[0]}
         raise bad_outputs(f"The graph has the outputs {names}; a regression has one of numbers.", "write `outputs: {prediction: NAME}`")
     if len(scores) > 1 or len(labels) > 1 or not (scores or labels):
-        detail = f"The graph has the outputs {names}; which of them is the answer cannot be told."
+        detail = f"The graph has the outputs {names}; it is not clear which of them is the answer."
         raise bad_outputs(detail, "write `outputs: {label: NAME, probabilities: NAME}`")
-    found = {"label": labels[0]} if labels else {}
+    roles = {"label": labels[0]} if labels else {}
     if not scores:
-        return found
+        return roles
     if declared is None and not labels and not _is_normalised(model.graph, scores[0]):
         detail = f"The output {scores[0].name} may hold probabilities or logits, and the graph does not say which."
         raise bad_outputs(detail, "write `outputs: probabilities` or `outputs: logits`")
-    return found | {declared or "probabilities": scores[0]}
+    return roles | {declared or "probabilities": scores[0]}
 
 
 def _is_normalised(graph: onnx.GraphProto, output: Output) -> bool:
@@ -147,24 +149,24 @@ def _is_normalised(graph: onnx.GraphProto, output: Output) -> bool:
 
 
 def _classes(graph: onnx.GraphProto, node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> tuple[Label, ...] | None:
-    """The classes that the node behind an output lists."""
+    """The classes that the node which computes an output lists."""
     node = _source(node, producers)
     if node is None:
         return None
     if node.op_type == "ArrayFeatureExtractor":
         values = next((weight for weight in graph.initializer if weight.name == node.input[0]), None)
         return None if values is None else tuple(_label(one) for one in numpy_helper.to_array(values).reshape(-1).tolist())
-    return _listed(node)
+    return _listed_classes(node)
 
 
 def _source(node: onnx.NodeProto | None, producers: Mapping[str, onnx.NodeProto]) -> onnx.NodeProto | None:
-    """The node behind those that only change the form."""
+    """The first node upstream that does more than change the form."""
     while node is not None and node.op_type in PASSING and node.input:
         node = producers.get(node.input[0])
     return node
 
 
-def _listed(node: onnx.NodeProto) -> tuple[Label, ...] | None:
+def _listed_classes(node: onnx.NodeProto) -> tuple[Label, ...] | None:
     for attribute in node.attribute:
         if attribute.name == "classlabels_strings" and attribute.strings:
             return tuple(text.decode("utf-8", "replace") for text in attribute.strings)

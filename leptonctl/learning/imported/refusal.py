@@ -8,7 +8,7 @@ PROBABILITIES = "export the model with its probabilities (scikit-learn: `Calibra
 
 
 def bad_graph(detail: str, hint: str) -> ProviderError:
-    """For a file that is no graph that can be served."""
+    """For a graph that cannot be served."""
     return ProviderError(SUMMARY, detail=detail, hint=hint, id="bad-onnx")
 
 
@@ -18,16 +18,16 @@ def bad_inputs(detail: str, hint: str) -> ProviderError:
 
 
 def bad_outputs(detail: str, hint: str) -> ProviderError:
-    """For a graph whose outputs are no answer, or not plainly one."""
+    """For a graph whose outputs are not clearly an answer."""
     return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-outputs")
 
 
 def bad_classes(detail: str, hint: str) -> ProviderError:
-    """For a graph whose classes are not those of the target, or not plainly so."""
+    """For a graph whose classes are not clearly those of the target."""
     return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-classes")
 
 
 def bad_model_file(title: str, detail: str, hint: str = "") -> ProviderError:
-    """For the file of another library that is damaged, or whose model has no exact graph. title: of the library."""
+    """For the file of another library that is damaged, or whose model has no exact graph. title: that of the library."""
     way = hint or f"save the model again with {title}, or export it as ONNX"
     return ProviderError(SUMMARY, detail=f"{title}: {detail}.", hint=way, id="bad-model-file")

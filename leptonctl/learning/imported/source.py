@@ -1,6 +1,6 @@
-"""The bytes of a file as an ONNX model that may be run: whole, self-contained, made of operators that every machine has.
+"""Reads the bytes of a file as an ONNX model that may be run: complete, self-contained, with operators that every machine has.
 
-Everything is read from the bytes: no path in them is ever opened. Runs nothing.
+No path in the file is ever opened. Runs nothing.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ NOT_PORTABLE = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen"})
 """Operators of com.microsoft that read files or call into other libraries."""
 OLDEST_OPSET = 7
 DEFAULT_OPSET = 18
-"""For the operators that are put around a graph that uses none of the operator set ""."""
+"""For the operators that are added around a graph without any of the operator set ""."""
 MAGIC = (
     (b"\x80", "it is a Python pickle, which runs any code when it is read", "convert the model where it was trained, with skl2onnx"),
     (b"PK\x03\x04", "it is a zip archive, such as skops, torch and Keras write", "convert the model where it was trained"),
@@ -67,7 +67,7 @@ def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
 
     try:
         inlined: onnx.ModelProto = inliner.inline_local_functions(model)
-    except Exception as problem:  # the C++ side raises whatever it meets
+    except Exception as problem:  # the C++ side may raise anything
         raise bad_graph("The functions of the graph cannot be inlined.", "export the model without functions") from problem
     return inlined
 
@@ -77,7 +77,7 @@ def _domain(name: str) -> str:
 
 
 def _problems(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
-    """(what the graph does wrong, what to do) for each problem."""
+    """(what is wrong with the graph, what to do) for each problem."""
     nodes = [node for graph in graphs(model.graph) for node in graph.node]
     foreign = sorted({node.domain for node in nodes} - DOMAINS)
     if foreign:
@@ -89,11 +89,11 @@ def _problems(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
         yield "keeps weights in another file", "save it as one file: `onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)`"
     if any(graph.sparse_initializer for graph in graphs(model.graph)):
         yield "has sparse weights", "export it with dense weights"
-    known = onnx.defs.onnx_opset_version()
+    newest = onnx.defs.onnx_opset_version()
     version = opsets(model)[""]
-    if not OLDEST_OPSET <= version <= known:
+    if not OLDEST_OPSET <= version <= newest:
         way = "convert it with `onnx.version_converter`" if version < OLDEST_OPSET else "export it with `target_opset=21`"
-        yield f"is made for version {version} of ONNX's operators; versions {OLDEST_OPSET} to {known} are known here", way
+        yield f"is made for version {version} of ONNX's operators; versions {OLDEST_OPSET} to {newest} are known here", way
 
 
 def _tensors(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:

@@ -1,7 +1,7 @@
 """Runs an imported graph for the first time: in a process of its own, with bounds on memory and time.
 
-A graph is a program. One that builds a huge tensor or never ends takes the trial's process with it, not the machine. Run as a module,
-this file is that process: it reads the graph and the rows from a folder, and writes the answers there.
+A graph is a program: one that builds a huge tensor or never ends must end this process, not the machine. Run as a module, this file is
+that process: it reads the graph and the rows from a folder, and writes the answers there.
 """
 
 import contextlib
@@ -39,13 +39,13 @@ def try_out(onnx: bytes, feed: Mapping[str, np.ndarray], outputs: Sequence[str],
         if (folder / PROBLEM).exists():
             raise bad_graph((folder / PROBLEM).read_text(encoding="utf-8"), "export the model again; `onnx.checker.check_model` says more")
         if not (folder / ANSWERS).exists():
-            raise bad_graph("The graph ends the process that runs it, or needs more memory than it may.", "export a smaller model")
+            raise bad_graph("The graph crashes the process that runs it, or needs more memory than is allowed.", "export a smaller model")
         with np.load(folder / ANSWERS, allow_pickle=False) as answers:
             return {key: _objects(answers[key]) for key in answers.files}
 
 
 def run_bounded(module: str, arguments: Sequence[str], seconds: float) -> bool:
-    """Run a module in a process of its own, which leaves what it found in files. False when it did not end in time, and was ended."""
+    """Run a module in a process of its own, which leaves its results in files. False when it was killed because it took too long."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -80,7 +80,7 @@ def _objects(values: np.ndarray) -> np.ndarray:
 
 
 def _run(folder: Path, outputs: Sequence[str]) -> dict[str, np.ndarray]:
-    from leptonctl.learning.scoring import open_session
+    from leptonctl.learning.scoring.answers import open_session
 
     session = open_session((folder / GRAPH).read_bytes())
     with np.load(folder / ROWS, allow_pickle=False) as rows:
@@ -99,7 +99,7 @@ def main() -> None:
         answers = _run(folder, outputs)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must get it in words
         words = " ".join(str(problem).split()) or type(problem).__name__
-        # onnxruntime says where in its sources first
+        # onnxruntime's message begins with a place in its sources
         (folder / PROBLEM).write_text(f"onnxruntime cannot run the graph: {words[-300:] if len(words) > 300 else words}", encoding="utf-8")  # noqa: PLR2004
         return
     np.savez(folder / ANSWERS, allow_pickle=False, **answers)

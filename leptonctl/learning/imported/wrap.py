@@ -1,16 +1,16 @@
 """An imported graph in the form of every package: `features` and `s0` … in, `label` and `probabilities` or `prediction` out.
 
-The graph itself stays as it is, but for names. Around it columns are picked and cast, and answers are cast, ordered and named.
+The graph itself is unchanged except for names. Around it, columns are selected and cast, and answers are cast, ordered and named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES
-from leptonctl.learning.frame import Inputs
+from leptonctl.learning.fitting.frame import Inputs
 from leptonctl.learning.imported.classes import Classes
 from leptonctl.learning.imported.inputs import Entry
 from leptonctl.learning.imported.outputs import Answer, Output
@@ -19,21 +19,21 @@ from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.wiring import Wiring
 
 NEWEST_IR = 10
-"""What onnxruntime has read for years; nothing that a served graph needs is newer."""
+"""Old enough for every onnxruntime in use; a served graph needs nothing newer."""
 OLDEST_IR = 4
-"""From here on weights need not be inputs."""
+"""From this version on, weights need not be inputs."""
 
 
 def wrap(model: onnx.ModelProto, inputs: Inputs, entries: Sequence[Entry], answer: Answer, classes: Classes | None) -> onnx.ModelProto:
-    """The canonical model. `classes` None: a regression. The model's own graph is taken apart."""
+    """The canonical model. `classes` None: a regression. Consumes the nodes of `model`."""
     wiring = Wiring()
     weights = {initializer.name for initializer in model.graph.initializer}
-    kept = [value for value in model.graph.input if value.name not in weights]
+    own_inputs = [value for value in model.graph.input if value.name not in weights]
     sources = {entry.tensor.name: _source(wiring, inputs, entry) for entry in entries}
     del model.graph.input[:]
-    model.graph.input.extend(kept)
-    named = [answer.scores.tensor] + ([] if answer.label is None else [answer.label.tensor])
-    tensors = wiring.splice(model, [sources[value.name] for value in kept], named)
+    model.graph.input.extend(own_inputs)
+    own_outputs = [answer.scores.tensor] + ([] if answer.label is None else [answer.label.tensor])
+    tensors = wiring.splice(model, [sources[value.name] for value in own_inputs], own_outputs)
     outputs = _prediction(wiring, tensors[0]) if classes is None else _classification(wiring, answer, classes, tensors)
     versions = opsets(model)
     graph = helper.make_graph(wiring.nodes, "model", _graph_inputs(inputs), outputs, wiring.initializers)
@@ -55,7 +55,7 @@ def _graph_inputs(inputs: Inputs) -> list[onnx.ValueInfoProto]:
 
 
 def _source(wiring: Wiring, inputs: Inputs, entry: Entry) -> str:
-    """The tensor that an input of the imported graph gets: its columns side by side, in its type and rank."""
+    """The tensor for an input of the imported graph: its columns side by side, in its type and rank."""
     tensor = entry.tensor
     if tensor.type == TensorProto.STRING:
         parts = [f"s{inputs.strings.index(name)}" for name in entry.columns]
@@ -114,17 +114,16 @@ def _probabilities(wiring: Wiring, answer: Answer, scores: str) -> str:
 
 def _label(wiring: Wiring, output: Output, classes: Classes, label: str) -> str:
     """The graph's own label as the target has it."""
-    own: Mapping[bool, tuple[int | str, ...]] = {True: classes.own or (), False: tuple(range(len(classes.names)))}
-    known = own[classes.own is not None]
+    names = classes.own if classes.own is not None else tuple(range(len(classes.names)))
     is_text = output.type == TensorProto.STRING
-    if known == classes.names and is_text == isinstance(classes.names[0], str):
+    if names == classes.names and is_text == isinstance(classes.names[0], str):
         return wiring.node("Cast", [label], to=TensorProto.INT64) if output.type == TensorProto.INT32 else label
     if is_text:
-        # the classes are numbers, written as text in the graph, or the reverse of it was refused
+        # the classes are numbers, which the graph writes as text; the reverse was refused before
         return wiring.node("Cast", [label], to=TensorProto.INT64)
     label = wiring.node("Cast", [label], to=TensorProto.INT64)
     column = wiring.node("Reshape", [label, wiring.constant(np.array([-1, 1], dtype=np.int64))])
-    same = wiring.node("Equal", [column, wiring.constant(np.array([[int(one) for one in known]], dtype=np.int64))])
+    same = wiring.node("Equal", [column, wiring.constant(np.array([[int(one) for one in names]], dtype=np.int64))])
     place = wiring.node("ArgMax", [wiring.node("Cast", [same], to=TensorProto.FLOAT)], axis=1, keepdims=0)
     return wiring.node("Gather", [wiring.constant(_array(classes.names)), place], axis=0)
 

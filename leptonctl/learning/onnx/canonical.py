@@ -1,4 +1,4 @@
-"""Renames, sorts and strips an ONNX model so that equal graphs have equal bytes and digests. Does not change what it computes."""
+"""Renames, sorts and strips an ONNX model, so that equal graphs have equal bytes. Does not change what it computes."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -42,8 +42,8 @@ def canonical(model: onnx.ModelProto, opset: int, imported: Mapping[str, int] | 
         initializer.doc_string = ""
     initializers.sort(key=lambda i: int(i.name[1:]))
     versions = imported or {"": opset, "ai.onnx.ml": ML_OPSET}
-    used = {"", *(node.domain for node in _all_nodes(graph.node))}
-    domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in used}
+    domains_used = {"", *(node.domain for node in _all_nodes(graph.node))}
+    domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in domains_used}
     opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
     copy = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
     return helper.make_model(
@@ -54,7 +54,7 @@ def canonical(model: onnx.ModelProto, opset: int, imported: Mapping[str, int] | 
     )
 
 
-def serialized(model: onnx.ModelProto) -> bytes:
+def serialize(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 
-from leptonctl.learning.fit import quiet
+from leptonctl.learning.fitting.fitted_model import quiet
 from leptonctl.learning.onnx.canonical import ML_OPSET
 from leptonctl.spi.learning import Estimator, Options, ProviderError
 
@@ -48,12 +48,12 @@ def convert(estimator: Estimator, *, name: str, takes: Takes, width: int, opset:
 
 
 def _list_operators_once(container: Any) -> None:
-    """Let the converter list the operators that onnx has once in a process. It does so for every model, a third of a small conversion."""
+    """Let the converter list onnx's operators once per process. By default it does so for every model, a third of a small conversion."""
     build = getattr(container, "_build_op_version", None)
     if build is not None and not hasattr(container, "_op_versions"):
-        listed = container.__new__(container)
-        build(listed)
-        container._op_versions = listed._op_versions  # noqa: SLF001
+        sample = container.__new__(container)
+        build(sample)
+        container._op_versions = sample._op_versions  # noqa: SLF001
 
 
 def _convertible(estimator: Estimator) -> Estimator:

@@ -1,6 +1,6 @@
-"""Adds to an exported graph what decides: calibration of its probabilities, and the threshold or largest probability that is the label.
+"""Adds a decision to an exported graph: calibrates its probabilities, and takes the label by a threshold or the largest probability.
 
-A calibration is computed in float64, so that it equals numpy's; what enters and leaves it is float32, as in `Rule`.
+A calibration is computed in float64 so that it equals numpy's; probabilities are float32 before and after it, as in `Rule`.
 """
 
 import numpy as np
@@ -8,13 +8,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import OUTPUTS
-from leptonctl.learning.decision import Calibrator, Rule, Sigmoid
-from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialized
+from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialize
 from leptonctl.learning.onnx.wiring import Wiring
+from leptonctl.learning.scoring.decision import Calibrator, Rule, Sigmoid
 from leptonctl.spi.learning import ProviderError
 
 OLDEST_OPSET = 13
-"""Of graphs that were made elsewhere: from here on axes are inputs."""
+"""The lowest for graphs that were made elsewhere: from this version on, axes are inputs."""
 LABEL, PROBABILITIES = OUTPUTS["classification"]
 
 
@@ -26,7 +26,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     if opset < OLDEST_OPSET:
         raise ProviderError(
             "The threshold or calibration is not possible",
-            detail=f"The graph is made for version {opset} of ONNX's operators; what decides needs {OLDEST_OPSET} at least.",
+            detail=f"The graph is made for version {opset} of ONNX's operators; a threshold or calibration needs at least {OLDEST_OPSET}.",
             hint="export the model with `target_opset=18`",
             id="decision-not-possible",
         )
@@ -35,7 +35,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     wiring = Wiring()
     (values,) = wiring.splice(_without(model, label), [value.name for value in inputs], [probabilities])
     if rule.calibrators:
-        values = _calibrated(wiring, rule, values)
+        values = _calibrate(wiring, rule, values)
     wiring.nodes.append(helper.make_node("Identity", [values], [PROBABILITIES]))
     wiring.nodes.append(helper.make_node("Identity", [_label(wiring, rule, values)], [LABEL]))
     outputs = [
@@ -45,23 +45,23 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     graph = helper.make_graph(wiring.nodes, "model", inputs, outputs, wiring.initializers)
     decided = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset, versions)
     onnx.checker.check_model(decided)
-    return serialized(decided)
+    return serialize(decided)
 
 
 def _without(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
     """The model without the nodes that only this output needs."""
     needed = {value.name for value in model.graph.output if value.name != output}
-    kept: list[onnx.NodeProto] = []
+    nodes: list[onnx.NodeProto] = []
     for node in reversed(model.graph.node):
         if needed & {*node.output} or any(a.type == onnx.AttributeProto.GRAPH for a in node.attribute):
             needed.update(node.input)
-            kept.append(node)
+            nodes.append(node)
     del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
+    model.graph.node.extend(reversed(nodes))
     return model
 
 
-def _calibrated(wiring: Wiring, rule: Rule, probabilities: str) -> str:
+def _calibrate(wiring: Wiring, rule: Rule, probabilities: str) -> str:
     """float32 [N, C] calibrated."""
     wide = wiring.node("Cast", [probabilities], to=TensorProto.DOUBLE)
     one = wiring.constant(np.array([1.0]))
@@ -73,13 +73,13 @@ def _calibrated(wiring: Wiring, rule: Rule, probabilities: str) -> str:
     scores = wiring.node("Concat", columns, axis=1)
     total = wiring.node("ReduceSum", [scores, wiring.constant(np.array([1], dtype=np.int64))], keepdims=1)
     uniform = wiring.constant(np.array([1.0 / len(rule.classes)]))
-    is_nothing = wiring.node("Equal", [total, wiring.constant(np.array([0.0]))])
-    shares = wiring.node("Where", [is_nothing, uniform, wiring.node("Div", [scores, total])])
+    is_zero = wiring.node("Equal", [total, wiring.constant(np.array([0.0]))])
+    shares = wiring.node("Where", [is_zero, uniform, wiring.node("Div", [scores, total])])
     return wiring.node("Cast", [wiring.node("Min", [shares, one])], to=TensorProto.FLOAT)
 
 
 def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place: int) -> str:
-    """The calibrated float64 column [N, 1] of one class, before the classes are made to sum up to one."""
+    """The calibrated float64 column [N, 1] of one class, before the classes are normalised to a sum of one."""
     column = wiring.node("Gather", [probabilities, wiring.constant(np.array([place], dtype=np.int64))], axis=1)
     if isinstance(calibrator, Sigmoid):
         slope, offset = wiring.constant(np.array([-calibrator.slope])), wiring.constant(np.array([-calibrator.offset]))
@@ -89,9 +89,9 @@ def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place
         return wiring.node("Add", [wiring.node("Mul", [column, wiring.constant(np.array([0.0]))]), wiring.constant(y)])
     low, high = wiring.constant(x[:1]), wiring.constant(x[-1:])
     inside = wiring.node("Min", [wiring.node("Max", [column, low]), high])
-    passed = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
+    is_beyond = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
     axis = wiring.constant(np.array([1], dtype=np.int64))
-    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT32), axis], keepdims=1)
+    segment = wiring.node("ReduceSum", [wiring.node("Cast", [is_beyond], to=TensorProto.INT32), axis], keepdims=1)
     start, base, slope = (wiring.node("Gather", [wiring.constant(of), segment]) for of in (x[:-1], y[:-1], calibrator.slopes))
     return wiring.node("Add", [base, wiring.node("Mul", [wiring.node("Sub", [inside, start]), slope])])
 

@@ -47,13 +47,13 @@ def golden(
 ) -> Golden:
     """Some of these rows with the graph's answers, as a request for the `features`.
 
-    `texts` are those of the `dates`, which a request holds instead of parts.
+    `texts`: the cells of the `dates`, which a request has instead of their parts.
     """
     rows = golden_rows(columns, answers)
-    cells, written = take_rows(columns, rows), take_rows(texts, rows)
+    cells, dates_as_text = take_rows(columns, rows), take_rows(texts, rows)
     parts = {name: date.name for date in dates for name in date.names}
     names = dict.fromkeys(parts.get(name, name) for name in features)
-    request = Request(inputs=[_input(name, written[name] if name in written else cells[name]) for name in names])
+    request = Request(inputs=[_input(name, dates_as_text[name] if name in dates_as_text else cells[name]) for name in names])
     return Golden(request=request, response=Response(outputs=_outputs(answers, rows)))
 
 

@@ -9,8 +9,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES, UNSUPERVISED
-from leptonctl.learning.fit import Fitted, FittedStep
-from leptonctl.learning.frame import Slice
+from leptonctl.learning.fitting.fitted_model import Fitted, FittedStep
+from leptonctl.learning.fitting.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import Takes, convert
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
@@ -73,7 +73,7 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
     if fitted.trainer.to_onnx is not None:
         model, repairs = own_graph(fitted, fitted.trainer.to_onnx, opset), list[str]()
     else:
-        model, repairs = _converted(fitted, opset, wide=wide)
+        model, repairs = _convert_algorithm(fitted, opset, wide=wide)
     if wide:
         source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
     answers = wiring.splice(model, [source], [value.name for value in model.graph.output])
@@ -96,7 +96,7 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
     return outputs, repairs
 
 
-def _converted(fitted: Fitted, opset: int, *, wide: bool) -> tuple[onnx.ModelProto, list[str]]:
+def _convert_algorithm(fitted: Fitted, opset: int, *, wide: bool) -> tuple[onnx.ModelProto, list[str]]:
     """The algorithm as converted by skl2onnx, and the repairs made to it."""
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}

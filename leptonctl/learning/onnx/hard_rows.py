@@ -7,8 +7,8 @@ import onnx
 from onnx import helper
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.fit import Fitted
-from leptonctl.learning.frame import Slice
+from leptonctl.learning.fitting.fitted_model import Fitted
+from leptonctl.learning.fitting.frame import Slice
 from leptonctl.learning.onnx.scalers import EXACT
 from leptonctl.learning.tables.prepared import Columns, count_rows, kind_of, take_rows
 
@@ -34,18 +34,18 @@ class HardRows(Frozen):
 
 def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardRows:
     """Copies of the first rows, each with one cell changed."""
-    used = {name: columns[name] for name in fitted.features}
-    rows = count_rows(used)
+    features = {name: columns[name] for name in fitted.features}
+    rows = count_rows(features)
     if not rows:
-        return HardRows(columns=used, descriptions=())
-    changes = [*_cells(used), *_threshold_cells(fitted, model)]
-    base = take_rows(used, np.arange(len(changes)) % min(rows, 16))
-    changed = {name: values.copy() for name, values in base.items()}
+        return HardRows(columns=features, descriptions=())
+    changes = [*_cells(features), *_threshold_cells(fitted, model)]
+    base = take_rows(features, np.arange(len(changes)) % min(rows, 16))
+    hard = {name: values.copy() for name, values in base.items()}
     for row, (name, value, _) in enumerate(changes):
-        changed[name][row] = value
+        hard[name][row] = value
     descriptions = tuple(description for _, _, description in changes)
     huge = tuple(row for row, description in enumerate(descriptions) if description.startswith(HUGE))
-    return HardRows(columns=changed, descriptions=descriptions, huge=huge)
+    return HardRows(columns=hard, descriptions=descriptions, huge=huge)
 
 
 def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
@@ -87,7 +87,7 @@ def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
 
 
 def _raw_value(fitted: Fitted, column: int, value: float) -> tuple[str, np.float32] | None:
-    """The input column and value that reach the algorithm as `value`, None when other steps than scalers and imputers lie between."""
+    """The input column and value that reach the algorithm as `value`, None when a step other than scalers and imputers is in between."""
     tensor, position = _flat(fitted.final)[column]
     while tensor >= fitted.inputs.count:
         step = fitted.steps[tensor - fitted.inputs.count]

@@ -1,4 +1,4 @@
-"""Makes `manifest.json` from a fitted model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
+"""Makes `manifest.json` from a model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
 
 from collections.abc import Sequence
 
@@ -6,32 +6,34 @@ from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, GraphInput, Hashing, Manifest, ManifestColumn, Origin
-from leptonctl.learning.fit import Fitted
-from leptonctl.learning.frame import Inputs
-from leptonctl.learning.inputs import Privacy
+from leptonctl.learning.fitting.fitted_model import Fitted
+from leptonctl.learning.fitting.frame import Inputs
+from leptonctl.learning.prepare_inputs import Privacy
 from leptonctl.spi.learning import Label
 
 
-def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed_over: Sequence[str] = ()) -> Manifest:
+def trained_manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, ignored: Sequence[str] = ()) -> Manifest:
     """The manifest that belongs to the graph of `build_graph` for the same model.
 
-    `passed_over`: more columns that requests may hold although the model does not read them.
+    `ignored`: more columns that requests may hold although the model does not read them.
     """
-    classes = fitted.classes if fitted.trainer.task == "classification" else None
-    made = manifest_of(fitted.trainer.task, fitted.features, fitted.inputs, contract, privacy, classes)
-    return replace(made, ignored=(*made.ignored, *passed_over))
+    task = fitted.trainer.task
+    classes = fitted.classes if task == "classification" else None
+    manifest = manifest_of(contract, fitted.inputs, task=task, features=fitted.features, classes=classes, privacy=privacy)
+    return replace(manifest, ignored=(*manifest.ignored, *ignored))
 
 
 def manifest_of(
+    contract: Contract,
+    inputs: Inputs,
+    *,
     task: str,
     features: Sequence[str],
-    inputs: Inputs,
-    contract: Contract,
-    privacy: Privacy | None,
     classes: tuple[Label, ...] | None,
+    privacy: Privacy | None,
     origin: Origin = "trained",
 ) -> Manifest:
-    """The manifest of a graph that reads these features at these inputs. `classes`: None for a regression."""
+    """The manifest of a graph that reads these features at these inputs. `classes`: None for a task without any."""
     return Manifest(
         task=task,
         target=contract.target,
@@ -52,7 +54,7 @@ def manifest_of(
 
 
 def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
-    """The column with the parts that the model takes."""
+    """The column of dates with only the parts that the model takes."""
     return replace(date, parts=tuple(part for part, name in zip(date.parts, date.names, strict=True) if name in features))
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
-from leptonctl.learning.batches import run_in_batches
-from leptonctl.learning.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.outputs import ParityFigures
+from leptonctl.learning.scoring.batches import run_in_batches
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
 from leptonctl.spi.learning import Prediction
 
@@ -28,13 +28,13 @@ PROBABILITY, VALUE = 1e-4, 1e-5
 class Parity(Frozen):
     """The result of comparing some rows. `mismatches` are the indices of the rows that break the rules."""
 
-    compared: int
-    not_compared: int
-    labels_differ: int
-    ties: int
-    max_probability_diff: float
-    max_value_diff: float
-    mismatches: tuple[int, ...]
+    compared: int = 0
+    not_compared: int = 0
+    labels_differ: int = 0
+    ties: int = 0
+    max_probability_diff: float = 0.0
+    max_value_diff: float = 0.0
+    mismatches: tuple[int, ...] = ()
 
 
 def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns) -> Prediction:
@@ -51,7 +51,7 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
 
 
 def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
-    """The rows whose native answer changes when the input moves by a float32 rounding error: no float32 graph can agree there.
+    """The rows whose native answer changes when the input changes by a float32 rounding error: no float32 graph can agree there.
 
     Always empty for models with thresholds, whose answers jump by design.
     """
@@ -84,29 +84,21 @@ def compare(
 ) -> Parity:
     """Compare both models on these rows, except those in `skip`, which are counted as not compared.
 
-    `scale` is the standard deviation of the training target (regression only), `answers` the graph's to all rows, where they are known.
+    `scale`: the standard deviation of the training target (regression only). `answers`: the graph's answers to all rows, if known already.
     """
     rows = count_rows(columns)
     native, places = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
     if not len(places):
-        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, mismatches=())
-    is_known = answers is not None and len(places) == rows
-    exported = answers if is_known and answers is not None else run_graph(session, fitted, take_rows(columns, places))
-    if native.values is not None and native.labels is not None:
-        bad, differ, ties, probability, value = _compare_labelled(fitted, native, exported, tolerance)
-    elif native.values is not None:
-        bad, differ, ties, probability, value = _compare_values(native, exported, scale, tolerance)
+        return Parity(not_compared=rows)
+    if answers is None or len(places) < rows:
+        answers = run_graph(session, fitted, take_rows(columns, places))
+    if native.values is None:
+        parity = compare_classes(native, answers, places, tolerance)
+    elif native.labels is None:
+        parity = compare_values(native, answers, places, scale, tolerance)
     else:
-        bad, differ, ties, probability, value = _compare_classes(native, exported, tolerance)
-    return Parity(
-        compared=len(places),
-        not_compared=rows - len(places),
-        labels_differ=differ,
-        ties=ties,
-        max_probability_diff=probability,
-        max_value_diff=value,
-        mismatches=tuple(places[bad].tolist()),
-    )
+        parity = _compare_labelled(fitted, native, answers, places, tolerance)
+    return replace(parity, not_compared=rows - len(places))
 
 
 def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
@@ -135,7 +127,7 @@ def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Pre
 def _answer(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
     """The native answers, and the rows of the batch that have one. Raises ValueError where scikit-learn does.
 
-    A row with a missing cell left raises alone too, and finding them one by one takes most of the time of a small comparison.
+    Rows with missing cells are left out first: finding them by bisection would take most of the time of a small comparison.
     """
     matrix = fitted.matrix(take_rows(columns, rows))
     if isinstance(matrix, np.ndarray) and not fitted.trainer.takes_missing:
@@ -160,35 +152,46 @@ def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]
     )
 
 
-def _compare_classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+def compare_classes(native: Prediction, exported: Prediction, places: np.ndarray, tolerance: float) -> Parity:
+    """Compare labels and probabilities of the rows at `places`."""
     probabilities = np.asarray(native.probabilities)
     top = np.sort(probabilities, axis=1)
-    tied = top[:, -1] - top[:, -2] <= TIE
+    is_tie = top[:, -1] - top[:, -2] <= TIE
     differ = np.asarray(native.labels) != np.asarray(exported.labels)
     distance = np.abs(probabilities - np.asarray(exported.probabilities, dtype=np.float64)).max(axis=1)
     distance = np.where(np.isnan(distance), np.inf, distance)
-    bad = (differ & ~tied) | (distance > tolerance)
-    return bad, int((differ & ~tied).sum()), int((differ & tied).sum()), float(distance.max()), 0.0
+    bad = (differ & ~is_tie) | (distance > tolerance)
+    parity = _labels(differ, is_tie, places)
+    return replace(parity, max_probability_diff=float(distance.max()), mismatches=tuple(places[bad].tolist()))
 
 
-def _compare_values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+def compare_values(native: Prediction, exported: Prediction, places: np.ndarray, scale: float, tolerance: float) -> Parity:
+    """Compare values of the rows at `places`, relative to their size or to `scale`."""
+    distance = _value_distances(native, exported, scale)
+    return Parity(compared=len(places), max_value_diff=float(distance.max()), mismatches=tuple(places[distance > tolerance].tolist()))
+
+
+def _compare_labelled(fitted: Fitted, native: Prediction, exported: Prediction, places: np.ndarray, tolerance: float) -> Parity:
+    """Labels with scores or distances. A score within the tolerance of 0 may have either label."""
+    values = np.asarray(native.values)
+    scale = float(np.std(values))
+    distance = _value_distances(native, exported, scale)
+    differ = np.asarray(native.labels) != np.asarray(exported.labels)
+    is_close = np.abs(values) <= tolerance * max(scale, 1e-30) if fitted.trainer.task == "anomaly" else np.zeros(len(values), dtype=bool)
+    bad = (distance > tolerance) | (differ & ~is_close)
+    return replace(_labels(differ, is_close, places), max_value_diff=float(distance.max()), mismatches=tuple(places[bad].tolist()))
+
+
+def _labels(differ: np.ndarray, is_tie: np.ndarray, places: np.ndarray) -> Parity:
+    return Parity(compared=len(places), labels_differ=int((differ & ~is_tie).sum()), ties=int((differ & is_tie).sum()))
+
+
+def _value_distances(native: Prediction, exported: Prediction, scale: float) -> np.ndarray:
+    """How far the values are apart, in parts of their size or of `scale`; infinite where the exported one is NaN."""
     expected = np.asarray(native.values)
     size = np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
     distance = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / size
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    return distance > tolerance, 0, 0, 0.0, float(distance.max())
-
-
-def _compare_labelled(
-    fitted: Fitted, native: Prediction, exported: Prediction, tolerance: float
-) -> tuple[np.ndarray, int, int, float, float]:
-    """Labels with scores or distances. A score so close to 0 that the tolerance reaches beyond may have either label."""
-    values = np.asarray(native.values)
-    scale = float(np.std(values))
-    bad, _, _, _, value = _compare_values(native, exported, scale, tolerance)
-    differ = np.asarray(native.labels) != np.asarray(exported.labels)
-    close = np.abs(values) <= tolerance * max(scale, 1e-30) if fitted.trainer.task == "anomaly" else np.zeros(len(values), dtype=bool)
-    return bad | (differ & ~close), int((differ & ~close).sum()), int((differ & close).sum()), 0.0, value
+    return np.where(np.isnan(distance), np.inf, distance)
 
 
 def _select_rows(answer: Prediction, rows: np.ndarray) -> Prediction:
@@ -218,7 +221,7 @@ def _is_unstable(fitted: Fitted, row: Columns, scale: float, tolerance: float) -
     shifted = matrix + signs * step
     answer, shifted_answer = fitted.answer(original), fitted.answer(sparse.csr_matrix(shifted) if fitted.sparse else shifted)
     if answer.values is not None:
-        repeated = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
-        return bool(_compare_values(repeated, shifted_answer, scale, tolerance)[0].any())
+        original_answers = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
+        return bool((_value_distances(original_answers, shifted_answer, scale) > tolerance).any())
     distance = np.abs(np.asarray(shifted_answer.probabilities) - np.asarray(answer.probabilities))
     return bool((distance > tolerance).any() or (np.asarray(shifted_answer.labels) != np.asarray(answer.labels)).any())

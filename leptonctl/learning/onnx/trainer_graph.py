@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import onnx
 
 from leptonctl.core.manifest import OUTPUTS
-from leptonctl.learning.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
 from leptonctl.learning.onnx.canonical import EXTENSION_OPSET, ML_OPSET
 from leptonctl.spi.learning import Conversion, Estimator, ProviderError
 

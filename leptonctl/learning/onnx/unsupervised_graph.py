@@ -7,9 +7,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import MATRIX
-from leptonctl.learning.fit import Fitted
+from leptonctl.learning.fitting.fitted_model import Fitted
+from leptonctl.learning.fitting.unsupervised import NORMAL, OUTLIER
 from leptonctl.learning.onnx.wiring import Wiring
-from leptonctl.learning.unsupervised import NORMAL, OUTLIER
 
 
 def unsupervised_outputs(wiring: Wiring, fitted: Fitted, answers: Sequence[str], source: str) -> list[onnx.ValueInfoProto]:

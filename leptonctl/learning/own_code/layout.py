@@ -16,7 +16,7 @@ from leptonctl.spi.learning import ProviderError
 PREPARED = "prepared"
 FORMAT = 1
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float32, "integer": pl.Float32, "boolean": pl.Boolean, "string": pl.String}
-"""Type in the contract -> what the program gets: what the graph gets in a request."""
+"""Type in the contract -> type in the files for the program: the one that the graph gets in a request."""
 
 
 def write_files(program: Program, project: Path, work: Path) -> None:
@@ -30,13 +30,13 @@ def write_files(program: Program, project: Path, work: Path) -> None:
             target.chmod(0o700 if source.stat().st_mode & stat.S_IXUSR else 0o600)
         except OSError as problem:
             raise _changed(name, f"{name} cannot be read: {problem.strerror}.") from problem
-        # what was copied counts, whatever happens to the file meanwhile
+        # the copy is what counts: the file may change meanwhile
         if digest_of(target) != digest:
             raise _changed(name, f"{name} has changed.")
 
 
 def write_rows(frame: pl.DataFrame, columns: Sequence[Column], contract: Contract, request: CommandInputs, work: Path) -> None:
-    """Write the training rows as Parquet and as lines of JSON, and what they are as `contract.json`."""
+    """Write the training rows as Parquet and as lines of JSON, and their description as `contract.json`."""
     folder = work / PREPARED
     folder.mkdir(exist_ok=True)
     target = frame[contract.target]

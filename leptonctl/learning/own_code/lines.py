@@ -1,4 +1,4 @@
-"""What a program prints: lines of JSON are its progress, all others are for people."""
+"""Reads what a program prints: lines of JSON are its progress, all others go to the log."""
 
 import json
 import math
@@ -18,7 +18,7 @@ LAST, WIDEST = 12, 300
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-class Said(Frozen):
+class ProgressLine(Frozen):
     """A line of progress. `loss` NaN: one that is not a finite number."""
 
     iteration: int | None = None
@@ -27,8 +27,8 @@ class Said(Frozen):
     message: str = ""
 
 
-def read_line(line: str) -> Said | None:
-    """The progress in a line, None for one that is for people."""
+def read_line(line: str) -> ProgressLine | None:
+    """The progress in a line, None for any other line."""
     if not line.lstrip().startswith("{"):
         return None
     try:
@@ -43,7 +43,7 @@ def read_line(line: str) -> Said | None:
         return None
     if "loss" in value:
         loss = float(loss) if loss is not None and abs(loss) < sys.float_info.max else math.nan
-    return Said(iteration=iteration, of=of, loss=loss, message=plain(message or ""))
+    return ProgressLine(iteration=iteration, of=of, loss=loss, message=plain(message or ""))
 
 
 def plain(text: str) -> str:
@@ -51,13 +51,13 @@ def plain(text: str) -> str:
     return CONTROL.sub("", text.replace("\t", "    "))
 
 
-class Printed:
+class Printout:
     """Collects what a program prints, and passes its progress on. One thread per stream writes into it."""
 
     def __init__(self, progress: Progress, folder: str) -> None:
         self._losses: list[float | None] = []
-        # one of `_kept` losses is kept, of `_seen`
-        self._kept, self._seen = 1, 0
+        # every `_stride`th of `_count` losses is kept
+        self._stride, self._count = 1, 0
         self._newest: float | None = None
         self.iterations = 0
         self._progress, self._folder = progress, folder
@@ -72,29 +72,29 @@ class Printed:
     @property
     def counted(self) -> int:
         """How many losses there were."""
-        return self._seen
+        return self._count
 
     @property
     def losses(self) -> list[float | None]:
-        """All losses; of over 100,000 every second, fourth … one, from the first, and the last."""
-        whole = (self._seen - 1) % self._kept == 0
-        return [*self._losses, *([] if whole or not self._seen else [self._newest])]
+        """All losses; of more than 100,000 every second, fourth … from the first on, and the last."""
+        whole = (self._count - 1) % self._stride == 0
+        return [*self._losses, *([] if whole or not self._count else [self._newest])]
 
     def _add(self, loss: float | None) -> None:
-        if self._seen % self._kept == 0:
+        if self._count % self._stride == 0:
             if len(self._losses) == MOST_LOSSES:
-                self._losses, self._kept = self._losses[::2], 2 * self._kept
-            if self._seen % self._kept == 0:
+                self._losses, self._stride = self._losses[::2], 2 * self._stride
+            if self._count % self._stride == 0:
                 self._losses.append(loss)
-        self._seen, self._newest = self._seen + 1, loss
+        self._count, self._newest = self._count + 1, loss
 
     def read(self, stream: str, file: IO[bytes]) -> None:
-        """Read a stream to its end. It never stops reading: a program would wait for it."""
+        """Read a stream to its end, never stopping before: the program would block."""
         while data := file.readline(LONGEST):
             line = data.decode("utf-8", errors="replace").rstrip("\r\n")
-            said = read_line(line) if stream == "stdout" else None
-            if said is not None:
-                self._note(said)
+            progress = read_line(line) if stream == "stdout" else None
+            if progress is not None:
+                self._note(progress)
                 continue
             if self._logged < MOST_LOGGED:
                 self._logged += len(data)
@@ -102,9 +102,9 @@ class Printed:
             if line.strip():
                 self._last[stream].append(plain(line.replace(f"{self._folder}/", ""))[:WIDEST])
 
-    def _note(self, said: Said) -> None:
-        self.iterations = max(self.iterations, said.iteration or 0)
-        loss = None if said.loss is None or math.isnan(said.loss) else said.loss
-        if said.loss is not None:
+    def _note(self, line: ProgressLine) -> None:
+        self.iterations = max(self.iterations, line.iteration or 0)
+        loss = None if line.loss is None or math.isnan(line.loss) else line.loss
+        if line.loss is not None:
             self._add(loss)
-        self._progress(message=said.message, iteration=said.iteration, of=said.of, loss=loss)
+        self._progress(message=line.message, iteration=line.iteration, of=line.of, loss=loss)

@@ -1,4 +1,4 @@
-"""What a program has written: its model, or why there is none, with the names of the files that it left. Writes nothing."""
+"""Reads the model that a program has written. The error without one lists the files that it did write. Writes nothing."""
 
 import os
 import stat
@@ -15,8 +15,8 @@ LARGEST = 512 * 2**20
 """Bytes of a file that a program may write as its model."""
 NAMED = 8
 """How many files a message names."""
-SEEN = 2000
-"""How many files are looked at, of a program that writes any number."""
+MOST_LISTED = 2000
+"""At most so many files are listed, since a program may write any number."""
 GRAPH = ".onnx"
 
 
@@ -25,7 +25,7 @@ def read_output(program: Program, work: Path) -> bytes:
     name = program.output
     data = _bytes(program, work)
     try:
-        # a result with anything else would be kept, and fail again and again
+        # a result with anything else would be kept, and the version fail for good
         read_model(data)
     except ProviderError as problem:
         raise _no_output(f"{name}: {problem.detail or problem.summary}", problem.hint, program, work) from problem
@@ -45,7 +45,7 @@ def _bytes(program: Program, work: Path) -> bytes:
         if stat.S_ISDIR(about.st_mode):
             raise _no_output(f"{name} is a folder.", "write the model as one ONNX file", program, work)
         if not stat.S_ISREG(about.st_mode) or Path(os.path.realpath(path)) != path:
-            raise _no_output(f"{name} is no plain file in its folder.", "write the ONNX file itself", program, work)
+            raise _no_output(f"{name} is not a regular file in its folder.", "write the ONNX file itself", program, work)
         if about.st_size > LARGEST:
             size = f"{about.st_size / 2**20:,.0f} MiB; at most {LARGEST / 2**20:,.0f} MiB are taken"
             raise _no_output(f"{name} has {size}.", "make the model smaller", program, work)
@@ -56,16 +56,16 @@ def _bytes(program: Program, work: Path) -> bytes:
 
 
 def _no_output(detail: str, hint: str, program: Program, work: Path) -> ProviderError:
-    found = sorted(islice(_written(program, work), SEEN))
-    others = [name for name in found if name != program.output]
+    names = sorted(islice(_written(program, work), MOST_LISTED))
+    others = [name for name in names if name != program.output]
     more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
-    listed = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if found else "It wrote no file."
+    sentence = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if names else "It wrote no file."
     graphs = [name for name in others if name.endswith(GRAPH)]
     if len(graphs) == 1:
         hint = f"write `output: {graphs[0]}`"
     return ProviderError(
         "A command wrote no model",
-        detail=f"{detail}\n{listed}",
+        detail=f"{detail}\n{sentence}",
         hint=hint or f"write the model to {program.output}, or correct `output:`",
         id="command-output",
     )
@@ -73,10 +73,10 @@ def _no_output(detail: str, hint: str, program: Program, work: Path) -> Provider
 
 def _written(program: Program, work: Path) -> Iterator[str]:
     """The files in the program's folder that it was not given, by their paths there. Links are not followed."""
-    given = {os.path.normpath(name) for name in program.files}
+    inputs = {os.path.normpath(name) for name in program.files}
     for folder, _, names in os.walk(work):
         for name in names:
             path = os.path.relpath(Path(folder) / name, work)
-            if path not in given and Path(path).parts[0] != PREPARED:
+            if path not in inputs and Path(path).parts[0] != PREPARED:
                 # a name may be any bytes
                 yield path.encode("utf-8", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import Limits
-from leptonctl.learning.own_code.lines import Printed
+from leptonctl.learning.own_code.lines import Printout
 from leptonctl.spi.learning import ProviderError
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
@@ -39,8 +39,8 @@ class RunFolders(Frozen):
 
 
 @contextlib.contextmanager
-def new_place() -> Iterator[RunFolders]:
-    """Empty folders, which are gone afterwards."""
+def new_folders() -> Iterator[RunFolders]:
+    """Empty folders, which are removed afterwards."""
     top = Path(tempfile.mkdtemp(prefix="leptonctl-command-"))
     try:
         for name in ("work", "home", "tmp"):
@@ -51,7 +51,7 @@ def new_place() -> Iterator[RunFolders]:
 
 
 def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str, str]:
-    """All variables that the program has: none of the caller's but PATH, with the folder of this Python first."""
+    """The variables of the program: only PATH comes from the caller, with the folder of this Python first."""
     path = os.environ.get("PATH", os.defpath)
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
@@ -68,7 +68,7 @@ def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str,
     }
 
 
-def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printed: Printed) -> None:
+def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str, str], limits: Limits, printout: Printout) -> None:
     """Run it to its end. Raises ProviderError (command-failed, command-stopped) with its last lines unless it ends with 0."""
     _find(run[0], place, environment)
     process = subprocess.Popen(
@@ -77,7 +77,7 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
         start_new_session=True,
     )  # fmt: skip
     streams = {"stdout": process.stdout, "stderr": process.stderr}
-    readers = [threading.Thread(target=printed.read, args=pair, daemon=True) for pair in streams.items()]
+    readers = [threading.Thread(target=printout.read, args=pair, daemon=True) for pair in streams.items()]
     stopped = False
     try:
         for reader in readers:
@@ -91,13 +91,13 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
         for reader in readers:
             reader.join(GRACE_S)
     if stopped:
-        raise _stopped(limits, printed)
+        raise _stopped(limits, printout)
     if process.returncode:
-        raise _failed(process.returncode, limits, printed)
+        raise _failed(process.returncode, limits, printout)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let the supervisor end all that the program started; it does so when its input ends."""
+    """Close the supervisor's input, at whose end it kills everything that the program started."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
@@ -123,16 +123,16 @@ def _find(program: str, place: RunFolders, environment: Mapping[str, str]) -> No
         )
 
 
-def _stopped(limits: Limits, printed: Printed) -> ProviderError:
+def _stopped(limits: Limits, printout: Printout) -> ProviderError:
     return ProviderError(
         "A command was stopped",
-        detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printed.last]),
+        detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printout.last]),
         hint="raise `limits: {seconds: …}`, or let it do less",
         id="command-failed",
     )
 
 
-def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
+def _failed(code: int, limits: Limits, printout: Printout) -> ProviderError:
     how = f"It ended with exit code {code}."
     if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
         how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."
@@ -140,16 +140,16 @@ def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
     hint = "only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs"
     return ProviderError(
         "A command failed",
-        detail="\n".join([how + memory, *printed.last]),
-        hint=_not_installed(printed.last) or hint,
+        detail="\n".join([how + memory, *printout.last]),
+        hint=_not_installed(printout.last) or hint,
         id="command-failed",
     )
 
 
 def _not_installed(lines: Sequence[str]) -> str:
     """The hint for a Python program that lacks a module; "" where it lacks none."""
-    found = next((m for line in lines if (m := MISSING_MODULE.search(line))), None)
-    if found is None:
+    match = next((m for line in lines if (m := MISSING_MODULE.search(line))), None)
+    if match is None:
         return ""
-    module = found[1].partition(".")[0]
+    module = match[1].partition(".")[0]
     return f"install it where versions are built: `pip install {module}`; a module of your own belongs under `files:`"

@@ -1,7 +1,7 @@
-"""Runs a program and ends all that it started: once it is done, or once the process that started this one is gone.
+"""Runs a program and kills everything that it started: once it has ended, or once the process that started this one has.
 
 `python -I -S supervise.py FOLDER MEMORY PROGRAM [ARGUMENT …]`, with a pipe as standard input to which nothing is ever written: its end
-means that the program is no longer wanted. FOLDER then goes too. MEMORY: bytes of address space for each process, 0 for no limit.
+means that the program is no longer wanted. FOLDER is then removed. MEMORY: bytes of address space for each process, 0 for no limit.
 Imports the standard library alone.
 """
 
@@ -22,7 +22,7 @@ NOT_STARTED = 127
 
 
 def main(folder: str, memory: int, program: list[str]) -> int:
-    # what a descendant leaves behind becomes a child of this process, even from a session of its own
+    # orphaned descendants become children of this process, even those in a session of their own
     _prctl(SUBREAPER, 1)
     child = os.fork()
     if child == 0:
@@ -53,12 +53,12 @@ def end_children() -> None:
 
 def children() -> list[int]:
     """The processes whose parent is this one."""
-    found, own = [], str(os.getpid())
+    processes, own = [], str(os.getpid())
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1] == own:
-                found.append(int(folder.name))
-    return found
+                processes.append(int(folder.name))
+    return processes
 
 
 def _become(program: list[str], memory: int) -> None:

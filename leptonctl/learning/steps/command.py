@@ -1,4 +1,4 @@
-"""The step `command`: runs a program of the user, which makes an ONNX file of the training rows. The step `import` checks that file."""
+"""The step `command`: runs a program of the user that makes an ONNX file from the training rows. The step `import` checks the file."""
 
 import io
 
@@ -10,9 +10,9 @@ from leptonctl.learning.inputs import CommandInputs, read_inputs
 from leptonctl.learning.needs import read_contract, read_prepared
 from leptonctl.learning.outputs import TrainOutputs
 from leptonctl.learning.own_code.layout import write_files, write_rows
-from leptonctl.learning.own_code.lines import Printed
+from leptonctl.learning.own_code.lines import Printout
 from leptonctl.learning.own_code.output import read_output
-from leptonctl.learning.own_code.program import new_place, run_program, variables
+from leptonctl.learning.own_code.program import new_folders, run_program, variables
 from leptonctl.spi.running import Bench, Needs, Produced
 
 TRAIN_FILE = "train.parquet"
@@ -22,20 +22,20 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("command", inputs, CommandInputs)
     prepare, program = needs["prepare"], request.command
     contract = read_contract(prepare)
-    # the target is checked as for any training; evaluation rows are not for the program
+    # checks the target as any training does; the program does not get the evaluation rows
     read_prepared(prepare, "train", request.task, bench.artifacts)
     columns = [column for column in contract.columns if request.features is None or column.name in request.features]
     bench.progress(message=f"running {program.run[0]}")
-    with new_place() as place:
+    with new_folders() as place:
         write_files(program, bench.project, place.work)
         frame = pl.read_parquet(io.BytesIO(bench.artifacts.get_artifact(prepare.artifacts[TRAIN_FILE])))
         write_rows(frame, columns, contract, request, place.work)
-        printed = Printed(bench.progress, str(place.work))
-        run_program(program.run, place, variables(place, request.seed, program.env), request.limits, printed)
+        printout = Printout(bench.progress, str(place.work))
+        run_program(program.run, place, variables(place, request.seed, program.env), request.limits, printout)
         data = read_output(program, place.work)
     outputs = TrainOutputs(
         features=tuple(column.name for column in columns),
-        iterations=printed.iterations or printed.counted or None,
-        loss=tuple(printed.losses) or None,
+        iterations=printout.iterations or printout.counted or None,
+        loss=tuple(printout.losses) or None,
     )
     return Produced(artifacts={GRAPH_FILE: bench.artifacts.put_artifact(data)}, outputs=outputs.to_json())

@@ -11,13 +11,14 @@ from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, question_differences
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import ancestors, sides
-from leptonctl.learning.comparable import Fair, fair_rows, left_out
+from leptonctl.learning.comparable import Fair, excluded_rows, fair_rows
+from leptonctl.learning.fitting.unsupervised import match_clusters
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
-from leptonctl.learning.scoring import predict_onnx, score, scoring_of
+from leptonctl.learning.scoring.answers import predict_onnx
+from leptonctl.learning.scoring.metrics import score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
-from leptonctl.learning.unsupervised import matched
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -29,22 +30,22 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOutputs:
     """Compare both versions on the candidate's test rows, without those that either was trained on.
 
-    Where that cannot be told, or the versions answer different questions, the outputs say why (`not_comparable`) and hold the figures
-    on the rows that are left, if there are any, for whoever takes the responsibility.
+    Where it is not known which rows those are, or the versions answer different questions, the outputs say why (`not_comparable`). They
+    still have the figures on the rows that are left, if any, for gates that accept them.
     """
     artifacts = bench.artifacts
     candidate, bound = read_package(needs["export"], artifacts), read_package(needs["bound_export"], artifacts)
     rows = read_prepared(needs["prepare"], "test", request.task, artifacts)
-    foreign = [owner for owner, of in ((BOUND, bound), (CANDIDATE, candidate)) if of.manifest.origin == "imported"]
+    imported = [owner for owner, of in ((BOUND, bound), (CANDIDATE, candidate)) if of.manifest.origin == "imported"]
     training = {
         owner: [read_side(needs[rows], "train", artifacts), *sides(ancestors(needs.get(train)), artifacts)]
         for owner, rows, train in ((BOUND, "bound_prepare", "bound_train"), (CANDIDATE, "prepare", "train"))
-        if owner not in foreign
+        if owner not in imported
     }
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
-    unknown = [IMPORTED.format(OWNERS[owner]) for owner in foreign]
-    reasons = (*question_differences(*contracts, bound_task=bound.manifest.task, task=request.task), *unknown, *fair.reasons)
+    origins = [IMPORTED.format(OWNERS[owner]) for owner in imported]
+    reasons = (*question_differences(*contracts, bound_task=bound.manifest.task, task=request.task), *origins, *fair.reasons)
     if request.task != bound.manifest.task:
         return without_figures(fair, reasons)
     if not fair.keep.any():
@@ -69,7 +70,7 @@ def no_rows_left(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
 
 
 def without_figures(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
-    """The outputs when nothing can be measured."""
+    """The outputs where nothing can be measured."""
     return replace(CompareOutputs(n=0, rows=0, excluded=0, metrics={}, flips=Flips(rows=0)), **_selection(fair, reasons))
 
 
@@ -80,14 +81,14 @@ def _selection(fair: Fair, reasons: Sequence[str]) -> dict[str, Any]:
 
 
 def _notes(fair: Fair) -> list[str]:
-    note = left_out(fair.learned, len(fair.keep))
+    note = excluded_rows(fair.learned, len(fair.keep))
     return [note] if note else []
 
 
 def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, *, has_target: bool = True) -> CompareOutputs:
     """The metrics of both on the same rows, and the rows whose label differs: of clusters, once they have been matched."""
     if request.task == "clustering" and bound.labels is not None and candidate.labels is not None and len(y):
-        candidate = replace(candidate, labels=matched(bound.labels, candidate.labels))
+        candidate = replace(candidate, labels=match_clusters(bound.labels, candidate.labels))
     if bound.labels is not None and candidate.labels is not None and bound.labels.dtype != candidate.labels.dtype:
         y, bound, candidate = to_strings(y), with_string_classes(bound), with_string_classes(candidate)
     metrics, scoring = scoring_of(request.task, request, y, sorted({*bound.classes, *candidate.classes}), has_target=has_target)

@@ -1,46 +1,40 @@
 """The step `decide`: calibrates the probabilities of a package and sets the threshold of its label, in the graph. Retrains nothing.
 
-What has to be chosen is chosen on probabilities of training rows that a model of the same recipe has not seen: on held-out folds,
-never on evaluation rows. The final package has the form of an export. Records nothing.
+Thresholds and calibrations are fitted on held-out folds: on probabilities of training rows from models that have not seen them, never
+on evaluation rows. The final package has the form of an export. Records nothing.
 """
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leptonctl.core.codec import encode
+from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Manifest, Threshold, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.decision import Choice, Rule, choose, count, fit_calibrators
-from leptonctl.learning.fit import fit
-from leptonctl.learning.folds import Folds
+from leptonctl.learning.fitting.folds import TOO_FEW_ROWS, Folds, fit_folds, predict_fold, split_folds
+from leptonctl.learning.fitting.weights import sample_weights
 from leptonctl.learning.inputs import Calibrate, DecideInputs, Objective, TrainInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared
 from leptonctl.learning.onnx.decision import LABEL, PROBABILITIES, decided_graph
 from leptonctl.learning.onnx.golden import golden
 from leptonctl.learning.outputs import DecideOutputs, Decision
-from leptonctl.learning.scoring import metric_table, predict_onnx, resolve_scoring
-from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
+from leptonctl.learning.scoring.answers import predict_onnx
+from leptonctl.learning.scoring.decision import Choice, Rule, choose, count, fit_calibrators
+from leptonctl.learning.scoring.metrics import metric_table, resolve_scoring
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
-from leptonctl.learning.weights import sample_weights
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced
-
-if TYPE_CHECKING:
-    from leptonctl.core.contract import Contract
 
 TOLERANCE = 1e-6
 """How far the graph's probabilities may be from numpy's."""
 TWO = 2
-TOO_FEW = "too-few-rows-for-folds"
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("decide", inputs, DecideInputs)
     if request.train is not None:
-        request = replace(request, train=as_found(request.train, needs))
+        request = replace(request, train=with_search_result(request.train, needs))
     prepare, artifacts = needs["prepare"], bench.artifacts
     learned = read_package(needs["export"], artifacts)
     training = read_prepared(prepare, "train", "classification", artifacts)
@@ -51,21 +45,23 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     manifest = _manifest(learned.manifest, decision)
     answers = predict_onnx(onnx, manifest, rows.columns, "float32")
     decision = compare(rule, decision, predict_onnx(learned.onnx, learned.manifest, rows.columns, "float32"), answers)
-    return _produced(bench, learned, Final(onnx=onnx, manifest=manifest, decision=decision), (rows, answers), read_contract(prepare))
+    final = Final(onnx=onnx, manifest=manifest, decision=decision, rows=rows, answers=answers)
+    return _write(bench, learned, final, read_contract(prepare))
 
 
 class Final(Frozen):
-    """The final package, before it is written."""
+    """The final package, before it is written, and its answers to some rows."""
 
     onnx: bytes
     manifest: Manifest
     decision: Decision
+    rows: Rows
+    answers: Prediction
 
 
-def _produced(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, Prediction], contract: "Contract") -> Produced:
-    rows, answers = answered
+def _write(bench: Bench, learned: Package, final: Final, contract: Contract) -> Produced:
     features = [column.name for column in final.manifest.columns]
-    golden_rows = golden(features, pick_columns(rows.columns, features), answers, contract.dates, rows.texts)
+    golden_rows = golden(features, pick_columns(final.rows.columns, features), final.answers, contract.dates, final.rows.texts)
     graph = bench.artifacts.put_artifact(final.onnx)
     files = {
         GRAPH_FILE: graph,
@@ -79,7 +75,7 @@ def _produced(bench: Bench, learned: Package, final: Final, answered: tuple[Rows
 
 
 def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Bench) -> tuple[Rule, Decision]:
-    """The rule, fitted and chosen on held-out folds of the training rows where it has to be, and what is recorded of it.
+    """The rule, fitted on held-out folds of the training rows where necessary, and the record of it.
 
     Raises ProviderError: decision-not-possible, unknown-class, no-threshold, too-few-rows-for-folds.
     """
@@ -99,7 +95,7 @@ def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Ben
             calibrators = fit_calibrators(held_out, training.y, classes, request.calibrate.method, weights)
             rule, decision = replace(rule, calibrators=calibrators), replace(decision, calibration=request.calibrate.method)
         if objective is not None:
-            choice = _chosen(rule, objective, rule.probabilities(held_out), training.y)
+            choice = _choose_threshold(rule, objective, rule.probabilities(held_out), training.y)
             rule = replace(rule, threshold=choice.threshold)
             decision = replace(decision, threshold=choice.threshold, objective=choice.words, score=choice.score)
     if isinstance(request.threshold, float):
@@ -116,14 +112,14 @@ def _positive(request: DecideInputs, classes: tuple[Label, ...], training: Rows)
             id="decision-not-possible",
         )
     positive = resolve_scoring(training.y, classes, request.positive, None).positive
-    assert positive in classes, "a class of the training rows is one of the model"
+    assert positive in classes, "the model has every class of the training rows"
     return positive
 
 
 def _recipe(request: DecideInputs) -> TrainInputs:
     if request.train is None:
         raise ProviderError(
-            "What was not trained here cannot be fitted on folds",
+            "A model that was not trained here cannot be fitted on folds",
             detail="Calibrating, and choosing a threshold, fits the recipe on folds of the training rows.",
             hint="write the threshold as a number: `threshold: 0.5`",
             id="decision-not-possible",
@@ -132,11 +128,11 @@ def _recipe(request: DecideInputs) -> TrainInputs:
 
 
 def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -> np.ndarray:
-    """The held-out probabilities. Too few rows are an error of the key that asks for folds."""
+    """The held-out probabilities. The error for too few rows names the key that needs folds."""
     try:
         return held_out_probabilities(_recipe(request), training, folds, bench)
     except ProviderError as problem:
-        if problem.id != TOO_FEW:
+        if problem.id != TOO_FEW_ROWS:
             raise
         hint = "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
         if request.calibrate is not None:
@@ -148,28 +144,26 @@ def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -
 def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Bench) -> np.ndarray:
     """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
     classes = sorted(set(rows.y.tolist()))
-    found = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
-    places = list(split_folds(rows.y, "classification", folds, train.seed))
-    done = Folds[list[list[float]]](bench.checkpoint)
-    for number, (others, held_out) in done.left(places):
-        bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
-        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress, checkpoint=done)
+    result = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
+    splits = split_folds(rows.y, "classification", folds, train.seed)
+    answers = Folds[list[list[float]]](bench.checkpoint)
+    for number, held_out, fitted in fit_folds(train, rows, splits, answers, bench):
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        done.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
-    for (_, held_out), probabilities in zip(places, done.done, strict=True):
-        found[held_out] = np.asarray(probabilities, dtype=np.float32)
-    if not np.isfinite(found).all():
+        answers.add(np.asarray(answer.probabilities, dtype=np.float32).tolist())
+    for (_, held_out), probabilities in zip(splits, answers.results, strict=True):
+        result[held_out] = np.asarray(probabilities, dtype=np.float32)
+    if not np.isfinite(result).all():
         raise ProviderError(
             "The model gives no finite probabilities",
-            detail=f"{int((~np.isfinite(found)).any(axis=1).sum())} held-out training rows have none.",
+            detail=f"{int((~np.isfinite(result)).any(axis=1).sum())} held-out training rows have none.",
             hint="put `- {columns: numeric, use: standard_scaler}` before the algorithm if columns have large values",
             id="decision-not-possible",
         )
-    return found
+    return result
 
 
-def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
-    """The threshold by the objective on these (calibrated) probabilities of held-out rows."""
+def _choose_threshold(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
+    """The threshold that the objective chooses on these (calibrated) probabilities of held-out rows."""
     positive = rule.classes[rule.positive]
     scoring = Scoring(positive=positive, average="binary")
     metric = metric_table("classification").get(objective.metric or "")
@@ -186,7 +180,7 @@ def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.n
 
 
 def compare(rule: Rule, decision: Decision, learned: Prediction, final: Prediction) -> Decision:
-    """The decision with how far the graph is from numpy on these rows. Raises ProviderError (export-mismatch) when it is too far."""
+    """The decision with the difference of the graph from numpy on these rows. Raises ProviderError (export-mismatch) if it is too large."""
     before, after = np.asarray(learned.probabilities, dtype=np.float32), np.asarray(final.probabilities, dtype=np.float32)
     finite = np.isfinite(before).all(axis=1)
     labels = np.asarray(final.labels)[finite]
@@ -194,7 +188,7 @@ def compare(rule: Rule, decision: Decision, learned: Prediction, final: Predicti
     distance = float(np.abs(rule.probabilities(before[finite]).astype(np.float64) - after[finite]).max(initial=0.0))
     if differ or not distance <= TOLERANCE:
         raise ProviderError(
-            "The decision in the graph and the same in numpy give different answers",
+            "The decision in the graph and in numpy give different answers",
             detail=f"{differ} of {len(labels)} labels differ; the largest difference of a probability is {distance:.3g}.",
             hint="use `method: sigmoid`, or report this",
             id="export-mismatch",

@@ -1,4 +1,4 @@
-"""The step `export`: makes canonical ONNX, manifest and golden rows from the native model once both agree. Records nothing."""
+"""The step `export`: makes canonical ONNX, manifest and golden rows from the native model, and checks that both agree. Records nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,20 +11,21 @@ from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
 from leptonctl.core.values import Json
-from leptonctl.learning.fit import Fitted, providers_of
+from leptonctl.learning.fitting.fitted_model import Fitted, native_dtype
+from leptonctl.learning.fitting.native import load_native
+from leptonctl.learning.fitting.recipe import providers_of
 from leptonctl.learning.inputs import ExportInputs, TrainInputs, read_inputs
-from leptonctl.learning.native import load_native
 from leptonctl.learning.needs import native_files, read_contract, read_prepared
-from leptonctl.learning.onnx.canonical import serialized
+from leptonctl.learning.onnx.canonical import serialize
 from leptonctl.learning.onnx.golden import Golden, golden
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import HardRows, hard_rows
-from leptonctl.learning.onnx.manifest import manifest
+from leptonctl.learning.onnx.manifest import trained_manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
 from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
-from leptonctl.learning.scoring import native_dtype, open_session
+from leptonctl.learning.scoring.answers import open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
-from leptonctl.learning.winner import as_found
+from leptonctl.learning.winner import with_search_result
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -39,31 +40,32 @@ class Exported(Frozen):
     parity: ParityFigures
     golden: Golden
     unanswered: int = 0
-    """Evaluation rows that the native model has no answer to, whatever the graph answers."""
+    """Evaluation rows that the native model cannot answer, although the graph does."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("export", inputs, ExportInputs)
-    train = as_found(request.train, needs)
+    train = with_search_result(request.train, needs)
     refuse_unfaithful(train)
     prepare, artifacts = needs["prepare"], bench.artifacts
     fitted = load_native(native_files(needs["train"], artifacts), train)
     evaluation = read_prepared(prepare, "test", request.train.task, artifacts)
-    # of the training rows, only the scale of a regression and the rows to compare on where there are no others
-    needed = request.train.task == "regression" or not len(evaluation.y)
-    training = read_prepared(prepare, "train", request.train.task, artifacts) if needed else evaluation
+    # training rows give the scale of a regression, and the rows to compare on where there are no others
+    needs_training = request.train.task == "regression" or not len(evaluation.y)
+    training = read_prepared(prepare, "train", request.train.task, artifacts) if needs_training else evaluation
     bench.progress(message="exporting")
     contract = read_contract(prepare)
     exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance, dates=contract.dates)
-    manifest_record = manifest(fitted, contract, request.privacy, [request.train.sample_weight] if request.train.sample_weight else [])
+    weights = [request.train.sample_weight] if request.train.sample_weight else []
+    manifest = trained_manifest(fitted, contract, request.privacy, weights)
     graph = artifacts.put_artifact(exported.onnx)
     files: Mapping[str, str] = {
         GRAPH_FILE: graph,
-        MANIFEST_FILE: artifacts.put_artifact(encode(manifest_record)),
+        MANIFEST_FILE: artifacts.put_artifact(encode(manifest)),
         GOLDEN_FILE: artifacts.put_artifact(encode(exported.golden)),
     }
     outputs = ExportOutputs(
-        package=package_digest(graph, manifest_record), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity,
+        package=package_digest(graph, manifest), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity,
         notices=[Notice(check="unanswered", count=exported.unanswered)] if exported.unanswered else [],
     )  # fmt: skip
     return Produced(artifacts=files, outputs=outputs.to_json())
@@ -96,31 +98,30 @@ def export(
 ) -> Exported:
     """Convert, compare with the native model on the evaluation rows and on hard rows, and record golden answers.
 
-    A graph that differs is converted again with the algorithm in float64, and then compared again with the native model in float64,
-    since in float32 some native models sum too imprecisely to compare with. Raises ProviderError (export-mismatch) if it still differs.
+    A graph that differs is converted again with the algorithm in float64, and then also compared with the native model in float64, since
+    some native models sum too imprecisely in float32. Raises ProviderError (export-mismatch) if it still differs.
     """
-    compared = evaluation if len(evaluation.y) else training
-    columns = pick_columns(compared.columns, fitted.features)
+    rows = evaluation if len(evaluation.y) else training
+    columns = pick_columns(rows.columns, fitted.features)
     if not count_rows(columns):
         raise ProviderError("There are no rows to compare the export on", hint="check the split and the source", id="no-rows")
-    limit = default_tolerance(fitted, tolerance)
-    scale = float(np.std(training.y)) if fitted.trainer.task == "regression" else 0.0
-    attempt = first = _attempt(fitted, columns, scale, limit, opset)
-    if first.differs and fitted.trainer.to_onnx is None:
-        with suppress(ProviderError):
-            attempt = _attempt(fitted, columns, scale, limit, opset, wide=True)
-            if attempt.differs:
-                attempt = _attempt(replace(fitted, wide=True), columns, scale, limit, opset, wide=True)
-    if attempt.differs:
-        raise _mismatch(fitted, first, limit)
-    parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
-    unanswered = attempt.test.not_compared if len(evaluation.y) else 0
+    limits = Limits(
+        scale=float(np.std(training.y)) if fitted.trainer.task == "regression" else 0.0, tolerance=default_tolerance(fitted, tolerance)
+    )  # fmt: skip
+    attempt = _agreeing(fitted, columns, limits, opset)
     return Exported(
         onnx=attempt.onnx,
-        parity=parity,
-        golden=golden(fitted.features, columns, attempt.answers, dates, compared.texts),
-        unanswered=unanswered,
+        parity=figures(attempt.test, attempt.hard, limits.tolerance, attempt.repairs),
+        golden=golden(fitted.features, columns, attempt.answers, dates, rows.texts),
+        unanswered=attempt.test.not_compared if len(evaluation.y) else 0,
     )
+
+
+class Limits(Frozen):
+    """How far answers may be apart. scale: the standard deviation of the training target of a regression, else 0."""
+
+    scale: float
+    tolerance: float
 
 
 class Attempt(Frozen):
@@ -138,21 +139,35 @@ class Attempt(Frozen):
         return bool(self.test.mismatches or self.hard.mismatches)
 
 
-def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset: int, *, wide: bool = False) -> Attempt:
+def _agreeing(fitted: Fitted, columns: Columns, limits: Limits, opset: int) -> Attempt:
+    """The first conversion that agrees with the native model. Raises ProviderError (export-mismatch) when none does."""
+    attempt = first = _attempt(fitted, columns, limits, opset)
+    if first.differs and fitted.trainer.to_onnx is None:
+        with suppress(ProviderError):
+            attempt = _attempt(fitted, columns, limits, opset, wide=True)
+            if attempt.differs:
+                attempt = _attempt(replace(fitted, wide=True), columns, limits, opset, wide=True)
+    if attempt.differs:
+        raise _mismatch(fitted, first, limits.tolerance)
+    return attempt
+
+
+def _attempt(fitted: Fitted, columns: Columns, limits: Limits, opset: int, *, wide: bool = False) -> Attempt:
     model, repairs = build_graph(fitted, opset, wide=wide)
     if fitted.wide:
         repairs.append(f"{fitted.trainer.name}: compared with the native model in float64")
-    data = serialized(model)
+    data = serialize(model)
     session = _runnable(fitted, lambda: open_session(data))
     _runnable(fitted, lambda: run_graph(session, fitted, take_rows(columns, slice(0, 1))))
+    scale, tolerance = limits.scale, limits.tolerance
     rows = hard_rows(fitted, model, columns)
-    hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit)
+    hard = compare(fitted, session, rows.columns, scale=scale, tolerance=tolerance)
     suspects = sorted(set(hard.mismatches) & set(rows.huge))
-    unstable = unstable_rows(fitted, rows.columns, suspects, scale=scale, tolerance=limit)
+    unstable = unstable_rows(fitted, rows.columns, suspects, scale=scale, tolerance=tolerance)
     if unstable:
-        hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
+        hard = compare(fitted, session, rows.columns, scale=scale, tolerance=tolerance, skip=unstable)
     answers = run_graph(session, fitted, columns)
-    test = compare(fitted, session, columns, scale=scale, tolerance=limit, answers=answers)
+    test = compare(fitted, session, columns, scale=scale, tolerance=tolerance, answers=answers)
     return Attempt(onnx=data, answers=answers, repairs=repairs, test=test, hard=hard, hard_rows=rows)
 
 

@@ -1,6 +1,6 @@
-"""The step `search`: ranks trials by their scores. It chooses the winner, or those that go on to the next rung. Fits nothing.
+"""The step `search`: ranks trials by their scores, and chooses the winner or those that go on to the next rung. Fits nothing.
 
-Without a score a trial comes last; of equal scores the first in order is better.
+A trial without a score comes last; among equal scores the first in order is better.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("search", inputs, SearchInputs)
     trials = [(name, read_record("the outputs of `trial`", needs[name].outputs, TrialOutputs)) for name in request.trials]
     before = read_record("the outputs of `search`", needs[RUNG].outputs, SearchOutputs) if RUNG in needs else None
-    name, best = ranked(trials, greater_is_better=request.greater_is_better)[0]
+    name, best = rank(trials, greater_is_better=request.greater_is_better)[0]
     if best.mean is None or best.std is None:
         raise _all_failed(trials)
     rung = before.trials[-1].rung + 1 if before else 1
-    listed = [*(before.trials if before else ()), *(_listed(*trial, rung) for trial in trials)]
+    all_trials = [*(before.trials if before else ()), *(_as_ranked(*trial, rung) for trial in trials)]
     outputs = SearchOutputs(
         trial=name, chosen=best.chosen, params=best.params, metric=request.metric, greater_is_better=request.greater_is_better,
-        mean=best.mean, std=best.std, folds=best.folds, trials=listed, survivors=_survivors(request, trials),
-        notices=[] if request.keep else _notices(listed),
+        mean=best.mean, std=best.std, folds=best.folds, trials=all_trials, survivors=_survivors(request, trials),
+        notices=[] if request.keep else _notices(all_trials),
     )  # fmt: skip
     return Produced(outputs=outputs.to_json())
 
 
-def ranked(trials: Sequence[Entry], *, greater_is_better: bool) -> list[Entry]:
+def rank(trials: Sequence[Entry], *, greater_is_better: bool) -> list[Entry]:
     """The trials from the best to the worst."""
 
     def place(trial: Entry) -> tuple[bool, float]:
@@ -43,19 +43,19 @@ def ranked(trials: Sequence[Entry], *, greater_is_better: bool) -> list[Entry]:
     return sorted(trials, key=place)
 
 
-def _listed(name: str, trial: TrialOutputs, rung: int) -> Ranked:
+def _as_ranked(name: str, trial: TrialOutputs, rung: int) -> Ranked:
     return Ranked(
         name=name, rung=rung, chosen=trial.chosen, rows=trial.rows, mean=trial.mean, std=trial.std, reason=trial.reason
     )  # fmt: skip
 
 
 def _survivors(request: SearchInputs, trials: Sequence[Entry]) -> dict[str, Survivor]:
-    """The best `keep`, in their order of before, so that equal scores are decided as in the first rung."""
+    """The best `keep` in their original order, so that ties are decided as in the first rung."""
     if request.keep is None:
         return {}
-    best = {name for name, _ in ranked(trials, greater_is_better=request.greater_is_better)[: request.keep]}
-    left = [trial for name, trial in trials if name in best]
-    return {str(place): Survivor(chosen=trial.chosen, params=trial.params) for place, trial in enumerate(left, 1)}
+    best = {name for name, _ in rank(trials, greater_is_better=request.greater_is_better)[: request.keep]}
+    survivors = [trial for name, trial in trials if name in best]
+    return {str(place): Survivor(chosen=trial.chosen, params=trial.params) for place, trial in enumerate(survivors, 1)}
 
 
 def _notices(trials: Sequence[Ranked]) -> list[Notice]:

@@ -1,104 +1,30 @@
-"""Converts the cells of a file to typed columns and collects every fault. Shared by `prepare` and by raw prediction input.
+"""Converts the cells of a file to typed columns and finds their faults. Shared by `prepare` and by raw prediction input.
 
 Numbers are decimal (`numbers` says how they are written) and read to the nearest float64. White space around numbers and booleans is
 ignored.
 """
 
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import polars as pl
 
-from leptonctl.core.contract import TYPE_PHRASES, WORDS, Cells, Column, ColumnType, Scalar, Words, infer_type, matches, missing_columns
+from leptonctl.core.contract import TYPE_PHRASES, WORDS, Column, ColumnType, Scalar, Words, matches, missing_columns
 from leptonctl.core.diagnostic import did_you_mean
-from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.tables.number_like import number_like
-from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, is_plain, malformed_pattern, plain
+from leptonctl.core.frozen import replace
+from leptonctl.learning.prepare_inputs import DeclaredColumn
+from leptonctl.learning.tables.faults import NOT_BOOLEAN, Fault, find_faults, with_values
+from leptonctl.learning.tables.numbers import is_number, plain
 from leptonctl.learning.tables.table import Table, trim
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 EXACT = 2**53
 FLOAT32_LARGEST = 3.4028234663852886e38
-SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
-NOT_BOOLEAN = "not a boolean"
 UTF8 = "utf-8"
 
 
-class Fault(Frozen):
-    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are".
-
-    values: some of the cells, where seeing them helps. Those of a private column are not shown.
-    """
-
-    table: Table
-    column: str
-    check: str
-    description: str
-    rows: pl.Series
-    values: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    @property
-    def first_rows(self) -> list[int]:
-        """The rows that a message names."""
-        return self.rows.head(SHOWN_LINES).to_list()
-
-
-def infer(tables: Sequence[Table], name: str) -> ColumnType:
-    """The type of a column without a declared type, by its cells in all tables that have it."""
-    counts = Cells(present=0, integers=0, numbers=0, booleans=0)
-    kinds: set[ColumnType] = set()
-    for table in tables:
-        if name in table.frame.columns:
-            cells = table.frame[name]
-            if name in table.numbers:
-                counts = counts.plus(table.numbers[name])
-            elif cells.dtype == pl.String and not table.source.typed:
-                counts = counts.plus(_count(cells, table.options))
-            elif cells.dtype != pl.Null:
-                kinds.add(_type_of(cells.dtype))
-    if counts.present or not kinds:
-        kinds.add(infer_type(counts))
-    return kinds.pop() if len(kinds) == 1 else "number" if kinds == {"integer", "number"} else "string"
-
-
-def _type_of(dtype: pl.DataType) -> ColumnType:
-    if dtype == pl.Boolean:
-        return "boolean"
-    if dtype.is_integer() or (dtype.is_decimal() and getattr(dtype, "scale", None) == 0):
-        return "integer"
-    return "number" if dtype.is_numeric() else "string"
-
-
-def _count(cells: pl.Series, options: SourceOptions) -> Cells:
-    """What the cells of a column of text are. Equal cells are looked at once."""
-    found = cells.value_counts(name="rows")
-    strings, rows = trim(found.get_columns()[0], options), found["rows"]
-    numbers, simple = is_number(strings, options), plain(strings, options)
-
-    def count(mask: pl.Series) -> int:
-        return int(rows.filter(mask.fill_null(value=False)).sum())
-
-    malformed = 0
-    if not is_plain(options):
-        malformed = count(strings.str.contains(malformed_pattern(options.decimal, options.thousands)) & ~numbers)
-    return Cells(
-        present=count(strings.is_not_null()),
-        integers=count(simple.str.contains(INTEGER) & simple.cast(pl.Int64, strict=False).is_not_null()),
-        numbers=count(numbers),
-        booleans=count(strings.str.to_lowercase().is_in(["true", "false"])),
-        padded=count(simple.str.contains(PADDED)),
-        malformed=malformed,
-    )
-
-
 def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) -> None:  # noqa: A002
-    """Raises ProviderError unless every name is a column of the table. `unknown-column` is a mistake of the YAML, others of the file."""
+    """Raises ProviderError unless every name is a column of the table. `unknown-column` is an error in the YAML, others in the file."""
     absent = missing_columns(names, table.frame.columns)
     if not absent:
         return
@@ -112,7 +38,9 @@ def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) 
     )
 
 
-def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None) -> tuple[pl.Series, list[Fault]]:
+def type_column(
+    table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None
+) -> tuple[pl.Series, list[Fault]]:
     """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
 
     `single`: the column will be stored as float32, so larger numbers are faults. `words`: those declared for a boolean column.
@@ -122,9 +50,9 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, wor
     if kind == "boolean":
         texts = table.written(name)
         values, wrong = booleans(texts, words, table.options)
-        return values, [with_values(fault, texts) for fault in _faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
+        return values, [with_values(fault, texts) for fault in find_faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
     cells = table.frame[name]
-    # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
+    # columns held as numbers have no NaN to look for, but float64 rounds integers beyond 2**53
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
     if is_held and (cells.dtype == pl.Int64 or _is_small(cells)):
         return (cells if kind == "integer" else cells.cast(pl.Float64)), []
@@ -140,7 +68,7 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, wor
     if single:
         large = large | numbers.cast(pl.Float32, strict=False).is_infinite().fill_null(value=False)
     rules = [("type", f"not {TYPE_PHRASES[kind]}", wrong), ("range", f"too large for {TYPE_PHRASES[kind]}", large)]
-    return values, list(_faults(table, name, rules))
+    return values, find_faults(table, name, rules)
 
 
 def as_text(table: Table, name: str) -> pl.Series:
@@ -150,7 +78,7 @@ def as_text(table: Table, name: str) -> pl.Series:
     if dtype == pl.Binary:
         raise ProviderError(
             "A column has binary values",
-            detail=f'{table.name} has bytes that are no text in column "{name}".',
+            detail=f'{table.name} has binary values in column "{name}".',
             hint="write the column as text, or leave it out: `ignore: true` under `columns`",
             id="binary-value",
             file=table.name,
@@ -178,7 +106,7 @@ def _has_no_text(dtype: pl.DataType) -> bool:
     return dtype.is_nested() or dtype == pl.Object
 
 
-def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
+def fill_cells(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
     """Replace missing cells. Raises ProviderError: fill-type."""
     if fill is None:
         return values
@@ -206,13 +134,13 @@ def check(table: Table, column: Column, values: pl.Series, *, required: bool, un
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        unlisted = ~numbers.is_in(allowed.implode()) & values.is_not_null()
-        filled_in = column.fill is not None and bool((values == column.fill).filter(unlisted).any())
-        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if filled_in else ""), unlisted))
+        is_foreign = ~numbers.is_in(allowed.implode()) & values.is_not_null()
+        is_fill = column.fill is not None and bool((values == column.fill).filter(is_foreign).any())
+        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if is_fill else ""), is_foreign))
     if unique:
-        repeated = ~values.is_first_distinct() & values.is_not_null()
-        rules.append(("unique", "equal to a cell of an earlier row", repeated))
-    return [with_values(f, values) if f.check == "values" else f for f in _faults(table, column.name, rules)]
+        is_repeat = ~values.is_first_distinct() & values.is_not_null()
+        rules.append(("unique", "equal to a cell of an earlier row", is_repeat))
+    return [with_values(f, values) if f.check == "values" else f for f in find_faults(table, column.name, rules)]
 
 
 def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
@@ -239,88 +167,18 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     return column
 
 
-def with_values(fault: Fault, cells: pl.Series) -> Fault:
-    """The fault with some of its cells, shortened."""
-    distinct = cells.gather(fault.rows).cast(pl.String).drop_nulls().unique(maintain_order=True).head(SHOWN_VALUES).to_list()
-    return replace(fault, values=tuple(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…" for text in distinct))
-
-
-def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()) -> ProviderError:
-    """One error for all faults, with their counts and first lines. It shows no cell of a private column."""
-    first, places = faults[0], _places(faults)
-    file, line = places[0][0]
-    return ProviderError(
-        "The data breaks its contract",
-        detail="\n".join(_sentence(fault, found, private) for fault, found in zip(faults, places, strict=True)),
-        hint=_hint(faults),
-        id="data-contract",
-        file=file,
-        line=line,
-        column=first.column,
-    )
-
-
-def _places(faults: Sequence[Fault]) -> list[list[tuple[str, int]]]:
-    """The files and lines of the first rows of each fault. A file is read again once for all of them."""
-    tables = {id(fault.table): fault.table for fault in faults}
-    found: dict[int, dict[int, tuple[str, int]]] = {}
-    for key, table in tables.items():
-        rows = sorted({row for fault in faults if fault.table is table for row in fault.first_rows})
-        found[key] = dict(zip(rows, table.places(rows), strict=True))
-    return [[found[id(fault.table)][row] for row in fault.first_rows] for fault in faults]
-
-
-def _sentence(fault: Fault, places: Sequence[tuple[str, int]], private: Collection[str | None]) -> str:
-    more = ", …" if fault.count > SHOWN_LINES else ""
-    if fault.table.pieces:
-        start, lines = "", ", ".join(f"{file}:{line}" for file, line in places)
-    else:
-        start, lines = f"{fault.table.name}: ", "line " + ", ".join(str(line) for _, line in places)
-    cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
-    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in fault.values) if fault.column not in private else ""
-    return f'{start}column "{fault.column}": {cells} {fault.description} ({lines}{more}){f": {shown}" if shown else ""}'
-
-
-def _hint(faults: Sequence[Fault]) -> str:
-    checks = {fault.check for fault in faults}
-    if any(fault.check == "type" and fault.description == NOT_BOOLEAN for fault in faults):
-        return "correct the rows, or name the words of the column: `when_true: [WORD], when_false: [WORD]`"
-    if "type" in checks:
-        rest = "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
-        return f"{_other_reading(faults)}{rest}"
-    if "target" in checks:
-        return "correct the rows, or leave out those without a target: `target_missing: drop`"
-    return "correct the rows, or loosen the column's rule under `columns`"
-
-
-def _other_reading(faults: Sequence[Fault]) -> str:
-    """The keys that read the cells as numbers, where they are numbers in another writing."""
-    for fault in faults:
-        notice = number_like([fault.table], fault.column) if fault.check == "type" and fault.description != NOT_BOOLEAN else None
-        if notice is not None and notice.check == "other_numbers":
-            return f"say how the file writes numbers, {notice.detail}; or "
-    return ""
-
-
 def _misread(name: str, table: Table) -> str:
-    """A hint where the file has this column, but is read in another encoding than it is written in."""
+    """A hint where the file has this column, but is read in the wrong encoding; else ""."""
     encoding = table.options.encoding or UTF8
     for column in table.frame.columns:
         with suppress(UnicodeError, LookupError):
             if column != name and column.encode(encoding).decode(UTF8) == name:
-                return f"the file is written in UTF-8 and read as {encoding}: say `encoding: {UTF8}`"
+                return f"the file is written in UTF-8 and read as {encoding}: write `encoding: {UTF8}`"
     return ""
 
 
-def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
-    for check_name, description, mask in rules:
-        rows = mask.fill_null(value=False).arg_true()
-        if len(rows):
-            yield Fault(table=table, column=name, check=check_name, description=description, rows=rows)
-
-
 def _path_of(name: str, dtype: pl.DataType) -> str:
-    """The way to a cell within a nested column."""
+    """The path to the first cell within a nested column."""
     inner = getattr(dtype, "inner", None)
     if inner is not None:
         return _path_of(f"{name}[0]", inner)
@@ -362,20 +220,20 @@ def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> p
 
 
 def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
-    """Boolean and the mask of cells that are not booleans. A declared word means what it says even if it is a marker of missing cells."""
+    """Boolean and the mask of cells that are not booleans. A declared word is a value even if it is also a marker of missing cells."""
     if cells.dtype == pl.Boolean:
         return cells, _none(cells)
     if cells.dtype != pl.String and not cells.dtype.is_numeric():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
     strings = _whole_numbers(cells).str.strip_chars(" \t")
-    known = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
-    meant = {text: value for text, value in known.items() if value is not None}
-    values = strings.replace_strict(meant, default=None, return_dtype=pl.Boolean)
+    meanings = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
+    words_read = {text: value for text, value in meanings.items() if value is not None}
+    values = strings.replace_strict(words_read, default=None, return_dtype=pl.Boolean)
     return values, values.is_null() & trim(strings, options).is_not_null()
 
 
 def _whole_numbers(cells: pl.Series) -> pl.Series:
-    """Numbers as text, 1.0 as `1`: with one missing cell a column of 0 and 1 is float in other libraries."""
+    """Numbers as text, 1.0 as `1`: other libraries make a column of 0 and 1 with a missing cell a column of floats."""
     if not cells.dtype.is_float():
         return cells.cast(pl.String)
     cells = cells.fill_nan(None)

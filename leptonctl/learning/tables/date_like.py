@@ -13,19 +13,19 @@ from leptonctl.learning.tables.cells import as_text
 from leptonctl.learning.tables.table import Table
 
 LOOKED_AT = 1000
-"""Distinct texts. What is no date soon shows."""
+"""Distinct texts to look at: a column of other texts shows soon."""
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y",
         "%d-%b-%y", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y", "%d %b %y", "%Y.%m.%d",
         "%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")  # fmt: skip
 COMPACT = "%Y%m%d"
 EIGHT_DIGITS = r"^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$"
-"""Days of these centuries; most other numbers of eight digits are no days of any."""
+"""Days of these centuries; most other numbers of eight digits are not days."""
 FEWEST_DAYS = 3
 USUAL = ("year", "month", "weekday", "hour")
 WHOLE = ("%d%b%Y:%H:%M:%S", "%d%b%Y:%H:%M:%S.%f", "%d%b%Y:%H:%M", "%d%b%Y %H:%M:%S", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M", "%Y%m%dT%H%M%SZ",
          "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S.%f UTC", "%Y-%m-%d %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S", "%a, %d %b %Y %H:%M:%S %z",
          "%a, %d %b %Y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")  # fmt: skip
-"""Dates with times as SAS, Stata, calendars, BigQuery, mails and C write them."""
+"""Dates with times as SAS, Stata, calendars, BigQuery, mail headers and C write them."""
 WHOLE_LIKE = re.compile(r"[0-9]{2}[A-Za-z]{3}[0-9]{4}[: ]|[0-9]{8}T[0-9]{4}|[A-Za-z]{3},? |[0-9-]{10} .* ?(?:UTC|[+-][0-9:]+)$")
 TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 
@@ -47,7 +47,7 @@ def guess_dates(cells: pl.Series) -> Guess | None:
     if not fitting:
         return None
     first, *rest = fitting
-    # formats that read the same are one
+    # formats that give the same moments count as one
     others = [guess.format for guess in rest if _moments(guess, texts) != _moments(first, texts)]
     return Guess(type=first.type, format=first.format, other=others[0] if others else None)
 
@@ -58,18 +58,12 @@ def are_days(integers: pl.Series) -> bool:
     return len(distinct) >= FEWEST_DAYS and bool(distinct.cast(pl.String).str.contains(EIGHT_DIGITS).all())
 
 
-def guess_column(name: str, cells: pl.Series) -> DateColumn | None:
-    """A column of dates with the parts to learn from; None where it is none, its format is one of two, or no part differs."""
-    guess = guess_dates(cells)
-    return None if guess is None or guess.other is not None else column_of(name, guess, cells)
-
-
 def column_of(name: str, guess: Guess, cells: pl.Series) -> DateColumn | None:
-    """The column of dates that are written so, with the parts to learn from; None where no part differs."""
+    """The column of dates in this format, with the parts to learn from; None where no part differs."""
     texts = cells.drop_nulls().unique().head(LOOKED_AT).to_list()
     moments = [moment for text in texts if (moment := read_moment(pattern(guess.format, guess.type), text)) is not None]
-    known = [part for part in PARTS if not missing_parts(pattern(guess.format, guess.type), [part])]
-    differing = [part for part in known if len({PARTS[part](moment) for moment in moments}) > 1]
+    possible = [part for part in PARTS if not missing_parts(pattern(guess.format, guess.type), [part])]
+    differing = [part for part in possible if len({PARTS[part](moment) for moment in moments}) > 1]
     parts = [part for part in USUAL if part in differing] or [part for part in ("day", "minute", "second") if part in differing]
     return DateColumn(name=name, type=guess.type, format=guess.format, parts=tuple(parts)) if parts else None
 
@@ -86,7 +80,7 @@ def notices(table: Table, names: Sequence[str]) -> Iterator[Notice]:
 
 
 def _guesses(text: str) -> Iterator[Guess]:
-    """The ways to write dates of which this text is one."""
+    """The formats in which this text is a date."""
     yield from (guess for guess in (Guess(type="date", format=None), Guess(type="datetime", format=None)) if _fits(guess, [text]))
     yield from (guess for day in DAYS if _fits(guess := Guess(type="date", format=day), [text]))
     if re.match(EIGHT_DIGITS, text):

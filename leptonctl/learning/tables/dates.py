@@ -1,4 +1,4 @@
-"""Columns of dates as the numbers of their parts. The arithmetic is the core's, which the server uses too. Reads no file."""
+"""Turns columns of dates into the numbers of their parts, with the core's arithmetic, which the server uses too. Reads no file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,14 +7,15 @@ import polars as pl
 from leptonctl.core.date_formats import DATE_TYPES, DateType, pattern
 from leptonctl.core.dates import PARTS, DateColumn, Moment, describe, format_moment, read_moment
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.tables.cells import Fault, as_text, with_values
+from leptonctl.learning.prepare_inputs import DeclaredColumn
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.faults import Fault, find_faults, with_values
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 
 class Cells(Frozen):
-    """The cells of a column as text: each distinct text with its moment, None where it is no such date, and their places by row."""
+    """The cells of a column as text: each distinct text with its moment (None: not such a date), and the place of its text by row."""
 
     texts: pl.Series
     distinct: Sequence[str]
@@ -22,7 +23,7 @@ class Cells(Frozen):
     places: pl.Series
 
     def wrong(self, column: DateColumn) -> pl.Series:
-        """Which cells are no dates of the column."""
+        """Which cells are not dates of the column."""
         wrong = [moment is None or moment.zoned != column.zoned for moment in self.moments]
         return self.spread(wrong, pl.Boolean).fill_null(value=False)
 
@@ -44,20 +45,19 @@ def date_type(declared: DeclaredColumn | None) -> DateType | None:
     return next((kind for kind in DATE_TYPES if declared is not None and declared.type == kind), None)
 
 
-def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn, faults: list[Fault]) -> Dates:
-    """A column of dates in all tables of a version. Appends its faults to `faults`. Raises ProviderError: fill-type."""
+def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn) -> tuple[Dates, list[Fault]]:
+    """A column of dates in all tables of a version, and its faults. Raises ProviderError: fill-type."""
     column = DateColumn(
         name=name, type=date_type(declared) or "date", parts=declared.parts, format=declared.format, fill=_fill(declared.missing)
     )  # fmt: skip
-    read = [_read(table, column) for table in tables]
-    column = replace(column, zoned=_zoned(column, read))
+    cells_by_table = [_read(table, column) for table in tables]
+    column = replace(column, zoned=_zoned(column, cells_by_table))
     _check_fill(column)
-    missing = column.fill is None and any(cells.texts.null_count() for cells in read)
+    missing = column.fill is None and any(cells.texts.null_count() for cells in cells_by_table)
     column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
-    for table, cells in zip(tables, read, strict=True):
-        faults += _faults(table, column, cells)
-    texts = [_texts(table, column, cells) for table, cells in zip(tables, read, strict=True)]
-    return Dates(column=column, parts=[_parts(column, cells) for cells in read], texts=texts)
+    faults = [fault for table, cells in zip(tables, cells_by_table, strict=True) for fault in _faults(table, column, cells)]
+    texts = [_texts(table, column, cells) for table, cells in zip(tables, cells_by_table, strict=True)]
+    return Dates(column=column, parts=[_parts(column, cells) for cells in cells_by_table], texts=texts), faults
 
 
 def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series], list[Fault]]:
@@ -67,13 +67,13 @@ def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series
 
 
 def moments_of(table: Table, column: DateColumn) -> list[Moment | None]:
-    """The moment of each cell, None where it is missing or no such date."""
+    """The moment of each cell, None where it is missing or not such a date."""
     cells = _read(table, column)
     return [None if place is None else cells.moments[place] for place in cells.places.to_list()]
 
 
 def _read(table: Table, column: DateColumn) -> Cells:
-    """The cells of a table. Those of typed files have the text of ISO 8601, whatever the format of requests."""
+    """The cells of a table. Those of typed files are ISO 8601, whatever the format of requests."""
     texts = as_text(table, column.name)
     compiled = pattern(None if table.frame[column.name].dtype.is_temporal() else column.format, column.type)
     distinct = texts.drop_nulls().unique().sort().to_list()
@@ -82,12 +82,12 @@ def _read(table: Table, column: DateColumn) -> Cells:
     )  # fmt: skip
 
 
-def _zoned(column: DateColumn, read: Sequence[Cells]) -> bool:
-    """Whether the texts have an offset: as the format says, else as most of them do."""
+def _zoned(column: DateColumn, tables: Sequence[Cells]) -> bool:
+    """Whether the texts have an offset: by the format, else by the majority."""
     if column.format is not None:
         return "%z" in column.format
-    known = [moment.zoned for cells in read for moment in cells.moments if moment is not None]
-    return sum(known) * 2 > len(known)
+    zoned = [moment.zoned for cells in tables for moment in cells.moments if moment is not None]
+    return sum(zoned) * 2 > len(zoned)
 
 
 def _texts(table: Table, column: DateColumn, cells: Cells) -> pl.Series:
@@ -114,10 +114,8 @@ def _faults(table: Table, column: DateColumn, cells: Cells) -> Iterator[Fault]:
     rules = [("type", f"not {describe(column)}", wrong)]
     if not wrong.any() and not column.nullable and column.fill is None:
         rules.append(("missing", "missing where the contract requires a value", cells.texts.is_null()))
-    for check, description, mask in rules:
-        if mask.any():
-            fault = Fault(table=table, column=column.name, check=check, description=description, rows=mask.arg_true())
-            yield with_values(fault, cells.texts) if check == "type" else fault
+    for fault in find_faults(table, column.name, rules):
+        yield with_values(fault, cells.texts) if fault.check == "type" else fault
 
 
 def _fill(missing: object) -> str | None:

@@ -1,4 +1,4 @@
-"""A column of numbers that grows block by block within one array, so that a table is never in memory twice. Reads nothing."""
+"""A column of numbers that grows block by block in one array, so that a table is never in memory twice. Reads nothing."""
 
 import numpy as np
 import polars as pl
@@ -7,7 +7,7 @@ FIRST_ROWS = 1 << 15
 
 
 class Numbers:
-    """Numbers in order, null for missing: Int64, or Float64 from the first block of these on."""
+    """Numbers in order, null for missing: Int64, and Float64 from the first such block on."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,12 +23,12 @@ class Numbers:
         return self._cells.dtype == np.float64
 
     def add(self, block: pl.Series) -> None:
-        """The cells after those before: Int64 or Float64."""
+        """Append a block: Int64 or Float64."""
         if block.dtype == pl.Float64 and not self.is_float:
             self._cells = self._cells.astype(np.float64)
         end = self.size + len(block)
         if end > len(self._cells):
-            # the kernel gives memory only to what is written
+            # the kernel provides memory only for pages that are written
             larger = np.empty(max(FIRST_ROWS, 2 * end), dtype=self._cells.dtype)
             larger[: self.size] = self._cells[: self.size]
             self._cells = larger
@@ -39,7 +39,7 @@ class Numbers:
         self.size = end
 
     def whole(self) -> pl.Series:
-        """All cells as one column. They are held here no longer."""
+        """All cells as one column. Clears this value."""
         column = pl.Series(self._name, self._cells[: self.size])
         if self._missing:
             column = column.scatter(np.concatenate(self._missing), None)

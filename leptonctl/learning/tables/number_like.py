@@ -1,6 +1,6 @@
-"""Notices about columns that are read as text although their cells look like numbers: which key of the YAML reads them. Reads no file.
+"""Notices about columns that are read as text although their cells look like numbers, with the keys that read them. Reads no file.
 
-A notice holds no cell of the data: a text that means missing is named only if it is one of those that everybody uses.
+A notice contains no cell of the data; a text that means missing is named only if it is a common one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from leptonctl.learning.tables.numbers import PADDED, is_number, number_pattern,
 from leptonctl.learning.tables.table import Table, trim
 
 MOST, HALF = 0.9, 0.5
-"""The share of cells from which on a column looks like numbers: in one writing, and beside texts that mean missing."""
-SHOWN_LINES, FIRST_ROWS = 10, 4096
+"""The least share of cells by which a column looks like numbers: in one writing, and beside texts that mean missing."""
+SHOWN_LINES, FIRST_ROWS, MOST_NOTICES = 10, 4096, 50
 MARKERS = (
     "?",
     "-",
@@ -68,7 +68,7 @@ WRITINGS = (
         pattern=rf"^[+-]?{_GROUP},[0-9]{{3}}$",
         detail=f'`{COMMA}`, or `thousands: ","` (which make 1.5 or 1500 of 1,500)',
     ),
-    # only where the comma is the decimal sign: else these are numbers
+    # reached only where the comma is the decimal sign: elsewhere these are numbers
     Writing(
         check="other_numbers",
         pattern=rf"^[+-]?{_GROUP}\.[0-9]{{3}}$",
@@ -89,9 +89,9 @@ WRITINGS = (
 
 
 def number_like(tables: Sequence[Table], name: str) -> Notice | None:
-    """What to say about a column that was inferred as text; None where it looks like text."""
-    written = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
-    if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in written):
+    """The notice about a column that was inferred as text; None where it looks like text."""
+    columns = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
+    if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in columns):
         return None
     cells = [_texts(table, name) for table in tables if name in table.frame.columns]
     strings = pl.concat(cells).drop_nulls()
@@ -112,26 +112,26 @@ def _texts(table: Table, name: str) -> pl.Series:
 
 
 def _other_writing(table: Table, name: str, strings: pl.Series, cells: pl.Series, numbers: int) -> Notice | None:
-    found = {writing: count for writing, count in _counts(strings, table).items() if count}
-    if not found or sum(found.values()) + numbers < MOST * len(strings):
+    counts = {writing: count for writing, count in _counts(strings, table).items() if count}
+    if not counts or sum(counts.values()) + numbers < MOST * len(strings):
         return None
-    chosen = max(found, key=_says)
-    return _notice(chosen.check, table, name, cells.str.contains("|".join(writing.pattern for writing in found)), chosen.detail)
+    likeliest = max(counts, key=_specificity)
+    return _notice(likeliest.check, table, name, cells.str.contains("|".join(writing.pattern for writing in counts)), likeliest.detail)
 
 
-def _says(writing: Writing) -> int:
-    """How much a writing says: `1.234,5` tells both separators, `1,234` leaves open what its comma is."""
+def _specificity(writing: Writing) -> int:
+    """How much a writing shows: `1.234,5` shows both separators, `1,234` leaves open which one its comma is."""
     return 3 if " and " in writing.detail else 1 if " or " in writing.detail else 2
 
 
 def _counts(strings: pl.Series, table: Table) -> Mapping[Writing, int]:
-    """The cells of each writing that is not the declared one; each cell counts for the first that fits."""
-    left = strings.filter(~is_number(strings, table.options))
+    """The number of cells of each writing other than the declared one; each cell counts for the first that fits."""
+    rest = strings.filter(~is_number(strings, table.options))
     counts: dict[Writing, int] = {}
     for writing in WRITINGS:
-        fits = left.str.contains(writing.pattern)
+        fits = rest.str.contains(writing.pattern)
         counts[writing] = int(fits.sum())
-        left = left.filter(~fits)
+        rest = rest.filter(~fits)
     return counts
 
 
@@ -139,8 +139,8 @@ def _with_markers(table: Table, name: str, strings: pl.Series, cells: pl.Series,
     others = strings.filter(~is_number(strings, table.options)).unique().to_list()
     if numbers < HALF * len(strings) or not set(others) <= set(MARKERS):
         return None
-    listed = ", ".join(f'"{text}"' for text in sorted(others)).replace("\\", "\\\\")
-    return _notice("markers", table, name, ~cells.str.contains(number_pattern(table.options.decimal, table.options.thousands)), listed)
+    quoted = ", ".join(f'"{text}"' for text in sorted(others)).replace("\\", "\\\\")
+    return _notice("markers", table, name, ~cells.str.contains(number_pattern(table.options.decimal, table.options.thousands)), quoted)
 
 
 def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -> Notice:
@@ -152,6 +152,3 @@ def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -
 def notices(tables: Sequence[Table], names: Sequence[str]) -> Iterator[Notice]:
     """The notices about some columns that were inferred as text."""
     yield from islice((notice for name in names if (notice := number_like(tables, name)) is not None), MOST_NOTICES)
-
-
-MOST_NOTICES = 50

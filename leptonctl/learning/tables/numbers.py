@@ -1,7 +1,7 @@
 """Reads numbers that are written as text, with the decimal and thousands separators of the options. Reads no file.
 
-Digits are ASCII, in groups of three where they are grouped, and an exponent is allowed. What is not written so is not a number: where a
-point groups digits, `12.34,5` is none, and neither is `0.5`.
+Digits are ASCII, in groups of three where they are grouped, and an exponent is allowed. Anything else is not a number: where a point
+groups digits, neither `12.34,5` nor `0.5` is one.
 """
 
 from functools import cache
@@ -13,10 +13,10 @@ from leptonctl.spi.learning import SourceOptions
 
 INTEGER = r"^[+-]?[0-9]+$"
 PADDED = r"^[+-]?0[0-9]+$"
-"""Integers with zeros before them, such as `007`: text, since their zeros would be lost."""
+"""Integers with leading zeros, such as `007`: text, since the zeros would be lost."""
 FIRST = 100
 _ALIKE = {" ": " \u00a0\u202f", "'": "'\u2019"}
-"""The characters that a separator stands for."""
+"""The characters that count as a separator."""
 
 
 @cache
@@ -31,7 +31,7 @@ def number_pattern(decimal: str, thousands: str | None) -> str:
 
 @cache
 def malformed_pattern(decimal: str, thousands: str | None) -> str:
-    """A pattern that matches what was meant as a number if others in its column are numbers: digits and separators in any order."""
+    """A pattern for what was probably meant as a number where others in its column are: digits and separators in any order."""
     return rf"^[+-]?[0-9{_inside(decimal)}{_inside(thousands or '')}]*[0-9][0-9{_inside(decimal)}{_inside(thousands or '')}]*$"
 
 
@@ -46,7 +46,7 @@ def is_plain(options: SourceOptions) -> bool:
 
 
 def plain(strings: pl.Series, options: SourceOptions) -> pl.Series:
-    """Numbers with a point and without groups; what is no number stays what it is, or becomes what is none either."""
+    """Numbers with a decimal point and without groups; cells that are not numbers do not become numbers."""
     if is_plain(options):
         return strings
     numbers = strings.set((~is_number(strings, options)).fill_null(value=False), "-")
@@ -55,14 +55,14 @@ def plain(strings: pl.Series, options: SourceOptions) -> pl.Series:
     return numbers.str.replace_all(options.decimal, ".", literal=True)
 
 
-def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
-    """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is no number, or one with zeros before it.
+def parse_numbers(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
+    """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is not a number, or is padded with zeros.
 
     floats: Float64 in any case.
     """
     numbers = plain(strings, options)
     missing = strings.null_count()
-    # the first cells tell mostly that not all are integers
+    # the first cells usually show that not all are integers
     floats = floats or numbers.head(FIRST).cast(pl.Int64, strict=False).null_count() != numbers.head(FIRST).null_count()
     values = None if floats else numbers.cast(pl.Int64, strict=False)
     if values is None or values.null_count() != missing:
@@ -73,11 +73,11 @@ def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) 
 
 
 def _may_be_padded(numbers: pl.Series, values: pl.Series) -> bool:
-    """Whether a cell may have zeros before its digits. Looking at all cells with a pattern would take as long as reading the numbers."""
+    """Whether a cell may have leading zeros. Matching all cells with a pattern would take as long as reading the numbers."""
     cells = (values.drop_nulls() if values.null_count() else values).to_numpy()
     if values.dtype == pl.Float64:
         whole = np.flatnonzero(cells == np.floor(cells))
-        # a few are whole in nearly every column: their text says more
+        # nearly every column has some whole numbers: look at their text
         return bool(len(whole)) and _has_padded((numbers.drop_nulls() if values.null_count() else numbers)[whole])
     sizes = np.abs(cells)
     digits = len(cells) + sum(int(np.count_nonzero(sizes >= 10**power)) for power in range(1, len(str(sizes.max(initial=0)))))

@@ -13,7 +13,9 @@ import polars as pl
 from leptonctl.core.contract import ColumnType, Contract
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import UNSUPERVISED
+from leptonctl.core.result import Result
 from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.running import Artifacts
 
 Columns = dict[str, np.ndarray]
 
@@ -35,7 +37,13 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
 
 
-def copied(rows: Rows) -> Rows:
+def read_cells(prepare: Result, artifacts: Artifacts) -> pl.DataFrame:
+    """The prepared cells of both sides, training rows first. Raises KeyError without them."""
+    files = (prepare.artifacts[f"{side}.parquet"] for side in ("train", "test"))
+    return pl.concat([pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in files], how="vertical_relaxed")
+
+
+def copy_rows(rows: Rows) -> Rows:
     """The same rows in arrays that may be changed."""
     columns, texts = ({name: values.copy() for name, values in cells.items()} for cells in (rows.columns, rows.texts))
     return replace(rows, columns=columns, y=rows.y.copy(), texts=texts)

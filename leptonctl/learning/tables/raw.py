@@ -9,8 +9,9 @@ from leptonctl.core.contract import Column, hash_text
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import Fault, as_text, check, check_columns, contract_error, filled, typed
+from leptonctl.learning.tables.cells import as_text, check, check_columns, fill_cells, type_column
 from leptonctl.learning.tables.dates import date_parts
+from leptonctl.learning.tables.faults import Fault, contract_error
 from leptonctl.learning.tables.prepared import Columns, array_of
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -27,24 +28,6 @@ class Batch(Frozen):
     outside: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_input(
-    path: Path,
-    source: Source,
-    options: SourceOptions,
-    columns: Sequence[ManifestColumn],
-    *,
-    dates: Sequence[DateColumn] = (),
-    key: bytes | None = None,
-    name: str | None = None,
-) -> Columns:
-    """The columns of a raw file in the form of prepared rows: missing cells filled, private columns hashed with `key`, `dates` read.
-
-    Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
-    """
-    table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
-    return _columns_of(table, columns, dates, key)
-
-
 def read_batches(
     path: Path,
     source: Source,
@@ -58,7 +41,11 @@ def read_batches(
     id_column: str | None = None,
     checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Batch]:
-    """As `read_input`, in parts of at most `rows` rows; each part is checked when it is reached. `checks`: ranges, by column."""
+    """A raw file in the form of prepared rows, in parts of at most `rows` rows: missing cells filled, private columns hashed with `key`.
+
+    Checks types and missing cells of each part as it is read; cells outside of the ranges in `checks` are counted. `name` is the file's
+    name in messages. Raises ProviderError with file lines.
+    """
     start = 0
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
         table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)
@@ -94,7 +81,7 @@ def _columns_of(table: Table, columns: Sequence[ManifestColumn], dates: Sequence
 
 
 def _outside(table: Table, columns: Sequence[ManifestColumn], checks: Mapping[str, Column]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for column in columns:
         ranges = checks.get(column.name)
         if ranges is None or column.hash:
@@ -107,11 +94,11 @@ def _outside(table: Table, columns: Sequence[ManifestColumn], checks: Mapping[st
         if ranges.values is not None:
             wrong = wrong | (cells.is_not_null() & ~cells.is_in(list(ranges.values)))
         if count := int(wrong.fill_null(value=False).sum()):
-            found[column.name] = count
-    return found
+            counts[column.name] = count
+    return counts
 
 
-def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
+def hash_cells(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
     """The HMAC of every cell; a missing cell stays missing."""
     if key is None:
         raise ProviderError(
@@ -127,9 +114,9 @@ def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
 
 def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:
     if column.hash:
-        return hashed(as_text(table, column.name), key, column.name), []
-    cells, faults = typed(table, column.name, column.type, words=column.words)
-    return filled(cells, column.fill, column.type, column.name), faults
+        return hash_cells(as_text(table, column.name), key, column.name), []
+    cells, faults = type_column(table, column.name, column.type, words=column.words)
+    return fill_cells(cells, column.fill, column.type, column.name), faults
 
 
 def _missing(table: Table, column: ManifestColumn, cells: pl.Series) -> Iterable[Fault]:

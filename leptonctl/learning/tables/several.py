@@ -1,4 +1,4 @@
-"""Several files as one table: their rows one after the other. Reads no file but for the text of numbers."""
+"""Joins several files into one table, row after row. Reads no file but for the text of numbers."""
 
 from collections.abc import Collection, Sequence
 from functools import reduce
@@ -14,7 +14,7 @@ from leptonctl.spi.learning import ProviderError
 NAMED = 5
 
 
-def joined(name: str, tables: Sequence[Table], text: Collection[str] = ()) -> Table:
+def join_tables(name: str, tables: Sequence[Table], text: Collection[str] = ()) -> Table:
     """The tables as one, with columns in the order of the first. `text`: columns that stay as they are written.
 
     Where files write numbers differently, numbers among text are written with a point. Raises ProviderError: different-columns.
@@ -65,7 +65,7 @@ def _column(name: str, tables: Sequence[Table], parts: Sequence[pl.Series]) -> p
     except pl.exceptions.PolarsError as problem:
         nested = next((part.dtype for part in parts if part.dtype.is_nested()), None)
         if nested is not None:
-            # no step reads its cells, so nothing has to be said of them but that they are nested
+            # no step reads these cells; only their type matters
             return pl.repeat(None, sum(map(len, parts)), dtype=nested, eager=True).alias(name)
         kinds = [str(part.dtype).lower() for part in parts]
         place = next((place for place, kind in enumerate(kinds) if kind not in (kinds[0], "null")), -1)

@@ -1,4 +1,4 @@
-"""A data file as read. Columns of plain numbers are held as numbers, which takes a fraction of the memory of their text."""
+"""A data file as read. Columns of numbers are held as numbers, which take a fraction of the memory of their text."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ import polars.selectors as cs
 from leptonctl.core.contract import Cells
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.tables.growing import Numbers
-from leptonctl.learning.tables.numbers import parsed
+from leptonctl.learning.tables.numbers import parse_numbers
 from leptonctl.spi.learning import Source, SourceOptions
 
 ROWS_AT_ONCE = 1 << 18
@@ -29,9 +29,9 @@ class Piece(Frozen):
 class Table(Frozen):
     """The rows of a file, or of several files of one format. `name` is the path as written in the project.
 
-    frame: the columns. Of a format without types they hold text as written, except those in `numbers`: all their cells are numbers
-    or missing, and they are held as Int64 or Float64; `written` reads their text again. pieces: the files, if there are several.
-    kept: the rows of them that are in `frame`, if some were left out.
+    frame: the columns. In a format without types they are text as written, except those in `numbers`, whose cells are all numbers or
+    missing: these are Int64 or Float64, and `written` reads their text again. pieces: the files, if there are several.
+    kept: the numbers of the files' rows that are in `frame`, if some were left out.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Table(Frozen):
 
     @property
     def files(self) -> tuple[Piece, ...]:
-        """The files of the table, also if there is one."""
+        """The files of the table, even if there is only one."""
         return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
 
     def written(self, name: str) -> pl.Series:
@@ -58,13 +58,13 @@ class Table(Frozen):
     def places(self, rows: Sequence[int]) -> list[tuple[str, int]]:
         """(file, line) of each row of the frame."""
         numbers = rows if self.kept is None else [int(self.kept[row]) for row in rows]
-        found: dict[int, tuple[str, int]] = {}
+        places: dict[int, tuple[str, int]] = {}
         for piece, after in pairwise((*self.files, None)):
             assert piece is not None
             own = [number for number in numbers if number >= piece.start and (after is None or number < after.start)]
             lines = self.source.line_of(piece.path, piece.options, [number - piece.start for number in own]) if own else []
-            found |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
-        return [found[number] for number in numbers]
+            places |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
+        return [places[number] for number in numbers]
 
 
 def read_table(
@@ -81,7 +81,7 @@ def read_table(
     if source.typed or source.batches is None:
         frame = source.read(path, replace(options, missing_values=None))
         each(frame)
-        # a format may tell by the missing values which types its columns have
+        # a format may infer the types of its columns without the missing values
         frame = source.read(path, options) if options.missing else frame
         return Table(name=name, path=path, source=source, options=options, frame=frame)
     columns: dict[str, _Column] = {}
@@ -90,10 +90,10 @@ def read_table(
         columns = columns or {column: _Column(column, options, as_text=column in text) for column in part.columns}
         for cells in without_missing(part, options).get_columns():
             columns[cells.name].add(cells)
-    lost = [column for column, held in columns.items() if held.lost]
+    lost = [column for column, column_cells in columns.items() if column_cells.lost]
     texts = _texts(path, source, options, lost) if lost else pl.DataFrame()
-    frame = pl.DataFrame([texts[column] if held.lost else held.whole() for column, held in columns.items()])
-    numbers = {column: held.counts(frame[column]) for column, held in columns.items() if not held.as_text}
+    frame = pl.DataFrame([texts[column] if column_cells.lost else column_cells.whole() for column, column_cells in columns.items()])
+    numbers = {column: column_cells.counts(frame[column]) for column, column_cells in columns.items() if not column_cells.as_text}
     return Table(name=name, path=path, source=source, options=options, frame=frame, numbers=numbers)
 
 
@@ -113,7 +113,7 @@ def trim(cells: pl.Series, options: SourceOptions) -> pl.Series:
 
 
 class _Column:
-    """The cells of a column: numbers until a cell is none, then text. `lost`: the text of its first cells has to be read again."""
+    """The cells of a column: numbers until a cell is not one, then text. `lost`: the text of its first cells must be read again."""
 
     def __init__(self, name: str, options: SourceOptions, *, as_text: bool) -> None:
         self._options, self._numbers, self._texts = options, Numbers(name), list[pl.Series]()
@@ -122,9 +122,9 @@ class _Column:
     def add(self, cells: pl.Series) -> None:
         if not self.as_text:
             floats = self._numbers.is_float
-            numbers = parsed(cells, self._options, floats=floats)
+            numbers = parse_numbers(cells, self._options, floats=floats)
             if numbers is None:
-                numbers = parsed(trim(cells, self._options), self._options, floats=floats)
+                numbers = parse_numbers(trim(cells, self._options), self._options, floats=floats)
             if numbers is not None:
                 self._numbers.add(numbers)
                 return

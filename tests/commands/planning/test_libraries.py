@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.codec import convert
-from leptonctl.learning.fit import providers_of
+from leptonctl.learning.fitting.recipe import providers_of
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.project.catalog import EXTRAS, is_installed, load_catalog
 from leptonctl.spi.learning import ProviderError
