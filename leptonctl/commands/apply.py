@@ -1,7 +1,7 @@
 """`apply`: plan -> claim -> steps -> pointers -> environments. Does nothing that the plan does not list."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from leptonctl.commands.applying.healing import heal_environment, to_heal
@@ -15,15 +15,15 @@ from leptonctl.commands.planning.references import spare
 from leptonctl.commands.planning.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
-from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.state import Owner
 from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.holding import note_of_next_apply
 from leptonctl.spi.running import Executor
-from leptonctl.storage.claims import PointerMoved, claimed, drop_dead, enter_binding
+from leptonctl.storage.claims import PointerMoved, Registration, claimed, drop_dead, enter_binding
 from leptonctl.storage.durable import ensure_dot_folder
 
 RETRIES = 5
@@ -109,55 +109,71 @@ def _refuse(plan: Plan, expect: str | None) -> None:
 
 
 def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
-    owner = owner_of(session, reason=request.reason)
-    run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner, next_apply=request.next_apply)
+    run = _run_of(session, planned, reporter, request)
     run.begin(effects=True)
     return run.finish(planned.plan.serial)
 
 
+def _run_of(
+    session: Session, planned: Planned, reporter: Reporter, request: Request, executor: Callable[[], Executor] | None = None
+) -> Run:
+    return Run(
+        session=session,
+        planned=planned,
+        reporter=reporter,
+        command=request.command,
+        owner=owner_of(session, reason=request.reason),
+        executor=executor,
+        next_apply=request.next_apply,
+    )
+
+
 def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, request: Request, executor: Callable[[], Executor]) -> Outcome:
     """Everything between the claim and its release."""
-    places = [parse(a) for a in (*(c.address for c in planned.plan.moving), *(d.address for d in planned.plan.drift))]
+    places = [*(change.place for change in planned.plan.moving), *(drift.place for drift in planned.plan.drift)]
     own_folder(session, planned.state, {place.name for place in places if place.kind == "environment"})
     session.pointers.begin()
-    moving = [c for c in planned.plan.moving if c.address not in planned.prerequisites]
-    healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]
-    expected = {c.address: c.before for c in moving}
-    returns = [c.address for c in moving if c.is_return]
-    owner = owner_of(session, reason=request.reason)
-    run: Run | None = None
-    addresses = [*expected, *healed]
+    run = _run_of(session, planned, reporter, request, executor)
     try:
-        with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
-            run = Run(
-                session=session,
-                planned=planned,
-                reporter=reporter,
-                command=request.command,
-                owner=owner,
-                executor=executor,
-                claim=claim,
-                next_apply=request.next_apply,
-            )
-            run.begin(effects=True)
-            # the claim says that this apply is running, and the roots what it moves
-            spare(session, planned)
-            try:
-                _heal(run)
-                run.build()
-                run.refuse_warnings()
-                enter_binding(session.pointers, claim)
-                run.record()
-                move_environments(run)
-            except KeyboardInterrupt:
-                run.tally.codes.append(INTERRUPTED)
+        with _claim_moves(session, planned, run.owner) as run.claim:
+            _carry_out(run)
     except Failure as failure:
-        # without a run nothing was done; otherwise the last event reports what was
-        if run is None:
+        # without a claim nothing was done; otherwise the last event reports what was
+        if run.claim is None:
             raise
         run.cut_off(failure)
     state = session.pointers.read()
     return run.finish(state.serial if state else 0)
+
+
+def _claim_moves(session: Session, planned: Planned, owner: Owner) -> AbstractContextManager[Registration]:
+    """Registers what the plan moves or heals. Raises PointerMoved when something has moved since the plan."""
+    moving = [change for change in planned.plan.moving if change.address not in planned.prerequisites]
+    return claimed(
+        session.pointers,
+        owner,
+        [*(change.address for change in moving), *(drift.address for drift in planned.plan.drift if drift.drift_class == "heal")],
+        returns=[change.address for change in moving if change.is_return],
+        expected={change.address: change.before for change in moving},
+        liveness=session.liveness,
+    )
+
+
+def _carry_out(run: Run) -> None:
+    """Heal, build, record what is built, and move the environments. An interrupt ends it, and counts for the exit code."""
+    assert run.claim is not None
+    run.begin(effects=True)
+    # the claim says that this apply is running, and the roots what it moves
+    spare(run.session, run.planned)
+    try:
+        _heal(run)
+        run.build()
+        run.refuse_warnings()
+        enter_binding(run.session.pointers, run.claim)
+        run.record()
+        move_environments(run)
+    except KeyboardInterrupt:
+        run.tally.codes.append(INTERRUPTED)
 
 
 def _heal(run: Run) -> None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         Task,
         Workplace,
     )
-    from leptonctl.spi.storage import Lease, ObjectInfo, Objects, Stamp, StateBackend, StateCorrupt, StateStore, StorageError, StoreBackend
+    from leptonctl.spi.storage import Lease, ObjectEntry, Objects, Stamp, StateBackend, StateCorrupt, StateStore, StorageError, StoreBackend
 
 __all__ = [
     "Artifacts",
@@ -84,7 +84,7 @@ __all__ = [
     "Metric",
     "NativeForm",
     "Needs",
-    "ObjectInfo",
+    "ObjectEntry",
     "Objects",
     "Observation",
     "Options",

@@ -24,7 +24,7 @@ class StorageError(Exception):
         super().__init__(detail)
 
 
-class ObjectInfo(Frozen):
+class ObjectEntry(Frozen):
     """One object of a listing. `modified` is in seconds since 1970."""
 
     path: str
@@ -97,7 +97,7 @@ class Objects(Protocol):
         """All paths below the folder `prefix` ("" for all), sorted."""
         ...
 
-    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         """As `list`, with sizes and times, in no order."""
         ...
 

@@ -22,7 +22,7 @@ from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import HistoryRecord, State
 from leptonctl.core.store_records import Condemned, KeyMark, LineageName, OwnerRecord, Recipe, Reference, StoreIdentity
-from leptonctl.spi.storage import ObjectInfo, Objects
+from leptonctl.spi.storage import ObjectEntry, Objects
 from leptonctl.storage.records import MISNAMED, BadRecordAt, read_record
 
 READERS = 4
@@ -189,10 +189,10 @@ def _contents(
         return contents
 
 
-def _read_artifacts(objects: Objects, entries: Sequence[ObjectInfo], progress: Progress) -> list[Damage]:
+def _read_artifacts(objects: Objects, entries: Sequence[ObjectEntry], progress: Progress) -> list[Damage]:
     """The artifacts whose bytes do not have the digest in their name."""
 
-    def check(entry: ObjectInfo) -> Damage | None:
+    def check(entry: ObjectEntry) -> Damage | None:
         reason = _artifact_problem(objects, entry.path, progress)
         progress.add(0, done=True)
         return Damage(path=entry.path, kind=ARTIFACT, reason=reason) if reason else None

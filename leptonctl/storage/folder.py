@@ -17,7 +17,7 @@ from pathlib import Path
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
-from leptonctl.spi.storage import ObjectInfo, StorageError, StoreBackend
+from leptonctl.spi.storage import ObjectEntry, StorageError, StoreBackend
 from leptonctl.storage.durable import fsync_folder, link_new, locked, move_into_place, sweep, write_temporary
 from leptonctl.storage.folder_lease import FolderLease, is_held, take
 from leptonctl.storage.folder_walk import walk
@@ -118,12 +118,12 @@ class FolderObjects(Frozen):
         with self._refusals("Listing", prefix or "all"):
             return sorted(path for path, _ in walk(self.root, prefix and _checked(prefix)))
 
-    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         with self._refusals("Listing", prefix or "all"):
             for path, entry in walk(self.root, prefix and _checked(prefix)):
                 with suppress(FileNotFoundError):  # deleted since it was listed
                     info = entry.stat()
-                    yield ObjectInfo(path=path, size=info.st_size, modified=info.st_mtime)
+                    yield ObjectEntry(path=path, size=info.st_size, modified=info.st_mtime)
 
     def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> FolderLease | None:
         """A lease held by a lock on a file, which the system frees when its holder dies: `ttl_s` is not needed here."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
-from leptonctl.spi.storage import Lease, ObjectInfo, Objects, StorageError
+from leptonctl.spi.storage import Lease, ObjectEntry, Objects, StorageError
 
 
 @contextmanager
@@ -68,7 +68,7 @@ class GuardedObjects(Frozen):
         with store_failures():
             return self.inner.list(prefix)
 
-    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         with store_failures():
             yield from self.inner.entries(prefix)
 

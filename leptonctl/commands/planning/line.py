@@ -78,8 +78,7 @@ def plan_project(
             settled, changes = settle(session, actual.state, lost)
         changes, prerequisites = _limit(settled, changes, addresses, also)
     basis = Basis(declarations=session.declarations, settled=settled, state=actual.state)
-    changes = judge_changes(changes, basis, command=command)
-    changes = _protected_first(_explain(session, settled, actual.state, changes), environments(session.declarations))
+    changes = _explain(session, settled, actual.state, judge_changes(changes, basis, command=command))
     draft = Draft(
         actual=actual,
         settled=settled,
@@ -208,11 +207,12 @@ def _explain(session: Session, settled: Settled, state: State | None, changes: S
     explained = (with_becauses(c, settled.by_address.get(c.address), recipes.get(declarations.get(c.address, ""))) for c in changes)
     # the documents as written are read only for what changed
     traced = (variable_becauses(change, session.documents) if change.because else change for change in explained)
-    placed = tuple(_placed(change, environments(session.declarations)) for change in traced)
-    if state is None:
-        return placed
-    declared = {environment.address: environment for environment in environments(session.declarations).values()}
-    return tuple(name_restarts(change, declared.get(change.address), state, session.catalog.platforms) for change in placed)
+    declared = environments(session.declarations)
+    placed = tuple(_placed(change, declared) for change in traced)
+    if state is not None:
+        by_address = {environment.address: environment for environment in declared.values()}
+        placed = tuple(name_restarts(change, by_address.get(change.address), state, session.catalog.platforms) for change in placed)
+    return _protected_first(placed, declared)
 
 
 def _protected_first(changes: Sequence[Change], declared: Mapping[str, Environment]) -> tuple[Change, ...]:

@@ -30,7 +30,7 @@ def side_lists(
 
 def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
     """The numbers of rows of a table among all rows of its files."""
-    return rows if table.kept is None else table.kept[rows]
+    return rows if table.file_rows is None else table.file_rows[rows]
 
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:

@@ -34,9 +34,9 @@ def count_left_out(before: Sequence[Table], after: Sequence[Table]) -> int:
 
 def first_left_out(before: Sequence[Table], after: Sequence[Table], count: int) -> tuple[int, ...]:
     """The lines of the first rows that were left out, where they are all of one file."""
-    if len(before) > 1 or before[0].pieces or after[0].kept is None:
+    if len(before) > 1 or before[0].pieces or after[0].file_rows is None:
         return ()
-    rows = np.setdiff1d(np.arange(before[0].frame.height), after[0].kept)[:count]
+    rows = np.setdiff1d(np.arange(before[0].frame.height), after[0].file_rows)[:count]
     return tuple(line for _, line in before[0].places(rows.tolist()))
 
 
@@ -63,4 +63,4 @@ def _with_targets(request: PrepareInputs, table: Table) -> Table:
     if not missing.any():
         return table
     rows = np.flatnonzero(~missing)
-    return replace(table, frame=table.frame[rows], kept=rows)
+    return replace(table, frame=table.frame[rows], file_rows=rows)

@@ -35,7 +35,7 @@ def changed_rows(inputs: Mapping[str, Json], prepare: Result, bench: Bench) -> s
     for table, listing in zip(with_targets(request, files.tables), files.listings, strict=True):
         new = []
         marks = listing.finish()[1].records
-        for row, mark in enumerate((marks if table.kept is None else marks[table.kept]).tolist()):
+        for row, mark in enumerate((marks if table.file_rows is None else marks[table.file_rows]).tolist()):
             if unmatched.get(mark, 0):
                 unmatched[mark] -= 1
             else:

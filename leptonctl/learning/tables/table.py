@@ -31,7 +31,7 @@ class Table(Frozen):
 
     frame: the columns. In a format without types they are text as written, except those in `numbers`, whose cells are all numbers or
     missing: these are Int64 or Float64, and `written` reads their text again. pieces: the files, if there are several.
-    kept: the numbers of the files' rows that are in `frame`, if some were left out.
+    file_rows: the numbers of the files' rows that are in `frame`, if some were left out.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Table(Frozen):
     frame: pl.DataFrame
     numbers: Mapping[str, Cells] = {}
     pieces: tuple[Piece, ...] = ()
-    kept: np.ndarray | None = None
+    file_rows: np.ndarray | None = None
 
     @property
     def files(self) -> tuple[Piece, ...]:
@@ -53,11 +53,11 @@ class Table(Frozen):
         if name not in self.numbers:
             return self.frame[name]
         texts = pl.concat([_texts(piece.path, self.source, piece.options, [name])[name] for piece in self.files])
-        return texts if self.kept is None else texts[self.kept]
+        return texts if self.file_rows is None else texts[self.file_rows]
 
     def places(self, rows: Sequence[int]) -> list[tuple[str, int]]:
         """(file, line) of each row of the frame."""
-        numbers = rows if self.kept is None else [int(self.kept[row]) for row in rows]
+        numbers = rows if self.file_rows is None else [int(self.file_rows[row]) for row in rows]
         places: dict[int, tuple[str, int]] = {}
         for piece, after in pairwise((*self.files, None)):
             assert piece is not None

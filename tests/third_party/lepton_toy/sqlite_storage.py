@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from leptonctl.spi import ObjectInfo, Stamp, StateBackend, StoreBackend
+from leptonctl.spi import ObjectEntry, Stamp, StateBackend, StoreBackend
 
 SCHEMA = """
 create table if not exists objects (path text primary key, data blob not null, etag text not null, modified real not null);
@@ -92,13 +92,13 @@ class SqliteObjects:
     def list(self, prefix: str) -> list[str]:
         return sorted(info.path for info in self.entries(prefix))
 
-    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+    def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         start = f"{checked(prefix)}/" if prefix else ""
         with self._database.open(writing=False) as db:
             rows = db.execute("select path, length(data), modified from objects").fetchall()
         for path, size, modified in rows:
             if path.startswith(start):
-                yield ObjectInfo(path=path, size=size, modified=modified)
+                yield ObjectEntry(path=path, size=size, modified=modified)
 
     def lease(self, name: str, owner: dict[str, Any], ttl_s: float) -> "SqliteLease | None":
         holder = uuid.uuid4().hex
