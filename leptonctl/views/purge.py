@@ -76,7 +76,7 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
     by_address = ", ".join(f"{rows_text(count)} in {printable(address)}" for address, count in obj["rows"].items())
     also = "also " if str(obj["subject"]).startswith("dataset/") else ""
     subject = printable(obj["subject"]) + (f" ({also}{by_address})" if by_address else "")
-    return style.bold(f"These hold {what}{subject} and would be removed:") + "\n" + table(rows)
+    return style.bold(f"These hold {what}{subject}, and a purge removes them:") + "\n" + table(rows)
 
 
 def _others(obj: Mapping[str, Any]) -> list[str]:
