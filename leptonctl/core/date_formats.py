@@ -104,7 +104,7 @@ def _strict(expression: str) -> str:
 
 
 def contents(compiled: Pattern) -> frozenset[str]:
-    """What texts of this pattern contain: some of year, month, day, hour, minute, second."""
+    """What strings of this pattern contain: some of year, month, day, hour, minute, second."""
     groups = frozenset(compiled.expression.groupindex)
     contained = groups & {"year", "month", "day", "hour", "minute", "second"}
     contained |= {"year"} if "short" in groups else set()

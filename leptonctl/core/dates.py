@@ -1,7 +1,7 @@
-"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: no clock, no time zone.
+"""Dates and times as strings, and their parts as numbers. Training and serving share this arithmetic. Pure: no clock, no time zone.
 
-A text with an offset (`Z`, `+02:00`) names an instant, and its parts are those of that instant in UTC: equal instants have equal parts.
-A text without one is taken as written.
+A string with an offset (`Z`, `+02:00`) names an instant, and its parts are those of that instant in UTC: equal instants have equal parts.
+One without an offset is taken as written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from leptonctl.core.date_formats import DateType, Pattern, contents, pattern, sp
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
 DEFAULTS = (1900, 1, 1, 0, 0, 0)
-"""Year, month, day, hour, minute and second of a text that does not hold them."""
+"""Year, month, day, hour, minute and second of a string that does not hold them."""
 SHORTEST_MONTH = 28
 """Every month has at least this many days."""
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
@@ -30,7 +30,7 @@ LAST_OF_THIS_CENTURY = 68
 class DateColumn(Record):
     """A column of dates in the data. `parts` are its features, in this order. A `format` of None is ISO 8601.
 
-    `zoned` says whether its texts have an offset. `fill` is a text that replaces missing ones. `nullable` says whether one may still be
+    `zoned` says whether its values have an offset. `fill` is a string that replaces missing ones. `nullable` says whether one may still be
     missing after that.
     """
 
@@ -129,13 +129,13 @@ WHOLE_DATE = frozenset({"year", "month", "day"})
 
 
 def missing_parts(compiled: Pattern, parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts that cannot be computed from texts of this pattern."""
+    """The parts that cannot be computed from strings of this pattern."""
     available = contents(compiled)
     return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= available)
 
 
 def read_moment(compiled: Pattern, text: str) -> Moment | None:
-    """The moment in a text, ignoring white space around it; None when it holds none."""
+    """The moment in a string, ignoring white space around it; None when it holds none."""
     match = compiled.expression.fullmatch(text.strip())
     if match is None:
         return None
@@ -209,7 +209,7 @@ def _in_utc(moment: Moment, zone: str) -> Moment | None:
 
 
 def read_parts(column: DateColumn, text: str) -> tuple[int, ...] | None:
-    """The parts of a text in the order of `column.parts`; None when it is not such a date, or has an offset where the column has none."""
+    """The parts of a string in the order of `column.parts`; None when it is not such a date, or has an offset where the column has none."""
     moment = read_moment(pattern(column.format, column.type), text)
     if moment is None or moment.zoned != column.zoned:
         return None
@@ -223,7 +223,7 @@ def order(moment: Moment) -> int:
 
 
 def describe(column: DateColumn) -> str:
-    """What a text of the column must be, for messages."""
+    """What a value of the column must be, for messages."""
     form = f"{DATE_PHRASES[column.type]} in the format {column.format}" if column.format else f"{DATE_PHRASES[column.type]} in ISO 8601"
     if column.format:
         return form

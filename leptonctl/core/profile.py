@@ -14,7 +14,7 @@ from leptonctl.core.contract import ColumnType
 PROFILE_FILE = "profile.json"
 """Name of the artifact."""
 EDGES, LENGTH_EDGES = 100, 20
-"""The most edges of numbers, and of the lengths of texts."""
+"""The most edges of numbers, and of the lengths of strings."""
 LEAST_ROWS = 10
 """A category of fewer rows is counted under `other`, so that no single row can be identified."""
 MOST_CATEGORIES, LONGEST_CATEGORY = 40, 64
@@ -36,10 +36,10 @@ class Bins(Record):
 
 
 class Distribution(Record):
-    """One column: `bins` of numbers, `categories` of booleans and texts, most frequent first.
+    """One column: `bins` of numbers, `categories` of booleans and strings, most frequent first.
 
     missing: cells without a value, after filling. distinct: number of distinct values. other: cells of categories that are not listed.
-    singletons: categories of a single row. lengths: of texts, in characters.
+    singletons: categories of a single row. lengths: of strings, in characters.
     """
 
     name: str
