@@ -61,7 +61,7 @@ class DeclaredColumn(Checks):
 
 
 class RowCheck(Record):
-    """A rule that every row must meet (`leptonctl/core/rules.py`). severity: warn | fail."""
+    """A rule that every row must meet (`leptonctl/core/row_rules.py`). severity: warn | fail."""
 
     rule: str
     severity: Literal["warn", "fail"] = "fail"
