@@ -116,7 +116,7 @@ def _too_few_rows(detail: str, limit: int) -> ProviderError:
         "Too few training rows for so many folds",
         detail=detail,
         hint=f"write `cross_validation: {limit}` or less" if limit > 1 else "remove `cross_validation`, or add rows",
-        id=TOO_FEW_ROWS,
+        id="too-few-rows-for-folds",
     )
 
 
