@@ -21,22 +21,28 @@ from contextlib import suppress
 from pathlib import Path
 
 # what commands load; nothing that starts threads (numpy, polars, onnxruntime), which a fork would lose
-PACKAGES = ("core", "spi", "language", "kinds", "storage", "project", "views", "commands", "cli")
+PACKAGES = ("core", "spi", "language", "kinds", "storage", "project", "views", "commands", "cli", "providers", "building", "deploying")
 LIBRARIES = ("yaml", "jsonschema", "jinja2", "subprocess", "socket", "urllib.request", "tempfile", "uuid")
+LEARNING_COMMANDS = ("verify", "diff")
+"""They load scikit-learn into the process of the command: a process of its own has loaded it, and forks for them."""
+LEARNING = "learning"
+LEARNING_LIBRARIES = ("numpy", "scipy.special", "sklearn.ensemble", "sklearn.neural_network", "sklearn.svm", "onnx", "skl2onnx", "skops.io")
+THREADED = ("polars", "onnxruntime")
+"""They start threads while they are imported, so they are left to the children."""
 AT_START = ("PYTHON", "LC_", "LANG")
 LARGEST = 1 << 20
 KILLED_S = 10.0
 
 
 class Forks:
-    """Runs `leptonctl` in forked children. `environment` is what their interpreter starts with."""
+    """Runs `leptonctl` in forked children. `environment` is what their interpreter starts with. `learning`: with scikit-learn loaded."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, learning: bool = False) -> None:
         self._environment = at_start(environment)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).resolve()), str(theirs.fileno())],
+                [sys.executable, str(Path(__file__).resolve()), str(theirs.fileno()), *[LEARNING] * learning],
                 cwd="/", env=dict(environment), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
 
@@ -105,7 +111,7 @@ def _text(stream) -> str:
 def main() -> int:
     """Fork for each order that comes; in a child, carry it out."""
     sys.path[0] = ""
-    preload()
+    preload(learning=sys.argv[2:] == [LEARNING])
     order = wait_for_order(socket.socket(fileno=int(sys.argv[1])))
     if order is None:
         return 0
@@ -115,16 +121,27 @@ def main() -> int:
     return run()
 
 
-def preload() -> None:
-    import leptonctl
-
-    for name in LIBRARIES:
+def preload(*, learning: bool = False) -> None:
+    for name in (*LIBRARIES, *modules_of(*PACKAGES)):
         importlib.import_module(name)
-    for package in PACKAGES:
-        for file in sorted((Path(leptonctl.__file__).parent / package).glob("[a-z]*.py")):
-            importlib.import_module(f"leptonctl.{package}.{file.stem}")
+    if learning:
+        sys.modules.update(dict.fromkeys(THREADED))  # importing them is refused
+        for name in (*LEARNING_LIBRARIES, *modules_of("learning")):
+            with suppress(ModuleNotFoundError):
+                importlib.import_module(name)
+        for name in THREADED:
+            del sys.modules[name]
     assert len(os.listdir("/proc/self/task")) == 1, "a module started a thread while it was imported: a fork would lose it"
     gc.freeze()
+
+
+def modules_of(*packages: str) -> list[str]:
+    """The modules in folders of leptonctl and in the folders below them."""
+    import leptonctl
+
+    top = Path(leptonctl.__file__).parent
+    files = [file for package in packages for file in sorted((top / package).rglob("[a-z]*.py"))]
+    return [".".join(("leptonctl", *file.relative_to(top).with_suffix("").parts)) for file in files]
 
 
 def wait_for_order(control: socket.socket) -> dict | None:
@@ -187,6 +204,8 @@ def begin(order: Mapping) -> None:
 
     sys.argv = [str(Path(leptonctl.__file__).parent / "__main__.py"), *order["arguments"]]
     importlib.reload(leptonctl)  # it sets variables
+    if numpy := sys.modules.get("numpy.random"):
+        numpy.seed()  # as at the start of an interpreter: what forgets its seed must not draw the same numbers in every child
     encoding = sys.stdout.encoding
     sys.stdin = open(0, encoding=encoding, closefd=False)
     sys.stdout = open(1, "w", encoding=encoding, closefd=False)

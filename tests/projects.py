@@ -28,7 +28,7 @@ from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, HistoryRecord, State
 from leptonctl.storage.liveness import Sights, beats_file
-from tests.forks import Forks
+from tests.forks import LEARNING_COMMANDS, Forks
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 COMMAND = (sys.executable, "-m", "leptonctl")
@@ -87,7 +87,7 @@ def command(
     arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout: float = 120, input: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """`leptonctl ARGUMENTS` with exactly these variables: forked, or in a new interpreter if these variables would change it."""
-    forks = _forks()
+    forks = _forks(learning=bool(arguments) and arguments[0] in LEARNING_COMMANDS)
     if forks.serves(variables):
         return forks.run(arguments, cwd=cwd, environment=variables, timeout=timeout, text=input)
     return subprocess.run(
@@ -96,8 +96,8 @@ def command(
 
 
 @cache
-def _forks() -> Forks:
-    forks = Forks(environment())
+def _forks(*, learning: bool) -> Forks:
+    forks = Forks(environment(), learning=learning)
     atexit.register(forks.close)
     return forks
 

@@ -22,7 +22,7 @@ MEASURED = CHECKOUT / ".pytest_cache" / "v" / SECONDS
 FAR = 3
 """Imports between a test and a change, at most."""
 BUDGET_S, LONGEST_S = 50.0, 25.0
-"""Seconds of all chosen tests together (two run at a time), and of one module."""
+"""Seconds of all chosen tests together (three run at a time), and of one module."""
 GUESS_S, GUESS_PROCESS_S = 1.0, 20.0
 """A module that was not measured, and one that starts the command in processes of its own."""
 PROCESSES = "tests.projects"

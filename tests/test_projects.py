@@ -27,6 +27,18 @@ def test_a_forked_command_behaves_like_a_started_one(arguments: str, tmp_path: P
     assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
 
 
+def test_a_forked_command_that_computes_behaves_like_a_started_one(tmp_path: Path) -> None:
+    """`verify` and `diff` are forked from a process that has loaded scikit-learn."""
+    root = projects.tiny_project(tmp_path, environments={})
+    assert projects.run("build", cwd=root).returncode == 0
+    for arguments in (("verify", "line@v1", "--json"), ("diff", "line@v1", "line@v2")):
+        started = projects.start(*arguments, cwd=root)
+        out, err = started.communicate(timeout=120)
+        forked = projects.run(*arguments, cwd=root)
+        assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, out, err)
+        assert forked.returncode == 0
+
+
 def test_forked_commands_run_in_parallel_with_their_own_variables_and_folders(tmp_path: Path) -> None:
     roots = [projects.tiny_project(tmp_path / name, {name: {"v1": "{}"}}, {}) for name in ("one", "two")]
     colors = [{}, {"NO_COLOR": "", "FORCE_COLOR": "1"}]
