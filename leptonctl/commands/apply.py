@@ -54,7 +54,6 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     for _ in range(RETRIES):
         planned = _planned(session, request, saved.only if saved else request.only)
         plan = planned.plan
-        _forget_holds(session, planned)
         is_done = not plan.has_effect and not has_errors(plan.diagnostics)
         if is_done and (saved is None or is_same_configuration(saved, plan)):
             # a second run of what is done succeeds, with a saved plan or an expected effect too
@@ -67,6 +66,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id
         ensure_dot_folder(session.root)
+        _forget_holds(session, planned)
         with suppress(PointerMoved), executor_ahead(session, plan) as executor:
             return _apply_claimed(session, planned, reporter, request, executor)
     raise fail(
@@ -111,6 +111,7 @@ def _refuse(plan: Plan, expect: str | None) -> None:
 def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
     run = _run_of(session, planned, reporter, request)
     run.begin(effects=True)
+    _forget_holds(session, planned)
     return run.finish(planned.plan.serial)
 
 
@@ -196,4 +197,4 @@ def recover(session: Session) -> None:
             switch = session.switch(claim, author_of(owner, "recover"))
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name), session.root))
-    session.pointers.move(lambda now: drop_dead(now, session.liveness))
+    session.pointers.move(lambda current: drop_dead(current, session.liveness))

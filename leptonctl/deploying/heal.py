@@ -33,7 +33,7 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
             return outcome
         if record is not None and record.models:
             _mend(switch, locked, environment, record, here=here)
-        return Outcome(state=locked.state, deployment=recorded, served=True, recovered=locked.settled is not None)
+        return Outcome(state=locked.state, deployment=recorded, served=True)
 
 
 def _rebind(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Desired:

@@ -7,6 +7,7 @@ counts, whatever interrupts the rest. Works for any platform: knows no process a
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Literal, TypeAlias
 
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import STALE, Failure, fail
@@ -23,15 +24,15 @@ from leptonctl.spi.platforms import Platform, Say, Site
 from leptonctl.storage.claims import Registration, unlock_environment
 from leptonctl.storage.pointers import Note, Pointers
 
-POINTS = ("lock", "epoch", "settle", "pending", "record", "staged", "ready", "head", "activate", "bind", "clear")
-"""The points just before a switch writes (or waits), at which tests stop it."""
+Point: TypeAlias = Literal["lock", "epoch", "settle", "pending", "record", "staged", "ready", "head", "activate", "bind", "clear"]
+"""Just before a switch writes or waits, in the order in which it does."""
 
 
 class Outcome(Frozen):
     """The outcome of a switch. `deployment`: the one in force by the head, 0 for none.
 
     moved: the head and the bindings moved. lagging: why some servers do not follow yet, "" when all do. served: at least one
-    server has reported each model. recovered: the pending switch of a predecessor was completed first.
+    server has reported each model.
     """
 
     state: State
@@ -39,14 +40,13 @@ class Outcome(Frozen):
     moved: bool = False
     lagging: str = ""
     served: bool = False
-    recovered: bool = False
 
 
 class Switch(Frozen):
     """Moves environments; one object per apply.
 
-    claim: registered while the apply runs. say: called with lines of progress. checkpoint: called with each of POINTS, before
-    the phase of that name. wait_s: how long to wait for a living holder of the environment.
+    claim: registered while the apply runs. say: called with lines of progress. checkpoint: called with each Point, before the
+    phase of that name. wait_s: how long to wait for a living holder of the environment.
     """
 
     pointers: Pointers
@@ -54,7 +54,7 @@ class Switch(Frozen):
     author: Author
     sites: Sites
     say: Say = lambda _line: None
-    checkpoint: Callable[[str], None] = lambda _point: None
+    checkpoint: Callable[[Point], None] = lambda _point: None
     wait_s: float = 90.0
 
     @contextmanager
@@ -115,7 +115,6 @@ class Switch(Frozen):
             moved=True,
             lagging=passage.lagging,
             served=_all_served(after.state, after.name, passage.deployment),
-            recovered=after.settled is not None,
         )
 
     def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:
@@ -167,7 +166,7 @@ class _Passage(Frozen):
     site: Site
     author: Author
     say: Say
-    checkpoint: Callable[[str], None]
+    checkpoint: Callable[[Point], None]
     leaving: tuple[Platform, Site] | None = None
     pending: Pending | None = None
     deployment: Deployment | None = None
@@ -281,4 +280,4 @@ def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:
 
 
 def _unmoved(locked: Locked) -> Outcome:
-    return Outcome(state=locked.state, deployment=locked.head.head.deployment, recovered=locked.settled is not None)
+    return Outcome(state=locked.state, deployment=locked.head.head.deployment)

@@ -117,4 +117,4 @@ def test_a_gate_on_the_folds_is_told_what_gates_ask(root: Path, metric: str) -> 
     with (root / "leptonctl.yaml").open("a", encoding="utf-8") as file:
         file.write(f"gates: {{{metric}: {{min: 0.5}}}}\n")
     text = " ".join(refused(root, "plan", code=3).split())
-    assert "gates ask the test rows: write `accuracy`; `show` and `leaderboard` have the folds" in text
+    assert "gates use the test rows: write `accuracy`; `show` and `leaderboard` have the folds" in text

@@ -14,7 +14,7 @@ from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.state import Moved, Pointer, Seal, Verdict
 from leptonctl.deploying import fence
 from leptonctl.deploying.desired import Desired
-from leptonctl.deploying.switch import POINTS, Switch
+from leptonctl.deploying.switch import Switch
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Site
 from leptonctl.storage.claims import Registration, claimed
@@ -23,6 +23,7 @@ from tests.deploying.toy import (
     BINDING,
     MODEL,
     NAME,
+    POINTS,
     TOY,
     author,
     binds,
@@ -117,7 +118,7 @@ def test_the_order_of_a_switch(root: Path, claim: Registration) -> None:
         ("clear", 1, 1, 0, [1], 0, 1, "v1"),
     ]
     assert tuple(point for point, *_ in reached) == POINTS
-    assert (outcome.deployment, outcome.moved, outcome.served, outcome.lagging, outcome.recovered) == (1, True, True, "", False)
+    assert (outcome.deployment, outcome.moved, outcome.served, outcome.lagging) == (1, True, True, "")
     state = state_of(root)
     assert (dict(state.locks), dict(state.pending), state.tokens[NAME]) == ({}, {}, 1)
 
@@ -525,8 +526,7 @@ def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypa
         killed_at(root, point, binds("v2"), monkeypatch)
         assert NAME in state_of(root).pending
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
-            outcome = switch_of(root, claim).recover(NAME, here=True)
-    assert outcome.recovered is moved
+            switch_of(root, claim).recover(NAME, here=True)
     state = state_of(root)
     assert (state.current[BINDING].version, head_of(root).deployment) == (("v2", 2) if moved else ("v1", 1))
     assert (dict(state.pending), state.environments[NAME].deployment, head_of(root).staged) == ({}, head_of(root).deployment, 0)

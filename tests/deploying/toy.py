@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
@@ -15,7 +16,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
 from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.sites import Sites
-from leptonctl.deploying.switch import Outcome, Switch
+from leptonctl.deploying.switch import Outcome, Point, Switch
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
 from leptonctl.spi.storage import Objects
@@ -29,6 +30,7 @@ from leptonctl.storage.state_folder import FolderState
 
 NAME, MODEL = "prod", "line"
 ADDRESS, BINDING = f"environment/{NAME}", f"environment/{NAME}/{MODEL}"
+POINTS = get_args(Point)
 PLATFORM_SETTINGS = {"type": "toy", "patience_s": 5.0}
 
 

@@ -227,9 +227,9 @@ def test_its_steps_are_called_what_they_do(built: Path) -> None:
 )
 def test_a_long_curve_is_thinned_to_its_end(count: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printed_lines, "MOST_LOSSES", 8)
-    printed = printed_lines.Printed(lambda **_: None, "")
-    printed.read("stdout", io.BytesIO("".join(f'{{"loss": {n}}}\n' for n in range(count)).encode()))
-    assert (printed.losses, printed.counted) == ([float(n) for n in kept], count)
+    printout = printed_lines.Printout(lambda **_: None, "")
+    printout.read("stdout", io.BytesIO("".join(f'{{"loss": {n}}}\n' for n in range(count)).encode()))
+    assert (printout.losses, printout.counted) == ([float(n) for n in kept], count)
 
 
 def test_a_program_that_gets_the_source_of_its_rows_is_noticed(tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ from leptonctl.core.state import HistoryRecord, State
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fence import bound
-from leptonctl.deploying.switch import POINTS
 from tests.deploying import servers
 from tests.deploying.toy import (
     ADDRESS,
     BINDING,
     MODEL,
     NAME,
+    POINTS,
     Follower,
     binds,
     chain,

@@ -25,6 +25,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state
 from leptonctl.core.state import Owner, State
 from leptonctl.deploying import fence, fleet
+from leptonctl.project import configuration
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.own_edits import OwnEdits
 from leptonctl.serving.follow import Follower
@@ -278,7 +279,7 @@ class World:
         clock, now_s, now_ns = self.clock, time.time, time.time_ns
         patch.setattr(time, "time", lambda: now_s() + clock.ahead + clock.skew)
         patch.setattr(time, "time_ns", lambda: now_ns() + int((clock.ahead + clock.skew) * 1e9))
-        patch.setattr(session, "load_catalog", self._catalog)
+        patch.setattr(configuration, "load_catalog", self._catalog)
         patch.setattr(session, "Liveness", self._liveness)
         # what dies here is a command, not the machine
         patch.setattr(os, "fsync", lambda _handle: None)

@@ -398,7 +398,7 @@ def test_words_that_people_know(copy: Path) -> None:
     names = {"Normalize": "min_max_scaler", "Normalizer": "Normalizer", "SimpleImputer": "imputer", "normalizer": "normalizer"}
     for word, ours in {**names, "CountVectorizer": "CountVectorizer", "LabelEncoder": "LabelEncoder"}.items():
         assert DataPreprocessor().add_transformer(word).steps[0]["use"] == ours, "another transformation is never taken unasked"
-    with pytest.raises(Failure, match="cannot be joined"):
+    with pytest.raises(Failure, match="cannot be combined with others"):
         steps.add_transformer("pca", input=["a", "b"])
 
 

@@ -49,7 +49,7 @@ def _move(run: Run, name: str) -> None:
     decision = Decision()
     try:
         with switch.locked(name, here=here) as locked:
-            move = _now(run, name, changes, locked.state)
+            move = _move_of(run, name, changes, locked.state)
             decision = decide(move, run.built.obstacle)
             report_unmoved(run, decision)
             desired = compose(run.session, move, decision)
@@ -66,7 +66,7 @@ def _move(run: Run, name: str) -> None:
     count_withdrawn(run, name, desired.acts, changes)
 
 
-def _now(run: Run, name: str, changes: tuple[Change, ...], state: State) -> Move:
+def _move_of(run: Run, name: str, changes: tuple[Change, ...], state: State) -> Move:
     """The move with the results of this apply's own steps, and what is bound now."""
     keys, results = run.evidence()
     settled = replace(run.planned.settled, keys=keys, results=results)
