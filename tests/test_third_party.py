@@ -82,6 +82,9 @@ def test_the_back_ends_of_another_package_run_the_whole_pipeline(installed: Path
 
     projects.edit(project / "environment-dev.yaml", "line: v1", "line: v2")
     assert projects.run("apply", "--yes", cwd=project, PYTHONPATH=python_path).returncode == 0
+    # a gate that neither version passes holds no return: what the platform has observed counts as served
+    with (project / "environment-dev.yaml").open("a", encoding="utf-8") as file:
+        file.write("gates: {accuracy: {min: 1}}\n")
     rolled = projects.run("rollback", "dev", "--yes", "--json", cwd=project, PYTHONPATH=python_path)
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     assert {name: projects.finished(rolled)[name] for name in ("trained", "bound")} == {"trained": 0, "bound": 1}

@@ -5,11 +5,11 @@ that it compares with (protocols 1, 2). Knows no platform and no process.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from leptonctl.core import layout
 from leptonctl.core.address import document
-from leptonctl.core.deployment import Epoch
+from leptonctl.core.deployment import Epoch, ServerRecord
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
@@ -161,10 +161,13 @@ def settle(locked: Locked) -> Locked:
     return replace(complete(locked, pending, note), settled=pending)
 
 
-def complete(locked: Locked, pending: Pending, note: Note) -> Locked:
-    """Bind what a pending switch names, and record as served what servers have reported of it."""
+def complete(locked: Locked, pending: Pending, note: Note, reports: Iterable[ServerRecord] = ()) -> Locked:
+    """Bind what a pending switch names, and record as served what servers have reported of it.
+
+    `reports`: those that the platform observes besides the records in the store.
+    """
     deployment = locked.lineage.intact_deployment(locked.name, pending.deployment) if pending.deployment else None
-    served = witnessed(deployment, locked.lineage.servers(locked.name)) if deployment else {}
+    served = witnessed(deployment, (*locked.lineage.servers(locked.name), *reports)) if deployment else {}
     return locked.move(lambda state: completed(state, locked.name, served), note)
 
 

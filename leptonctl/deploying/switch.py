@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Literal, TypeAlias
 
-from leptonctl.core.deployment import Deployment
+from leptonctl.core.deployment import Deployment, ServerRecord
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.plan import moved_since
@@ -181,9 +181,10 @@ class _Passage(Frozen):
 def _recorded(passage: _Passage) -> _Passage:
     """Write the pending switch and its deployment under an unused number."""
     locked, url = passage.locked, passage.platform.url(passage.site.settings)
+    reports = _reports(*(passage.leaving or (passage.platform, passage.site)))
     number = last_number(locked) + 1
     while True:
-        pending, deployment = writes(passage.locked, passage.desired, passage.author, number=number, url=url)
+        pending, deployment = writes(passage.locked, passage.desired, passage.author, number=number, url=url, reports=reports)
         passage.checkpoint("pending")
         locked = passage.locked.move(partial(pended, name=locked.name, pending=pending))
         passage = replace(passage, locked=locked, pending=pending, deployment=deployment)
@@ -245,7 +246,17 @@ def _bound(passage: _Passage) -> _Passage:
     passage.checkpoint("bind")
     assert passage.pending is not None
     note = fence.switched(passage.locked.name, passage.pending)
-    return replace(passage, locked=fence.complete(passage.locked, passage.pending, note))
+    reports = _reports(passage.platform, passage.site)
+    return replace(passage, locked=fence.complete(passage.locked, passage.pending, note, reports))
+
+
+def _reports(platform: Platform, site: Site) -> tuple[ServerRecord, ...]:
+    """What the servers of a platform answer now. Those of another package need not write records to the store."""
+    try:
+        observation = platform.observe(site)
+    except ProviderError:
+        return ()
+    return (*observation.servers, *filter(None, [observation.answering]))
 
 
 def _follow_head(passage: _Passage) -> None:

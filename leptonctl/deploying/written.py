@@ -1,6 +1,8 @@
 """What a switch writes before the head moves: the pending switch and the deployment, under a number that is not used yet."""
 
-from leptonctl.core.deployment import Deployment
+from collections.abc import Collection
+
+from leptonctl.core.deployment import Deployment, ServerRecord
 from leptonctl.core.state import Author, Environment, Pending
 from leptonctl.deploying.desired import Desired, deployment_after, environment_after, moves, with_served, witnessed
 from leptonctl.deploying.fence import Locked
@@ -19,10 +21,15 @@ def serial_after(locked: Locked) -> int:
     return max(locked.state.serial + 1, locked.head.head.serial)
 
 
-def writes(locked: Locked, desired: Desired, author: Author, *, number: int, url: str | None) -> tuple[Pending, Deployment | None]:
-    """The pending switch to a deployment number, and that deployment; None when the environment is destroyed."""
+def writes(
+    locked: Locked, desired: Desired, author: Author, *, number: int, url: str | None, reports: Collection[ServerRecord]
+) -> tuple[Pending, Deployment | None]:
+    """The pending switch to a deployment number, and that deployment; None when the environment is destroyed.
+
+    `reports`: of the servers that the platform observes, besides the records in the store.
+    """
     at = now()
-    environment = _environment(locked, desired, number, url)
+    environment = _environment(locked, desired, number, url, reports)
     deployment = None
     if desired.environment is not None and environment is not None:
         deployment = deployment_after(
@@ -52,11 +59,11 @@ def writes(locked: Locked, desired: Desired, author: Author, *, number: int, url
     return pending, deployment
 
 
-def _environment(locked: Locked, desired: Desired, number: int, url: str | None) -> Environment | None:
+def _environment(locked: Locked, desired: Desired, number: int, url: str | None, reports: Collection[ServerRecord]) -> Environment | None:
     """The environment's record, with what servers have reported of the deployment being replaced."""
     in_force = locked.head.head.deployment
     after = environment_after(locked.state.environments.get(locked.name), desired.environment, number=number, url=url)
     replaced = locked.lineage.intact_deployment(locked.name, in_force) if in_force else None
     if after is None or replaced is None or replaced.incarnation != after.incarnation:
         return after
-    return with_served(after, witnessed(replaced, locked.lineage.servers(locked.name)))
+    return with_served(after, witnessed(replaced, (*locked.lineage.servers(locked.name), *reports)))

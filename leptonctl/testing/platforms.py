@@ -179,6 +179,8 @@ def _check_serves(project: _Project, route: Route) -> None:
         require(differences(record, observation.answering) == [], "every bound package answers")
         require(observation.answering.lineage == state.lineage, "the answer names its lineage")
         require(observation.answering.models[MODEL].package == route.package, "the answer comes from the requested package")
+        # what counts as a return, which no gate holds, is what has served here
+        require(route.package in state.environments[NAME].served[MODEL], "what is observed to answer is recorded as served")
     problems = project.platform.problems(project.site(), observation)
     require(problems == (), f"a deployment in force is not a problem: {problems}")
 
