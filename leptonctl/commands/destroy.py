@@ -88,7 +88,7 @@ def _destroy_one(session: Session, switch: "Switch", state: State, name: str) ->
     """Destroy an environment. The failure if that fails, else None."""
     try:
         here = is_here(state.environments.get(name), session.root)
-        with switch.locked(name, here=here) as locked:
+        with switch.hold(name, here=here) as locked:
             # a freeze may have come since the plan
             refuse_frozen(locked.state, name)
             moved = switch.carry_out(locked, _DESTROYED, here=here)

@@ -46,7 +46,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
     with (
         claimed(session.pointers, owner, [], liveness=session.liveness) as claim,
         # under the lock, so that a switch that has already checked for holds is over
-        session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
+        session.switch(claim, author).hold(name, here=is_here(record, session.root)) as locked,
     ):
         locked.note(note, lambda state: _with(state, name, value))
     return {"environment": name, "frozen": plain(value) if value else None, "changed": True, "before": plain(before) if before else None}

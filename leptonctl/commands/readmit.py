@@ -37,7 +37,7 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
     author = author_of(owner, "readmit")
     with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
         switch = session.switch(claim, author)
-        with switch.locked(name, here=is_here(state.environments[name], session.root)) as locked:
+        with switch.hold(name, here=is_here(state.environments[name], session.root)) as locked:
             withdrawn = _withdrawal(session, locked.state, name, (model, version), id_=withdrawal)
             readmitted = readmitted_by(withdrawn, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))

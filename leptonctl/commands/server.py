@@ -71,7 +71,7 @@ def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[
         return {"environment": name, "action": "stop", "was_running": _stop_stray(session, name, say), "server": None}
     session = session.as_recorded()
     state, record = _own(session, name)
-    with _switching(session, name, "server stop", say) as switch, switch.locked(name, here=True):
+    with _switching(session, name, "server stop", say) as switch, switch.hold(name, here=True):
         was_running = _stop(switch, state, name, record)
     return {"environment": name, "action": "stop", "was_running": was_running, "server": None}
 
@@ -86,7 +86,7 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
-        with switch.locked(name, here=True):
+        with switch.hold(name, here=True):
             was_running = _stop(switch, state, name, record)
         heal(switch, name, here=True, routes=lambda address, pointer: route_of(session, address, pointer, {}))
         sites = session.sites
@@ -190,5 +190,5 @@ def _platforms(session: Session, state: State) -> dict[str, Mapping[str, Json]]:
 def _live(fleet: Fleet, platform: Mapping[str, Json], registered: tuple[ServerRecord, ...]) -> Live:
     alive = frozenset(server.id for server in registered if not server.stopped and fleet.lives(server))
     now = time.time()
-    last_seen = {server.id: fleet.seen(server, now) for server in registered}
+    last_seen = {server.id: fleet.last_contact(server, now) for server in registered}
     return Live(placement=placement(platform), servers=registered, alive=alive, seen=last_seen)

@@ -20,7 +20,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPointer
 from leptonctl.core.values import Json
 from leptonctl.deploying.rebuild import rebuilt
-from leptonctl.deploying.takeover import Request, settled
+from leptonctl.deploying.takeover import Request, settle_pending
 from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.model.package import holds_package, package_name
@@ -51,7 +51,7 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
         # the state knows more than a store that has lost records: bindings, withdrawals, seals
         return stored if is_ahead and stored is not None else _rebuild(session, part, current, stored)
 
-    after = settled(part, current, rebuild(part, current, before))
+    after = settle_pending(part, current, rebuild(part, current, before))
     report: dict[str, Json] = {
         "lineage": target,
         "why": why,

@@ -112,7 +112,7 @@ class _Project(Frozen):
             heal(switch, NAME, here=True)
 
     def move(self, desired: Desired) -> Outcome:
-        with self.switch() as switch, switch.locked(NAME, here=True) as locked:
+        with self.switch() as switch, switch.hold(NAME, here=True) as locked:
             return switch.carry_out(locked, desired, here=True)
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:

@@ -10,13 +10,13 @@ from leptonctl.core.state import Author, Environment, Pending, Pointer, Seal, Se
 from leptonctl.deploying.desired import (
     Desired,
     complete_interrupted,
-    completed,
+    complete_switch,
     differences,
     environment_after,
     moves,
     pointers_after,
+    served_packages,
     with_served,
-    witnessed,
 )
 
 LINE, WORD = "environment/prod/line", "environment/prod/word"
@@ -59,16 +59,16 @@ def test_a_server_of_the_deployment_is_a_witness_wherever_it_stands_in_the_list(
     """Servers that lag, and those of another project on the same store, are none; they hide no other."""
     served = {m: {f"p-{m}": Served(version="v2", digest=f"d-{m}", deployment=2)} for m in ("line", "word")}
     others = [server(deployment=1), server(deployment=3), server(lineage="another")]
-    assert witnessed(DEPLOYMENT, others) == {}
+    assert served_packages(DEPLOYMENT, others) == {}
     for place in range(4):
-        assert witnessed(DEPLOYMENT, [*others[:place], server(), *others[place:]]) == served
+        assert served_packages(DEPLOYMENT, [*others[:place], server(), *others[place:]]) == served
 
 
 def test_only_what_is_main_and_answered_with_its_package_is_served() -> None:
     answers = server().models
     wrong = {"extra": answers["line"], "line": replace(answers["line"], package="another"), "word": answers["word"]}
-    assert set(witnessed(DEPLOYMENT, [server(models=wrong)])) == {"word"}
-    assert witnessed(DEPLOYMENT, [server(models={"line": answers["line"]}), server(models={"word": answers["word"]})]).keys() == {
+    assert set(served_packages(DEPLOYMENT, [server(models=wrong)])) == {"word"}
+    assert served_packages(DEPLOYMENT, [server(models={"line": answers["line"]}), server(models={"word": answers["word"]})]).keys() == {
         "line",
         "word",
     }
@@ -186,11 +186,11 @@ def test_a_seal_that_is_set_anew_replaces_the_broken_one() -> None:
     anew = before.pending["prod"].seals
     broken = {"model/line@v2": before.sealed["model/line@v1"]}
     assert set(broken) == set(anew)
-    assert completed(replace(before, sealed=broken), "prod", {}).sealed == anew
+    assert complete_switch(replace(before, sealed=broken), "prod", {}).sealed == anew
 
 
 def test_what_servers_reported_is_recorded_with_the_binding() -> None:
     served = Served(version="v2", digest="d", deployment=2)
-    after = completed(interrupted(), "prod", {"line": {"p": served}})
+    after = complete_switch(interrupted(), "prod", {"line": {"p": served}})
     assert (after.environments["prod"].served, set(after.pending)) == ({"line": {"p": served}}, {"dev"})
-    assert completed(after, "prod", {}) is after
+    assert complete_switch(after, "prod", {}) is after

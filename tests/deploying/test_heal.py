@@ -218,7 +218,7 @@ def test_a_heal_settles_and_fences_first(toys: Path) -> None:
             heal(toy.switch_of(toys, claim, checkpoint=points.append), NAME, here=True)
             assert points == ["lock", "epoch", "settle", "clear"]
             with claimed(toy.pointers_of(toys), toy.owner("bob"), [f"{ADDRESS}/other"]) as theirs:
-                with toy.switch_of(toys, theirs).locked(NAME, here=True), pytest.raises(Failure) as failure:
+                with toy.switch_of(toys, theirs).hold(NAME, here=True), pytest.raises(Failure) as failure:
                     heal(toy.switch_of(toys, claim, wait_s=0.2), NAME, here=True)
                 assert problem_of(failure).id == "lock-held"
 

@@ -13,7 +13,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.desired import complete_interrupted, completed
+from leptonctl.deploying.desired import complete_interrupted, complete_switch
 from tests.core.toy import build, graphs, pointers, state, toy
 
 ENVIRONMENT = Environment(platform={"type": "server"}, protected=True, deployment=1)
@@ -35,7 +35,7 @@ def intermediate_states(nodes: list[Node]) -> Iterator[State]:
         author=Author(command="apply", by="me"),
     )  # fmt: skip
     yield (now := replace(now, pending={"prod": pending}))
-    yield (now := completed(now, "prod", {}))
+    yield (now := complete_switch(now, "prod", {}))
     yield (now := replace(now, locks={}))
     yield replace(now, applies={})
 

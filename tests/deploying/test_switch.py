@@ -382,7 +382,7 @@ def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch)
     messages: list[str] = []
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         theirs = switch_of(root, other)
-        with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
+        with theirs.hold(NAME, here=True), pytest.raises(Failure) as failure:
             run_switch(switch_of(root, switch.claim, wait_s=0.3, say=messages.append), binds("v1"))
         assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
         assert len(messages) == 1
@@ -394,7 +394,7 @@ def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> No
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         run_switch(switch, binds("v1"))
         theirs = switch_of(root, other)
-        with pytest.raises(Failure) as failure, theirs.locked(NAME, here=True) as held:
+        with pytest.raises(Failure) as failure, theirs.hold(NAME, here=True) as held:
             switch.recover(NAME, here=True, force=True)
             theirs.carry_out(held, binds("v2")(held.state), here=True)
         assert (problem_of(failure).id, "ann@" in problem_of(failure).detail) == ("taken-over", True)

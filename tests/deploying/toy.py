@@ -228,7 +228,7 @@ def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
 
 def run_switch(switch: Switch, decide: Callable[[State], Desired], *, here: bool = True) -> Outcome:
     """Lock the environment, decide by its state, and move it."""
-    with switch.locked(NAME, here=here) as locked:
+    with switch.hold(NAME, here=here) as locked:
         return switch.move(locked, decide(locked.state), here=here)
 
 
