@@ -24,7 +24,7 @@ from leptonctl.deploying.stray import stop_stray
 from leptonctl.deploying.switch import Switch
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import Say, placement
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 
 
 def servers(session: Session) -> dict[str, Json]:
@@ -139,7 +139,7 @@ def _not_here(detail: str, hint: str) -> Failure:
 def _switching(session: Session, name: str, command: str, say: Say) -> Iterator[Switch]:
     """A switch for one environment, registered like an apply: two never start and stop one server at once."""
     owner = owner_of(session, f"leptonctl {command} {name}")
-    with claimed(session.pointers, owner, [document("environment", name)], liveness=session.liveness) as claim:
+    with claim_addresses(session.pointers, owner, [document("environment", name)], liveness=session.liveness) as claim:
         yield session.switch(claim, author_of(owner, command), say)
 
 

@@ -103,7 +103,7 @@ def adopt_moved(session: Session, consent: Consent) -> dict[str, Json]:
 
 def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
     """Make this folder a project of its own: a new lineage with the built pointers, and nothing bound. The original is not touched."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     standing = folder_identity.standing(session.root)
     report: dict[str, Json] = {
         "folder": str(session.root),
@@ -124,7 +124,7 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
     if not session.pointers.install(stamp, fresh):
         raise _not_written(session)
     folder_identity.mark(session.root, new_id=True)
-    after = session.pointers.stored()
+    after = session.pointers.stored_state()
     if after is None or after[0] != fresh or session.lineage(fresh).owner() is None:
         raise _not_written(session)
     return {**report, "lineage": fresh.lineage, "done": True}

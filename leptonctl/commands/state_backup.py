@@ -29,7 +29,7 @@ from leptonctl.storage.standing import read_standing, refuse_other_store
 
 def backup(session: Session, file: Path, *, force: bool) -> dict[str, Json]:
     """Write the state to a file and read it back. Failure `file-exists` when the file has other contents, unless `force`."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     if stored is None:
         raise fail(
             "nothing-applied",

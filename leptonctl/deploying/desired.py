@@ -128,7 +128,7 @@ def complete_switch(state: State, name: str, served: ServedModels) -> State:
     destroyed = pending.environment is None or pending.environment.destroyed
     ended = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
     held = state.holding({**ended, **pending.holds})
-    return drop_pending(replace(held, environments=environments, sealed=sealed), name).moved(pending.pointers)
+    return drop_pending(replace(held, environments=environments, sealed=sealed), name).move(pending.pointers)
 
 
 def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:

@@ -15,7 +15,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
 from leptonctl.deploying.desired import complete_switch, drop_pending, served_packages
 from leptonctl.spi.platforms import Say
-from leptonctl.storage.claims import Registration, check_claim, check_lock, lock_environment, taken_over, unlock_environment
+from leptonctl.storage.claims import Registration, check_claim, check_lock, lock_environment, takeover, unlock_environment
 from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Note, Pointers
@@ -132,7 +132,7 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
         before = lineage.head(name)
         head = before.head if before else None
         if head is not None and head.epoch > epoch:
-            raise taken_over(document("environment", name), f"by {head.holder}")
+            raise takeover(document("environment", name), f"by {head.holder}")
         after = lineage.move_head(
             name,
             before,
@@ -192,7 +192,7 @@ def number_in_force(environment: Environment | None) -> int:
 
 
 def _takeover(name: str, head: HeadAt | None) -> Failure:
-    return taken_over(document("environment", name), f"by {head.head.holder}" if head else "by a process that removed its head")
+    return takeover(document("environment", name), f"by {head.head.holder}" if head else "by a process that removed its head")
 
 
 def _with_successor(pointers: Pointers, name: str, claim: Registration, failure: Failure, epoch: Epoch | None = None) -> Failure:
@@ -204,13 +204,13 @@ def _with_successor(pointers: Pointers, name: str, claim: Registration, failure:
     others = [c.owner for id_, c in state.applies.items() if id_ != claim.id and claim.addresses & set(c.addresses)]
     owner = lock_.owner if lock_ is not None and lock_.claim != claim.id else next(iter(others), None)
     if owner is not None:
-        return taken_over(document("environment", name), f"by {describe(owner)}")
+        return takeover(document("environment", name), f"by {describe(owner)}")
     head = pointers.lineage(state).head(name)
     if head is None:
         return failure
     if epoch is None:
-        return taken_over(document("environment", name), f"meanwhile, and was last moved by {head.head.holder}")
-    return taken_over(document("environment", name), f"by {head.head.holder}") if head.head.epoch > epoch else failure
+        return takeover(document("environment", name), f"meanwhile, and was last moved by {head.head.holder}")
+    return takeover(document("environment", name), f"by {head.head.holder}") if head.head.epoch > epoch else failure
 
 
 def _without_lock(state: State, name: str) -> State:

@@ -55,7 +55,7 @@ class Fleet(Frozen):
         """
         if is_alive(owner_of(server)) is not None:
             return min(server.heartbeat or server.started, now)
-        unchanged_s, moved = self.liveness.unchanged(self._name(server))
+        unchanged_s, moved = self.liveness.stillness(self._name(server))
         return now - unchanged_s if moved else min(server.heartbeat or server.started, now - unchanged_s)
 
     def was_served(self, record: Environment | None = None) -> bool:
@@ -88,7 +88,7 @@ class Fleet(Frozen):
             return False
         if is_alive(owner_of(server)) is False:
             return now - max(server.heartbeat, server.started) > STALE_S
-        return self.liveness.unchanged(self._name(server))[0] > STALE_S
+        return self.liveness.stillness(self._name(server))[0] > STALE_S
 
     def reap(self, now: float) -> list[str]:
         """Remove the stale records of servers and return their ids. `now` as in `is_stale`."""

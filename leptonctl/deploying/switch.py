@@ -11,7 +11,7 @@ from functools import partial
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.plan import moved_since
+from leptonctl.core.plan import moved_addresses
 from leptonctl.core.state import Author, Environment, Pending, State
 from leptonctl.deploying import fence
 from leptonctl.deploying.desired import Desired, add_pending, drop_pending
@@ -93,7 +93,7 @@ class Switch(Frozen):
 
     def carry_out(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
         """Switch, even if no pointer moves. Errors are raised after the state has been brought in line with the head."""
-        stale = moved_since(locked.state, desired.before)
+        stale = moved_addresses(locked.state, desired.before)
         if stale:
             detail = f"{', '.join(stale)}: changed since the plan; what was built stays in the store"
             hint = "run `leptonctl plan` again"

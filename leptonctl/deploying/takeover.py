@@ -38,7 +38,7 @@ def take_over(pointers: Pointers, request: Request, rebuild: Rebuild) -> State:
     Failure `taken-over` (exit 5) when another process takes over at the same time.
     """
     part = LineageStore(objects=pointers.objects, lineage=request.lineage)
-    before = pointers.stored()
+    before = pointers.stored_state()
     _publish_newest(part, before[0] if before else None)
     seen = survey(pointers.objects, request.lineage)
     restored = settle_pending(part, seen, rebuild(part, seen, before[0] if before else None))
@@ -103,7 +103,7 @@ def _fence(part: LineageStore, seen: Survey, fresh: State, holder: str) -> None:
 def _write(pointers: Pointers, request: Request, part: LineageStore, fresh: State) -> State:
     """Write the state on top of what is stored by now: another takeover, since beaten, may have written its own."""
     for _ in range(TRIES):
-        before = pointers.stored()
+        before = pointers.stored_state()
         old = before[0] if before else None
         if old is not None and old.lineage == fresh.lineage and old.generation >= fresh.generation:
             break
@@ -140,7 +140,7 @@ def _revision(before: State | None, fresh: State) -> int:
 
 def _read_back(pointers: Pointers, state: State) -> State:
     """The state as it is stored and owned now."""
-    stored = pointers.stored()
+    stored = pointers.stored_state()
     owner = pointers.lineage(state).owner()
     if stored is None or stored[0] != state or owner is None or (owner.state, owner.generation) != (state.id, state.generation):
         raise _lost_race("what was read back is not what was written")

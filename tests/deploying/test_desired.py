@@ -5,7 +5,7 @@ import pytest
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
-from leptonctl.core.plan import moved_since
+from leptonctl.core.plan import moved_addresses
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Seal, Served, State
 from leptonctl.deploying.desired import (
     Desired,
@@ -128,8 +128,8 @@ def test_bindings_are_stamped_with_the_deployment_that_moves_them() -> None:
     [(("d-v1", "v1"), False), (("d-v1", "v2"), True), (("d-v2", "v1"), True), ((None, None), True)],
 )  # fmt: skip
 def test_a_binding_has_moved_when_its_digest_or_its_version_has(seen: tuple[str | None, str | None], stale: bool) -> None:
-    assert moved_since(state(current={LINE: pointer()}), {LINE: seen}) == [LINE] * stale
-    assert moved_since(state(), {LINE: seen}) == [LINE] * (seen != (None, None))
+    assert moved_addresses(state(current={LINE: pointer()}), {LINE: seen}) == [LINE] * stale
+    assert moved_addresses(state(), {LINE: seen}) == [LINE] * (seen != (None, None))
 
 
 # --- the environment's record

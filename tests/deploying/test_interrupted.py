@@ -28,7 +28,7 @@ def intermediate_states(nodes: list[Node]) -> Iterator[State]:
     bound = pointers([place], build([place]))["environment/prod"]
     yield (now := state({}, serial=0))
     yield (now := replace(now, applies={"a1": Claim(owner=OWNER, addresses=tuple(sorted(built)))}))
-    yield (now := now.moved(built))
+    yield (now := now.move(built))
     yield (now := replace(now, locks={"prod": Lock(claim="a1", owner=OWNER, token=1)}, tokens={"prod": 1}))
     pending = Pending(
         deployment=1, claim="a1", token=1, pointers={"environment/prod": bound}, environment=ENVIRONMENT, seals={"toy/0": SEAL},
