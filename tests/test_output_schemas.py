@@ -211,10 +211,10 @@ def test_init_prints_what_it_wrote(tmp_path: Path) -> None:
 def test_a_lock_is_listed_while_held_and_reported_when_released(project: Path) -> None:
     from leptonctl.commands.session import Session
     from leptonctl.commands.who import owner_of
-    from leptonctl.storage.claims import claimed
+    from leptonctl.storage.claims import claim_addresses
 
     session = Session.open(project)
-    with claimed(session.pointers, owner_of(session), ["model/sides@v1"], liveness=session.liveness) as claim:
+    with claim_addresses(session.pointers, owner_of(session), ["model/sides@v1"], liveness=session.liveness) as claim:
         held = leptonctl(["lock", "list", "--json"], project)
         done = leptonctl(["lock", "release", claim.id, "--json"], project)
     assert problems("locks", json.loads(held.stdout)) == []

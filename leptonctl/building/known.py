@@ -43,7 +43,7 @@ class KnownResults:
         if missing:
             self._by_key.update(self.store.results(missing))
 
-    def needed(self, step: Step, role: str) -> Result | None:
+    def needed_result(self, step: Step, role: str) -> Result | None:
         """The result that a step reads in a role: from this run, or by key from an earlier one."""
         place = step.needs.get(role)
         if place is not None and place in self.built.results:

@@ -120,7 +120,7 @@ class Scheduler:
             return Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
         for role in (*step.needs, *step.needed_keys):
-            result = self._known.needed(step, role)
+            result = self._known.needed_result(step, role)
             if result is None:
                 self._fail_missing(planned)
                 return None

@@ -128,7 +128,7 @@ def run_order(order: Order, project: Path, store: Store, progress: Reports) -> C
         )
     except BaseException as reason:  # noqa: BLE001  a step may raise anything, even SystemExit, and the worker continues
         if isinstance(reason, ProviderError) and reason.__cause__ is None:
-            # it says everything, and our traceback would only bury what a program printed
+            # it says everything, and our traceback would only hide what a program printed
             sys.stdout.write(f"{reason.summary}: {reason.detail}\n")
         else:
             traceback.print_exception(reason)

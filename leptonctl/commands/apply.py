@@ -23,7 +23,7 @@ from leptonctl.core.state import Owner
 from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.holding import note_of_next_apply
 from leptonctl.spi.running import Executor
-from leptonctl.storage.claims import PointerMoved, Registration, claimed, drop_dead, enter_binding
+from leptonctl.storage.claims import PointerMoved, Registration, claim_addresses, drop_dead, enter_binding
 from leptonctl.storage.durable import ensure_dot_folder
 
 RETRIES = 5
@@ -150,7 +150,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
 def _claim_moves(session: Session, planned: Planned, owner: Owner) -> AbstractContextManager[Registration]:
     """Registers what the plan moves or heals. Raises PointerMoved when something has moved since the plan."""
     moving = [change for change in planned.plan.moving if change.address not in planned.prerequisites]
-    return claimed(
+    return claim_addresses(
         session.pointers,
         owner,
         [*(change.address for change in moving), *(drift.address for drift in planned.plan.drift if drift.drift_class == "heal")],
@@ -193,7 +193,7 @@ def recover(session: Session) -> None:
     dead = [name for name, pending in state.pending.items() if pending.claim not in alive.applies]
     if dead:
         owner = owner_of(session)
-        with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
+        with claim_addresses(session.pointers, owner, [], liveness=session.liveness) as claim:
             switch = session.switch(claim, author_of(owner, "recover"))
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name), session.root))

@@ -21,7 +21,7 @@ from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.binding import with_unbind_step
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 
 if TYPE_CHECKING:
     from leptonctl.deploying.switch import Outcome as Moved
@@ -59,7 +59,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
     owner = owner_of(session, "leptonctl destroy", reason=reason)
     codes: list[int] = []
     unbound_count = 0
-    with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
+    with claim_addresses(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
         reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
         switch = session.switch(claim, author_of(owner, "destroy"))
         for name in names:
@@ -88,7 +88,7 @@ def _destroy_one(session: Session, switch: "Switch", state: State, name: str) ->
     """Destroy an environment. The failure if that fails, else None."""
     try:
         here = is_here(state.environments.get(name), session.root)
-        with switch.locked(name, here=here) as locked:
+        with switch.hold(name, here=here) as locked:
             # a freeze may have come since the plan
             refuse_frozen(locked.state, name)
             moved = switch.carry_out(locked, _DESTROYED, here=here)

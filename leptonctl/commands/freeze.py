@@ -11,7 +11,7 @@ from leptonctl.core.holds import Act, Freeze
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.deploying.look import is_here
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.pointers import Note, now
 
 
@@ -44,9 +44,9 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
     value = Freeze(at=now(), by=author.by, reason=reason) if frozen else None
     note = Note(author=author, environment=name, acts=(Act(kind="frozen" if frozen else "unfrozen", reason=reason),))
     with (
-        claimed(session.pointers, owner, [], liveness=session.liveness) as claim,
+        claim_addresses(session.pointers, owner, [], liveness=session.liveness) as claim,
         # under the lock, so that a switch that has already checked for holds is over
-        session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
+        session.switch(claim, author).hold(name, here=is_here(record, session.root)) as locked,
     ):
         locked.note(note, lambda state: _with(state, name, value))
     return {"environment": name, "frozen": plain(value) if value else None, "changed": True, "before": plain(before) if before else None}

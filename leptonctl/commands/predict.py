@@ -224,7 +224,7 @@ def _find_built(session: Session, target: str) -> _Built:
 
 def _not_built(session: Session, target: str, keys: Mapping[str, str]) -> Failure:
     """The failure when a version has no package: it was never built, or was purged."""
-    tombstone = next(iter(session.store.purged(keys.values()).values()), None) if keys else None
+    tombstone = next(iter(session.store.purged_results(keys.values()).values()), None) if keys else None
     if tombstone is None:
         return fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
     detail = f"it held rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}"

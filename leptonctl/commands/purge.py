@@ -64,7 +64,7 @@ def purge(
     # the snapshots come last, since a purge that was interrupted finds the rest by them
     for key in ranged:
         session.store.rewrite(key, without_extremes)
-    session.store.bury(holding.tombstones(Tombstone(at=now(), by=author.by or "", subject=subject.name, reason=reason)))
+    session.store.purge(holding.tombstones(Tombstone(at=now(), by=author.by or "", subject=subject.name, reason=reason)))
     # the checkpoint of a killed step may hold these rows
     sweep_checkpoints(session.root)
     return {**report, "done": True}

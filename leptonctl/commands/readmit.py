@@ -15,7 +15,7 @@ from leptonctl.core.holds import Withdrawal
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.look import is_here
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.pointers import Note, now
 
 
@@ -35,9 +35,9 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
     session.pointers.begin()
     owner = owner_of(session, reason=reason)
     author = author_of(owner, "readmit")
-    with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
+    with claim_addresses(session.pointers, owner, [], liveness=session.liveness) as claim:
         switch = session.switch(claim, author)
-        with switch.locked(name, here=is_here(state.environments[name], session.root)) as locked:
+        with switch.hold(name, here=is_here(state.environments[name], session.root)) as locked:
             withdrawn = _withdrawal(session, locked.state, name, (model, version), id_=withdrawal)
             readmitted = readmitted_by(withdrawn, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))

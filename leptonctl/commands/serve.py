@@ -124,7 +124,7 @@ def _check_id(session: Session, state: State, environment: str, server_id: str, 
     from leptonctl.deploying.fleet import Fleet, ends, runs_on
 
     fleet = Fleet(lineage=session.lineage(state), environment=environment, liveness=session.liveness)
-    other = next((server for server in fleet.registered() if server.id == server_id), None)
+    other = next((server for server in fleet.registered_servers() if server.id == server_id), None)
     if other is None or ends(fleet, other, say):
         return
     detail = f"{server_id} serves {environment} at {other.url} ({runs_on(other)})"

@@ -24,7 +24,7 @@ from leptonctl.deploying.stray import stop_stray
 from leptonctl.deploying.switch import Switch
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.spi.platforms import Say, placement
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 
 
 def servers(session: Session) -> dict[str, Json]:
@@ -71,7 +71,7 @@ def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[
         return {"environment": name, "action": "stop", "was_running": _stop_stray(session, name, say), "server": None}
     session = session.as_recorded()
     state, record = _own(session, name)
-    with _switching(session, name, "server stop", say) as switch, switch.locked(name, here=True):
+    with _switching(session, name, "server stop", say) as switch, switch.hold(name, here=True):
         was_running = _stop(switch, state, name, record)
     return {"environment": name, "action": "stop", "was_running": was_running, "server": None}
 
@@ -86,7 +86,7 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
-        with switch.locked(name, here=True):
+        with switch.hold(name, here=True):
             was_running = _stop(switch, state, name, record)
         heal(switch, name, here=True, routes=lambda address, pointer: route_of(session, address, pointer, {}))
         sites = session.sites
@@ -139,7 +139,7 @@ def _not_here(detail: str, hint: str) -> Failure:
 def _switching(session: Session, name: str, command: str, say: Say) -> Iterator[Switch]:
     """A switch for one environment, registered like an apply: two never start and stop one server at once."""
     owner = owner_of(session, f"leptonctl {command} {name}")
-    with claimed(session.pointers, owner, [document("environment", name)], liveness=session.liveness) as claim:
+    with claim_addresses(session.pointers, owner, [document("environment", name)], liveness=session.liveness) as claim:
         yield session.switch(claim, author_of(owner, command), say)
 
 
@@ -190,5 +190,5 @@ def _platforms(session: Session, state: State) -> dict[str, Mapping[str, Json]]:
 def _live(fleet: Fleet, platform: Mapping[str, Json], registered: tuple[ServerRecord, ...]) -> Live:
     alive = frozenset(server.id for server in registered if not server.stopped and fleet.lives(server))
     now = time.time()
-    last_seen = {server.id: fleet.seen(server, now) for server in registered}
+    last_seen = {server.id: fleet.last_contact(server, now) for server in registered}
     return Live(placement=placement(platform), servers=registered, alive=alive, seen=last_seen)

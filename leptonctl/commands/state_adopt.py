@@ -20,7 +20,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPointer
 from leptonctl.core.values import Json
 from leptonctl.deploying.rebuild import rebuilt
-from leptonctl.deploying.takeover import Request, settled
+from leptonctl.deploying.takeover import Request, settle_pending
 from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.model.package import holds_package, package_name
@@ -51,7 +51,7 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
         # the state knows more than a store that has lost records: bindings, withdrawals, seals
         return stored if is_ahead and stored is not None else _rebuild(session, part, current, stored)
 
-    after = settled(part, current, rebuild(part, current, before))
+    after = settle_pending(part, current, rebuild(part, current, before))
     report: dict[str, Json] = {
         "lineage": target,
         "why": why,
@@ -103,7 +103,7 @@ def adopt_moved(session: Session, consent: Consent) -> dict[str, Json]:
 
 def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
     """Make this folder a project of its own: a new lineage with the built pointers, and nothing bound. The original is not touched."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     standing = folder_identity.standing(session.root)
     report: dict[str, Json] = {
         "folder": str(session.root),
@@ -124,7 +124,7 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
     if not session.pointers.install(stamp, fresh):
         raise _not_written(session)
     folder_identity.mark(session.root, new_id=True)
-    after = session.pointers.stored()
+    after = session.pointers.stored_state()
     if after is None or after[0] != fresh or session.lineage(fresh).owner() is None:
         raise _not_written(session)
     return {**report, "lineage": fresh.lineage, "done": True}

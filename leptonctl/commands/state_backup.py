@@ -20,7 +20,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
-from leptonctl.deploying.takeover import Request, settled
+from leptonctl.deploying.takeover import Request, settle_pending
 from leptonctl.project.edits import write_text
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, survey
@@ -29,7 +29,7 @@ from leptonctl.storage.standing import read_standing, refuse_other_store
 
 def backup(session: Session, file: Path, *, force: bool) -> dict[str, Json]:
     """Write the state to a file and read it back. Failure `file-exists` when the file has other contents, unless `force`."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     if stored is None:
         raise fail(
             "nothing-applied",
@@ -67,7 +67,7 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
     current = survey(session.objects, saved.lineage)
     _refuse_wrong_store(session, saved, current, file)
     part = LineageStore(objects=session.objects, lineage=saved.lineage)
-    after = settled(part, current, combined(saved, before, current))
+    after = settle_pending(part, current, combined(saved, before, current))
     report: dict[str, Json] = {
         "file": str(file),
         "lineage": saved.lineage,

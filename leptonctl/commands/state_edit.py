@@ -51,7 +51,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
 
 def rename(session: Session, name: str, consent: Consent) -> dict[str, Json]:
     """Rename the project in its state and store, after its name was edited in leptonctl.yaml."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     if stored is None:
         detail = f"{session.pointers.states.describe()} does not exist"
         raise fail("nothing-applied", "Nothing has been applied yet", detail, hint="`leptonctl apply` begins under the new name")
@@ -98,7 +98,7 @@ def _rename(session: Session, state: State, name: str) -> dict[str, Json]:
 
 
 def _without(state: State, scope: str) -> State:
-    after = state.moved(dict.fromkeys(a for a in state.current if a == scope or covers(scope, a)))
+    after = state.move(dict.fromkeys(a for a in state.current if a == scope or covers(scope, a)))
     place = parse(scope)
     if place.kind != "environment":
         return after

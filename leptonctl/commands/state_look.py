@@ -12,7 +12,7 @@ NO_STATE = "nothing has been applied yet"
 
 def list_pointers(session: Session) -> dict[str, Json]:
     """Every address with what it points to."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     if stored is None:
         return {"lineage": None, "serial": 0, "pointers": []}
     state = stored[0]
@@ -22,7 +22,7 @@ def list_pointers(session: Session) -> dict[str, Json]:
 
 def show_pointer(session: Session, address: str) -> dict[str, Json]:
     """One pointer with its steps. Failure `unknown-address` when the state has none there."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     current = stored[0].current if stored else {}
     scope = full(address, current, session.address_kinds)
     if scope not in current:
@@ -36,7 +36,7 @@ def show_pointer(session: Session, address: str) -> dict[str, Json]:
 
 def show_state(session: Session) -> dict[str, Json]:
     """The state itself, and whether it can be changed."""
-    stored = session.pointers.stored()
+    stored = session.pointers.stored_state()
     place = session.pointers.states.describe()
     if stored is None:
         return {"place": place, "lineage": None, "project": session.project.name, "serial": 0, "pointers": 0, "standing": NO_STATE}

@@ -74,7 +74,7 @@ def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
 
 
 def _expression(format: str) -> str:  # noqa: A002
-    format = spelled_out(format)  # noqa: A001
+    format = spell_out(format)  # noqa: A001
     out: list[str] = []
     position = 0
     while position < len(format):
@@ -94,7 +94,7 @@ def _expression(format: str) -> str:  # noqa: A002
     return "".join(out)
 
 
-def spelled_out(format: str) -> str:  # noqa: A002
+def spell_out(format: str) -> str:  # noqa: A002
     return re.sub(r"%(.)", lambda match: _COMPOSED.get(match[1], match[0]), format)
 
 

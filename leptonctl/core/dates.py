@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from leptonctl.core.codec import Record
-from leptonctl.core.date_formats import DateType, Pattern, contents, pattern, spelled_out
+from leptonctl.core.date_formats import DateType, Pattern, contents, pattern, spell_out
 
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
@@ -243,7 +243,7 @@ def format_moment(moment: Moment, format: str | None) -> str:  # noqa: A002
         "H": f"{moment.hour:02}", "I": f"{(moment.hour - 1) % 12 + 1:02}", "p": "PM" if moment.hour >= 12 else "AM",  # noqa: PLR2004
         "M": f"{moment.minute:02}", "S": f"{moment.second:02}", "f": f"{moment.fraction // 1000:06}", "z": "+0000", "%": "%",
     }  # fmt: skip
-    return re.sub(r"%(.)", lambda match: texts[match[1]], spelled_out(format))
+    return re.sub(r"%(.)", lambda match: texts[match[1]], spell_out(format))
 
 
 def _iso_date(moment: Moment) -> str:

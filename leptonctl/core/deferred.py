@@ -23,7 +23,7 @@ class Deferred(Mapping[K, V]):
         self._content: Any = part
         self._known: Mapping[K, V] = known
 
-    def _loaded(self) -> Mapping[K, V]:
+    def _mapping(self) -> Mapping[K, V]:
         if self._load is not None:
             self._content = self._load(self._content)
             self._load = None
@@ -31,19 +31,19 @@ class Deferred(Mapping[K, V]):
         return content
 
     def __getitem__(self, key: K) -> V:
-        return self._known[key] if key in self._known else self._loaded()[key]
+        return self._known[key] if key in self._known else self._mapping()[key]
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._loaded())
+        return iter(self._mapping())
 
     def __len__(self) -> int:
-        return len(self._loaded())
+        return len(self._mapping())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._known or key in self._loaded()
+        return key in self._known or key in self._mapping()
 
     def __reduce__(self) -> tuple[type[dict[K, V]], tuple[dict[K, V]]]:
         return dict, (dict(self),)
 
     def __repr__(self) -> str:
-        return repr(self._loaded())
+        return repr(self._mapping())

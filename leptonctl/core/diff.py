@@ -18,7 +18,7 @@ def diff(nodes: Sequence[Node], current: Mapping[str, Pointer], keys: Keys, lost
     """
     declared = {node.address for node in nodes}
     undeclared = sorted((a for a in current if a not in declared), key=lambda a: (parse(a).member is None, a))
-    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_undeclared(a, current[a]) for a in undeclared))
+    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_removal(a, current[a]) for a in undeclared))
 
 
 def _change(node: Node, pointer: Pointer | None, keys: Keys, lost: frozenset[str]) -> Change:
@@ -49,7 +49,7 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
     return f"{' and '.join(moved)} requested again" if moved else ""
 
 
-def _undeclared(address: str, pointer: Pointer) -> Change:
+def _removal(address: str, pointer: Pointer) -> Change:
     change = Remove if pointer.effect else Forget
     return change(address=address, reason="no longer declared", before=pointer.digest, before_version=pointer.version)
 
@@ -65,7 +65,7 @@ def with_becauses(change: Change, node: Node | None, recipe: Recipe | None) -> C
 def becauses(before: Recipe, node: Node) -> Iterator[Because]:
     """The fields of the recipe that changed, each with the span where the new value (or its nearest parent) is written."""
     for path, old, new in leaves(dict(before.recipe), dict(node.recipe)):
-        yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
+        yield Because(path=dotted_path(path), before=old, after=new, span=span_of(node, path))
 
 
 def notes_becauses(before: Recipe, node: Node) -> Iterator[Because]:
@@ -73,7 +73,7 @@ def notes_becauses(before: Recipe, node: Node) -> Iterator[Because]:
     if node.effect:
         return
     for path, old, new in leaves(dict(before.notes), dict(node.notes)):
-        yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
+        yield Because(path=dotted_path(path), before=old, after=new, span=span_of(node, path))
 
 
 def leaves(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
@@ -88,7 +88,7 @@ def leaves(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, J
         yield path, before, after
 
 
-def dotted(path: Path) -> str:
+def dotted_path(path: Path) -> str:
     """A path as people write it."""
     return ".".join(str(part) for part in path)
 

@@ -104,7 +104,7 @@ def unborn(project_name: str) -> str:
     return f"{UNBORN}{project_name}"
 
 
-def condemned(digest: str) -> str:
+def condemned_mark(digest: str) -> str:
     """The mark of an artifact that nothing refers to."""
     return f"{CONDEMNED}/{bare(digest)}"
 

@@ -232,7 +232,7 @@ Before = tuple[str | None, str | None]
 """Digest and version of a pointer, as in a change; both None without a pointer."""
 
 
-def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
+def moved_addresses(state: State, before: Mapping[str, Before]) -> list[str]:
     """The addresses whose pointer is no longer what the plan saw."""
     return [address for address, planned in before.items() if _before(state.current.get(address)) != planned]
 

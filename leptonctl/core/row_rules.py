@@ -79,7 +79,7 @@ def parse(text: str) -> Term:
     reader = _Reader(tokens, len(text))
     rule = reader.disjunction()
     if reader.token is not None:
-        raise reader.unexpected()
+        raise reader.unexpected_token()
     return rule
 
 
@@ -107,7 +107,7 @@ class _Reader:
     def token(self) -> Token | None:
         return self._tokens[self._position] if self._position < len(self._tokens) else None
 
-    def unexpected(self) -> BadRule:
+    def unexpected_token(self) -> BadRule:
         token = self.token
         if token is None:
             return BadRule("the rule ends too early", self._length, self._length + 1, "write a whole comparison, such as `start <= end`")
@@ -125,7 +125,7 @@ class _Reader:
     def _demand(self, text: str) -> Token:
         token = self._next(text)
         if token is None:
-            raise self.unexpected()
+            raise self.unexpected_token()
         return token
 
     def disjunction(self) -> Term:
@@ -170,7 +170,7 @@ class _Reader:
         if self._next("in"):
             return _negate_if(self._membership(first), negative)
         if negative is not None:
-            raise self.unexpected()
+            raise self.unexpected_token()
         return first
 
     def _membership(self, first: Term) -> Term:
@@ -215,7 +215,7 @@ class _Reader:
         if (word := self._next("true", "false")) is not None:
             return Term(operation="literal", value=word.text == "true", start=word.start, end=word.end)
         if token is None or token.kind == "sign" or (token.kind == "word" and token.text in WORDS):
-            raise self.unexpected()
+            raise self.unexpected_token()
         self._position += 1
         if token.kind in ("number", "text"):
             value = float(token.text) if token.kind == "number" else token.text

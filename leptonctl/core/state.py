@@ -270,11 +270,11 @@ class State(Record, tag_field="format_version", tag="1"):
         """The pointers below an address."""
         return {address: pointer for address, pointer in self.current.items() if address.startswith(prefix)}
 
-    def without(self, lost: Collection[str]) -> "State":
+    def without_builds(self, lost: Collection[str]) -> "State":
         """The state without the builds at these addresses. Bindings are kept, because new ones are compared with them."""
         return replace(self, current={a: p for a, p in self.current.items() if p.effect or a not in lost})
 
-    def moved(self, pointers: Mapping[str, Pointer | None]) -> "State":
+    def move(self, pointers: Mapping[str, Pointer | None]) -> "State":
         """The state with these pointers set (or dropped, for None) as one change: serial + 1."""
         current = {a: p for a, p in self.current.items() if pointers.get(a, p) is not None}
         current.update({a: p for a, p in pointers.items() if p is not None})

@@ -54,7 +54,7 @@ def moves(state: State, name: str, desired: Desired, number: int, at: str) -> di
     address = document("environment", name)
     if desired.environment is None:
         return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
-    return {a: None if p is None else _stamped(p, number, at) for a, p in desired.bindings.items()}
+    return {a: None if p is None else _stamp(p, number, at) for a, p in desired.bindings.items()}
 
 
 def environment_after(old: Environment | None, desired: Environment | None, *, number: int, url: str | None) -> Environment | None:
@@ -106,17 +106,17 @@ def deployment_after(
     )
 
 
-def pended(state: State, name: str, pending: Pending) -> State:
+def add_pending(state: State, name: str, pending: Pending) -> State:
     """The state with a switch under way."""
     return replace(state, pending={**state.pending, name: pending})
 
 
-def dropped(state: State, name: str) -> State:
+def drop_pending(state: State, name: str) -> State:
     """The state without the pending switch of an environment."""
     return replace(state, pending={other: pending for other, pending in state.pending.items() if other != name})
 
 
-def completed(state: State, name: str, served: ServedModels) -> State:
+def complete_switch(state: State, name: str, served: ServedModels) -> State:
     """The state with the pending switch of an environment written into its pointers, and what has been served recorded."""
     pending = state.pending.get(name)
     if pending is None:
@@ -128,7 +128,7 @@ def completed(state: State, name: str, served: ServedModels) -> State:
     destroyed = pending.environment is None or pending.environment.destroyed
     ended = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
     held = state.holding({**ended, **pending.holds})
-    return dropped(replace(held, environments=environments, sealed=sealed), name).moved(pending.pointers)
+    return drop_pending(replace(held, environments=environments, sealed=sealed), name).move(pending.pointers)
 
 
 def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:
@@ -136,7 +136,7 @@ def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:
     for name, pending in state.pending.items():
         head = live[name].head if name in live else None
         moved = head is not None and head.deployment == pending.deployment
-        state = completed(state, name, {}) if moved else dropped(state, name)
+        state = complete_switch(state, name, {}) if moved else drop_pending(state, name)
     return state
 
 
@@ -148,7 +148,7 @@ def with_served(environment: Environment, served: ServedModels) -> Environment:
     return replace(environment, served={m: {**served.get(m, {}), **environment.served.get(m, {})} for m in sorted(models)})
 
 
-def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[str, dict[str, Served]]:
+def served_packages(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[str, dict[str, Served]]:
     """The packages of a deployment that at least one server has reported serving as main (protocols 7), by model."""
     witnessed_packages: dict[str, dict[str, Served]] = {}
     for server in servers:
@@ -176,5 +176,5 @@ def differences(deployment: Deployment, server: ServerRecord) -> list[str]:
     return wrong
 
 
-def _stamped(pointer: Pointer, number: int, at: str) -> Pointer:
+def _stamp(pointer: Pointer, number: int, at: str) -> Pointer:
     return replace(pointer, at=at) if pointer.version is None else replace(pointer, deployment=number, at=at)

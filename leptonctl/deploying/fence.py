@@ -13,9 +13,9 @@ from leptonctl.core.deployment import Epoch, ServerRecord
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
-from leptonctl.deploying.desired import completed, dropped, witnessed
+from leptonctl.deploying.desired import complete_switch, drop_pending, served_packages
 from leptonctl.spi.platforms import Say
-from leptonctl.storage.claims import Registration, check_claim, check_lock, lock_environment, taken_over, unlock_environment
+from leptonctl.storage.claims import Registration, check_claim, check_lock, lock_environment, takeover, unlock_environment
 from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Note, Pointers
@@ -50,17 +50,17 @@ class Locked(Frozen):
 
     def move(self, change: Callable[[State], State], note: Note | None = None) -> "Locked":
         """Move the state. Failure `taken-over` (exit 5) when another apply holds the environment by now."""
-        return replace(self, state=self.pointers.move(self._checked(change), note))
+        return replace(self, state=self.pointers.move(self._guard(change), note))
 
     def note(self, note: Note, change: Callable[[State], State]) -> State:
         """Record a note in the history with a change of the state that moves no pointer. Failure as of `move`."""
-        return self.pointers.note(note, self._checked(change))
+        return self.pointers.note(note, self._guard(change))
 
     def newest(self) -> "Locked":
         """Read state and head again. Failure `taken-over` when another apply holds the environment."""
         state, head = self.pointers.read(), self.lineage.head(self.name)
         if state is None or head is None or head.head.epoch != self.epoch:
-            raise _moved_on(self.name, head)
+            raise _takeover(self.name, head)
         self.check(state)
         return replace(self, state=state, head=head)
 
@@ -72,12 +72,12 @@ class Locked(Frozen):
         except Failure as failure:
             raise _with_successor(self.pointers, self.name, self.claim, failure, state.epoch(self.token)) from failure
 
-    def _checked(self, change: Callable[[State], State]) -> Callable[[State], State]:
-        def checked(state: State) -> State:
+    def _guard(self, change: Callable[[State], State]) -> Callable[[State], State]:
+        def check_and_change(state: State) -> State:
             self.check(state)
             return change(state)
 
-        return checked
+        return check_and_change
 
     def point(self, *, deployment: int, serial: int, staged: int) -> "Locked":
         """Replace the head that this holder wrote last. Failure `taken-over` when another holder has written since."""
@@ -98,7 +98,7 @@ class Locked(Frozen):
             serial,
             staged,
         ):
-            raise _moved_on(self.name, current)
+            raise _takeover(self.name, current)
         return replace(self, head=current)
 
 
@@ -132,7 +132,7 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
         before = lineage.head(name)
         head = before.head if before else None
         if head is not None and head.epoch > epoch:
-            raise taken_over(document("environment", name), f"by {head.holder}")
+            raise takeover(document("environment", name), f"by {head.holder}")
         after = lineage.move_head(
             name,
             before,
@@ -156,8 +156,8 @@ def settle(locked: Locked) -> Locked:
     if pending is None:
         return locked
     if locked.head.head.deployment != pending.deployment:
-        return locked.move(lambda state: dropped(state, locked.name))
-    note = switched(locked.name, pending, recovered_by=describe(locked.claim.owner))
+        return locked.move(lambda state: drop_pending(state, locked.name))
+    note = switch_note(locked.name, pending, recovered_by=describe(locked.claim.owner))
     return replace(complete(locked, pending, note), settled=pending)
 
 
@@ -167,11 +167,11 @@ def complete(locked: Locked, pending: Pending, note: Note, reports: Iterable[Ser
     `reports`: those that the platform observes besides the records in the store.
     """
     deployment = locked.lineage.intact_deployment(locked.name, pending.deployment) if pending.deployment else None
-    served = witnessed(deployment, (*locked.lineage.servers(locked.name), *reports)) if deployment else {}
-    return locked.move(lambda state: completed(state, locked.name, served), note)
+    served = served_packages(deployment, (*locked.lineage.servers(locked.name), *reports)) if deployment else {}
+    return locked.move(lambda state: complete_switch(state, locked.name, served), note)
 
 
-def switched(name: str, pending: Pending, recovered_by: str | None = None) -> Note:
+def switch_note(name: str, pending: Pending, recovered_by: str | None = None) -> Note:
     """The history's note of a switch."""
     return Note(
         author=pending.author,
@@ -189,13 +189,13 @@ def release(locked: Locked) -> State:
     return locked.move(lambda state: unlock_environment(state, locked.name, locked.claim)).state
 
 
-def bound(environment: Environment | None) -> int:
+def number_in_force(environment: Environment | None) -> int:
     """The number of the deployment in force according to the state; 0 for none."""
     return 0 if environment is None or environment.destroyed else environment.deployment
 
 
-def _moved_on(name: str, head: HeadAt | None) -> Failure:
-    return taken_over(document("environment", name), f"by {head.head.holder}" if head else "by a process that removed its head")
+def _takeover(name: str, head: HeadAt | None) -> Failure:
+    return takeover(document("environment", name), f"by {head.head.holder}" if head else "by a process that removed its head")
 
 
 def _with_successor(pointers: Pointers, name: str, claim: Registration, failure: Failure, epoch: Epoch | None = None) -> Failure:
@@ -207,13 +207,13 @@ def _with_successor(pointers: Pointers, name: str, claim: Registration, failure:
     others = [c.owner for id_, c in state.applies.items() if id_ != claim.id and claim.addresses & set(c.addresses)]
     owner = lock_.owner if lock_ is not None and lock_.claim != claim.id else next(iter(others), None)
     if owner is not None:
-        return taken_over(document("environment", name), f"by {describe(owner)}")
+        return takeover(document("environment", name), f"by {describe(owner)}")
     head = pointers.lineage(state).head(name)
     if head is None:
         return failure
     if epoch is None:
-        return taken_over(document("environment", name), f"meanwhile, and was last moved by {head.head.holder}")
-    return taken_over(document("environment", name), f"by {head.head.holder}") if head.head.epoch > epoch else failure
+        return takeover(document("environment", name), f"meanwhile, and was last moved by {head.head.holder}")
+    return takeover(document("environment", name), f"by {head.head.holder}") if head.head.epoch > epoch else failure
 
 
 def _without_lock(state: State, name: str) -> State:

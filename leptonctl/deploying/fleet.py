@@ -30,14 +30,14 @@ class Fleet(Frozen):
     environment: str
     liveness: Liveness = field(default_factory=Liveness)
 
-    def registered(self) -> tuple[ServerRecord, ...]:
+    def registered_servers(self) -> tuple[ServerRecord, ...]:
         """All registered servers, except those that recorded their stop."""
         ours = (self.lineage.lineage, self.environment)
         return tuple(s for s in self.lineage.servers(self.environment) if not s.stopped and (s.lineage, s.environment) == ours)
 
     def living(self) -> tuple[ServerRecord, ...]:
         """The servers that live. One that was never seen before counts as living until its beat has been unchanged for the term."""
-        return tuple(server for server in self.registered() if self.lives(server))
+        return tuple(server for server in self.registered_servers() if self.lives(server))
 
     def head(self) -> Head:
         """The head; before the first switch, one without a deployment."""
@@ -48,14 +48,14 @@ class Fleet(Frozen):
         """Whether a server lives: by its process if it can be checked from here, otherwise by its beat."""
         return self.liveness.alive(self._name(server), owner_of(server), server.beat, TERM_S)
 
-    def seen(self, server: ServerRecord, now: float) -> float:
+    def last_contact(self, server: ServerRecord, now: float) -> float:
         """When a server was last heard of, by this machine's clock, after `lives` was asked. Both in seconds since 1970.
 
         The server's own clock is believed only for a beat of which nothing else is known, and never if it shows the future.
         """
         if is_alive(owner_of(server)) is not None:
             return min(server.heartbeat or server.started, now)
-        unchanged_s, moved = self.liveness.unchanged(self._name(server))
+        unchanged_s, moved = self.liveness.stillness(self._name(server))
         return now - unchanged_s if moved else min(server.heartbeat or server.started, now - unchanged_s)
 
     def was_served(self, record: Environment | None = None) -> bool:
@@ -88,7 +88,7 @@ class Fleet(Frozen):
             return False
         if is_alive(owner_of(server)) is False:
             return now - max(server.heartbeat, server.started) > STALE_S
-        return self.liveness.unchanged(self._name(server))[0] > STALE_S
+        return self.liveness.stillness(self._name(server))[0] > STALE_S
 
     def reap(self, now: float) -> list[str]:
         """Remove the stale records of servers and return their ids. `now` as in `is_stale`."""
@@ -106,13 +106,13 @@ class Roll:
     _first: dict[str, int] = dataclass_field(default_factory=dict)
     _lived: set[str] = dataclass_field(default_factory=set)
 
-    def lost(self, living: Collection[ServerRecord]) -> list[ServerRecord]:
+    def lost_servers(self, living: Collection[ServerRecord]) -> list[ServerRecord]:
         """The servers that lived, and none of which does any more or said that it stops. Empty while one lives."""
         for server in living:
             first = self._first.setdefault(server.id, server.beat)
             if server.beat != first or is_alive(owner_of(server)):
                 self._lived.add(server.id)
-        return [] if living else [server for server in self.fleet.registered() if server.id in self._lived]
+        return [] if living else [server for server in self.fleet.registered_servers() if server.id in self._lived]
 
 
 def ends(fleet: Fleet, server: ServerRecord, say: Say) -> bool:
@@ -122,7 +122,7 @@ def ends(fleet: Fleet, server: ServerRecord, say: Say) -> bool:
         return not known
     waiting = False
     while True:
-        now = next((other for other in fleet.registered() if other.id == server.id), None)
+        now = next((other for other in fleet.registered_servers() if other.id == server.id), None)
         if now is None or not fleet.lives(now):
             return True
         if now.beat != server.beat:
@@ -163,6 +163,6 @@ def owner_of(server: ServerRecord) -> Owner:
     return Owner(host=server.host, machine=server.machine, boot=server.boot, namespace=server.namespace, pid=server.pid, start=server.start)
 
 
-def listed(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
+def server_list(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
     """The ids of servers for a sentence, each followed by its reason if it has one."""
     return ", ".join(f"{s.id} ({reason})" if (reason := why(s)) else s.id for s in servers)

@@ -7,7 +7,7 @@ from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.deploying.desired import Desired, differences
-from leptonctl.deploying.fence import Locked, bound
+from leptonctl.deploying.fence import Locked, number_in_force
 from leptonctl.deploying.sites import verb
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.spi.platforms import Observation, Site
@@ -21,11 +21,11 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
     `routes`: gives the routes when the record of the bound deployment is lost. Failure `not-ready`, `heal-failed` or the
     platform's own when the heal did not succeed, with the server's reason.
     """
-    with switch.locked(name, here=here) as locked:
+    with switch.hold(name, here=here) as locked:
         environment = locked.state.environments.get(name)
         if environment is None:
             return Outcome(state=locked.state, deployment=locked.head.head.deployment)
-        recorded = bound(environment)
+        recorded = number_in_force(environment)
         record = locked.lineage.intact_deployment(name, recorded) if recorded else None
         if locked.head.head.deployment != recorded or (recorded and record is None):
             outcome = switch.carry_out(locked, _rebind(locked, environment, record, routes), here=here)

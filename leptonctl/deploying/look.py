@@ -30,7 +30,7 @@ def is_here(record: Environment | None, root: Path) -> bool:
 def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lineage: LineageStore, state: State) -> dict[str, Live]:
     """What serves the environments of a state. Destroyed ones are left out, and those whose platform is not installed."""
     live = {}
-    for name, record in {**_beginning(state), **_recorded(state)}.items():
+    for name, record in {**_beginning(state), **_recorded_environments(state)}.items():
         platform = platforms.get(str(record.platform.get("type", "server")))
         if platform is not None:
             fleet = Fleet(lineage=lineage, environment=name, liveness=liveness)
@@ -38,7 +38,7 @@ def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lin
     return live
 
 
-def _recorded(state: State) -> dict[str, Environment]:
+def _recorded_environments(state: State) -> dict[str, Environment]:
     return {name: record for name, record in state.environments.items() if not record.destroyed}
 
 
@@ -62,7 +62,7 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
         head=head.head if head else None,
         servers=servers,
         alive=alive,
-        seen={server.id: fleet.seen(server, now) for server in servers},
+        seen={server.id: fleet.last_contact(server, now) for server in servers},
         was_served=fleet.was_served(record),
         reason=observation.reason,
         problem=problem,

@@ -6,7 +6,7 @@ from leptonctl.core.address import document, member_of, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, Pointer, State, StepPointer
-from leptonctl.deploying.desired import with_served, witnessed
+from leptonctl.deploying.desired import served_packages, with_served
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey
 
@@ -29,9 +29,9 @@ def rebuilt(part: LineageStore, seen: Survey, first: State, *, declared: Mapping
             continue
         deployment = part.intact_deployment(name, number) if number else None
         if deployment is not None:
-            state = _bound(part, state, deployment, record or declared.get(name), steps)
+            state = _bind(part, state, deployment, record or declared.get(name), steps)
         elif not number and record is not None:
-            state = _destroyed(state, name, record)
+            state = _destroy(state, name, record)
     return state
 
 
@@ -53,7 +53,7 @@ def _digest(state: State, address: str) -> str | None:
     return pointer.digest if pointer else None
 
 
-def _bound(part: LineageStore, state: State, deployment: Deployment, record: Environment | None, steps: Steps) -> State:
+def _bind(part: LineageStore, state: State, deployment: Deployment, record: Environment | None, steps: Steps) -> State:
     """The state with the bindings of a deployment in place of an environment's own."""
     name = deployment.environment
     environment = replace(
@@ -75,7 +75,7 @@ def _bound(part: LineageStore, state: State, deployment: Deployment, record: Env
         for a, p in state.current.items()
         if a == document("environment", name) or not a.startswith(document("environment", name) + "/")
     }
-    environments = {**state.environments, name: with_served(environment, witnessed(deployment, part.servers(name)))}
+    environments = {**state.environments, name: with_served(environment, served_packages(deployment, part.servers(name)))}
     return replace(state, current={**others, **bindings}, environments=environments)
 
 
@@ -105,7 +105,7 @@ def _pointer(state: State, deployment: Deployment, model: str, route: Route, ste
     )
 
 
-def _destroyed(state: State, name: str, record: Environment) -> State:
+def _destroy(state: State, name: str, record: Environment) -> State:
     address = document("environment", name)
     current = {a: p for a, p in state.current.items() if a != address and not a.startswith(address + "/")}
     return replace(state, current=current, environments={**state.environments, name: replace(record, destroyed=True, served={}, url=None)})

@@ -14,7 +14,7 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
-from leptonctl.deploying.fleet import Fleet, Roll, fleet, listed, nobody
+from leptonctl.deploying.fleet import Fleet, Roll, fleet, nobody, server_list
 from leptonctl.deploying.obstacles import PROBE_S, address_of, is_own, problems, warnings
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
@@ -90,18 +90,18 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
         beats_before = {s.id: s.beat for s in refusing} if beats_before is None else beats_before
         refusing = [s for s in refusing if late or s.beat != beats_before.get(s.id)]
         if site.here and deployment.models and not living:
-            raise _ended(site)
-        lost = roll.lost(living)
+            raise _early_end(site)
+        lost = roll.lost_servers(living)
         if lost and not able:
             raise _all_lost(lost)
         if len(able) == len(living):
             _say_nobody(site, deployment, living, say)
             return
         if site.returning and able and time.monotonic() > grace:
-            say(f"not ready, will follow later: {listed([s for s in living if s not in able])}")
+            say(f"not ready, will follow later: {server_list([s for s in living if s not in able])}")
             return
         if refusing and not (site.returning and able):
-            raise _refused(refusing, number)
+            raise _refusal(refusing, number)
         if late:
             raise _late(site, [s for s in living if s not in able])
 
@@ -115,14 +115,14 @@ def activate(site: Site, head: Head, say: Say) -> None:
         if not lagging or servers.head().deployment != head.deployment:
             break
         if late:
-            detail = f"not serving deployment {head.deployment} after {_seconds(site, 'swap_s'):g} s: {listed(lagging, _note)}"
+            detail = f"not serving deployment {head.deployment} after {_seconds(site, 'swap_s'):g} s: {server_list(lagging, _note)}"
             raise ProviderError("A server does not follow", detail=detail, hint="see `leptonctl status`", id="not-ready")
     servers.reap(time.time())
 
 
 def observe(site: Site) -> Observation:
     """The registered servers and, if this host runs the environment, the answer of its own server."""
-    servers = fleet(site).registered()
+    servers = fleet(site).registered_servers()
     if not site.here:
         return Observation(servers=servers, reason="; ".join(f"{s.id}: {why}" for s in servers if (why := _reported_problem(s))))
     running = processes.running_server(site.root, site.environment)
@@ -204,19 +204,19 @@ def _check_head(servers: Fleet, number: int) -> None:
         raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
 
 
-def _refused(servers: Collection[ServerRecord], number: int) -> ProviderError:
-    why = listed(servers, lambda server: server.failed[str(number)])
+def _refusal(servers: Collection[ServerRecord], number: int) -> ProviderError:
+    why = server_list(servers, lambda server: server.failed[str(number)])
     summary = "A server refuses the new deployment; the old one keeps serving"
     return ProviderError(summary, detail=why, hint="see `leptonctl status`", id="not-ready")
 
 
 def _late(site: Site, servers: Collection[ServerRecord]) -> ProviderError:
-    why = f"not ready after {_seconds(site, 'ready_s'):g} s: {listed(servers, _note)}"
+    why = f"not ready after {_seconds(site, 'ready_s'):g} s: {server_list(servers, _note)}"
     summary = "A server did not get ready in time; the old deployment keeps serving"
     return ProviderError(summary, detail=why, hint="see its log, then apply again", id="not-ready")
 
 
-def _ended(site: Site) -> ProviderError:
+def _early_end(site: Site) -> ProviderError:
     line = processes.last_line(site.root, site.environment)
     detail = "The server of this host has ended." + (f" Its last line: {line}" if line else "")
     hint = f"read {processes.log_file(site.root, site.environment)}"
@@ -226,7 +226,7 @@ def _ended(site: Site) -> ProviderError:
 def _all_lost(lost: Collection[ServerRecord]) -> ProviderError:
     """What would otherwise look like an environment without servers: they lived, and ended while they loaded the deployment."""
     summary = "The servers ended before they were ready; the old deployment stays in force"
-    return ProviderError(summary, detail=f"ended: {listed(lost)}", hint="read their logs, then apply again", id="not-ready")
+    return ProviderError(summary, detail=f"ended: {server_list(lost)}", hint="read their logs, then apply again", id="not-ready")
 
 
 def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, ...], say: Say) -> None:
@@ -237,14 +237,14 @@ def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, 
 def _silence_reason(site: Site, running: ServerRecord | None) -> str:
     if running is not None:
         return SILENT
-    damaged = _damaged(site)
+    damaged = _damaged_paths(site)
     if damaged:
         return f"the server does not run, and could not serve; damaged or missing in the store: {', '.join(damaged)}"
     line = processes.last_line(site.root, site.environment)
     return "the server does not run" + (f'; the last line of its log: "{line}"' if line else "")
 
 
-def _damaged(site: Site) -> list[str]:
+def _damaged_paths(site: Site) -> list[str]:
     """The paths of the files of the deployment in force that are missing or damaged. A remote store is not read for that."""
     if "://" in site.store:
         return []

@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias
 from leptonctl.core.deployment import Deployment, ServerRecord
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.plan import moved_since
+from leptonctl.core.plan import moved_addresses
 from leptonctl.core.state import Author, Environment, Pending, State
 from leptonctl.deploying import fence
-from leptonctl.deploying.desired import Desired, dropped, pended
+from leptonctl.deploying.desired import Desired, add_pending, drop_pending
 from leptonctl.deploying.fence import Locked
 from leptonctl.deploying.sites import Sites, verb
 from leptonctl.deploying.written import last_number, serial_after, writes
@@ -58,7 +58,7 @@ class Switch(Frozen):
     wait_s: float = 90.0
 
     @contextmanager
-    def locked(self, name: str, *, here: bool, force: bool = False) -> Iterator[Locked]:
+    def hold(self, name: str, *, here: bool, force: bool = False) -> Iterator[Locked]:
         """Hold an environment while the block runs: locked, fenced, and with a predecessor's pending switch settled.
 
         `here`: this folder on this machine runs the environment. `force`: take the lock from a living holder too.
@@ -70,7 +70,7 @@ class Switch(Frozen):
             self.checkpoint("epoch")
             locked = fence.fence(self.pointers, self.claim, name, state, token)
             self.checkpoint("settle")
-            locked = self._settled(locked, here=here)
+            locked = self._settle(locked, here=here)
             yield locked
         except BaseException:
             with suppress(Failure):
@@ -89,22 +89,22 @@ class Switch(Frozen):
         if desired.held:
             note = Note(author=self.author, environment=locked.name, evidence=desired.evidence, held=desired.held, acts=desired.acts)
             locked.note(note, lambda state: state.holding(desired.holds))
-        return _unmoved(locked)
+        return _outcome(locked)
 
     def carry_out(self, locked: Locked, desired: Desired, *, here: bool) -> Outcome:
         """Switch, even if no pointer moves. Errors are raised after the state has been brought in line with the head."""
-        stale = moved_since(locked.state, desired.before)
+        stale = moved_addresses(locked.state, desired.before)
         if stale:
             detail = f"{', '.join(stale)}: changed since the plan; what was built stays in the store"
             hint = "run `leptonctl plan` again"
             raise fail("stale-binding", "A binding has changed since it was planned", detail, hint=hint, exit_code=STALE)
         passage = self._passage(locked, desired, here=here)
         try:
-            passage = _recorded(passage)
-            passage = _staged(passage)
-            passage = _headed(passage)
-            passage = _activated(passage)
-            passage = _bound(passage)
+            passage = _record(passage)
+            passage = _stage(passage)
+            passage = _move_head(passage)
+            passage = _activate(passage)
+            passage = _bind(passage)
         except BaseException:
             _follow_head(passage)
             raise
@@ -119,15 +119,15 @@ class Switch(Frozen):
 
     def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:
         """Complete or drop a predecessor's pending switch, under lock and fence. `force`: take the lock from a living holder too."""
-        with self.locked(name, here=here, force=force) as locked:
-            return _unmoved(locked)
+        with self.hold(name, here=here, force=force) as locked:
+            return _outcome(locked)
 
     def place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
         """Where the environment runs according to a record of it."""
         written = environment.platform if environment else {}
         return self.sites.platform(written), self.sites.site(locked.state.lineage, locked.name, written, here=here)
 
-    def _settled(self, locked: Locked, *, here: bool) -> Locked:
+    def _settle(self, locked: Locked, *, here: bool) -> Locked:
         """Settle a predecessor's switch. If it ended what serves from here, by a destroy or a new placement, stop that too."""
         old = locked.state.environments.get(locked.name)
         locked = fence.settle(locked)
@@ -178,7 +178,7 @@ class _Passage(Frozen):
         return self.deployment.deployment if self.deployment else 0
 
 
-def _recorded(passage: _Passage) -> _Passage:
+def _record(passage: _Passage) -> _Passage:
     """Write the pending switch and its deployment under an unused number."""
     locked, url = passage.locked, passage.platform.url(passage.site.settings)
     reports = _reports(*(passage.leaving or (passage.platform, passage.site)))
@@ -186,7 +186,7 @@ def _recorded(passage: _Passage) -> _Passage:
     while True:
         pending, deployment = writes(passage.locked, passage.desired, passage.author, number=number, url=url, reports=reports)
         passage.checkpoint("pending")
-        locked = passage.locked.move(partial(pended, name=locked.name, pending=pending))
+        locked = passage.locked.move(partial(add_pending, name=locked.name, pending=pending))
         passage = replace(passage, locked=locked, pending=pending, deployment=deployment)
         passage.checkpoint("record")
         if deployment is None or locked.lineage.put_deployment(deployment):
@@ -195,7 +195,7 @@ def _recorded(passage: _Passage) -> _Passage:
         number += 1
 
 
-def _staged(passage: _Passage) -> _Passage:
+def _stage(passage: _Passage) -> _Passage:
     """Have the deployment prepared next to the one in force, and wait until all servers could serve it."""
     if passage.deployment is None:
         return passage
@@ -215,14 +215,14 @@ def _staged(passage: _Passage) -> _Passage:
     return passage
 
 
-def _headed(passage: _Passage) -> _Passage:
+def _move_head(passage: _Passage) -> _Passage:
     """Put the deployment in force. Failure `taken-over` when another holder has fenced meanwhile."""
     serial = passage.deployment.serial if passage.deployment else serial_after(passage.locked)
     passage.checkpoint("head")
     return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
 
 
-def _activated(passage: _Passage) -> _Passage:
+def _activate(passage: _Passage) -> _Passage:
     """Wait until the servers follow. The head has moved, so a server that lags is named but undoes nothing."""
     passage.checkpoint("activate")
     # a successor may have started what this would stop
@@ -241,11 +241,11 @@ def _activated(passage: _Passage) -> _Passage:
     return replace(passage, lagging=lagging)
 
 
-def _bound(passage: _Passage) -> _Passage:
+def _bind(passage: _Passage) -> _Passage:
     """Write the binding, and record as served what servers report of it."""
     passage.checkpoint("bind")
     assert passage.pending is not None
-    note = fence.switched(passage.locked.name, passage.pending)
+    note = fence.switch_note(passage.locked.name, passage.pending)
     reports = _reports(passage.platform, passage.site)
     return replace(passage, locked=fence.complete(passage.locked, passage.pending, note, reports))
 
@@ -268,9 +268,9 @@ def _follow_head(passage: _Passage) -> None:
             return
         in_force = locked.head.head.deployment
         if pending.deployment == in_force:
-            locked = fence.complete(locked, pending, fence.switched(locked.name, pending))
+            locked = fence.complete(locked, pending, fence.switch_note(locked.name, pending))
         else:
-            locked = locked.move(lambda state: dropped(state, locked.name))
+            locked = locked.move(lambda state: drop_pending(state, locked.name))
             locked.point(deployment=in_force, serial=locked.head.head.serial, staged=0)
         if not in_force:
             # nothing is in force, so what was started for this switch has nothing to serve
@@ -290,5 +290,5 @@ def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:
     return all(route is not None and route.package in environment.served.get(model, {}) for model, route in routes)
 
 
-def _unmoved(locked: Locked) -> Outcome:
+def _outcome(locked: Locked) -> Outcome:
     return Outcome(state=locked.state, deployment=locked.head.head.deployment)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Author, HistoryRecord, Mark, Owner, State
-from leptonctl.deploying.desired import completed, dropped, witnessed
+from leptonctl.deploying.desired import complete_switch, drop_pending, served_packages
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey, fence_heads, replace_owner, survey
 from leptonctl.storage.owner import describe
@@ -38,10 +38,10 @@ def take_over(pointers: Pointers, request: Request, rebuild: Rebuild) -> State:
     Failure `taken-over` (exit 5) when another process takes over at the same time.
     """
     part = LineageStore(objects=pointers.objects, lineage=request.lineage)
-    before = pointers.stored()
+    before = pointers.stored_state()
     _publish_newest(part, before[0] if before else None)
     seen = survey(pointers.objects, request.lineage)
-    restored = settled(part, seen, rebuild(part, seen, before[0] if before else None))
+    restored = settle_pending(part, seen, rebuild(part, seen, before[0] if before else None))
     known = (before[0] if before else None, restored)
     fresh = replace(
         restored,
@@ -58,15 +58,15 @@ def take_over(pointers: Pointers, request: Request, rebuild: Rebuild) -> State:
     return _read_back(pointers, state)
 
 
-def settled(part: LineageStore, seen: Survey, state: State) -> State:
+def settle_pending(part: LineageStore, seen: Survey, state: State) -> State:
     """The state with its pending switches completed, or dropped, as the heads say (protocols 2)."""
     for name, pending in state.pending.items():
         at = seen.heads.get(name)
         if at is None or at.head.deployment != pending.deployment:
-            state = dropped(state, name)
+            state = drop_pending(state, name)
             continue
         deployment = part.intact_deployment(name, pending.deployment) if pending.deployment else None
-        state = completed(state, name, witnessed(deployment, part.servers(name)) if deployment else {})
+        state = complete_switch(state, name, served_packages(deployment, part.servers(name)) if deployment else {})
     return state
 
 
@@ -80,7 +80,7 @@ def _take_owner(pointers: Pointers, seen: Survey, fresh: State) -> None:
     if seen.owner is None:
         mark_lineage(pointers.objects, fresh)
     elif not replace_owner(pointers.objects, seen.lineage, seen.owner, owner_record(fresh)):
-        raise _beaten("another process took over the lineage at the same moment")
+        raise _lost_race("another process took over the lineage at the same moment")
 
 
 def _fence(part: LineageStore, seen: Survey, fresh: State, holder: str) -> None:
@@ -95,15 +95,15 @@ def _fence(part: LineageStore, seen: Survey, fresh: State, holder: str) -> None:
         for name in moved:
             head = seen.heads.get(name)
             if head is not None and head.head.epoch.generation >= fresh.generation and head.head.epoch != epochs[name]:
-                raise _beaten(f"the head of environment/{name} was taken over by {head.head.holder}")
+                raise _lost_race(f"the head of environment/{name} was taken over by {head.head.holder}")
         epochs = {name: epochs[name] for name in moved}
-    raise _beaten("the heads in the store keep moving")
+    raise _lost_race("the heads in the store keep moving")
 
 
 def _write(pointers: Pointers, request: Request, part: LineageStore, fresh: State) -> State:
     """Write the state on top of what is stored by now: another takeover, since beaten, may have written its own."""
     for _ in range(TRIES):
-        before = pointers.stored()
+        before = pointers.stored_state()
         old = before[0] if before else None
         if old is not None and old.lineage == fresh.lineage and old.generation >= fresh.generation:
             break
@@ -130,7 +130,7 @@ def _write(pointers: Pointers, request: Request, part: LineageStore, fresh: Stat
         )
         if pointers.install(before[1] if before else None, state):
             return state
-    raise _beaten("another process wrote the state at the same time")
+    raise _lost_race("another process wrote the state at the same time")
 
 
 def _revision(before: State | None, fresh: State) -> int:
@@ -140,15 +140,15 @@ def _revision(before: State | None, fresh: State) -> int:
 
 def _read_back(pointers: Pointers, state: State) -> State:
     """The state as it is stored and owned now."""
-    stored = pointers.stored()
+    stored = pointers.stored_state()
     owner = pointers.lineage(state).owner()
     if stored is None or stored[0] != state or owner is None or (owner.state, owner.generation) != (state.id, state.generation):
-        raise _beaten("what was read back is not what was written")
+        raise _lost_race("what was read back is not what was written")
     pointers.admit(state)
     return state
 
 
-def _beaten(why: str) -> Failure:
+def _lost_race(why: str) -> Failure:
     return fail(
         "taken-over",
         "Another process took over this lineage",

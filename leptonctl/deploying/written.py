@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from leptonctl.core.deployment import Deployment, ServerRecord
 from leptonctl.core.state import Author, Environment, Pending
-from leptonctl.deploying.desired import Desired, deployment_after, environment_after, moves, with_served, witnessed
+from leptonctl.deploying.desired import Desired, deployment_after, environment_after, moves, served_packages, with_served
 from leptonctl.deploying.fence import Locked
 from leptonctl.storage.pointers import now
 
@@ -66,4 +66,4 @@ def _environment(locked: Locked, desired: Desired, number: int, url: str | None,
     replaced = locked.lineage.intact_deployment(locked.name, in_force) if in_force else None
     if after is None or replaced is None or replaced.incarnation != after.incarnation:
         return after
-    return with_served(after, witnessed(replaced, (*locked.lineage.servers(locked.name), *reports)))
+    return with_served(after, served_packages(replaced, (*locked.lineage.servers(locked.name), *reports)))

@@ -49,11 +49,11 @@ class ArtifactStore(Frozen):
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
-        buried = self._refuse_purged(digests)
+        purged = self._refuse_purged(digests)
         self.spare(digests)
         for path in by_path.keys() - self.objects.create_many(by_path):
             self._repair(path, by_path[path])
-        self._unbury(buried)
+        self._remove_tombstones(purged)
         return digests
 
     def get_artifact(self, digest: str) -> bytes:
@@ -62,13 +62,13 @@ class ArtifactStore(Frozen):
         if stored is None or self._is_purged(digest):
             raise KeyError(digest)
         if hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
-            raise self._damaged(digest)
+            raise self._damage(digest)
         return stored[0]
 
     def present(self, digests: Iterable[str]) -> set[str]:
         """Those of the artifacts that exist and were not purged; of the suspects, those that are not damaged."""
-        buried = set() if self.with_purged else self.tombstones()
-        stored = {digest for digest in self._stored(digests) if layout.bare(digest) not in buried}
+        purged = set() if self.with_purged else self.tombstones()
+        stored = {digest for digest in self._stored_digests(digests) if layout.bare(digest) not in purged}
         return stored - {digest for digest in stored & self.suspects if not self.is_sound(digest)} if self.suspects else stored
 
     def is_sound(self, digest: str) -> bool:
@@ -91,7 +91,7 @@ class ArtifactStore(Frozen):
         """
         return spare(self.objects, digests)
 
-    def bury(self, tombstones: Mapping[str, Tombstone]) -> None:
+    def purge(self, tombstones: Mapping[str, Tombstone]) -> None:
         """Remove artifacts by digest, in this order: the tombstones first, so that no writer puts the bytes back in between.
 
         Failure `purge-incomplete` if one still exists.
@@ -103,7 +103,7 @@ class ArtifactStore(Frozen):
                 self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
         for digest in tombstones:
             self.objects.delete(layout.artifact(digest))
-        if remaining := self._stored(tombstones):
+        if remaining := self._stored_digests(tombstones):
             detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(remaining))}"
             hint = "check that the store is writable and keeps no older versions, and run the same command again"
             raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
@@ -122,7 +122,7 @@ class ArtifactStore(Frozen):
         for digest in digests:
             self.objects.delete(layout.artifact(digest))
 
-    def _stored(self, digests: Iterable[str]) -> set[str]:
+    def _stored_digests(self, digests: Iterable[str]) -> set[str]:
         """Those of the artifacts whose bytes exist, purged or not."""
         paths = {layout.artifact(digest): digest for digest in digests}
         return {paths[path] for path in self.objects.present(paths)}
@@ -143,7 +143,7 @@ class ArtifactStore(Frozen):
             )
         return [*tombstones]
 
-    def _unbury(self, digests: Iterable[str]) -> None:
+    def _remove_tombstones(self, digests: Iterable[str]) -> None:
         """Drop the tombstones of artifacts that were built again without the rows: if one is missing later, it was lost, not purged."""
         for digest in digests:
             self.objects.delete(layout.tombstone(digest))
@@ -154,5 +154,5 @@ class ArtifactStore(Frozen):
         if stored is None or stored[0] != data:
             self.objects.put(path, data)
 
-    def _damaged(self, digest: str) -> ValueError:
+    def _damage(self, digest: str) -> ValueError:
         return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")

@@ -42,7 +42,7 @@ class PointerMoved(Exception):
 
 
 @contextmanager
-def claimed(
+def claim_addresses(
     pointers: Pointers,
     owner: Owner,
     addresses: Collection[str],
@@ -104,7 +104,7 @@ def check_claim(state: State, claim: Registration) -> None:
     """Failure `taken-over` (exit 5) when the claim is no longer in the state, because another apply took it over."""
     if claim.id not in state.applies:
         others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
-        raise taken_over(min(claim.addresses, default="this apply"), _by(others[0] if others else None))
+        raise takeover(min(claim.addresses, default="this apply"), _by(others[0] if others else None))
 
 
 def lock_environment(state: State, environment: str, claim: Registration) -> State:
@@ -129,7 +129,7 @@ def check_lock(state: State, environment: str, claim: Registration, token: int) 
     """Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
-        raise taken_over(document("environment", environment), _by(lock.owner if lock else None))
+        raise takeover(document("environment", environment), _by(lock.owner if lock else None))
 
 
 def unlock_environment(state: State, environment: str, claim: Registration) -> State:
@@ -160,7 +160,7 @@ def lock_held(address: str, owner: Owner) -> Failure:
     )
 
 
-def taken_over(address: str, by: str) -> Failure:
+def takeover(address: str, by: str) -> Failure:
     """The failure of a holder that was considered dead. `by` names its successor: `by anna@host pid 7: leptonctl apply`."""
     return fail(
         "taken-over",

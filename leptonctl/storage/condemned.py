@@ -31,7 +31,7 @@ class MarkAt(Frozen):
 
 def spare(objects: Objects, digests: Iterable[str]) -> set[str]:
     """Clear the marks of artifacts that are referred to from now on. Waits for those being swept and returns them: they are deleted."""
-    paths = {layout.condemned(digest): digest for digest in digests}
+    paths = {layout.condemned_mark(digest): digest for digest in digests}
     swept: set[str] = set()
     for path in objects.present(paths) if paths else ():
         deadline = time.monotonic() + WAIT_S
@@ -65,14 +65,14 @@ def condemn(objects: Objects, digest: str, before: MarkAt | None, at: str) -> No
     """Mark an artifact that nothing refers to. One that is condemned already keeps its mark and the mark's time."""
     mark = Condemned(phase="condemned", nonce=os.urandom(8).hex(), at=at, by=user_name())
     if before is None:
-        objects.create(layout.condemned(digest), encode(mark))
+        objects.create(layout.condemned_mark(digest), encode(mark))
     elif before.mark.phase == "spared":
-        objects.replace(layout.condemned(digest), encode(mark), before.etag)
+        objects.replace(layout.condemned_mark(digest), encode(mark), before.etag)
 
 
 def sweep(objects: Objects, mark: MarkAt) -> bool:
     """Delete a condemned artifact and its mark; False when it was spared meanwhile. Finishes a sweep that was interrupted."""
-    path = layout.condemned(mark.digest)
+    path = layout.condemned_mark(mark.digest)
     if mark.mark.phase == "spared":
         return False
     if mark.mark.phase == "condemned" and objects.replace(path, encode(_with_phase(mark.mark, "sweeping")), mark.etag) is None:
@@ -87,7 +87,7 @@ def clear(objects: Objects, mark: MarkAt) -> None:
     if mark.mark.phase == "condemned":
         spare(objects, [mark.digest])
     elif mark.mark.phase == "spared":
-        objects.delete(layout.condemned(mark.digest))
+        objects.delete(layout.condemned_mark(mark.digest))
 
 
 def _decode(data: bytes, path: str) -> Condemned:

@@ -127,7 +127,7 @@ def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a lock file, which stays. The death of its holder frees it; TimeoutError when a holder hangs."""
     handle = open_lock(path)
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import ObjectEntry, StorageError, StoreBackend
-from leptonctl.storage.durable import fsync_folder, link_new, locked, move_into_place, sweep, write_temporary
+from leptonctl.storage.durable import fsync_folder, hold_lock, link_new, move_into_place, sweep, write_temporary
 from leptonctl.storage.folder_lease import FolderLease, is_held, take
 from leptonctl.storage.folder_walk import walk
 from leptonctl.storage.plain_file import CHUNK, etag_of, is_plain_file, open_file, read_all, stat_target
@@ -116,11 +116,11 @@ class FolderObjects(Frozen):
 
     def list(self, prefix: str) -> list[str]:
         with self._refusals("Listing", prefix or "all"):
-            return sorted(path for path, _ in walk(self.root, prefix and _checked(prefix)))
+            return sorted(path for path, _ in walk(self.root, prefix and _check_path(prefix)))
 
     def entries(self, prefix: str) -> Iterator[ObjectEntry]:
         with self._refusals("Listing", prefix or "all"):
-            for path, entry in walk(self.root, prefix and _checked(prefix)):
+            for path, entry in walk(self.root, prefix and _check_path(prefix)):
                 with suppress(FileNotFoundError):  # deleted since it was listed
                     info = entry.stat()
                     yield ObjectEntry(path=path, size=info.st_size, modified=info.st_mtime)
@@ -129,16 +129,16 @@ class FolderObjects(Frozen):
         """A lease held by a lock on a file, which the system frees when its holder dies: `ttl_s` is not needed here."""
         del ttl_s
         with self._writing(name):
-            return take(self._leases / _checked(name), owner)
+            return take(self._leases / _check_path(name), owner)
 
     def leases(self, prefix: str) -> dict[str, dict[str, Json]]:
         with self._refusals("Listing", f"leases {prefix}"):
-            folder = f".leases/{_checked(prefix)}" if prefix else ".leases"
+            folder = f".leases/{_check_path(prefix)}" if prefix else ".leases"
             names = sorted(path.removeprefix(".leases/") for path, _ in walk(self.root, folder))
             return {name: _owner(self._leases / name) for name in names if is_held(self._leases / name)}
 
     def break_lease(self, name: str) -> bool:
-        path = self._leases / _checked(name)
+        path = self._leases / _check_path(name)
         with self._refusals("Breaking the lease", name):
             held = is_held(path)
             path.unlink(missing_ok=True)
@@ -156,17 +156,17 @@ class FolderObjects(Frozen):
         return self.root / ".leases"
 
     def _text(self, path: str) -> str:
-        return f"{self.root}{os.sep}{_checked(path)}"
+        return f"{self.root}{os.sep}{_check_path(path)}"
 
     def _lock(self, path: str) -> AbstractContextManager[None]:
         # a server may hang while it writes its heartbeat: only writers below the same top folder share its lock
         stripe = int.from_bytes(sha256(path.encode()).digest()[:2]) % STRIPES
-        return locked(self.root / ".locks" / f"{path.partition('/')[0]}-{stripe:03x}")
+        return hold_lock(self.root / ".locks" / f"{path.partition('/')[0]}-{stripe:03x}")
 
     @contextmanager
     def _writing(self, path: str) -> Iterator[Path]:
         """The file of a path that is about to be written."""
-        file = self.root / _checked(path)
+        file = self.root / _check_path(path)
         with self._refusals("Writing", path):
             _sweep_once(self._temporary)
             yield file
@@ -244,7 +244,7 @@ def _sweep_once(folder: Path) -> None:
     sweep(folder)
 
 
-def _checked(path: str) -> str:
+def _check_path(path: str) -> str:
     """The path unchanged. Raises ValueError for a path that leaves the folder or is reserved for the store itself."""
     if not path or path[0] in "./" or path[-1] == "/" or "/." in path or "//" in path or "\0" in path:
         msg = f"not an object path: {path!r}"

@@ -60,7 +60,7 @@ class Liveness:
             return True
         return now - sight.since < term_s
 
-    def unchanged(self, name: str) -> tuple[float, bool]:
+    def stillness(self, name: str) -> tuple[float, bool]:
         """For how many seconds the beat of `name` has been seen unchanged, and whether it was seen to move before."""
         sight = self._seen.get(name)
         return (max(0.0, self.clock() - sight.since), sight.moved) if sight is not None else (0.0, False)

@@ -43,7 +43,7 @@ def other_project(place: str, state: State, project: str) -> Failure:
     )
 
 
-def vanished(place: str) -> Failure:
+def vanished_state(place: str) -> Failure:
     """The state was removed during the command."""
     return fail(
         "missing-state",

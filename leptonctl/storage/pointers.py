@@ -63,7 +63,7 @@ class Pointers:
         "create everything", and another store than the state's (or one that is not mounted) must never be read in its place. A
         state that was replaced, or is behind its store, can be read but not moved: see `begin`.
         """
-        stamped = self._stamped() or self._recheck()
+        stamped = self._stamped_state() or self._recheck()
         if stamped is None:
             return None
         state = stamped[0]
@@ -72,9 +72,9 @@ class Pointers:
         refuse_other_store(read_standing(self.objects, None), state, self.objects.describe())
         return state
 
-    def stored(self) -> tuple[State, Stamp] | None:
+    def stored_state(self) -> tuple[State, Stamp] | None:
         """The state and its stamp, without any check against the store; None when there is none."""
-        return self._stamped()
+        return self._stamped_state()
 
     def begin(self) -> State:
         """The state for a run that will move it. The first run creates it with a new lineage, then marks that in the store.
@@ -82,7 +82,7 @@ class Pointers:
         Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this state is an older copy,
         `store-behind` when the store is one.
         """
-        state = (self._stamped() or self._recheck() or self._first())[0]
+        state = (self._stamped_state() or self._recheck() or self._first())[0]
         self._admit(state)
         return state
 
@@ -194,7 +194,7 @@ class Pointers:
         owners = lineages_of(self.objects, self.project)
         if not owners:
             return None
-        stamped = self._stamped()
+        stamped = self._stamped_state()
         if stamped is None:
             raise failures.missing(self.states.describe(), self.project, owners)
         return stamped
@@ -213,12 +213,12 @@ class Pointers:
 
     def _existing(self) -> tuple[State, Stamp]:
         """The state and its stamp. Failure `missing-state` when it was removed during the command."""
-        stamped = self._stamped()
+        stamped = self._stamped_state()
         if stamped is None:
-            raise failures.vanished(self.states.describe())
+            raise failures.vanished_state(self.states.describe())
         return stamped
 
-    def _stamped(self) -> tuple[State, Stamp] | None:
+    def _stamped_state(self) -> tuple[State, Stamp] | None:
         try:
             stored = self.states.read()
         except StateCorrupt as problem:

@@ -16,7 +16,7 @@ class BadRecordAt(Failure):
 
     def __init__(self, path: str, problem: BadRecord) -> None:
         self.path, self.reason = path, str(problem)
-        super().__init__([_newer(path, problem) if problem.newer else _damaged(path, problem)])
+        super().__init__([_newer(path, problem) if problem.newer else _damage(path, problem)])
 
 
 def read_record(data: bytes, path: str, kind: type[R]) -> R:
@@ -33,7 +33,7 @@ def require_name(path: str, *, is_its_own: bool) -> None:
         raise BadRecordAt(path, BadRecord(MISNAMED))
 
 
-def _damaged(path: str, problem: BadRecord) -> Diagnostic:
+def _damage(path: str, problem: BadRecord) -> Diagnostic:
     return error(
         "corrupt-record",
         "A record of the store cannot be read",

@@ -153,7 +153,7 @@ def _refuse_behind(lineage: LineageStore, state: State, place: str, heads: Mappi
         record = state.environments.get(environment)
         bound = record.deployment if record is not None and not record.destroyed else 0
         if head.deployment < bound and head.epoch < Epoch(generation=state.generation, token=state.tokens[environment]):
-            raise _behind(
+            raise _older_state(
                 place, lineage, f"records deployment {bound} of environment/{environment}", f"has only come to deployment {head.deployment}"
             )
     if state.history is None or lineage.has_record(state.history):
@@ -161,10 +161,10 @@ def _refuse_behind(lineage: LineageStore, state: State, place: str, heads: Mappi
     copy = lineage.roots()
     if copy is None or copy.serial < state.serial:
         known = f"has only come to serial {copy.serial}" if copy is not None else "has no copy of it"
-        raise _behind(place, lineage, f"is at serial {state.serial}", known)
+        raise _older_state(place, lineage, f"is at serial {state.serial}", known)
 
 
-def _behind(place: str, lineage: LineageStore, recorded: str, stored: str) -> Failure:
+def _older_state(place: str, lineage: LineageStore, recorded: str, stored: str) -> Failure:
     return fail(
         "store-behind",
         "The store is behind this state: an older copy of the store was put back",

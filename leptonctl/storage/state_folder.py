@@ -10,7 +10,7 @@ from pathlib import Path
 from leptonctl.core.codec import BadRecord, Record, decode
 from leptonctl.core.frozen import Frozen
 from leptonctl.spi.storage import Stamp, StateBackend, StateCorrupt, StorageError
-from leptonctl.storage.durable import NO_HARD_LINKS, fsync_folder, locked, move_into_place, sweep, write_temporary
+from leptonctl.storage.durable import NO_HARD_LINKS, fsync_folder, hold_lock, move_into_place, sweep, write_temporary
 from leptonctl.storage.folder import HINT, HINTS
 
 
@@ -35,7 +35,7 @@ class FolderState(Frozen):
         if _stamp_of(data) != stamp or (expected is not None and stamp.revision != expected.revision + 1):
             msg = f"the bytes must have the stamp {stamp}, and a revision one above that of {expected}"
             raise ValueError(msg)
-        with self._refusals(), locked(self.folder / ".lock"):
+        with self._refusals(), hold_lock(self.folder / ".lock"):
             before = self._bytes()
             if (None if before is None else self._stamp(before)) != expected:
                 return False
@@ -53,7 +53,7 @@ class FolderState(Frozen):
     def set_aside(self) -> str:
         """Rename the state and its backup to names that nothing reads. Only `state restore` and `state adopt` call this."""
         aside_paths = []
-        with self._refusals(), locked(self.folder / ".lock"):
+        with self._refusals(), hold_lock(self.folder / ".lock"):
             for file in (self._file, self._backup):
                 if os.path.lexists(file):
                     aside = file.with_name(f"{file.name}.aside-{time.time_ns():x}")

@@ -49,7 +49,7 @@ class Store(ArtifactStore):
 
     # --- purged results --------------------------------------------------------------------------------------------
 
-    def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
+    def purged_results(self, keys: Iterable[str]) -> dict[str, Tombstone]:
         """Those of the step keys whose result was purged, and would be refused if it were built again."""
         return {key: tombstone for key, tombstones in self.tombstones_by_key(keys).items() for tombstone in tombstones if tombstone.refused}
 
@@ -61,8 +61,8 @@ class Store(ArtifactStore):
         present = self._present(records.values())
         lost = {key: of_key for key, of_key in records.items() if _in_force(of_key, present) is None}
         artifacts = {key: {d for stored in of_key for d in stored.result.artifacts.values()} for key, of_key in lost.items()}
-        buried = self.tombstones_of(frozenset().union(*artifacts.values()))
-        by_key = {key: [buried[digest] for digest in digests if digest in buried] for key, digests in artifacts.items()}
+        tombstones = self.tombstones_of(frozenset().union(*artifacts.values()))
+        by_key = {key: [tombstones[digest] for digest in digests if digest in tombstones] for key, digests in artifacts.items()}
         return {key: tombstones for key, tombstones in by_key.items() if tombstones}
 
     # --- results ---------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Store(ArtifactStore):
             if (in_force := _in_force(earlier, self._present([earlier]))) is not None:
                 return in_force
             if number == len(earlier) + 1:
-                raise _occupied(layout.result(result.key, number))
+                raise _occupied_place(layout.result(result.key, number))
             number = len(earlier) + 1
             if self.objects.create(layout.result(result.key, number), data):
                 return result
@@ -136,7 +136,7 @@ class Store(ArtifactStore):
         for start in range(0, len(paths), BATCH):
             for path, data in self.objects.get_many(paths[start : start + BATCH]).items():
                 try:
-                    yield _stored(data, path)
+                    yield _stored_result(data, path)
                 except BadRecordAt as failure:
                     yield failure
 
@@ -184,7 +184,7 @@ class Store(ArtifactStore):
             return True
         stored = self.objects.get(path)
         if stored is None:
-            raise _occupied(path)
+            raise _occupied_place(path)
         return _key_mark(stored[0], path, key_id) == mark
 
     def is_key(self, key_id: str, mark: str) -> bool:
@@ -216,7 +216,7 @@ class Store(ArtifactStore):
             paths = {layout.result(key, number): key for key in pending}
             for path, data in self.objects.get_many(paths).items():
                 try:
-                    records.setdefault(paths[path], []).append(_stored(data, path))
+                    records.setdefault(paths[path], []).append(_stored_result(data, path))
                 except BadRecordAt as failure:
                     damaged[paths[path]] = failure
             pending = [key for key in pending if len(records.get(key, ())) == number]
@@ -227,7 +227,7 @@ class Store(ArtifactStore):
         return self.present({digest for of_key in records for stored in of_key for digest in stored.result.artifacts.values()})
 
 
-def _stored(data: bytes, path: str) -> StoredResult:
+def _stored_result(data: bytes, path: str) -> StoredResult:
     result = read_record(data, path, Result)
     name = layout.result_key(path)
     if name is None or layout.bare(result.key) != layout.bare(name[0]):
@@ -261,7 +261,7 @@ def _owner(value: object) -> Owner:
         return Owner()
 
 
-def _occupied(path: str) -> Exception:
+def _occupied_place(path: str) -> Exception:
     return fail(
         "corrupt-record",
         "A record of the store cannot be read",

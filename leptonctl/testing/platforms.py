@@ -15,7 +15,7 @@ from leptonctl.deploying.heal import heal
 from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
@@ -88,7 +88,7 @@ class _Project(Frozen):
     def switch(self) -> Iterator[Switch]:
         """A switch under a claim. Raises AssertionError when the platform refuses a step of it."""
         pointers = self.pointers
-        with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
+        with claim_addresses(pointers, current_owner("check_platform", None), [BINDING]) as claim:
             switch = Switch(
                 pointers=pointers, claim=claim, author=Author(command="check_platform"), sites=self.sites(),
                 say=self.say, checkpoint=self.check_staged,
@@ -112,7 +112,7 @@ class _Project(Frozen):
             heal(switch, NAME, here=True)
 
     def move(self, desired: Desired) -> Outcome:
-        with self.switch() as switch, switch.locked(NAME, here=True) as locked:
+        with self.switch() as switch, switch.hold(NAME, here=True) as locked:
             return switch.carry_out(locked, desired, here=True)
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:

@@ -120,7 +120,7 @@ RECORDS: tuple[RecordDescription, ...] = (
         words="Written by `leptonctl purge` before the artifact is removed: the same bytes are not stored again.",
     ),
     RecordDescription(
-        title="Condemned artifact", paths=(layout.condemned("DIGEST"),), kind=Condemned,
+        title="Condemned artifact", paths=(layout.condemned_mark("DIGEST"),), kind=Condemned,
         example=Condemned(phase="condemned", nonce="8d2f00c1a7b3e455", at=AT, by="ada"), words="Replaced by compare-and-swap.",
     ),
     RecordDescription(

@@ -315,7 +315,7 @@ def test_a_sweep_that_was_cut_off_is_finished(root: Path) -> None:
     store = root / ".leptonctl" / "store"
     freed = min(own_artifacts(root, "model/line@v3"))
     (store / "condemned").mkdir(exist_ok=True)
-    (store / layout.condemned(freed)).write_bytes(encode(Condemned(phase="sweeping", nonce="1")))
+    (store / layout.condemned_mark(freed)).write_bytes(encode(Condemned(phase="sweeping", nonce="1")))
     collect(root)
     assert freed not in artifacts(root)
     assert not any((store / "condemned").iterdir())

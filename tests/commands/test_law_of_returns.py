@@ -15,7 +15,7 @@ from leptonctl.core.holds import Freeze
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Served, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.desired import completed, environment_after, pended
+from leptonctl.deploying.desired import add_pending, complete_switch, environment_after
 from leptonctl.kinds.environment.judging import Basis, Held, Move, Ready, decide, judge_changes
 from leptonctl.kinds.kind import Declarations
 from tests.kinds.declared import DATA, applied, build, nodes_of, settled, sound
@@ -127,7 +127,7 @@ def switched(state: State, version: str, command: str) -> tuple[State, bool]:
     pending = Pending(deployment=number, claim="c", token=1, pointers={BINDING: after}, environment=environment, acts=acts)
     # all of it is in the pending switch, so whoever completes it loses nothing
     served = {"line": {str(after.package): Served(version=version, digest=after.digest, deployment=number)}}
-    return completed(pended(state, "prod", pending), "prod", served), True
+    return complete_switch(add_pending(state, "prod", pending), "prod", served), True
 
 
 def walk(state: State, law: Law, depth: int, *, protected: bool) -> int:

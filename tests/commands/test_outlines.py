@@ -177,7 +177,7 @@ def record(root: Path) -> None:
     session.pointers.begin()
     steps = {node.address: {s.name: StepPointer(op=s.op, key=s.key or s.spec) for s in node.steps} for node in nodes}
     pointers = {n.address: Pointer(digest=n.digest, declaration=n.declaration, steps=steps[n.address]) for n in nodes}
-    session.pointers.move(lambda state: state.moved(pointers), Note())
+    session.pointers.move(lambda state: state.move(pointers), Note())
 
 
 def cache_of(root: Path) -> Path:

@@ -33,7 +33,7 @@ def test_the_epoch_of_a_lock() -> None:
 def test_moving_pointers_is_one_change(value: State, data: st.DataObject) -> None:
     dropped_ = data.draw(st.lists(st.sampled_from(sorted(value.current)), unique=True)) if value.current else []
     added = data.draw(st.dictionaries(texts, pointer_values, max_size=2))
-    moved = value.moved({**dict.fromkeys(dropped_), **added})
+    moved = value.move({**dict.fromkeys(dropped_), **added})
     assert moved.serial == value.serial + 1
     assert moved.revision == value.revision
     assert dict(moved.current) == {**{a: p for a, p in value.current.items() if a not in dropped_}, **added}
@@ -43,12 +43,12 @@ def test_moving_pointers_is_one_change(value: State, data: st.DataObject) -> Non
 @given(states)
 def test_dropping_an_absent_pointer_still_counts_as_a_change(value: State) -> None:
     """A history record of it was written, so the serial grows."""
-    moved = value.moved({"nowhere/at-all": None})
+    moved = value.move({"nowhere/at-all": None})
     assert (moved.current, moved.serial) == (value.current, value.serial + 1)
 
 
 def test_a_lost_artifact_does_not_hide_what_is_bound() -> None:
     one, place = toy("toy/one", "1"), toy("place/p", "1", version="v1")
     known = state(pointers([one, place], build([one, place])))
-    assert set(known.without({"toy/one", "place/p"}).current) == {"place/p"}
-    assert known.without(()) == known
+    assert set(known.without_builds({"toy/one", "place/p"}).current) == {"place/p"}
+    assert known.without_builds(()) == known

@@ -15,7 +15,7 @@ from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.spi.platforms import Site, filled
 from leptonctl.storage import owner as owners
-from leptonctl.storage.claims import Registration, claimed
+from leptonctl.storage.claims import Registration, claim_addresses
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
@@ -73,7 +73,7 @@ def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
 def switching(root: Path, user: str = "ann", **more: object) -> Iterator[Switch]:
     pointers_of(root).begin()
     who: Owner = replace(owners.current_owner("leptonctl apply", None), user=user)
-    with claimed(pointers_of(root), who, [ADDRESS, BINDING]) as claim:
+    with claim_addresses(pointers_of(root), who, [ADDRESS, BINDING]) as claim:
         yield switch_of(root, claim, **more)
 
 

@@ -5,18 +5,18 @@ import pytest
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
-from leptonctl.core.plan import moved_since
+from leptonctl.core.plan import moved_addresses
 from leptonctl.core.state import Author, Environment, Pending, Pointer, Seal, Served, State
 from leptonctl.deploying.desired import (
     Desired,
     complete_interrupted,
-    completed,
+    complete_switch,
     differences,
     environment_after,
     moves,
     pointers_after,
+    served_packages,
     with_served,
-    witnessed,
 )
 
 LINE, WORD = "environment/prod/line", "environment/prod/word"
@@ -59,16 +59,16 @@ def test_a_server_of_the_deployment_is_a_witness_wherever_it_stands_in_the_list(
     """Servers that lag, and those of another project on the same store, are none; they hide no other."""
     served = {m: {f"p-{m}": Served(version="v2", digest=f"d-{m}", deployment=2)} for m in ("line", "word")}
     others = [server(deployment=1), server(deployment=3), server(lineage="another")]
-    assert witnessed(DEPLOYMENT, others) == {}
+    assert served_packages(DEPLOYMENT, others) == {}
     for place in range(4):
-        assert witnessed(DEPLOYMENT, [*others[:place], server(), *others[place:]]) == served
+        assert served_packages(DEPLOYMENT, [*others[:place], server(), *others[place:]]) == served
 
 
 def test_only_what_is_main_and_answered_with_its_package_is_served() -> None:
     answers = server().models
     wrong = {"extra": answers["line"], "line": replace(answers["line"], package="another"), "word": answers["word"]}
-    assert set(witnessed(DEPLOYMENT, [server(models=wrong)])) == {"word"}
-    assert witnessed(DEPLOYMENT, [server(models={"line": answers["line"]}), server(models={"word": answers["word"]})]).keys() == {
+    assert set(served_packages(DEPLOYMENT, [server(models=wrong)])) == {"word"}
+    assert served_packages(DEPLOYMENT, [server(models={"line": answers["line"]}), server(models={"word": answers["word"]})]).keys() == {
         "line",
         "word",
     }
@@ -128,8 +128,8 @@ def test_bindings_are_stamped_with_the_deployment_that_moves_them() -> None:
     [(("d-v1", "v1"), False), (("d-v1", "v2"), True), (("d-v2", "v1"), True), ((None, None), True)],
 )  # fmt: skip
 def test_a_binding_has_moved_when_its_digest_or_its_version_has(seen: tuple[str | None, str | None], stale: bool) -> None:
-    assert moved_since(state(current={LINE: pointer()}), {LINE: seen}) == [LINE] * stale
-    assert moved_since(state(), {LINE: seen}) == [LINE] * (seen != (None, None))
+    assert moved_addresses(state(current={LINE: pointer()}), {LINE: seen}) == [LINE] * stale
+    assert moved_addresses(state(), {LINE: seen}) == [LINE] * (seen != (None, None))
 
 
 # --- the environment's record
@@ -186,11 +186,11 @@ def test_a_seal_that_is_set_anew_replaces_the_broken_one() -> None:
     anew = before.pending["prod"].seals
     broken = {"model/line@v2": before.sealed["model/line@v1"]}
     assert set(broken) == set(anew)
-    assert completed(replace(before, sealed=broken), "prod", {}).sealed == anew
+    assert complete_switch(replace(before, sealed=broken), "prod", {}).sealed == anew
 
 
 def test_what_servers_reported_is_recorded_with_the_binding() -> None:
     served = Served(version="v2", digest="d", deployment=2)
-    after = completed(interrupted(), "prod", {"line": {"p": served}})
+    after = complete_switch(interrupted(), "prod", {"line": {"p": served}})
     assert (after.environments["prod"].served, set(after.pending)) == ({"line": {"p": served}}, {"dev"})
-    assert completed(after, "prod", {}) is after
+    assert complete_switch(after, "prod", {}) is after

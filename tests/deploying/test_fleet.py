@@ -116,8 +116,8 @@ def test_stopped_servers_and_those_of_other_environments_are_not_registered(line
     )  # fmt: skip
     lineage.objects.put(layout.server("l", "prod", "stray"), b"not a record")
     fleet = Fleet(lineage=lineage, environment="prod")
-    assert ids(fleet.registered()) == ["far"]
-    assert ids(Fleet(lineage=lineage, environment="dev").registered()) == []
+    assert ids(fleet.registered_servers()) == ["far"]
+    assert ids(Fleet(lineage=lineage, environment="dev").registered_servers()) == []
 
 
 def test_records_that_are_long_stale_are_removed(lineage: LineageStore) -> None:
@@ -153,15 +153,15 @@ def test_servers_that_end_while_they_load_are_not_taken_for_none(lineage: Lineag
     fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
     roll = Roll(fleet=fleet)
     put(lineage, FAR, here(), replace(FAR, id="dead"))
-    assert roll.lost(fleet.living()) == []
+    assert roll.lost_servers(fleet.living()) == []
     put(lineage, replace(FAR, beat=8))
-    assert roll.lost(fleet.living()) == []
+    assert roll.lost_servers(fleet.living()) == []
     clock.now += 16
     put(lineage, here(pid=1, start=1))
     assert fleet.living() == ()
-    assert ids(tuple(roll.lost(fleet.living()))) == ["far", "here"], "not the one that was dead from the beginning"
+    assert ids(tuple(roll.lost_servers(fleet.living()))) == ["far", "here"], "not the one that was dead from the beginning"
     put(lineage, here(stopped=True))
-    assert ids(tuple(roll.lost(fleet.living()))) == ["far"], "nor one that said that it stops"
+    assert ids(tuple(roll.lost_servers(fleet.living()))) == ["far"], "nor one that said that it stops"
 
 
 def test_watching_ends_with_a_last_read_and_reports_what_it_waits_for(lineage: LineageStore) -> None:

@@ -13,7 +13,7 @@ from leptonctl.deploying import processes
 from leptonctl.deploying.heal import heal
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from tests.deploying import servers, toy
 from tests.deploying.servers import STORE, asked, binds, destroys, move, switching, until
 from tests.deploying.toy import ADDRESS, BINDING, MODEL, NAME
@@ -165,7 +165,7 @@ def bound(root: Path, claim) -> None:
 
 def test_the_answering_server_is_compared_by_package(toys: Path) -> None:
     """The platform reports no problem, version and digest are right, but the package is another one."""
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         answer = follower.record
         heal(toy.switch_of(toys, claim), NAME, here=True)
@@ -190,7 +190,7 @@ def refuses(site, what, _say):
 @pytest.mark.parametrize("verb", ["stage", "ready", "activate"])
 def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
     """Even if a server answers: a heal needs the confirmation of the platform."""
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         broken = replace(toy.TOY, **{verb: refuses})
         with pytest.raises(Failure) as failure:
@@ -200,7 +200,7 @@ def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
 
 
 def test_an_environment_without_an_answer_is_not_healed(toys: Path) -> None:
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         silent = replace(toy.TOY, observe=lambda _site: Observation(reason="it is silent"))
         with pytest.raises(Failure) as failure:
@@ -212,19 +212,19 @@ def test_an_environment_without_an_answer_is_not_healed(toys: Path) -> None:
 def test_a_heal_settles_and_fences_first(toys: Path) -> None:
     """An interrupted switch is completed before anything is compared; a living holder is waited for."""
     with toy.following(toys):
-        with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim:
+        with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim:
             bound(toys, claim)
             points: list[str] = []
             heal(toy.switch_of(toys, claim, checkpoint=points.append), NAME, here=True)
             assert points == ["lock", "epoch", "settle", "clear"]
-            with claimed(toy.pointers_of(toys), toy.owner("bob"), [f"{ADDRESS}/other"]) as theirs:
-                with toy.switch_of(toys, theirs).locked(NAME, here=True), pytest.raises(Failure) as failure:
+            with claim_addresses(toy.pointers_of(toys), toy.owner("bob"), [f"{ADDRESS}/other"]) as theirs:
+                with toy.switch_of(toys, theirs).hold(NAME, here=True), pytest.raises(Failure) as failure:
                     heal(toy.switch_of(toys, claim, wait_s=0.2), NAME, here=True)
                 assert problem_of(failure).id == "lock-held"
 
 
 def test_a_lost_record_of_the_bound_deployment_is_written_again(toys: Path) -> None:
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         lineage = toy.lineage_of(toys)
         lineage.objects.delete(layout.deployment(lineage.lineage, NAME, 1))
@@ -236,7 +236,7 @@ def test_a_lost_record_of_the_bound_deployment_is_written_again(toys: Path) -> N
 
 
 def test_the_head_of_a_destroyed_environment_is_emptied(toys: Path) -> None:
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         toy.run_switch(toy.switch_of(toys, claim), toy.destroys)
         lineage = toy.lineage_of(toys)
@@ -248,7 +248,7 @@ def test_the_head_of_a_destroyed_environment_is_emptied(toys: Path) -> None:
 
 
 def test_a_server_that_lags_after_a_heal_that_moved_is_a_failure(toys: Path) -> None:
-    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
+    with claim_addresses(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         toy.pointers_of(toys).move(
             lambda s: replace(

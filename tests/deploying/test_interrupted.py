@@ -13,7 +13,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.desired import complete_interrupted, completed
+from leptonctl.deploying.desired import complete_interrupted, complete_switch
 from tests.core.toy import build, graphs, pointers, state, toy
 
 ENVIRONMENT = Environment(platform={"type": "server"}, protected=True, deployment=1)
@@ -28,14 +28,14 @@ def intermediate_states(nodes: list[Node]) -> Iterator[State]:
     bound = pointers([place], build([place]))["environment/prod"]
     yield (now := state({}, serial=0))
     yield (now := replace(now, applies={"a1": Claim(owner=OWNER, addresses=tuple(sorted(built)))}))
-    yield (now := now.moved(built))
+    yield (now := now.move(built))
     yield (now := replace(now, locks={"prod": Lock(claim="a1", owner=OWNER, token=1)}, tokens={"prod": 1}))
     pending = Pending(
         deployment=1, claim="a1", token=1, pointers={"environment/prod": bound}, environment=ENVIRONMENT, seals={"toy/0": SEAL},
         author=Author(command="apply", by="me"),
     )  # fmt: skip
     yield (now := replace(now, pending={"prod": pending}))
-    yield (now := completed(now, "prod", {}))
+    yield (now := complete_switch(now, "prod", {}))
     yield (now := replace(now, locks={}))
     yield replace(now, applies={})
 

@@ -17,7 +17,7 @@ from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.switch import Switch
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Site
-from leptonctl.storage.claims import Registration, claimed
+from leptonctl.storage.claims import Registration, claim_addresses
 from tests.deploying.toy import (
     ADDRESS,
     BINDING,
@@ -50,7 +50,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def claim(root: Path) -> Iterator[Registration]:
-    with claimed(pointers_of(root), owner("ann"), [BINDING]) as found:
+    with claim_addresses(pointers_of(root), owner("ann"), [BINDING]) as found:
         yield found
 
 
@@ -329,7 +329,7 @@ def test_a_head_that_cannot_be_written_is_named(root: Path, switch: Switch) -> N
 
 def test_a_takeover_is_the_reason_when_servers_do_not_get_ready(root: Path, claim: Registration) -> None:
     """The successor has unstaged the deployment, so no server gets ready for it: that is what its platform can say."""
-    with claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
+    with claim_addresses(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
 
         def taken_meanwhile(*_: object) -> None:
             switch_of(root, other).recover(NAME, here=False, force=True)
@@ -345,7 +345,7 @@ def test_a_takeover_is_the_reason_when_servers_do_not_get_ready(root: Path, clai
 @pytest.mark.parametrize("point", ["staged", "head", "activate"])
 def test_an_interrupt_is_reported_even_if_the_environment_was_taken_over(root: Path, claim: Registration, point: str) -> None:
     """What is left to settle is the successor's, and nobody waits for the message of a command that was interrupted."""
-    with claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other, following(root):
+    with claim_addresses(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other, following(root):
 
         def taken_and_interrupted(at: str) -> None:
             if at == point:
@@ -381,9 +381,9 @@ def test_the_first_fence_names_nothing(root: Path, switch: Switch) -> None:
 
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
     messages: list[str] = []
-    with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
+    with claim_addresses(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         theirs = switch_of(root, other)
-        with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
+        with theirs.hold(NAME, here=True), pytest.raises(Failure) as failure:
             run_switch(switch_of(root, switch.claim, wait_s=0.3, say=messages.append), binds("v1"))
         assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
         assert len(messages) == 1
@@ -392,10 +392,10 @@ def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch)
 
 
 def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> None:
-    with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
+    with claim_addresses(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         run_switch(switch, binds("v1"))
         theirs = switch_of(root, other)
-        with pytest.raises(Failure) as failure, theirs.locked(NAME, here=True) as held:
+        with pytest.raises(Failure) as failure, theirs.hold(NAME, here=True) as held:
             switch.recover(NAME, here=True, force=True)
             theirs.carry_out(held, binds("v2")(held.state), here=True)
         assert (problem_of(failure).id, "ann@" in problem_of(failure).detail) == ("taken-over", True)
@@ -489,7 +489,7 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
 
 
 def test_no_lock_is_left_after_a_switch(root: Path) -> None:
-    with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim, following(root):
+    with claim_addresses(pointers_of(root), owner("ann"), [BINDING]) as claim, following(root):
         run_switch(switch_of(root, claim), binds("v1"))
         assert dict(state_of(root).locks) == {}
         with pytest.raises(KeyboardInterrupt):
@@ -510,7 +510,7 @@ class Killed(BaseException):
 
 def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch that ends at a point without clean-up, and whose process has ended."""
-    with monkeypatch.context() as patch, claimed(pointers_of(root), owner("ann", host="elsewhere"), [BINDING]) as claim:
+    with monkeypatch.context() as patch, claim_addresses(pointers_of(root), owner("ann", host="elsewhere"), [BINDING]) as claim:
         patch.setattr("leptonctl.deploying.switch._follow_head", lambda _passage: None)
         switch = switch_of(root, claim, checkpoint=stopping_at(point, Killed()))
         with pytest.raises(Killed):
@@ -521,11 +521,11 @@ def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -
 def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = POINTS.index(point) > POINTS.index("head")
     with following(root):
-        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("ann"), [BINDING]) as claim:
             run_switch(switch_of(root, claim), binds("v1"))
         killed_at(root, point, binds("v2"), monkeypatch)
         assert NAME in state_of(root).pending
-        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("bob"), [BINDING]) as claim:
             switch_of(root, claim).recover(NAME, here=True)
     state = state_of(root)
     assert (state.current[BINDING].version, head_of(root).deployment) == (("v2", 2) if moved else ("v1", 1))
@@ -550,10 +550,10 @@ def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str,
         return replace(desired, environment=environment(state, withdrawals=(withdrawal,)))
 
     with following(root):
-        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("ann"), [BINDING]) as claim:
             run_switch(switch_of(root, claim), binds("v2", holds={BINDING: held}))
         killed_at(root, point, back, monkeypatch)
-        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("bob"), [BINDING]) as claim:
             switch_of(root, claim).recover(NAME, here=True)
     state, moved = state_of(root), point == "bind"
     assert state.environments[NAME].withdrawals == ((withdrawal,) if moved else ())
@@ -564,10 +564,10 @@ def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str,
 @pytest.mark.parametrize("point", ["head", "activate"])
 def test_a_killed_destroy_is_settled_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with following(root):
-        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("ann"), [BINDING]) as claim:
             run_switch(switch_of(root, claim), binds("v1"))
         killed_at(root, point, destroys, monkeypatch)
-        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("bob"), [BINDING]) as claim:
             switch_of(root, claim).recover(NAME, here=True)
     state = state_of(root)
     destroyed = point == "activate"
@@ -579,7 +579,7 @@ def test_a_switch_settles_an_interrupted_one_before_it_compares(root: Path, monk
     """A plan that was made before the recovery is stale after it; one that was made for what is bound now continues."""
     with following(root):
         killed_at(root, "bind", binds("v1"), monkeypatch)
-        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+        with claim_addresses(pointers_of(root), owner("bob"), [BINDING]) as claim:
             with pytest.raises(Failure) as failure:
                 run_switch(switch_of(root, claim), binds("v2", before=None, check=True))
             assert problem_of(failure).id == "stale-binding"
@@ -693,7 +693,7 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
     """The successor still holds the lock, and has not come to its fence."""
     with following(root):
         run_switch(switch_of(root, claim), binds("v1"))
-        far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"])
+        far = claim_addresses(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"])
         with far as other:
 
             def force(point: str) -> None:
@@ -709,7 +709,7 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
 @pytest.mark.parametrize("successor", [True, False])
 def test_a_holder_whose_claim_was_dropped_hears_who_has_the_environment_now(root: Path, claim: Registration, successor: bool) -> None:
     """The successor's claim has none of the holder's addresses. Without one, the holder is not told that it took over from itself."""
-    with following(root), claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
+    with following(root), claim_addresses(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
 
         def dropped(point: str) -> None:
             if point == "pending":

@@ -21,7 +21,7 @@ from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage import owner as owners
-from leptonctl.storage.claims import Registration, claimed
+from leptonctl.storage.claims import Registration, claim_addresses
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.liveness import Liveness
@@ -230,7 +230,7 @@ def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
 
 def run_switch(switch: Switch, decide: Callable[[State], Desired], *, here: bool = True) -> Outcome:
     """Lock the environment, decide by its state, and move it."""
-    with switch.locked(NAME, here=here) as locked:
+    with switch.hold(NAME, here=here) as locked:
         return switch.move(locked, decide(locked.state), here=here)
 
 
@@ -251,7 +251,7 @@ def patient(root: Path, who: Owner, pointers_of: Callable[[Path], Pointers] = po
     reader = jumping()
     for _ in range(10):
         try:
-            with claimed(pointers_of(root), who, [ADDRESS, BINDING], liveness=reader) as claim:
+            with claim_addresses(pointers_of(root), who, [ADDRESS, BINDING], liveness=reader) as claim:
                 yield claim
         except Failure as failure:
             if failure.diagnostics[0].id != "lock-held":

@@ -22,7 +22,7 @@ import pytest
 from leptonctl.core.state import HistoryRecord, State
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.desired import Desired
-from leptonctl.deploying.fence import bound
+from leptonctl.deploying.fence import number_in_force
 from tests.deploying import servers
 from tests.deploying.toy import (
     ADDRESS,
@@ -131,7 +131,7 @@ def settled(root: Path, version: str | None) -> None:
     assert found is not None
     head, environment = found.head, state.environments[NAME]
     assert (dict(state.pending), dict(state.locks)) == ({}, {})
-    assert head.deployment == bound(environment)
+    assert head.deployment == number_in_force(environment)
     record = lineage.deployment(NAME, head.deployment) if head.deployment else None
     desired = {MODEL: f"package of {version}"} if version else {}
     assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == desired
@@ -286,7 +286,7 @@ def test_a_sleeping_destroy_stops_no_server_of_its_successor(real: tuple[Path, i
     state = servers.state_of(root)
     assert status is not None
     assert (status.models[MODEL].version, status.models[MODEL].package) == ("v3", state.current[BINDING].package)
-    assert status.deployment == bound(state.environments[NAME])
+    assert status.deployment == number_in_force(state.environments[NAME])
 
 
 @pytest.mark.parametrize("point", ["ready", "bind"])
@@ -304,4 +304,4 @@ def test_a_sleeper_leaves_the_server_of_its_successor_as_it_is(real: tuple[Path,
     status, state = servers.asked(port), servers.state_of(root)
     assert status is not None
     assert (status.models[MODEL].version, state.current[BINDING].version) == ("v1", "v1")
-    assert status.deployment == bound(state.environments[NAME])
+    assert status.deployment == number_in_force(state.environments[NAME])

@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     build = store_records.Reference(keys=("sha256:" + "0" * 64,), until=9e9, seconds=60.0)
     objects.put(layout.reference(projects.recorded(root).lineage, "a-build"), encode(build))
     objects.put(layout.tombstone("0" * 64), encode(Tombstone(subject="dataset/points@old", at="2026-11-25T12:00:00Z", by="ada")))
-    objects.put(layout.condemned("0" * 64), encode(store_records.Condemned(phase="spared", nonce="n")))
+    objects.put(layout.condemned_mark("0" * 64), encode(store_records.Condemned(phase="spared", nonce="n")))
     yield root
 
 

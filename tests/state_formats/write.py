@@ -63,7 +63,7 @@ def moments(pointers: Pointers) -> Iterator[str]:
     claim = Claim(owner=OWNER, addresses=ADDRESSES, beat=2)
     pointers.move(lambda s: replace(s, applies={CLAIM.id: claim}))
     yield "claimed"
-    pointers.move(lambda s: s.moved(BUILT), Note(author=AUTHOR))
+    pointers.move(lambda s: s.move(BUILT), Note(author=AUTHOR))
     pointers.move(lambda s: lock_environment(s, "prod", CLAIM))
     yield "locked"
     pending = Pending(
@@ -73,7 +73,7 @@ def moments(pointers: Pointers) -> Iterator[str]:
     yield "pending"
     done = {"pending": {}, "environments": {"prod": PROD}, "sealed": SEALS, "applies": {}}
     note = Note(author=AUTHOR, environment="prod", deployment=1, evidence=EVIDENCE)
-    pointers.move(lambda s: replace(unlock_environment(s.moved(BOUND), "prod", CLAIM), **done), note)
+    pointers.move(lambda s: replace(unlock_environment(s.move(BOUND), "prod", CLAIM), **done), note)
     yield "applied"
 
 

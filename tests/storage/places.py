@@ -54,7 +54,7 @@ class Place:
 
 
 def bind(digest: str, address: str = "toy/a") -> Move:
-    return lambda state: state.moved({address: Pointer(digest=digest, version="v1", artifact=f"bytes of {digest}")})
+    return lambda state: state.move({address: Pointer(digest=digest, version="v1", artifact=f"bytes of {digest}")})
 
 
 def ids(failure: Failure) -> list[str]:

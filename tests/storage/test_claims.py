@@ -19,7 +19,7 @@ from leptonctl.storage.claims import (
     Registration,
     check_claim,
     check_lock,
-    claimed,
+    claim_addresses,
     drop_dead,
     enter_binding,
     lock_environment,
@@ -66,7 +66,7 @@ def refused(act) -> Failure:
 
 def cannot_claim(pointers: Pointers, *addresses: str, **more) -> Failure:
     def enter() -> None:
-        with claimed(pointers, ME, addresses, **more):
+        with claim_addresses(pointers, ME, addresses, **more):
             pytest.fail("it is held")
 
     return refused(enter)
@@ -76,7 +76,7 @@ def cannot_claim(pointers: Pointers, *addresses: str, **more) -> Failure:
 
 
 def test_a_claim_is_held_while_its_block_runs(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["toy/b", "toy/a"], returns=["toy/b"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/b", "toy/a"], returns=["toy/b"]) as claim:
         (record,) = now(pointers).applies.values()
         assert record == Claim(owner=ME, addresses=("toy/a", "toy/b"), returns=("toy/b",), phase="building")
         enter_binding(pointers, claim)
@@ -85,20 +85,20 @@ def test_a_claim_is_held_while_its_block_runs(pointers: Pointers) -> None:
 
 
 def test_a_claim_is_released_when_its_block_fails(pointers: Pointers) -> None:
-    with pytest.raises(KeyboardInterrupt), claimed(pointers, ME, ["toy/a"]) as claim:
+    with pytest.raises(KeyboardInterrupt), claim_addresses(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
         raise KeyboardInterrupt
     assert now(pointers).applies == now(pointers).locks == {}
 
 
 def test_the_failure_of_a_block_is_reported_even_if_its_claim_cannot_be_released(place: Place) -> None:
-    with pytest.raises(KeyboardInterrupt), claimed(place.pointers, ME, ["toy/a"]):
+    with pytest.raises(KeyboardInterrupt), claim_addresses(place.pointers, ME, ["toy/a"]):
         place.file.rename(place.folder / "aside")
         raise KeyboardInterrupt
 
 
 def test_the_same_address_is_refused_naming_who_holds_it(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["toy/a", "toy/b"]):
+    with claim_addresses(pointers, ME, ["toy/a", "toy/b"]):
         failure = cannot_claim(pointers, "toy/b", "toy/c")
         assert failure.exit_code == LOCKED
         (problem,) = failure.diagnostics
@@ -109,7 +109,10 @@ def test_the_same_address_is_refused_naming_who_holds_it(pointers: Pointers) -> 
 
 
 def test_claims_of_other_addresses_are_independent(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["environment/prod/a"]), claimed(pointers, ELSEWHERE, ["environment/prod/b", "environment/prod2"]):
+    with (
+        claim_addresses(pointers, ME, ["environment/prod/a"]),
+        claim_addresses(pointers, ELSEWHERE, ["environment/prod/b", "environment/prod2"]),
+    ):
         assert len(now(pointers).applies) == 2
 
 
@@ -118,7 +121,7 @@ def test_a_dead_holder_of_this_machine_is_taken_over_at_once(pointers: Pointers)
     put(pointers, other=Claim(owner=owner, addresses=("toy/a",), phase="binding", beat=9))
     pointers.move(lambda s: replace(s, locks={"prod": Lock(claim="other", owner=owner, token=4)}, tokens={"prod": 4}))
     assert drop_dead(now(pointers), Liveness()).applies == drop_dead(now(pointers), Liveness()).locks == {}
-    with claimed(pointers, ME, ["toy/a"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/a"]) as claim:
         assert list(now(pointers).applies) == [claim.id]
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         assert (state.locks["prod"].claim, state.locks["prod"].token) == (claim.id, 5)
@@ -138,7 +141,7 @@ def test_any_other_holder_is_taken_over_once_its_beat_has_stopped_for_the_term(p
     clock.time += TERM_S - 1
     cannot_claim(pointers, "toy/a", liveness=liveness)
     clock.time += 1
-    with claimed(pointers, ME, ["toy/a"], liveness=liveness) as claim:
+    with claim_addresses(pointers, ME, ["toy/a"], liveness=liveness) as claim:
         assert list(now(pointers).applies) == [claim.id]
 
 
@@ -148,7 +151,7 @@ def test_two_commands_a_term_apart_take_over_with_the_memory_between_them(pointe
     cannot_claim(pointers, "toy/a", liveness=Liveness(memory=memory, clock=clock))
     clock.time += TERM_S
     cannot_claim(pointers, "toy/a", liveness=Liveness(clock=clock))
-    with claimed(pointers, ME, ["toy/a"], liveness=Liveness(memory=memory, clock=clock)):
+    with claim_addresses(pointers, ME, ["toy/a"], liveness=Liveness(memory=memory, clock=clock)):
         pass
 
 
@@ -158,13 +161,13 @@ def test_a_dead_claim_hides_no_living_one(pointers: Pointers) -> None:
     for applies in ({"gone": gone, "lives": lives}, {"lives": lives, "gone": gone}):
         put(pointers, **applies)
         cannot_claim(pointers, "toy/a")
-    with claimed(pointers, ME, ["toy/b"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/b"]) as claim:
         assert set(now(pointers).applies) == {"lives", claim.id}
 
 
 def test_a_return_does_not_wait_for_a_training(pointers: Pointers) -> None:
     put(pointers, other=Claim(owner=ELSEWHERE, addresses=("environment/prod/m", "model/m@v2")))
-    with claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
+    with claim_addresses(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
         assert len(now(pointers).applies) == 2
     # it may not take the other addresses that it moves
     cannot_claim(pointers, "environment/prod/m", "model/m@v2", returns=["environment/prod/m"])
@@ -176,12 +179,12 @@ def test_a_return_waits_for_a_bind(pointers: Pointers) -> None:
 
 
 def test_a_pointer_that_moved_since_the_plan_is_reported_before_anything_is_done(pointers: Pointers) -> None:
-    pointers.move(lambda state: state.moved({"toy/a": Pointer(digest="new")}))
+    pointers.move(lambda state: state.move({"toy/a": Pointer(digest="new")}))
     for expected in ({"toy/a": "old"}, {"toy/a": None}, {"toy/b": "old"}):
-        with pytest.raises(PointerMoved), claimed(pointers, ME, list(expected), expected=expected):
+        with pytest.raises(PointerMoved), claim_addresses(pointers, ME, list(expected), expected=expected):
             pytest.fail("it moved")
     assert now(pointers).applies == {}
-    with claimed(pointers, ME, ["toy/a", "toy/b"], expected={"toy/a": "new", "toy/b": None}):
+    with claim_addresses(pointers, ME, ["toy/a", "toy/b"], expected={"toy/a": "new", "toy/b": None}):
         pass
 
 
@@ -193,7 +196,7 @@ def test_of_many_claims_of_the_same_address_one_succeeds(place: Place) -> None:
     def one(name: str) -> None:
         start.wait()
         try:
-            with claimed(place.pointers, replace(ELSEWHERE, user=name), ["toy/a", f"toy/{name}"]):
+            with claim_addresses(place.pointers, replace(ELSEWHERE, user=name), ["toy/a", f"toy/{name}"]):
                 got.append(name)
                 all_tried.wait(20)
         except Failure:
@@ -216,7 +219,7 @@ def test_a_claim_beats_with_its_locks_and_no_others(pointers: Pointers, monkeypa
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
     put(pointers, other=Claim(owner=ELSEWHERE, addresses=("toy/b",), beat=3))
     pointers.move(lambda state: replace(state, locks={"dev": Lock(claim="other", owner=ELSEWHERE, token=1, beat=7)}))
-    with claimed(pointers, ME, ["toy/a"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
         deadline = time.monotonic() + 10
         while (state := now(pointers)).applies[claim.id].beat < 3 or state.locks["prod"].beat < 2:
@@ -229,7 +232,7 @@ def test_beats_are_few(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> N
     assert 2 * BEAT_S < TERM_S / 3  # a beat may be late, and another be lost, long before a takeover
     assert BEAT_S >= 2
     monkeypatch.setattr(claims, "BEAT_S", 0.2)
-    with claimed(pointers, ME, ["toy/a"]):
+    with claim_addresses(pointers, ME, ["toy/a"]):
         before = now(pointers).revision
         time.sleep(1.0)
         assert 1 <= now(pointers).revision - before <= 6
@@ -238,7 +241,7 @@ def test_beats_are_few(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_short_outage_of_the_state_does_not_end_the_beats(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
     pointers, aside = place.pointers, place.folder / "aside.json"
-    with claimed(pointers, ME, ["toy/a"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/a"]) as claim:
         place.file.rename(aside)
         time.sleep(0.2)
         aside.rename(place.file)
@@ -251,7 +254,7 @@ def test_a_short_outage_of_the_state_does_not_end_the_beats(place: Place, monkey
 
 def test_a_claim_that_was_taken_over_stops_beating(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
-    with claimed(pointers, ME, ["toy/a"]):
+    with claim_addresses(pointers, ME, ["toy/a"]):
         put(pointers)
         before = now(pointers).revision
         time.sleep(0.2)
@@ -262,7 +265,7 @@ def test_a_claim_that_was_taken_over_stops_beating(pointers: Pointers, monkeypat
 
 
 def test_the_lock_of_an_environment(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["environment/prod/a"]) as one, claimed(pointers, ELSEWHERE, ["environment/prod/b"]) as two:
+    with claim_addresses(pointers, ME, ["environment/prod/a"]) as one, claim_addresses(pointers, ELSEWHERE, ["environment/prod/b"]) as two:
         pointers.move(lambda state: lock_environment(state, "prod", one))
         failure = refused(lambda: pointers.move(lambda state: lock_environment(state, "prod", two)))
         assert (ids(failure), failure.exit_code) == (["lock-held"], LOCKED)
@@ -281,7 +284,7 @@ def test_the_lock_of_an_environment(pointers: Pointers) -> None:
 def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> None:
     """At every point another apply takes over; whatever the suspended holder tries then is refused, and nothing is written."""
     clock = Clock()
-    with claimed(pointers, ME, ["environment/prod"]) as sleeper:
+    with claim_addresses(pointers, ME, ["environment/prod"]) as sleeper:
         state = pointers.move(lambda s: lock_environment(s, "prod", sleeper))
         token = state.locks["prod"].token
         check_lock(state, "prod", sleeper, token)
@@ -290,7 +293,7 @@ def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> 
         cannot_claim(pointers, "environment/prod", liveness=other)
         other.alive(f"lock/prod/{token}", ME, state.locks["prod"].beat, TERM_S)
         clock.time += TERM_S
-        with claimed(pointers, ELSEWHERE, ["environment/prod"], liveness=other) as taker:
+        with claim_addresses(pointers, ELSEWHERE, ["environment/prod"], liveness=other) as taker:
             state = pointers.move(lambda s: lock_environment(s, "prod", taker))
             assert state.locks["prod"].token == token + 1
             before = now(pointers)
@@ -309,7 +312,7 @@ def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> 
 
 def test_a_lock_taken_again_has_another_token(pointers: Pointers) -> None:
     """Under the new lock, the token that the same apply had before is no longer valid."""
-    with claimed(pointers, ME, ["environment/prod"]) as claim:
+    with claim_addresses(pointers, ME, ["environment/prod"]) as claim:
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         check_lock(state, "prod", claim, 2)
@@ -317,7 +320,7 @@ def test_a_lock_taken_again_has_another_token(pointers: Pointers) -> None:
 
 
 def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["environment/prod"]) as claim:
+    with claim_addresses(pointers, ME, ["environment/prod"]) as claim:
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         state = pointers.move(lambda s: replace(s, locks={}))
         failure = refused(lambda: check_lock(state, "prod", claim, 1))
@@ -327,7 +330,7 @@ def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:
 
 def test_claims_and_locks_move_no_pointer(pointers: Pointers) -> None:
     before = now(pointers)
-    with claimed(pointers, ME, ["toy/a"]) as claim:
+    with claim_addresses(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
     after = now(pointers)
     assert (after.serial, after.history) == (before.serial, before.history)

@@ -87,7 +87,7 @@ def test_who_meets_a_sweep_waits_and_writes_again(store: Store) -> None:
 def test_a_sweep_that_never_ends_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(condemned, "WAIT_S", 0.2)
     mark = condemn(store)
-    store.objects.replace(layout.condemned(DIGEST), encode(Condemned(phase="sweeping", nonce="1")), mark.etag)
+    store.objects.replace(layout.condemned_mark(DIGEST), encode(Condemned(phase="sweeping", nonce="1")), mark.etag)
     with pytest.raises(Failure) as caught:
         store.put_artifact(DATA)
     assert "gc --yes" in caught.value.diagnostics[0].hint
@@ -97,6 +97,6 @@ def test_a_sweep_that_never_ends_is_reported(store: Store, monkeypatch: pytest.M
 
 def test_a_mark_that_cannot_be_read_deletes_nothing(store: Store) -> None:
     condemn(store)
-    store.objects.put(layout.condemned(DIGEST), b"{")
+    store.objects.put(layout.condemned_mark(DIGEST), b"{")
     assert not condemned.sweep(store.objects, marked(store))
     store.put_artifact(DATA)

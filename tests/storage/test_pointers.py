@@ -60,7 +60,7 @@ def test_history_is_a_chain_from_the_newest_back(place: Place) -> None:
     note = Note(author=Author(command="apply", by="ada", commit="abc"), environment="prod", deployment=3)
     for digest in ("d1", "d2", "d3"):
         place.pointers.move(bind(digest), note)
-    place.pointers.move(lambda state: state.moved({"toy/a": None}))
+    place.pointers.move(lambda state: state.move({"toy/a": None}))
     assert place.serials == [4, 3, 2, 1]
     gone, newest, *_, oldest = place.history
     assert isinstance(gone, HistoryRecord)

@@ -6,7 +6,7 @@ import pytest
 
 from leptonctl.core import layout
 from leptonctl.core.state import State
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.references import needs_of_lineage
 from tests.storage.places import Place, bind
@@ -34,7 +34,7 @@ def test_every_move_of_pointers_publishes_the_state(place: Place) -> None:
 def test_claims_and_beats_publish_nothing(place: Place) -> None:
     place.pointers.move(bind("a"))
     before = place.objects.get(layout.roots(place.state.lineage))
-    with claimed(place.pointers, current_owner("leptonctl apply", None), ["toy/a"]):
+    with claim_addresses(place.pointers, current_owner("leptonctl apply", None), ["toy/a"]):
         assert place.objects.get(layout.roots(place.state.lineage)) == before
 
 

@@ -458,10 +458,10 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
     grave = Tombstone(at="2026-01-01", by="anna", subject="row of purge 1")
     rows, words = store.put_artifacts([b"rows", b"words"])
     store.put_result(result({"model.onnx": words}))
-    store.bury({words: replace(grave, refused=False), rows: grave})
+    store.purge({words: replace(grave, refused=False), rows: grave})
     assert store.present([rows, words]) == set()
     assert {*store.tombstones_of([rows, words])} == {rows, words}
-    assert store.purged([KEY]) == {}, "it may be built again"
+    assert store.purged_results([KEY]) == {}, "it may be built again"
     with pytest.raises(ProviderError, match="purged") as refusal:
         store.put_artifact(b"rows")
     assert refusal.value.id == "purged"
@@ -471,10 +471,10 @@ def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
     assert {*store.tombstones_of([rows, words])} == {rows}
 
     # a later purge that knows better refuses what an earlier one let through
-    store.bury({words: replace(grave, refused=False)})
-    store.bury({words: grave})
-    assert store.purged([KEY])[KEY].subject == grave.subject
+    store.purge({words: replace(grave, refused=False)})
+    store.purge({words: grave})
+    assert store.purged_results([KEY])[KEY].subject == grave.subject
     with pytest.raises(ProviderError):
         store.put_artifact(b"words")
-    store.bury({words: replace(grave, refused=False)})
+    store.purge({words: replace(grave, refused=False)})
     assert store.tombstones_of([words])[words].refused, "and never the other way round"

@@ -12,7 +12,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, StepPointer
 from leptonctl.core.store_records import Recipe
 from leptonctl.storage.batch import ArtifactBatch
-from leptonctl.storage.claims import claimed
+from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.leases import StepLeases
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.store import Store
@@ -60,12 +60,12 @@ def apply(place: Place, versions: int, together: int) -> None:
     store = Store(objects=pointers.objects)
     pointers.begin()
     addresses = [f"model/m@v{version}" for version in range(versions)]
-    with claimed(pointers, OWNER, addresses), StepLeases(store, OWNER) as leases:
+    with claim_addresses(pointers, OWNER, addresses), StepLeases(store, OWNER) as leases:
         for start in range(0, versions, together):
             done = range(start, min(start + together, versions))
             moved: dict[str, Pointer | None] = {addresses[version]: build(store, leases, version) for version in done}
             store.put_recipes({p.declaration: Recipe(address=a, recipe={"n": a}) for a, p in moved.items() if p is not None})
-            pointers.move(lambda state, moved=moved: state.moved(moved))
+            pointers.move(lambda state, moved=moved: state.move(moved))
 
 
 @pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (40, 1, 7.0), (40, 2, 6.0)])
@@ -88,14 +88,14 @@ def test_what_each_write_costs(tmp_path: Path) -> None:
     with StepLeases(store, OWNER) as leases:
         build(store, leases, 0)  # makes the folders
         store.put_recipes({digest("r0"): Recipe(address="a", recipe={})})
-        pointers.move(lambda state: state.moved({"model/m@v0": Pointer(digest="d")}))
+        pointers.move(lambda state: state.move({"model/m@v0": Pointer(digest="d")}))
         costs = {}
         for what, act in {
             "a step without artifacts": lambda: store.put_result(Result(key=digest("1"), op="evaluate")),
             "three artifacts": lambda: store.put_artifacts([b"1", b"2", b"3"]),
             "an artifact that is there": lambda: store.put_artifact(b"1"),
             "ten recipes": lambda: store.put_recipes({digest(f"r{n}"): Recipe(address="a", recipe={}) for n in range(1, 11)}),
-            "a move of pointers": lambda: pointers.move(lambda state: state.moved({"model/m@v1": Pointer(digest="d")})),
+            "a move of pointers": lambda: pointers.move(lambda state: state.move({"model/m@v1": Pointer(digest="d")})),
             "a lease": lambda: (leases.take(digest("x")), leases.release(digest("x"))),
             "three steps": lambda: build(store, leases, 1),
         }.items():

@@ -48,7 +48,7 @@ def _move(run: Run, name: str) -> None:
     changes = tuple(change for change in run.planned.plan.moving if covers(document("environment", name), change.address))
     decision = Decision()
     try:
-        with switch.locked(name, here=here) as locked:
+        with switch.hold(name, here=here) as locked:
             move = _move_of(run, name, changes, locked.state)
             decision = decide(move, run.built.obstacle)
             report_unmoved(run, decision)

@@ -160,7 +160,7 @@ class Run:
             check_claim(state, self.claim)
             current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
             still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
-            return state.moved(still) if still else state
+            return state.move(still) if still else state
 
         self.session.pointers.move(move, Note(author=author_of(self.owner, self.command)))
 

@@ -97,7 +97,7 @@ def _purged(session: Session, draft: Draft) -> dict[str, Diagnostic]:
     """Errors for steps that would make again what was purged, by address: the same declaration reads the same rows."""
     keys = {step.key: change.address for change in draft.changes for step in change.steps if step.key is not None and not step.cached}
     problems: dict[str, Diagnostic] = {}
-    for key, tombstone in session.store.purged(keys).items():
+    for key, tombstone in session.store.purged_results(keys).items():
         node = draft.settled.by_address.get(keys[key])
         detail = f"it held what was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject}); the same file holds it still"
         span = node.span if node else None

@@ -40,6 +40,6 @@ def _stored(session: Session) -> State | None:
     """The state in the default place, if it can be read and belongs to this project."""
     with suppress(Failure, OSError):
         states = open_state(STATE, session.root, session.catalog.states)
-        stored = Pointers(states=states, objects=session.objects, project=session.project.name).stored()
+        stored = Pointers(states=states, objects=session.objects, project=session.project.name).stored_state()
         return stored[0] if stored is not None and stored[0].project == session.project.name else None
     return None

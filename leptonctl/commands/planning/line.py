@@ -142,7 +142,7 @@ def settle(session: Session, state: State | None, lost: frozenset[str] | None = 
     lost = lost_addresses(session, state) if lost is None else lost
     recorded = state.current if state else {}
     while True:
-        sound = state.without(lost) if state and lost else state
+        sound = state.without_builds(lost) if state and lost else state
         settled = _settle_once(session, sound, results)
         changes = diff(settled.nodes, recorded, settled.keys, lost)
         missing = deciding_keys(settled, changes) - requested

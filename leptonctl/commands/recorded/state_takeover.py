@@ -17,7 +17,7 @@ UNREADABLE = frozenset({"corrupt-state", "lost-state"})
 def stored_or_damage(session: Session) -> tuple[State | None, Failure | None]:
     """The state as stored; or None and why it cannot be read."""
     try:
-        stored = session.pointers.stored()
+        stored = session.pointers.stored_state()
     except Failure as failure:
         if failure.diagnostics[0].id not in UNREADABLE:
             raise

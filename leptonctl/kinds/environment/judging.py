@@ -10,7 +10,7 @@ from leptonctl.core.change import Change, Keep, Remove, Update
 from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, error
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.gate import Hold, Judgement
-from leptonctl.core.plan import Settled, moved_since
+from leptonctl.core.plan import Settled, moved_addresses
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Json, StepPlace
 from leptonctl.kinds.environment.binding import Binding, foreseen, is_return, package_of, with_unbind_step, withdrawals_of
@@ -232,7 +232,7 @@ def _decide_binding(move: Move, change: Change, binding: Binding | None, obstacl
     # an artifact that was lost and rebuilt may be another package than the plan saw
     basis = Basis(declarations=move.declarations, settled=move.settled, state=move.state)
     weighed = weigh(change, binding, basis, unknown_holds=True)
-    if moved_since(move.state, {change.address: (change.before, change.before_version)}):
+    if moved_addresses(move.state, {change.address: (change.before, change.before_version)}):
         return Held(change=change, problem=_stale(change), judgements=weighed.judgements, exit_code=STALE)
     if weighed.hold is not None:
         return _held(replace(change, is_return=False, hold=weighed.hold), weighed.hold, weighed.judgements)
