@@ -12,11 +12,10 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import covers, document
 from leptonctl.core.change import Plan, Remove
-from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
 from leptonctl.core.plan import Observed, make_plan
-from leptonctl.core.state import Pointer, State
+from leptonctl.core.state import State
 from leptonctl.deploying.desired import Desired
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
@@ -124,11 +123,7 @@ def _still_served(session: Session, name: str, moved: "Moved") -> Failure:
     return fail("not-stopped", "The server did not stop", detail, hint="end that process; `leptonctl server list` shows when it has ended")
 
 
-def _no_route(address: str, _pointer: Pointer) -> Route:
-    raise AssertionError(address)
-
-
-_DESTROYED = Desired(bindings={}, environment=None, routes=_no_route)
+_DESTROYED = Desired(bindings={}, environment=None)
 
 
 def _reason(state: State | None, name: str) -> str:

@@ -1,6 +1,6 @@
 """What an environment should be after a switch, and the records that say so: pending, deployment, environment. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.deployment import Deployment, Route, ServerRecord
@@ -21,7 +21,7 @@ class Desired(Frozen):
     bindings: address -> its new pointer (None: removed), for all that move; includes the environment's own address if it moves.
     environment: its record with platform, protected, requests, host, folder, commit and withdrawals as desired; the switch fills in
         number, incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
-    routes: (address, pointer) -> the route that serves it, called for each binding after the switch.
+    routes: address -> the route that serves it, for each binding after the switch (see `pointers_after`).
     seals: model version -> its seal. before: address -> what the plan would replace; a difference is `stale-binding`.
     evidence, held, acts: the verdicts of the gates, the bindings that are newly held, withdrawals and readmissions, for the history.
     holds: address -> the hold to record there (None: dropped).
@@ -30,7 +30,7 @@ class Desired(Frozen):
 
     bindings: Mapping[str, Pointer | None]
     environment: Environment | None
-    routes: Callable[[str, Pointer], Route]
+    routes: Mapping[str, Route] = field(default_factory=dict)
     seals: Mapping[str, Seal] = field(default_factory=dict)
     before: Mapping[str, Before] = field(default_factory=dict)
     evidence: tuple[Verdict, ...] = ()
@@ -40,12 +40,10 @@ class Desired(Frozen):
     acts: tuple[Act, ...] = ()
 
 
-def pointers_after(state: State, name: str, desired: Desired) -> dict[str, Pointer]:
-    """The bindings of an environment after the switch, by address."""
+def pointers_after(state: State, name: str, bindings: Mapping[str, Pointer | None]) -> dict[str, Pointer]:
+    """The bindings of an environment after these have moved (None: removed), by address."""
     prefix = member_of("environment", name, "")
-    if desired.environment is None:
-        return {}
-    merged = {**state.entries(prefix), **desired.bindings}
+    merged = {**state.entries(prefix), **bindings}
     return {address: pointer for address, pointer in sorted(merged.items()) if pointer is not None and address.startswith(prefix)}
 
 
@@ -87,8 +85,8 @@ def deployment_after(
     state: State, name: str, desired: Desired, environment: Environment, *, number: int, serial: int, previous: int, at: str, author: Author
 ) -> Deployment:
     """The record of all bindings after the switch."""
-    bindings = pointers_after(state, name, desired)
-    models = {parse(address).member or "": (desired.routes(address, pointer),) for address, pointer in bindings.items()}
+    bindings = pointers_after(state, name, desired.bindings)
+    models = {parse(address).member or "": (desired.routes[address],) for address in bindings}
     return Deployment(
         lineage=state.lineage,
         environment=name,

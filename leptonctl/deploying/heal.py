@@ -6,7 +6,7 @@ from leptonctl.core.address import document, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
-from leptonctl.deploying.desired import Desired, differences
+from leptonctl.deploying.desired import Desired, differences, pointers_after
 from leptonctl.deploying.fence import Locked, number_in_force
 from leptonctl.deploying.sites import verb
 from leptonctl.deploying.switch import Outcome, Switch
@@ -39,9 +39,10 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
 def _rebind(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Desired:
     """A switch to the bindings of the state, for a head that names another deployment, or one whose record is lost."""
     if environment.destroyed:
-        return Desired(bindings={}, environment=None, routes=_no_route)
+        return Desired(bindings={}, environment=None)
+    bound = pointers_after(locked.state, locked.name, {})
     if record is not None:
-        return Desired(bindings={}, environment=environment, routes=_routes_of(record))
+        return Desired(bindings={}, environment=environment, routes={address: _route_in(record, address) for address in bound})
     if routes is None:
         number = environment.deployment
         raise fail(
@@ -50,7 +51,7 @@ def _rebind(locked: Locked, environment: Environment, record: Deployment | None,
             f"deployment {number} of environment {locked.name} is bound, but its record is missing",
             hint="run `leptonctl apply --yes`: it binds the same versions under a new deployment",
         )
-    return Desired(bindings={}, environment=environment, routes=routes)
+    return Desired(bindings={}, environment=environment, routes={address: routes(address, pointer) for address, pointer in bound.items()})
 
 
 def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: Deployment, *, here: bool) -> None:
@@ -88,17 +89,8 @@ def _heal_failed(name: str, why: str) -> Failure:
     )
 
 
-def _routes_of(record: Deployment) -> Routes:
-    def route_of(address: str, _pointer: Pointer) -> Route:
-        route = record.main(parse(address).member or "")
-        if route is None:
-            raise fail(
-                "missing-deployment", "The record of the bound deployment lacks a binding", address, hint="run `leptonctl apply --yes`"
-            )
-        return route
-
-    return route_of
-
-
-def _no_route(address: str, _pointer: Pointer) -> Route:
-    raise AssertionError(address)
+def _route_in(record: Deployment, address: str) -> Route:
+    route = record.main(parse(address).member or "")
+    if route is None:
+        raise fail("missing-deployment", "The record of the bound deployment lacks a binding", address, hint="run `leptonctl apply --yes`")
+    return route

@@ -118,7 +118,7 @@ class _Project(Frozen):
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:
         environment = Environment(platform={"type": self.platform.name, **self.settings})
         pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), ADDRESS: Pointer(digest="sha256:e", effect=True)}
-        return self.move(Desired(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
+        return self.move(Desired(bindings=pointers, environment=environment, routes={BINDING: route}, returning=returning))
 
 
 def _check_unbound(project: _Project) -> None:
@@ -155,11 +155,11 @@ def _check_lifecycle(project: _Project) -> None:
     require(project.observe().answering is None, "nothing answers after `remove`")
     project.heal()
     _check_serves(project, first)
-    project.move(Desired(bindings={}, environment=None, routes=lambda *_: first))
+    project.move(Desired(bindings={}, environment=None))
     _check_destroyed(project)
     project.bind(second)
     _check_serves(project, second)
-    project.move(Desired(bindings={}, environment=None, routes=lambda *_: second))
+    project.move(Desired(bindings={}, environment=None))
     _check_destroyed(project)
     require(all(line.strip() and "\n" not in line for line in project.lines), "every progress message is one line of text")
 

@@ -52,15 +52,11 @@ def binds(root: Path, version: str, port: int, **more: object) -> Callable[[Stat
     settings = {name: more.pop(name) for name in list(more) if name in SETTINGS}
     bindings: dict[str, Pointer | None] = {BINDING: pointer_to(routes), ADDRESS: Pointer(digest="sha256:environment", effect=True)}
     environment = Environment(platform={"type": "server", "port": port, **settings})  # type: ignore[dict-item]
-    return lambda _state: Desired(bindings=bindings, environment=environment, routes=lambda *_: routes, **more)  # type: ignore[arg-type]
+    return lambda _state: Desired(bindings=bindings, environment=environment, routes={BINDING: routes}, **more)  # type: ignore[arg-type]
 
 
 def destroys(_state: State) -> Desired:
-    return Desired(bindings={}, environment=None, routes=lambda *_: no_route())
-
-
-def no_route() -> Route:
-    raise AssertionError("a destroyed environment has no routes")
+    return Desired(bindings={}, environment=None)
 
 
 def switch_of(root: Path, claim: Registration, **more: object) -> Switch:

@@ -48,7 +48,7 @@ def problem_of(failure: pytest.ExceptionInfo[Failure]):
 
 
 def file_of(root: Path, version: str, port: int) -> Path:
-    return root / STORE / layout.artifact(binds(root, version, port)(servers.state_of(root)).routes("", None).artifact)
+    return root / STORE / layout.artifact(binds(root, version, port)(servers.state_of(root)).routes[BINDING].artifact)
 
 
 # --- with real servers -------------------------------------------------------------------------------------------------

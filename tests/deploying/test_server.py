@@ -60,7 +60,7 @@ def staged(root: Path, port: int, version: str = "v1", *, head: int = 0, number:
     """A site whose head names a deployment to get ready, as a switch would have it."""
     site = site_of(root, port, **more)
     lineage = pointers_of(root).lineage(state_of(root))
-    route = binds(root, version, port)(state_of(root)).routes("", None)
+    route = binds(root, version, port)(state_of(root)).routes[BINDING]
     from leptonctl.core.deployment import Deployment
 
     record = Deployment(
@@ -382,7 +382,7 @@ def test_an_empty_deployment_starts_nothing(root: Path, port: int) -> None:
 
 def test_a_first_switch_that_fails_leaves_no_process(root: Path, port: int) -> None:
     decide = binds(root, "v1", port)
-    artifact = layout.artifact(decide(None).routes("", None).artifact)
+    artifact = layout.artifact(decide(None).routes[BINDING].artifact)
     (root / STORE / artifact).write_bytes(b"damaged")
     with pytest.raises(Failure) as failure:
         move(root, decide)
@@ -396,7 +396,7 @@ def test_a_first_switch_that_fails_leaves_no_process(root: Path, port: int) -> N
 def test_a_set_that_cannot_be_served_leaves_the_old_one(root: Path, port: int) -> None:
     move(root, binds(root, "v1", port))
     decide = binds(root, "v2", port)
-    (root / STORE / layout.artifact(decide(None).routes("", None).artifact)).unlink()
+    (root / STORE / layout.artifact(decide(None).routes[BINDING].artifact)).unlink()
     with pytest.raises(Failure) as failure:
         move(root, decide)
     assert failure.value.diagnostics[0].id == "not-ready"

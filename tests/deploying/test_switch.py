@@ -36,6 +36,7 @@ from tests.deploying.toy import (
     pointer,
     pointers_of,
     route,
+    routes_after,
     run_switch,
     state_of,
     switch_of,
@@ -152,10 +153,11 @@ def test_unchanged_bindings_are_still_served(root: Path, switch: Switch) -> None
     other = f"{ADDRESS}/other"
 
     def both(state):
-        return Desired(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
+        bindings = {BINDING: pointer("v1"), other: pointer("v1")}
+        return Desired(bindings=bindings, environment=environment(state), routes=routes_after(state, bindings))
 
     def one_out(state):
-        return Desired(bindings={other: None}, environment=environment(state), routes=route)
+        return Desired(bindings={other: None}, environment=environment(state), routes=routes_after(state, {other: None}))
 
     with following(root):
         run_switch(switch, both)
@@ -171,7 +173,7 @@ def test_if_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch)
     verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=False, value=0.25)
 
     def refused(state):
-        return Desired(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
+        return Desired(bindings={}, environment=environment(state), held=(held,), evidence=(verdict,))
 
     outcome = run_switch(switch, refused)
     assert (outcome.moved, outcome.deployment) == (False, 0)
@@ -478,7 +480,7 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
         def impatient(state):
             desired = binds("v2")(state)
             platform = {"type": "toy", "patience_s": 0.1}
-            return Desired(bindings=desired.bindings, environment=replace(desired.environment, platform=platform), routes=route)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, platform=platform), routes=desired.routes)
 
         outcome = run_switch(switch_of(root, claim, say=messages.append), impatient)
         assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
@@ -647,7 +649,7 @@ def test_an_unknown_commit_leaves_the_recorded_one(root: Path, switch: Switch) -
     def of(version: str, commit: str | None):
         def decide(state):
             desired = binds(version)(state)
-            return Desired(bindings=desired.bindings, environment=replace(desired.environment, commit=commit), routes=route)
+            return Desired(bindings=desired.bindings, environment=replace(desired.environment, commit=commit), routes=desired.routes)
 
         return decide
 
@@ -671,7 +673,7 @@ def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: 
     def twin(state):
         desired = environment(state)
         moved = {ADDRESS: Pointer(digest="sha256:moved", effect=True)}
-        return Desired(bindings=moved, environment=replace(desired, platform={"type": "twin"}), routes=route)
+        return Desired(bindings=moved, environment=replace(desired, platform={"type": "twin"}), routes=routes_after(state, moved))
 
     with following(root):
         run_switch(switch, binds("v1"))

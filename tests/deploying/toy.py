@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, Serv
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
-from leptonctl.deploying.desired import Desired
+from leptonctl.deploying.desired import Desired, pointers_after
 from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Point, Switch
 from leptonctl.spi.learning import ProviderError
@@ -184,6 +184,11 @@ def route(_address: str, pointer: Pointer) -> Route:
     return Route(version=str(pointer.version), digest=pointer.digest, package=package, artifact=package, files={"model.onnx": package})
 
 
+def routes_after(state: State, bindings: Mapping[str, Pointer | None]) -> dict[str, Route]:
+    """The routes of an environment after these bindings have moved."""
+    return {address: route(address, bound) for address, bound in pointers_after(state, NAME, bindings).items()}
+
+
 def pointer(version: str) -> Pointer:
     digest = f"sha256:{version}"
     return Pointer(digest=digest, artifact=f"package of {version}", package=f"package of {version}", version=version, effect=True)
@@ -203,13 +208,14 @@ def binds(version: str, *, before: str | None = None, check: bool = False, **mor
         if ADDRESS not in state.current:
             bindings[ADDRESS] = Pointer(digest="sha256:environment", effect=True)
         seen = {BINDING: (f"sha256:{before}", before) if before else (None, None)} if check else {}
-        return Desired(bindings=bindings, environment=environment(state), routes=route, before=seen, **more)  # type: ignore[arg-type]
+        routes = routes_after(state, bindings)
+        return Desired(bindings=bindings, environment=environment(state), routes=routes, before=seen, **more)  # type: ignore[arg-type]
 
     return decide
 
 
 def destroys(_state: State) -> Desired:
-    return Desired(bindings={}, environment=None, routes=route)
+    return Desired(bindings={}, environment=None)
 
 
 def owner(user: str, host: str = "") -> Owner:

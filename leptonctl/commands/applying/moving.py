@@ -23,7 +23,7 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.node_records import pointer_of, recipe_of
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Pointer, Seal, State, StepPointer
-from leptonctl.deploying.desired import Desired
+from leptonctl.deploying.desired import Desired, pointers_after
 from leptonctl.deploying.look import is_here
 from leptonctl.kinds.environment.gates import verdict_of
 from leptonctl.kinds.environment.judging import Decision, Move, decide
@@ -87,10 +87,14 @@ def compose(session: Session, move: Move, decision: Decision) -> Desired:
     at = now()
     withdrawals, acts = withdrawals_after(move, decision.ready, bound, at)
     returning = bool(decision.ready) and all(one.change.is_return for one in decision.ready)
+    bindings = {**bound, **own} if bound or move.itself else {}
+    environment = _record(move, declared, withdrawals, session.root, returning=returning)
+    # nothing serves a destroyed environment, and what does not move has its routes
+    after = pointers_after(move.state, move.name, bindings) if bindings and environment is not None else {}
     return Desired(
-        bindings={**bound, **own} if bound or move.itself else {},
-        environment=_record(move, declared, withdrawals, session.root, returning=returning),
-        routes=lambda address, pointer: route_of(session, address, pointer, checks),
+        bindings=bindings,
+        environment=environment,
+        routes={address: route_of(session, address, pointer, checks) for address, pointer in after.items()},
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
         evidence=tuple(verdict_of(address, judgement) for address, judgements in judged for judgement in judgements),
