@@ -152,7 +152,7 @@ def test_an_address_of_another_machine_is_refused_before_anything_is_built(line:
 
 
 def test_only_the_folder_that_is_recorded_runs_an_environment_here(machines: tuple[Path, Path]) -> None:
-    """Law 10: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
+    """Protocols 5: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
     first, second = machines
     for machine in machines:
         write(machine, "type: server", "type: server, run: here")
