@@ -1,9 +1,9 @@
-"""Does a rebuild give the recorded bytes, for every algorithm and for every one that goes on from another version?
+"""Does a rebuild give the recorded bytes, for every algorithm and for every one that continues from another version?
 
     python -m tests.rebuilds [NAME …]
 
 Builds a small project with a version of each installed trainer and of each class of scikit-learn that can be named, and a second one with
-`warm_start` where the trainer can go on; then `verify --rebuild` of each, in a fresh process; then one cell of the data is changed, and each
+`warm_start` where the trainer can continue; then `verify --rebuild` of each, in a fresh process; then one cell of the data is changed, and each
 has to fail and to name its line. Prints a line for each version, and ends with 1 when one is not as it should be. Takes a quarter of an
 hour: it is no part of the suite.
 """

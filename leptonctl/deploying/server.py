@@ -121,7 +121,7 @@ def activate(site: Site, head: Head, say: Say) -> None:
 
 
 def observe(site: Site) -> Observation:
-    """The registered servers and, if this host runs the environment, the answer of its own server."""
+    """The registered servers and, if this host runs the environment, its own server's answer."""
     servers = fleet(site).registered()
     if not site.here:
         return Observation(servers=servers, reason="; ".join(f"{s.id}: {why}" for s in servers if (why := _reported_problem(s))))

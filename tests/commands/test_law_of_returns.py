@@ -131,7 +131,7 @@ def switched(state: State, version: str, command: str) -> tuple[State, bool]:
 
 
 def walk(state: State, law: Law, depth: int, *, protected: bool) -> int:
-    """Try every operation here and go on from each; the number of steps taken."""
+    """Try every operation here and continue from each; the number of steps taken."""
     if depth == 0:
         return 0
     steps = 0

@@ -133,7 +133,7 @@ def test_moments_of_python_are_read_whatever_the_format(visits: SimpleNamespace)
             'column "when", row 1: the value is not a date with a time in the',
         ),
         ({"when": ("BYTES", ["01.01.2024 10:00", None]), "member": ("BOOL", [True, True])}, 'column "when", row 2: the value is missing'),
-        ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", ["Vielleicht"])}, 'column "member", row 1: the value is none of'),
+        ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", ["Vielleicht"])}, 'column "member", row 1: the value is not one of'),
         (
             {"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BOOL", ["Ja"])},
             'column "member", row 1: expected a value of type boolean, not a string; its words "Ja", "Nein" have the datatype BYTES',

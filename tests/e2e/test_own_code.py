@@ -44,7 +44,7 @@ print("left", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3
 os.makedirs("out")
 shutil.copy("vendor/forest.onnx", "out/model.onnx")
 if "DRAW" in os.environ:
-    # the version of the producer, anew each time
+    # the version of the producer, another one each time
     with open("out/model.onnx", "ab") as file:
         file.write(bytes([0x1A, 16]) + os.urandom(8).hex().encode())
 '''

@@ -68,7 +68,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         prod = projects.served(machine, "prod")
         assert (prod["placement"], prod["healthy"], prod["reason"], prod["servers"]) == ("elsewhere", False, NOBODY, [])
         checked = projects.run("status", "--check", cwd=machine)
-        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor is told, wherever it runs"
+        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor sees it, wherever it runs"
 
     with serving(host) as (url, process):
         until_serves(url, 1)

@@ -327,7 +327,7 @@ def status_of(line: socket.socket) -> int:
 
 
 def test_a_record_of_another_machine_is_forgotten_only_when_it_is_known_to_be_dead(machines: tuple[Path, Path]) -> None:
-    """A15: its process cannot be checked from here. Its beat decides, and an apply elsewhere is no longer told of it."""
+    """A15: its process cannot be checked from here. Its beat decides, and an apply elsewhere no longer reports it."""
     runner, host = machines
     apply(runner)
     with serving(host, "--id", "far") as (url, process):

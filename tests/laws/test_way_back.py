@@ -115,7 +115,7 @@ def test_an_unrelated_merge_does_not_undo_a_rollback(make: Make) -> None:
     lep(root, "status", "--check", code=6)
     assert len([entry for entry in history(root) if entry.get("held")]) == 1
 
-    # what is held anew is new
+    # what is held again is new
     bind(root, "v1")
     lep(root, "status", "--check")
     lep(root, "apply", "--yes")
@@ -219,7 +219,7 @@ def test_promote_is_held_too_and_takes_its_edit_back(make: Make) -> None:
     rolled_back(root)
     before = (root / "environment-prod.yaml").read_text(encoding="utf-8")
     for _ in range(2):
-        # whoever asks for this very move is told each time
+        # a command that asks for this very move reports the hold each time
         assert "v2 was withdrawn" in lep(root, "promote", "line", "staging", "prod", "--yes", code=6).stdout
         assert (root / "environment-prod.yaml").read_text(encoding="utf-8") == before
     assert projects.served(root, "prod")["held"] == []
@@ -374,7 +374,7 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     bind_text = re.sub(r"models: .*", "models: {line: v2}", text)
     file.write_text(bind_text, encoding="utf-8")
     assert served(root)["version"] == "v2"
-    # returns and heals go on
+    # returns and heals continue
     projects.stop_servers(root)
     lep(root, "apply", "--yes")
     lep(root, "rollback", "prod", "--yes")

@@ -109,7 +109,7 @@ def _file_problem(declared: Declared, path: str, facts: SourceFacts, *, is_pinne
 
 
 def import_fields(imported: Mapping[str, Json]) -> dict[str, Json]:
-    """What determines the package besides the rows: the content of the file, not its path, and the options."""
+    """What determines the package, apart from the rows: the content of the file, not its path, and the options."""
     file = cast("dict[str, Json]", imported["file"])
     return {"import": file["digest"], **{name: value for name, value in imported.items() if name != "file"}}
 
@@ -159,7 +159,7 @@ def class_of(value: Json) -> int | str:
 
 
 def options_of(declared: Declared, features: Json = None) -> dict[str, Json]:
-    """How a graph that was made elsewhere is read, as far as it is declared."""
+    """The declared options for reading a graph that was made elsewhere."""
     fields, classes = declared.fields, cast("Json", _classes(declared))
     options = {"features": features, "inputs": fields.get("inputs"), "classes": classes, "outputs": fields.get("outputs")}
     return {name: value for name, value in options.items() if value}

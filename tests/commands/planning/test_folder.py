@@ -137,7 +137,7 @@ def test_a_moved_folder_goes_on_when_its_old_path_exists_again(root: Path) -> No
     moved = root.rename(root.parent / "moved")
     clone = Path(shutil.copytree(moved, root, ignore=shutil.ignore_patterns(".leptonctl")))
     assert pid_of(moved) == pid, "it is the moved folder's"
-    assert processes.is_for(clone, pid) is False, "and not that of whoever is at its old path"
+    assert processes.is_for(clone, pid) is False, "and not that of the folder at its old path"
     assert refused(clone, "server", "stop", "dev", "--stray")["id"] == "not-ours"
     bind(moved, "v1")
     apply(moved)

@@ -265,7 +265,7 @@ def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None
     ],
 )  # fmt: skip
 def test_a_search_cannot_be_combined_with_a_warm_start(versions: str, words: str) -> None:
-    """Neither in the version itself nor in the one that it goes on from."""
+    """Neither in the version itself nor in the one that it continues from."""
     _, problems = declared(DATA + MODEL.replace("  v1: {}\n---\n", versions))
     errors = [problem for problem in problems if problem.severity == "error"]
     assert [words in problem.detail for problem in errors] == [True], problems
