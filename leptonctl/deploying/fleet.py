@@ -107,7 +107,7 @@ class Roll:
     _lived: set[str] = dataclass_field(default_factory=set)
 
     def lost(self, living: Collection[ServerRecord]) -> list[ServerRecord]:
-        """The servers that lived, and none of which does any more or said that it stops. Empty while one lives."""
+        """The servers that lived, if all have ended without recording that they stop. Empty while one lives."""
         for server in living:
             first = self._first.setdefault(server.id, server.beat)
             if server.beat != first or is_alive(owner_of(server)):

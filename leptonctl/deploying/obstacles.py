@@ -32,7 +32,7 @@ def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...
 
 
 def warnings(settings: Mapping[str, Json]) -> tuple[Problem, ...]:
-    """That others can reach the server, which asks nobody who they are."""
+    """That others can reach the server, which does not authenticate anybody."""
     host = str(settings.get("host"))
     if host in {"localhost", "::1"} or host.startswith("127."):
         return ()
