@@ -135,7 +135,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     assert (record["address"], record["holds"]) == ("dataset/points@first", "the smallest and largest values of x, y")
     assert [path for path, data in store(root).items() if EXTREME.encode() in data] == []
 
-    # what was purged is neither lost nor damaged, and a tombstone is no foreign file
+    # what was purged is neither lost nor damaged, and a tombstone is not a foreign file
     audit = projects.run("verify", "--store", "--json", cwd=root)
     assert audit.returncode == 0, audit.stdout
     assert "tombstones/" not in audit.stdout

@@ -539,7 +539,7 @@ def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypa
 
 @pytest.mark.parametrize("point", ["record", "bind"])
 def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come into force with the binding, whoever completes it, and not without it."""
+    """They come into force with the binding, no matter which process completes it, and not without it."""
     withdrawal = Withdrawal(id="w1", model=MODEL, version="v2", digest="sha256:v2", package="package of v2", artifact="", at="now")
     act = Act(kind="withdrawn", model=MODEL, version="v2", withdrawal="w1")
     other = f"{ADDRESS}/other"
@@ -708,7 +708,7 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
 
 @pytest.mark.parametrize("successor", [True, False])
 def test_a_holder_whose_claim_was_dropped_hears_who_has_the_environment_now(root: Path, claim: Registration, successor: bool) -> None:
-    """The successor's claim has none of the holder's addresses. Without one, the holder is not told that it took over from itself."""
+    """The successor's claim has none of the holder's addresses. Without one, the message does not say that the holder took over from itself."""
     with following(root), claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
 
         def dropped(point: str) -> None:

@@ -198,7 +198,7 @@ def test_an_edit_of_the_rule_is_another_package(visits: SimpleNamespace, tmp_pat
     projects.edit(config, "when_true: [Ja]", "when_true: [Ja, Yes]")
     built = projects.run("build", "opening@v1", "--json", cwd=root)
     assert projects.finished(built)["exported"] == 1
-    # a check is no part of it: nothing is built
+    # a check is not part of it: nothing is built
     projects.edit(config, "when_true: [Ja, Yes]", "when_true: [Ja]")
     projects.edit(config, "parts: [weekday, hour]}", "parts: [weekday, hour], nullable: true}")
     plan = json.loads(projects.run("plan", "--json", cwd=root).stdout)

@@ -122,7 +122,7 @@ def test_an_edited_placement_stops_and_starts_this_hosts_server(line: Path) -> N
     (change,) = plan(line, 2)["changes"]
     assert change["reason"] == "start its servers again for keep_alive_s to take effect"
     write(line, ", keep_alive_s: 60", "")
-    assert apply(line)[-1]["healed"] == [], "nobody serves it, and that is no heal"
+    assert apply(line)[-1]["healed"] == [], "nobody serves it, and nothing is healed"
     write(line, ", run: elsewhere", ", run: here")
     apply(line)
     assert len(projects.processes(line)) == 1

@@ -103,7 +103,7 @@ def test_a_server_is_listed_stopped_and_started_again(prod: Path) -> None:
     assert asked("servers", "server", "list", cwd=prod) == {"servers": []}
     assert "No server is registered." in projects.run("server", "list", cwd=prod).stdout
     refused("unknown-server", "server", "forget", server["id"], cwd=prod)
-    assert apply(prod)["healed"] == ["prod"], "a stop is no change of what is bound"
+    assert apply(prod)["healed"] == ["prod"], "a stop does not change what is bound"
     assert "deployment #1" in projects.run("server", "restart", "prod", cwd=prod).stdout
 
 

@@ -524,7 +524,7 @@ def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
     assert f"Withdrawn: prod/line@v1 (w1: the build {left}; another build of v1 is bound)." in done.stdout
     assert f"v1 of line as {left} does not come back" in done.stdout
     assert "-- model-line.yaml" in done.stdout
-    # another environment binds the same version; that of a third is none of these lines
+    # another environment binds the same version; what a third binds is not among these lines
     assert "The next apply moves environment/stage/line.\n" in done.stdout
     plan = json.loads(lep(root, "plan", "--json").stdout)
     assert [c["address"] for c in plan["changes"] if c["action"] != "keep"] == ["environment/stage/line"]
@@ -611,7 +611,7 @@ def test_promote_into_an_environment_that_wants_commits_says_what_to_do(make: Ma
     projects.git(root, *shlex.split(commands[0])[1:])
     lep(root, *shlex.split(commands[1])[1:])
     assert projects.served(root, "prod")["models"][0]["version"] == "v2"
-    # the brother: a rollback to what was never served in good health is no return
+    # the brother: a rollback to what was never served in good health is not a return
     state = projects.recorded(root)
     record = replace(state.environments["prod"], served={})
     projects.state_file(root).write_bytes(encode_state(replace(state, environments={**state.environments, "prod": record})))

@@ -208,7 +208,7 @@ def test_a_recorded_folder_is_another_one_only_while_it_is_a_project_of_its_own(
     assert folder_identity.is_other(second, recorded)
     assert not folder_identity.is_other(second, ""), "a state that does not say"
     copy = copied(first)
-    assert not folder_identity.is_other(copy, recorded), "a copy is told by its own record"
+    assert not folder_identity.is_other(copy, recorded), "a copy is recognized by its own record"
     moved = first.rename(tmp_path / "moved")
     folder_identity.mark(moved)
     first.mkdir()

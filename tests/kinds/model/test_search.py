@@ -235,7 +235,7 @@ def test_too_many_combinations_are_refused() -> None:
 
 
 def test_combinations_that_the_algorithm_does_not_take_are_left_out_with_a_warning() -> None:
-    """Both of a grid and of draws, which go on until there are enough."""
+    """Both of a grid and of draws, which continue until there are enough."""
     search = "{parameters: {solver: [lbfgs, saga], l1_ratio: [0.0, 0.5]}}"
     _, problems = declared(text(search))
     assert [(problem.id, problem.severity) for problem in problems] == [("search-leaves-out", "warning")]
