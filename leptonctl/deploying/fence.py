@@ -53,7 +53,7 @@ class Locked(Frozen):
         return replace(self, state=self.pointers.move(self._checked(change), note))
 
     def note(self, note: Note, change: Callable[[State], State]) -> State:
-        """Record a note in the history with a change of the state that moves no pointer. Failure as of `move`."""
+        """Record a note in the history with a change of the state that moves no pointer. Failure as in `move`."""
         return self.pointers.note(note, self._checked(change))
 
     def newest(self) -> "Locked":
