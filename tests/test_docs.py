@@ -4,11 +4,13 @@ import importlib
 import re
 from pathlib import Path
 from textwrap import dedent
+from typing import get_args
 
 import pytest
 
 import leptonctl
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
+from leptonctl.deploying.switch import Point
 from leptonctl.kinds.registry import KINDS
 from leptonctl.library import reference as python_reference
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
@@ -178,3 +180,8 @@ def test_the_ids_that_the_protocols_name_exist() -> None:
     refused = {id_ for line in refusals for id_ in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", line)}
     assert len(refused) > 25
     assert refused <= known, refused - known
+
+
+def test_the_protocols_show_each_point_of_a_switch_in_order() -> None:
+    (picture,) = re.findall(r"^```\n point .*\n((?: .*\n)+)```$", page("docs/protocols.md"), re.MULTILINE)
+    assert tuple(line.split()[0] for line in picture.splitlines()) == get_args(Point)
