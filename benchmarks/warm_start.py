@@ -2,7 +2,7 @@
 
     python benchmarks/warm_start.py [NAME …] [--rows 50000] [--runs 3]
 
-NAME is an algorithm. A version is trained on the old rows. For 10 % new rows, one version goes on from it on these alone, and one is
+NAME is an algorithm. A version is trained on the old rows. For 10 % new rows, one version continues from it on these alone, and one is
 trained from the beginning on all rows. All are evaluated on the same file of test rows. Seconds are those of the step `train`, as recorded;
 each run has a store of its own. Prints the medians and the metrics.
 """

@@ -58,8 +58,8 @@ def drawing(order: tuple[str, ...], found: Arrows) -> str:
     for name in EVERYWHERE:
         users = [package for package in order if (package, name) in found]
         rest = [package for package in order if package not in {*users, name}]
-        besides = f"; not by {', '.join(f'`{package}`' for package in rest)}" if 0 < len(rest) < len(order) else ""
-        lines.append(f"- Not drawn: arrows to `{name}`, which {len(users)} packages import{besides}.")
+        except_by = f"; not by {', '.join(f'`{package}`' for package in rest)}" if 0 < len(rest) < len(order) else ""
+        lines.append(f"- Not drawn: arrows to `{name}`, which {len(users)} packages import{except_by}.")
     return "\n".join(lines) + "\n"
 
 

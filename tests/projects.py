@@ -1,4 +1,4 @@
-"""Projects in temporary folders, and the command line run in them as a user does. Ports are free ones; whoever starts a server stops it."""
+"""Projects in temporary folders, and the command line run in them as a user does. Ports are free ones; a test that starts a server stops it."""
 
 import atexit
 import fcntl

@@ -1,11 +1,11 @@
-"""Does a rebuild give the recorded bytes, for every algorithm and for every one that goes on from another version?
+"""Does a rebuild give the recorded bytes, for every algorithm and for every one that continues from another version?
 
     python -m tests.rebuilds [NAME …]
 
 Builds a small project with a version of each installed trainer and of each class of scikit-learn that can be named, and a second one with
-`warm_start` where the trainer can go on; then `verify --rebuild` of each, in a fresh process; then one cell of the data is changed, and each
+`warm_start` where the trainer can continue; then `verify --rebuild` of each, in a fresh process; then one cell of the data is changed, and each
 has to fail and to name its line. Prints a line for each version, and ends with 1 when one is not as it should be. Takes a quarter of an
-hour: it is no part of the suite.
+hour: it is not part of the suite.
 """
 
 import json
@@ -80,10 +80,10 @@ def write(root: Path, names: list[str]) -> list[str]:
 def verdict(root: Path, version: str) -> tuple[int, str, list[str]]:
     """Exit code, verdict of the rebuild, and what failed."""
     done = projects.run("verify", version, "--rebuild", "--json", cwd=root, timeout=600)
-    told = json.loads(done.stdout)
-    if "rebuild" not in told:
-        return done.returncode, told["diagnostics"][0]["detail"], []
-    return done.returncode, told["rebuild"]["verdict"], [check["detail"] for check in told["checks"] if not check["ok"]]
+    answer = json.loads(done.stdout)
+    if "rebuild" not in answer:
+        return done.returncode, answer["diagnostics"][0]["detail"], []
+    return done.returncode, answer["rebuild"]["verdict"], [check["detail"] for check in answer["checks"] if not check["ok"]]
 
 
 def main(names: list[str]) -> int:

@@ -4,11 +4,13 @@ import importlib
 import re
 from pathlib import Path
 from textwrap import dedent
+from typing import get_args
 
 import pytest
 
 import leptonctl
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
+from leptonctl.deploying.switch import Point
 from leptonctl.kinds.registry import KINDS
 from leptonctl.library import reference as python_reference
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
@@ -128,3 +130,58 @@ def test_the_trainer_of_the_guide_conforms(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_readme_is_one_page() -> None:
     assert len(page("README.md").splitlines()) <= 100
+
+
+CITED = re.compile(r"\b(law|protocol)s? (\d+(?:(?:, | and )\d+)*)", re.IGNORECASE)
+
+
+def cited(text: str) -> set[tuple[str, int]]:
+    """The laws and the sections of the protocols that a text names by number."""
+    return {(word.lower(), int(number)) for word, numbers in CITED.findall(text) for number in re.findall(r"\d+", numbers)}
+
+
+def test_citations_are_found() -> None:
+    assert cited("(laws 4, 5 and 8, protocols 1 and 2); Law 10: at law 3.") == {
+        *(("law", number) for number in (3, 4, 5, 8, 10)),
+        *(("protocol", number) for number in (1, 2)),
+    }
+
+
+def test_laws_and_protocols_are_cited_by_numbers_that_exist() -> None:
+    laws = page("docs/concepts.md").partition("\n## What you can rely on\n")[2].partition("\n## ")[0]
+    numbered = {("law", int(number)) for number in re.findall(r"^(\d+)\. \*\*", laws, re.MULTILINE)}
+    numbered |= {("protocol", int(number)) for number in re.findall(r"^## (\d+)\. ", page("docs/protocols.md"), re.MULTILINE)}
+    files = [
+        file
+        for folder in ("leptonctl", "tests", "docs/adr")
+        for suffix in ("py", "md")
+        for file in (CHECKOUT / folder).rglob(f"*.{suffix}")
+    ]
+    numbers = {file.relative_to(CHECKOUT).as_posix(): cited(file.read_text(encoding="utf-8")) for file in files if file != Path(__file__)}
+    assert sum(bool(of_file) for of_file in numbers.values()) > 40
+    assert {name: unknown for name, of_file in numbers.items() if (unknown := of_file - numbered)} == {}
+
+
+def test_the_files_that_the_protocols_name_exist() -> None:
+    """A page that says what keeps and what proves each promise is worth no more than these names."""
+    folder, files = "", list[str]()
+    for name in re.findall(r"`((?:[\w-]+/)*[\w-]+\.py)(?:: \w+)?`", page("docs/protocols.md")):
+        is_test = name.startswith(("tests/", "test_"))
+        # a test without a folder is in that of the one before
+        folder = name.rpartition("/")[0] if name.startswith("tests/") else folder
+        files.append(f"{folder}/{name.rpartition('/')[2]}" if is_test else f"leptonctl/{name.removeprefix('leptonctl/')}")
+    assert len(files) > 80
+    assert [file for file in files if not (CHECKOUT / file).is_file()] == []
+
+
+def test_the_ids_that_the_protocols_name_exist() -> None:
+    known = set(re.findall(r"^## `([\w-]+)`$", page("docs/diagnostics.md"), re.MULTILINE))
+    refusals = re.findall(r"Refused: .*?(?=\n- |\n\n)", page("docs/protocols.md"), re.DOTALL)
+    refused = {id_ for line in refusals for id_ in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", line)}
+    assert len(refused) > 25
+    assert refused <= known, refused - known
+
+
+def test_the_protocols_show_each_point_of_a_switch_in_order() -> None:
+    (picture,) = re.findall(r"^```\n point .*\n((?: .*\n)+)```$", page("docs/protocols.md"), re.MULTILINE)
+    assert tuple(line.split()[0] for line in picture.splitlines()) == get_args(Point)

@@ -74,7 +74,7 @@ class FileCheckpoint:
         return self._checked_at >= self._next
 
     def save(self, data: bytes) -> None:
-        """Replace the checkpoint. If the disk refuses it, the step goes on without one."""
+        """Replace the checkpoint. If the disk refuses it, the step continues without one."""
         here = _here()
         with suppress(OSError):
             make_folder(self._path.parent)

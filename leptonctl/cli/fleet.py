@@ -48,7 +48,8 @@ def server_stop(
     environment: Name,
     *,
     stray: Annotated[
-        bool, typer.Option("--stray", help="Stop instead the server on its address that this folder started for a state since removed.")
+        bool,
+        typer.Option("--stray", help="Instead, stop a server that this folder started at its address for a state that no longer exists."),
     ] = False,
 ) -> int:
     """Stop this folder's server of an environment. The next apply starts it again."""

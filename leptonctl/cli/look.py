@@ -12,7 +12,7 @@ from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.diagnostic import ERROR, OK
 
 WATCH_S = 2.0
-"""Seconds between two looks of `status --watch`, by default."""
+"""Seconds between two reports of `status --watch`, by default."""
 PLANS = (".json", ".plan")
 """The usual endings of a saved plan: a name that has one is not an address."""
 
@@ -67,7 +67,7 @@ def show_status(
     terminal = terminal_of(ctx)
     if watch is not None:
         if check:
-            raise typer.BadParameter("--check looks once: leave out --watch", param_hint="--check")
+            raise typer.BadParameter("--check runs once: leave out --watch", param_hint="--check")
         return _watch(terminal, watch)
     from leptonctl.views.status import render_text
 

@@ -107,7 +107,7 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
     elif not terminal.json:
         terminal.say(_conclusion(terminal, outcome.plan, outcome.finished, command))
     if outcome.exit_code == INTERRUPTED:
-        terminal.aside("Interrupted. What was finished is in the store: run it again to go on.")
+        terminal.aside("Interrupted. What was finished is in the store: run it again to continue.")
     if outcome.withdrawn:
         from leptonctl.views.holds import withdrawn_lines
 

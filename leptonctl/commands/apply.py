@@ -33,7 +33,7 @@ Consent = Callable[[Plan], bool]
 class Request(Frozen):
     """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`, `reason`: for history.
 
-    `also`: versions to move besides `only` where that takes no work. `next_apply`: the bindings that are left to the next one.
+    `also`: versions to move in addition to `only`, where that takes no work. `next_apply`: the bindings that are left to the next one.
     """
 
     only: Sequence[str] = ()

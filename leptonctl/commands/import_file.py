@@ -109,7 +109,7 @@ def _relative(session: Session, file: Path) -> str:
 
 
 def _describe(file: Path, path: str) -> dict[str, Json]:
-    """What the file says of itself. Failure: what is wrong with it."""
+    """What the file says about itself. Failure: what is wrong with it."""
     from leptonctl.learning.imported.description import describe
 
     try:

@@ -34,7 +34,7 @@ from leptonctl.spi.running import Bench
 OWN = ("source", "append", "digest", "description", "labels", KEY)
 """Fields that a new version does not take over from the version that it is based on."""
 WRITTEN = ("model", "version", "dataset", "dataset_version", "rows", "files", "diff", "known")
-"""What an update reports besides its plan."""
+"""What an update reports in addition to its plan."""
 
 
 class Update(Frozen):

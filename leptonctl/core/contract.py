@@ -26,7 +26,7 @@ LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 class Checks(Record):
-    """The declared checks of a cell besides its type. `nullable` None: inferred, cells may be missing if some are in the data."""
+    """The declared checks of a cell, apart from its type. `nullable` None: inferred, cells may be missing if some are in the data."""
 
     min: int | float | None = None
     max: int | float | None = None
@@ -49,7 +49,7 @@ class Words(Record):
 
 
 WORDS = Words(true=("true", "yes", "1"), false=("false", "no", "0"))
-"""The words of a column that is declared as boolean without words of its own."""
+"""The words of a column that is declared as boolean without its own words."""
 
 
 class Column(Record):

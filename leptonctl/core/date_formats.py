@@ -83,7 +83,7 @@ def _expression(format: str) -> str:  # noqa: A002
             position += 1
             directive = format[position : position + 1]
             if directive not in _DIRECTIVES:
-                msg = f"%{directive} is none of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
+                msg = f"%{directive} is not one of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
                 raise BadFormat(msg)
             # adjacent groups of digits can be separated only by their length
             adjacent = format[position - 3 : position - 1].startswith("%") or format[position + 1 : position + 2] == "%"

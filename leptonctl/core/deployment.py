@@ -84,7 +84,7 @@ class Head(Record, tag_field="format_version", tag="1"):
     environment: str = ""
 
     def is_of(self, lineage: str, environment: str) -> bool:
-        """Whether it is the head of this environment, as far as it says."""
+        """Whether it is the head of this environment. One of an older release, which does not say, counts as such."""
         return (self.lineage or lineage, self.environment or environment) == (lineage, environment)
 
 

@@ -60,7 +60,7 @@ class HeldBinding(Record):
 
 
 class Act(Record):
-    """What a history record holds besides moves. `withdrawal` is its id; `model` and `version` are empty for a freeze.
+    """What a history record holds apart from moves. `withdrawal` is its id; `model` and `version` are empty for a freeze.
 
     A binding that a gate holds has none: its verdicts are recorded.
     """

@@ -1,4 +1,4 @@
-"""What a model needs besides its graph: how a request becomes graph inputs, and graph outputs an answer. And the package of both.
+"""What a model needs in addition to its graph: how a request becomes graph inputs, and graph outputs an answer. And the package of both.
 
 A package is what is evaluated, compared, bound, served and returned to (protocols 11): the graph and those fields of the
 manifest that change an answer. Checks (min, max, values, nullable) and the names of secrets are not part of it.

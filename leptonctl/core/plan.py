@@ -161,7 +161,7 @@ def with_forecasts(
 
 
 class Observed(Frozen):
-    """Everything that a plan is bound to besides its own steps.
+    """Everything that a plan is bound to, apart from its own steps.
 
     configuration: address -> digest of each declared node; data: path -> observed content digest; live: what serves now;
     tool: the tool's version.

@@ -218,7 +218,7 @@ class HistoryRecord(Record, tag_field="format_version", tag="1"):
 
 
 class Pending(Record):
-    """A switch in progress: everything needed to complete it after a crash (law 8). Pointers and holds of None are dropped."""
+    """A switch in progress: everything needed to complete it after a crash (protocols 2). Pointers and holds of None are dropped."""
 
     deployment: int
     claim: str

@@ -68,7 +68,7 @@ class Op(Frozen):
     """One kind of work. `done` is its past participle, which names its counter.
 
     `run` is the step function, "module:function"; None for an op without a worker. `identity`: the outputs that count,
-    besides all artifacts, when two results are compared for early cutoff; None: all outputs. `aside`: artifacts that do not count.
+    in addition to all artifacts, when two results are compared for early cutoff; None: all outputs. `aside`: artifacts that do not count.
     `plain`: from a step's own fields and the results it needs, the fields that count for early cutoff: without values that equal
     the defaults which only these results determine.
     """

@@ -164,7 +164,7 @@ def settle(locked: Locked) -> Locked:
 def complete(locked: Locked, pending: Pending, note: Note, reports: Iterable[ServerRecord] = ()) -> Locked:
     """Bind what a pending switch names, and record as served what servers have reported of it.
 
-    `reports`: those that the platform observes besides the records in the store.
+    `reports`: those that the platform observes, in addition to the records in the store.
     """
     deployment = locked.lineage.intact_deployment(locked.name, pending.deployment) if pending.deployment else None
     served = served_packages(deployment, (*locked.lineage.servers(locked.name), *reports)) if deployment else {}

@@ -139,7 +139,7 @@ def runs_on(server: ServerRecord) -> str:
 
 
 def nobody(environment: str, *, was_served: bool) -> str:
-    """What to say of an environment elsewhere that no server serves. `was_served`: one has done so before."""
+    """What to say about an environment elsewhere that no server serves. `was_served`: one has done so before."""
     return f"served by nobody{'' if was_served else ' yet'}: run `leptonctl serve {environment}` where it belongs"
 
 

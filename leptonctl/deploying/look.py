@@ -51,7 +51,7 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
     head, problem = _head(fleet)
     observation = platform.observe(site)
     now = time.time()
-    # a record that the next switch removes is no news any more
+    # a record that the next switch removes is no longer news
     servers = tuple(server for server in observation.servers if not fleet.is_stale(server, now))
     alive = frozenset(server.id for server in servers if not server.stopped and fleet.lives(server))
     return Live(
@@ -70,7 +70,7 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
 
 
 def _head(fleet: Fleet) -> tuple[HeadAt | None, Diagnostic | None]:
-    """The head of an environment, or why it cannot be read: what serves can be told without it."""
+    """The head of an environment, or why it cannot be read: what serves can be observed without it."""
     try:
         return fleet.lineage.head(fleet.environment), None
     except BadRecordAt as failure:

@@ -32,11 +32,11 @@ def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...
 
 
 def warnings(settings: Mapping[str, Json]) -> tuple[Problem, ...]:
-    """That others can reach the server, which asks nobody who they are."""
+    """That others can reach the server, which does not authenticate anybody."""
     host = str(settings.get("host"))
     if host in {"localhost", "::1"} or host.startswith("127."):
         return ()
-    detail = f"whoever reaches {host}:{settings.get('port')} can ask for predictions: there are no tokens and no TLS yet"
+    detail = f"anyone who reaches {host}:{settings.get('port')} can ask for predictions: there are no tokens and no TLS yet"
     hint = "use host: 127.0.0.1 behind a proxy that checks who asks, or keep the network closed (docs/security.md)"
     return (Problem(id="open-to-network", summary="A server is open to the network", detail=detail, hint=hint, setting="host"),)
 

@@ -24,8 +24,8 @@ def placement_problems(
 ) -> list[Diagnostic]:
     """Why the environment cannot run where it is declared. Empty if it runs elsewhere, since only that host can tell.
 
-    `leaving`: environments that the same plan removes. What one of them holds is free after an apply of its own: until the new
-    environment has passed its gates, the old one goes on.
+    `leaving`: environments that the same plan removes. What one of them holds is free only after a separate apply: until the
+    new environment has passed its gates, the old one keeps serving.
     """
     if not site.here:
         return []

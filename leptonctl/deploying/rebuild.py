@@ -11,7 +11,7 @@ from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.lineage_survey import Survey
 
 Steps = Callable[[Route], Mapping[str, StepPointer]]
-"""The steps by which a route was built, as far as the store tells."""
+"""The steps by which a route was built, as far as the store knows them."""
 
 
 def rebuilt(part: LineageStore, seen: Survey, first: State, *, declared: Mapping[str, Environment], steps: Steps) -> State:

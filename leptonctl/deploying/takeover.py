@@ -1,4 +1,4 @@
-"""Puts a state in charge of its lineage: `state restore`, `state adopt` and `state rename` (protocols 3).
+"""Puts a state in charge of its lineage: `state restore` and `state adopt` (protocols 3).
 
 The owner's generation grows first, by compare-and-swap: from then on the state before can only be read. Then every head gets an
 epoch of the new generation, so that a switch under way is refused. Only then is the state written. If that is cut off in

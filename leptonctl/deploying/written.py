@@ -26,7 +26,7 @@ def writes(
 ) -> tuple[Pending, Deployment | None]:
     """The pending switch to a deployment number, and that deployment; None when the environment is destroyed.
 
-    `reports`: of the servers that the platform observes, besides the records in the store.
+    `reports`: of the servers that the platform observes, in addition to the records in the store.
     """
     at = now()
     environment = _environment(locked, desired, number, url, reports)

@@ -30,7 +30,7 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
                 detail = f"{broken.path} has {broken.digest[:19]}…, not {broken.pin[:19]}…, and its rows have to be prepared"
                 hint = "restore the file, or declare a new version for the new data and run `leptonctl pin`"
             span = dataset.declared.at(*broken.at, "digest")
-            yield error("source-changed", "A pinned file does not have its bytes", detail, span=span, hint=hint)
+            yield error("source-changed", "A pinned file does not have the pinned bytes", detail, span=span, hint=hint)
 
 
 def needed_imports(

@@ -59,16 +59,16 @@ WORDS: Mapping[str, Diagnostic] = {
         hint="name a file with other rows under `test:`, or remove the repeated rows",
     ),
     "tells_target": Diagnostic(
-        id="target-leak", severity="warning", summary="A column tells the target",
+        id="target-leak", severity="warning", summary="A column gives the target away",
         detail="each of its values stands for one value of the target", hint="leave it out with `features:` if requests will not have it",
     ),
     "determines_target": Diagnostic(
-        id="target-leak", severity="warning", summary="A column tells the target",
+        id="target-leak", severity="warning", summary="A column gives the target away",
         detail="each of its values goes with one value of the target, in all {count} rows",
         hint="leave it out with `features:` if requests will not have it",
     ),
     "orders_target": Diagnostic(
-        id="target-leak", severity="warning", summary="A column tells the target",
+        id="target-leak", severity="warning", summary="A column gives the target away",
         detail="its {count} cells have exactly the order of the target or the reverse, as its logarithm or rank would",
         hint="leave it out with `features:` if requests will not have it",
     ),

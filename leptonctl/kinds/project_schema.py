@@ -31,7 +31,7 @@ PROJECT = document(
             default=".leptonctl/store",
             examples=["/srv/leptonctl/store"],
         ),
-        "executor": backend("Where steps run. Each type has settings of its own.", "local"),
+        "executor": backend("Where steps run. Each type has its own settings.", "local"),
         "keep": block(
             "What `leptonctl gc` keeps even if nothing refers to it.",
             {
@@ -59,7 +59,7 @@ PROJECT = document(
         ),
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
         "allow": {
-            "description": "Permissions that are off by default. `command`: model versions may run programs of their own, with the "
+            "description": "Permissions that are off by default. `command`: model versions may run your own programs, with the "
             "rights of the user who builds.",
             "type": "array",
             "items": choice("A permission.", ["command"]),

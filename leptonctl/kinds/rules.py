@@ -30,7 +30,7 @@ def sealed(
 ) -> Iterator[Diagnostic]:
     """An error for each version whose recipe has changed although a protected environment has bound it.
 
-    recipes: those of the edited seals, by declaration. before: those of the versions that these go on from, by train key.
+    recipes: those of the edited seals, by declaration. before: those of the versions that these continue from, by train key.
     purged: versions with purged results. Their seal is broken, since their rows must go (protocols 16).
     """
     for place, declaration in edited_seals(nodes, state).items():
@@ -52,7 +52,7 @@ def sealed(
 
 
 def protection(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None) -> Iterator[Diagnostic]:
-    """Errors for protected environments: they take only pinned data, and protection is removed by an apply of its own."""
+    """Errors for protected environments: they take only pinned data, and protection is removed by a separate apply."""
     moving = {c.address: c for c in changes if not isinstance(c, Keep)}
     for environment in environments.values():
         recorded = state.environments.get(environment.name) if state else None
@@ -197,7 +197,7 @@ def _protection_removed(environment: Environment, moving: Mapping[str, Change]) 
     if others:
         yield error(
             "protected-environment",
-            "Protection must be removed in an apply of its own",
+            "Protection must be removed in a separate apply",
             f"{', '.join(others)} would move in the same apply",
             span=environment.declared.at("protected"),
             hint="apply `protected: false` alone first",

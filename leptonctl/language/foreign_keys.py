@@ -40,7 +40,7 @@ PARAMETERS: Mapping[str, str] = {
     "oob_score": "remove it: the metrics come from test rows; `evaluate: {cross_validation: 5}` adds folds",
     "probability": "remove it: every classifier here returns probabilities",
     "multi_class": "remove it: several classes need no parameter",
-    "warm_start": "to go on from another version, write `warm_start: VERSION` in the version, beside `params`",
+    "warm_start": "to continue from another version, write `warm_start: VERSION` in the version, beside `params`",
     "penalty": "write `l1_ratio: 1.0` for l1, `0.0` for l2, or a share between them",
     "epochs": "write `max_iter:`",
     "n_epochs": "write `max_iter:`",

@@ -1,4 +1,4 @@
-"""Which rows a version has learned besides its own: those of its ancestors, the versions that it goes on from. Writes no files."""
+"""Which rows a version has learned in addition to its own: those of its ancestors, the versions that it continues from. Writes no files."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
@@ -11,7 +11,7 @@ from leptonctl.learning.needs import read_side
 from leptonctl.spi.running import Artifacts
 
 WARM_START, WARM_PREPARE = "warm_start", "warm_prepare"
-"""The roles in which a step needs the training and the rows of the version that it goes on from."""
+"""The roles in which a step needs the training and the rows of the version that it continues from."""
 LEARNED = "learned"
 KEPT = ("rows", "rows_digest", "contract", "row_lists")
 """The outputs of `prepare` that are needed. Not its profile, so that `purge` need not look for values of rows here."""
@@ -19,7 +19,7 @@ SIDE_FILES = ("train.parquet", "train.rows")
 
 
 def ancestor_rows(needs: Mapping[str, Result]) -> list[Json]:
-    """What a training that goes on from another version records of the rows learned before, the parent's last."""
+    """What a training that continues from another version records of the rows learned before, the parent's last."""
     prepare = needs[WARM_PREPARE]
     rows: dict[str, Json] = {
         "artifacts": {name: digest for name, digest in prepare.artifacts.items() if name in SIDE_FILES},

@@ -24,7 +24,7 @@ class PreprocessStep(Record):
 
 
 class WarmStart(Record):
-    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted again."""
+    """The model that training continues from: how it was trained, and whether the preprocess steps are fitted again."""
 
     train: "TrainInputs"
     refit: bool = False

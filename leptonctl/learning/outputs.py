@@ -1,4 +1,4 @@
-"""The outputs of each op as records: what a step returns besides artifacts. docs/steps.md describes them.
+"""The outputs of each op as records: what a step returns in addition to artifacts. docs/steps.md describes them.
 
 Every field is written, even with its default, so that readers of a result find it under its name.
 """
@@ -190,7 +190,7 @@ class Survivor(Outputs):
 class SearchOutputs(Outputs):
     """The winner: `trial` is the name of its step; `chosen` and `params` as in TrialOutputs. `trials`: all, in the order of their rungs.
 
-    survivors: of a rung, the combinations that go on, by their place from "1".
+    survivors: of a rung, the combinations that go on to the next, by their place from "1".
     """
 
     trial: str

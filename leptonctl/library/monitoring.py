@@ -44,7 +44,7 @@ class Monitoring(Report):
 
     @property
     def healthy(self) -> bool | None:
-        """Whether what is bound is served; None if that cannot be told from here."""
+        """Whether what is bound is served; None if that is not known from here."""
         return self.environment.healthy
 
     @property

@@ -190,7 +190,7 @@ class Held(Frozen):
 
 
 class Environment(Frozen):
-    """What an environment serves. `healthy`: None if that cannot be told from here."""
+    """What an environment serves. `healthy`: None if that is not known from here."""
 
     name: str
     url: str | None

@@ -113,7 +113,7 @@ class Configuration:
         return documents, (*problems, *unfilled, *self.mistakes(documents))
 
     def only_with(self, documents: tuple[Document, ...]) -> Self:
-        """The same project with these checked documents alone: `validate` goes on with those that are valid."""
+        """The same project with these checked documents alone: `validate` continues with those that are valid."""
         part = self.reopen()
         part.is_part = True
         # what the properties would compute; outlines are not kept, since a file may lack some of its documents here
@@ -170,7 +170,7 @@ class Configuration:
         return tuple(kind.address for kind in reversed(tuple(self.kinds.values())))
 
     def release(self) -> None:
-        """Free the memory of what was read, for a command that goes on with what is recorded. What is used again is read again; a part
+        """Free the memory of what was read, for a command that continues with what is recorded. What is used again is read again; a part
         keeps its documents.
         """
         for name in () if self.is_part else ("files", "loaded", "_outlines", "_restored", "checked", "project", "facts", "declared"):

@@ -39,6 +39,6 @@ def _boolean(column: ManifestColumn, words: Words, row: int, cell: Json) -> floa
     value = words.value(cell) if isinstance(cell, str) else None
     if value is None:
         known = ", ".join(f'"{word}"' for word in (*words.true, *words.false))
-        msg = f'column "{column.name}", row {row}: the value is none of the words of this boolean column: {known}'
+        msg = f'column "{column.name}", row {row}: the value is not one of the words of this boolean column: {known}'
         raise BadRequest(msg)
     return float(value)

@@ -142,8 +142,8 @@ class Trainer(Frozen):
         also be a mapping of every class, in sorted order, to its weight.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
-    fit_from: (estimator, training) -> fitted estimator, in place of `fit`, of a trainer that can go on after a kill: where there is a
-        checkpoint, it saves how far it is whenever that is due, and goes on from what it loads. It must give the bytes and report the
+    fit_from: (estimator, training) -> fitted estimator, in place of `fit`, of a trainer that can continue after a kill: where there is a
+        checkpoint, it saves how far it is whenever that is due, and continues from what it loads. It must give the bytes and report the
         losses of an undisturbed fit; None where that cannot be.
     weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` then takes them,
         float64 [N], as a last argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the estimator.
@@ -169,13 +169,13 @@ class Trainer(Frozen):
     export_options: fitted estimator -> options for skl2onnx's `convert_sklearn(options={id(estimator): …})`.
     repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
 
-    How it goes on from another fit (`warm_start`):
+    How it continues from another fit (`warm_start`):
 
     resume: (fitted estimator of the parent, unfitted estimator with the new parameters, training) -> fitted estimator. Changes nothing of
         the parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. Where it
-        cannot go on after a kill, it leaves the checkpoint alone. None: it cannot go on, and a `warm_start` is refused at plan time.
+        cannot continue after a kill, it leaves the checkpoint alone. None: it cannot continue, and a `warm_start` is refused at plan time.
     resume_keeps: the parameters that must be as in the parent, since the fitted model has their form.
-    resume_refuse: params -> why it cannot go on with these, or None. Decided at plan time.
+    resume_refuse: params -> why it cannot continue with these, or None. Decided at plan time.
 
     refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
     conflict: params -> why the library takes no such combination, or None. Decided at plan time.
@@ -303,7 +303,7 @@ class OnlyMissing(Frozen):
 class SourceOptions(Frozen):
     """How to read a file. Formats with types of their own use the options that have a meaning for them, and ignore the rest.
 
-    missing_values: strings read as missing in every column, besides the built-in markers or in place of them.
+    missing_values: strings read as missing in every column, in addition to the built-in markers or in place of them.
     decimal, thousands: how numbers are written in text. header: False: there is no header line and columns are named `column_1`, …;
     names: the same, but the columns have these names. skip_rows: lines before the header, or before the first row.
     """

@@ -77,7 +77,7 @@ Say = Callable[[str], None]
 class Platform(Frozen):
     """Where an environment runs.
 
-    settings: the JSON Schemas of the properties besides `type`; `x-restart: true` says that a change of it restarts what serves.
+    settings: the JSON Schemas of the properties other than `type`; `x-restart: true` says that a change of it restarts what serves.
     placed: what serves may also be started elsewhere, without an apply, and follows the store: YAML may say where with `run`.
     problems: (site, what runs now or None) -> what would prevent an apply from running there. Called before a plan; changes nothing.
     stage: (site, deployment, say) -> None. Start to load the deployment beside the one in force, starting servers if need be.
@@ -105,7 +105,7 @@ class Platform(Frozen):
 
     @property
     def keys(self) -> dict[str, Schema]:
-        """The schemas of everything that YAML may write besides `type`."""
+        """The schemas of everything that YAML may write next to `type`."""
         return {**({"run": RUN} if self.placed else {}), **self.settings}
 
 

@@ -163,7 +163,7 @@ class Workplace(Frozen):
 
 
 class ExecutorBackend(Frozen):
-    """One `type:` of executor. `settings`: the JSON Schemas of the properties besides `type`, with defaults and descriptions.
+    """One `type:` of executor. `settings`: the JSON Schemas of the properties other than `type`, with defaults and descriptions.
 
     A setting called `parallelism` is the number of tasks that are submitted at a time. `starts_ahead`: it can start before the first task,
     so it is opened as soon as tasks are certain to come, while the command still prepares; others are opened at the first task.

@@ -78,6 +78,6 @@ def unreadable(place: str, problem: BadRecord) -> Failure:
         "corrupt-state",
         "The state cannot be read",
         f"{place} exists, but it is not a state ({problem}). It is not treated as missing, and nothing was changed.",
-        hint="`leptonctl state adopt` takes over what the store knows; `leptonctl state restore FILE` goes on from a copy"
+        hint="`leptonctl state adopt` takes over what the store knows; `leptonctl state restore FILE` continues from a copy"
         " (a folder keeps the previous state as state.json.backup)",
     )

@@ -34,7 +34,7 @@ def now() -> str:
 
 
 class Note(Record):
-    """What the history records of a move besides its pointers: who, and for a switch the environment and the gates' verdicts."""
+    """What the history records of a move, in addition to its pointers: who, and for a switch the environment and the gates' verdicts."""
 
     author: Author = Author()
     environment: str | None = None
@@ -57,7 +57,7 @@ class Pointers:
     _newest: dict[Stamp, State] = field(default_factory=dict, init=False, repr=False)
 
     def read(self) -> State | None:
-        """The state, or None before the first apply. Reads the store once, besides the state itself.
+        """The state, or None before the first apply. Reads the store once, apart from the state itself.
 
         Failure when the state and the store do not belong together: a marked store without its state must never be planned as
         "create everything", and another store than the state's (or one that is not mounted) must never be read in its place. A

@@ -71,9 +71,9 @@ def needs_of_state(state: State) -> Needs:
 
 
 def needs_of_lineage(objects: Objects, lineage: str, *, deployments: int | None) -> Needs:
-    """What a lineage refers to besides its builds (`live_references`).
+    """What a lineage refers to, apart from its builds (`live_references`).
 
-    `deployments`: only that many of each environment, besides those in force or served; None: all.
+    `deployments`: only that many of each environment, and those in force or served; None: all.
 
     Raises BadRecordAt for a record that cannot be read: what it refers to is unknown.
     """

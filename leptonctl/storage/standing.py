@@ -113,7 +113,7 @@ def refuse_replaced(owner: OwnerRecord, state: State, place: str) -> None:
         "replaced-state",
         "This state was replaced, and can only be read",
         f"{place} has generation {state.generation}; it was replaced{when}{who} by state {owner.state} of generation {owner.generation}.",
-        hint="use the state that replaced it; if that one is lost, `leptonctl state adopt` makes this project go on from the store",
+        hint="use the state that replaced it; if that one is lost, `leptonctl state adopt` makes this project continue from the store",
         exit_code=STALE,
     )
 
@@ -178,7 +178,7 @@ def _ahead(place: str, why: str) -> Failure:
         "store-ahead",
         "The store is ahead of this state: an earlier state was restored",
         f"{place} {why}. Using it would bring back versions that were already replaced, and lose their history.",
-        hint="`leptonctl state adopt` takes over what the store knows; `leptonctl state restore FILE` goes on from a backup",
+        hint="`leptonctl state adopt` takes over what the store knows; `leptonctl state restore FILE` continues from a backup",
     )
 
 

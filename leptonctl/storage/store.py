@@ -1,4 +1,4 @@
-"""The part of a store that all its projects share: results by step key, recipes, key marks and step leases, besides artifacts.
+"""The part of a store that all its projects share: results by step key, recipes, key marks and step leases, in addition to artifacts.
 
 Owns the order of writes; `core.layout` gives the paths, and any `Objects` hold the bytes. Does not decide what to build or bind.
 """

@@ -1,4 +1,4 @@
-"""Checks of what a trainer declares besides fitting: weights of rows, directions of features, and checkpoints."""
+"""Checks of what a trainer declares that it can do beyond fitting: weights of rows, directions of features, and checkpoints."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,8 @@ def _check_checkpoint(trainer: Trainer, params: Params | None) -> None:
         _fit(trainer, params, checkpoint)
     except _StoppedError:
         resumed = _fit(trainer, params, _MemoryCheckpoint(data=checkpoint.data))
-        require(resumed.losses == undisturbed.losses, "a fit that goes on reports the losses of an undisturbed one")
-        require(dump_native(resumed) == dump_native(undisturbed), "a fit that goes on has the bytes of an undisturbed one")
+        require(resumed.losses == undisturbed.losses, "a fit that continues reports the losses of an undisturbed one")
+        require(dump_native(resumed) == dump_native(undisturbed), "a fit that continues has the bytes of an undisturbed one")
 
 
 class _StoppedError(BaseException):

@@ -84,7 +84,7 @@ def csv_table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, str
 
 
 def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, before: str = "") -> BuiltModel:
-    """Build one model that uses the provider. `before`: the rows of an earlier version to go on from, "" for none."""
+    """Build one model that uses the provider. `before`: the rows of an earlier version to continue from, "" for none."""
     from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"

@@ -50,7 +50,7 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
 
 
 def _check_resume(trainer: Trainer, spec: ModelSpec, before: BuiltModel) -> None:
-    """Check that `resume` goes on from a model of other rows: reproducibly, to a different model, exported faithfully."""
+    """Check that `resume` continues from a model of other rows: reproducibly, to a different model, exported faithfully."""
     unknown = [name for name in trainer.resume_keeps if name not in trainer.params]
     require(not unknown, f"resume_keeps names parameters, not {unknown}")
     earlier, rows = csv_table(ROWS, trainer.task), csv_table(ROWS // 2, trainer.task)

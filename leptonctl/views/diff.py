@@ -72,7 +72,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
 
 
 def _whole(value: Any, width: int) -> str:
-    """A value on one line; files with options of their own as digests and options."""
+    """A value on one line; files with their own options as digests and options."""
     if isinstance(value, list) and value and all(isinstance(part, list) for part in value):
         return ", ".join(" ".join(_whole(one, width) for one in part) for part in value)
     if isinstance(value, dict) and value:

@@ -29,7 +29,7 @@ def freeze_text(obj: Mapping[str, Any], *, color: bool) -> str:
         reason, before = printable(obj["frozen"]["reason"]), obj.get("before")
         already = "" if obj["changed"] else " already"
         replaced = f" It was frozen before, for another reason: {printable(before['reason'])}." if before else ""
-        head = style.yellow(f"{name} is frozen{already}: {reason}. Only returns and heals go on.{replaced}")
+        head = style.yellow(f"{name} is frozen{already}: {reason}. Only returns and heals continue.{replaced}")
         return f"{head}\n{RETURNS}"
     return style.green(f"{name} is no longer frozen.") if obj["changed"] else f"{name} is not frozen."
 

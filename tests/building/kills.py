@@ -33,7 +33,7 @@ def apply_until_killed(root: Path, before: set[Path]) -> tuple[list[dict], set[P
 def apply_killed_in_each_step(root: Path) -> tuple[list[dict], dict[Path, Place]]:
     """Apply until all is built, killed once in each step that keeps how far it is; the first checkpoint is damaged.
 
-    Returns all events, and the steps by their checkpoints. Each of the steps has to say that it goes on, or that it cannot.
+    Returns all events, and the steps by their checkpoints. Each of the steps has to say that it continues, or that it cannot.
     """
     events: list[dict] = []
     seen: list[Path] = []

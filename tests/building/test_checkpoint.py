@@ -1,4 +1,4 @@
-"""A build that is killed in the middle of a long step goes on from its checkpoint."""
+"""A build that is killed in the middle of a long step continues from its checkpoint."""
 
 import json
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_it_frees_what_nothing_needs_and_that_alone(root: Path) -> None:
     assert [(item["address"], item["project"], item["artifacts"]) for item in freed["items"]] == [("model/line@v3", "tiny", len(unneeded))]
     again = collect(root)
     assert (again["artifacts"], again["freed"], again["done"]) == (0, 0, False)
-    # everything else goes on
+    # everything else works as before
     assert is_in_place(root)
     for version in ("v1", "v2"):
         run(root, "verify", f"line@{version}")

@@ -1,4 +1,4 @@
-"""Hints that are the right edit: what a person who read only the README was told wrongly, each with a brother."""
+"""Hints that are the right edit: where a person who read only the README was misled, each with a brother."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def refused(root: Path, *words: str, code: int) -> str:
 
 @pytest.mark.parametrize("columns", ["categorical", "[town]"])
 def test_an_imputer_of_text_names_the_fill_value_of_the_dataset(root: Path, columns: str) -> None:
-    """Whether that is told from the YAML or from the data."""
+    """Whether that follows from the YAML or from the data."""
     projects.edit(root / "leptonctl.yaml", "[{columns: [town], use: one_hot}]", f"[{{columns: {columns}, use: imputer}}]")
     text = refused(root, "build", code=3 if columns == "categorical" else 1)
     name = "NAME" if columns == "categorical" else "town"

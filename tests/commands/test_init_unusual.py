@@ -56,7 +56,7 @@ def test_a_total_with_a_target_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("last", ["Summe,128384.05,", ",128384.05,", "r0,1.5,"])
 def test_a_row_without_a_target_costs_no_id(tmp_path: Path, last: str) -> None:
-    """A total, with its word or without; and (brother) a row whose id repeats another's, which is no row either."""
+    """A total, with its word or without; and (brother) a row whose id repeats another's, which is not a row either."""
     lines = [f"r{i * 7919 % 1000},{i * 13 % 47}.5,{label(i)}" for i in range(60)]
     findings = found(tmp_path, "\n".join(["Kd.-Nr.,price,label", *lines, last]) + "\n")
     assert 'id: "Kd.-Nr."' in " ".join(dataset(findings))
@@ -228,7 +228,7 @@ def test_numbers_with_a_sign_are_said_to_be_categories(tmp_path: Path, sign: str
 def test_a_first_row_with_marks_at_its_numbers_is_a_row(tmp_path: Path, marked: str) -> None:
     lines = [f"{marked},p,{marked},{label(0)}", *[f"{number(i)},{'pq'[i % 2]},{i * 13 % 47}.5,{label(i)}" for i in range(60)]]
     assert found(tmp_path, "\n".join(["a,b,x,label", *lines]) + "\n", Wishes(target="label")).rows == 61
-    # brother: a line of units is none
+    # brother: a line of units is not a row
     lines[0] = "kg,,m/s,"
     assert found(tmp_path, "\n".join(["a,b,x,label", *lines]) + "\n", Wishes(target="label")).rows == 60
 

@@ -72,7 +72,7 @@ def test_a_number_that_may_mean_missing_is_said(tmp_path: Path, number_: int, ot
     ],
 )
 def test_a_word_that_makes_numbers_text_is_said_with_what_to_declare(tmp_path: Path, cell: Callable[[int], object], kind: str) -> None:
-    """Where most cells are that word; and (brothers) where it is no usual marker, and among dates."""
+    """Where most cells are that word; and (brothers) where it is not a usual marker, and among dates."""
     findings = found(tmp_path, rows("k,x,label", lambda i: "?" if i % 20 == 0 else number(i), cell, label))
     word = kind.partition(", ")[0][-1]
     detail = next(reason.detail for reason in findings.reasons if reason.about == "x")

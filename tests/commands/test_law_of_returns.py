@@ -125,13 +125,13 @@ def switched(state: State, version: str, command: str) -> tuple[State, bool]:
     record = replace(state.environments["prod"], withdrawals=withdrawals)
     environment = environment_after(state.environments["prod"], record, number=number, url=None)
     pending = Pending(deployment=number, claim="c", token=1, pointers={BINDING: after}, environment=environment, acts=acts)
-    # all of it is in the pending switch, so whoever completes it loses nothing
+    # all of it is in the pending switch, so nothing is lost, whichever process completes it
     served = {"line": {str(after.package): Served(version=version, digest=after.digest, deployment=number)}}
     return complete_switch(add_pending(state, "prod", pending), "prod", served), True
 
 
 def walk(state: State, law: Law, depth: int, *, protected: bool) -> int:
-    """Try every operation here and go on from each; the number of steps taken."""
+    """Try every operation here and continue from each; the number of steps taken."""
     if depth == 0:
         return 0
     steps = 0

@@ -201,7 +201,7 @@ def without_cache(root: Path, answer: Callable[[Path], Any]) -> Any:
     """The answer without outlines; those that are there stay."""
     if not cache_of(root).exists():
         return answer(root)
-    cached = cache_of(root).replace(root / "kept")  # written anew, it would not be believed
+    cached = cache_of(root).replace(root / "kept")  # written again, it would not be believed
     found = answer(root)
     cached.replace(cache_of(root))
     return found
@@ -295,7 +295,7 @@ def test_a_cache_that_cannot_be_used_is_as_none(root: Path, monkeypatch: pytest.
         assert files_of(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]) == 0
         assert files_of(data[:place]) == 0
     assert answers(root) == expected
-    assert cache_of(root).read_bytes()[64:] == data[64:]  # written anew
+    assert cache_of(root).read_bytes()[64:] == data[64:]  # written again
     monkeypatch.setattr(outlines, "__version__", "9.9")
     assert outlines.read_outlines(cache_of(root)).files == {}
     assert answers(root) == expected

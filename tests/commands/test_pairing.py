@@ -41,7 +41,7 @@ def test_a_head_that_differs_from_the_state_is_a_line_of_the_plan_and_is_mended(
     if case == "missing":
         head.unlink()
     else:
-        # whoever wrote it held no later lock than the state knows of
+        # its writer held no later lock than the state knows of
         changed = {"ahead": 3, "behind": 1}[case]
         head.write_bytes(encode(replace(projects.head_of(root, "dev"), deployment=changed, nonce="other")))
     live = {"ahead": 3, "behind": 1, "missing": None}[case]

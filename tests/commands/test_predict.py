@@ -252,7 +252,7 @@ def test_an_environment_that_binds_one_model_answers_by_its_name(looking: Path, 
 
 
 def test_a_cell_that_is_missing_is_to_be_filled(looking: Path, tmp_path: Path) -> None:
-    """No text means missing there: the cell is empty. One that is no number is another thing."""
+    """No text means missing there: the cell is empty. Text that is not a number is something else."""
     for cell, hint in (("", "fill the cells; or predict with a version"), ("oops", "--missing-value TEXT")):
         file = tmp_path / "rows.csv"
         file.write_text(f"{HEAD}1,2,red\n{cell},2,red\n", encoding="utf-8")

@@ -135,7 +135,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     assert (record["address"], record["holds"]) == ("dataset/points@first", "the smallest and largest values of x, y")
     assert [path for path, data in store(root).items() if EXTREME.encode() in data] == []
 
-    # what was purged is neither lost nor damaged, and a tombstone is no foreign file
+    # what was purged is neither lost nor damaged, and a tombstone is not a foreign file
     audit = projects.run("verify", "--store", "--json", cwd=root)
     assert audit.returncode == 0, audit.stdout
     assert "tombstones/" not in audit.stdout
@@ -176,7 +176,7 @@ def test_a_whole_version_is_purged(root: Path) -> None:
 
 
 def test_the_rows_of_a_version_go_from_every_version_that_has_them_too(tmp_path: Path) -> None:
-    """In versions that append it, that read its file besides others, and under another name (brothers); other rows stay."""
+    """In versions that append it, that read its file and others, and under another name (brothers); other rows stay."""
     models = {
         "near": {"v1": "{dataset: points@more, algorithm: knn}", "v2": "{dataset: elsewhere@both, algorithm: knn}",
                  "v3": "{dataset: points@new, algorithm: knn}"},

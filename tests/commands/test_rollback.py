@@ -144,7 +144,7 @@ def end_at_the_prompt(root: Path, number: signal.Signals, *arguments: str) -> in
 
 
 def test_an_edit_that_waits_for_consent_is_taken_back_when_the_command_is_ended(tiny: Tiny) -> None:
-    """The terminal of a rollback is closed. The brother: a promotion that is told to end."""
+    """The terminal of a rollback is closed. The brother: a promotion that gets SIGTERM."""
     root = tiny(environments={"dev": "models: {line: v1}", "stage": "models: {line: v1}"})
     for name in ("dev", "stage"):
         projects.edit(root / f"environment-{name}.yaml", "}\nmodels", ", run: elsewhere}\nmodels")

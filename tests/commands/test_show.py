@@ -127,7 +127,7 @@ def test_the_share_of_missing_cells(tmp_path: Path) -> None:
     assert columns["x"]["missing"] == 0
     text = show(root, "points@first")
     assert "25.0%" in text
-    # as they are written: signs in quotes, integers whole; the id is no feature, but it is there
+    # as they are written: signs in quotes, integers whole; the id is not a feature, but it is there
     assert re.search(r'^  reading +.*delimiter ";"', text, re.MULTILINE), text
     assert 'decimal ","' in text
     assert re.search(r"^  id +n$", text, re.MULTILINE), text

@@ -1,4 +1,4 @@
-"""What `status` says of an environment, and the exit code of `status --check` with its reason."""
+"""What `status` says about an environment, and the exit code of `status --check` with its reason."""
 
 import json
 import os

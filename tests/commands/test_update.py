@@ -12,7 +12,7 @@ from tests.test_output_schemas import problems
 DATA = """\
 kind: Dataset
 name: points
-target: side   # what is to be told
+target: side   # what is to be predicted
 columns:
   x: {type: number, min: 0}
 versions:

@@ -1,4 +1,4 @@
-"""Versions that go on from another one, from the plan to the gate, the proof, `gc` and `purge`: what was learned before stays learned."""
+"""Versions that continue from another one, from the plan to the gate, the proof, `gc` and `purge`: what was learned before stays learned."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def rows(first: int, count: int, seed: int) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """v1, two versions that go on from it, and one that begins anew; every one of them is built."""
+    """v1, two versions that continue from it, and one that starts from the beginning; all of them are built."""
     root = projects.tiny_project(tmp_path_factory.mktemp("warm"), {}, {})
     (root / "data.yaml").write_text(DATA, encoding="utf-8")
     (root / "data" / "points.csv").write_text(rows(0, 120, 1), encoding="utf-8")
@@ -166,7 +166,7 @@ def test_gc_keeps_what_a_version_goes_on_from(root: Path) -> None:
     (root / "environment.yaml").write_text(environment("v3"), encoding="utf-8")
     try:
         assert projects.run("apply", "--yes", cwd=root).returncode == 0
-        # the deployment of v3 keeps what it goes on from, though nothing declares that any more
+        # the deployment of v3 keeps what it continues from, though nothing declares that any more
         text = (root / "model-line.yaml").read_text(encoding="utf-8")
         (root / "model-line.yaml").write_text(re.sub(r"  v\d: .*\n", "", text), encoding="utf-8")
         projects.edit(root / "environment.yaml", "line: v3", "line: fresh")
@@ -174,7 +174,7 @@ def test_gc_keeps_what_a_version_goes_on_from(root: Path) -> None:
         age(root)
         report = json.loads(projects.run("gc", "--yes", "--json", cwd=root).stdout)
         assert needed <= artifacts(root), report
-        # another that nothing goes on from: the metrics' own needs are gone
+        # another that nothing continues from: the metrics' own needs are gone
         assert report["freed"] > 0
     finally:
         projects.stop_servers(root)
@@ -182,7 +182,7 @@ def test_gc_keeps_what_a_version_goes_on_from(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def retired(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """v3 was bound; now another version is, and of v3 and those that it goes on from no line is left."""
+    """v3 was bound; now another version is, and of v3 and those that it continues from no line is left."""
     root = projects.copy_of(built, tmp_path_factory.mktemp("retired") / "project")
     (root / "environment.yaml").write_text(environment("v3").replace("server,", "server, run: elsewhere,"), encoding="utf-8")
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
@@ -248,7 +248,7 @@ def test_the_lines_that_keep_a_version_are_those_of_the_versions_before_too(reti
 def test_a_purge_of_the_old_rows_names_the_versions_that_learned_them(root: Path) -> None:
     report = json.loads(projects.run("purge", "points@old", "--yes", "--json", cwd=root).stdout)
     learned = {*report["learned"], *(holder["address"] for holder in report["holders"])}
-    # the last one begins anew, and on rows that have the old ones among them
+    # the last one starts from the beginning, and on rows that have the old ones among them
     assert {f"model/line@{version}" for version in ("v1", "v2", "v3", "fresh")} <= learned
     assert "model/line@new" not in learned
 

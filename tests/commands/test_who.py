@@ -42,7 +42,7 @@ def test_what_was_applied_with_uncommitted_files_says_so(tmp_path: Path) -> None
         assert (dev["commit"], dev["dirty"]) == (first, True)
         assert f"commit {first[:12]} + edits" in projects.run("status", cwd=root).stdout
         second = projects.commit(root)
-        # a file that declares nothing is no edit of the project
+        # a file that declares nothing is not an edit of the project
         (root / "notes.txt").write_text("x", encoding="utf-8")
         projects.edit(root / environment, "line: v2", "line: v1")
         third = projects.commit(root)

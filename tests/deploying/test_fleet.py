@@ -125,7 +125,7 @@ def test_records_that_are_long_stale_are_removed(lineage: LineageStore) -> None:
     clock, now = Clock(), 10 * STALE_S
     fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
     put(lineage, FAR, replace(FAR, id="busy", heartbeat=1.0), replace(FAR, id="off", stopped=True))
-    assert fleet.reap(now) == [], "a heartbeat of long ago is no proof at the first look"
+    assert fleet.reap(now) == [], "a heartbeat of long ago proves nothing at the first look"
     clock.now += STALE_S - 1
     assert fleet.reap(now) == []
     put(lineage, replace(FAR, id="busy", beat=8, heartbeat=1.0))

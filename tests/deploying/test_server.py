@@ -254,7 +254,7 @@ def test_all_living_servers_must_be_ready_and_refusals_are_reported(root: Path, 
 
 
 def test_a_refusal_from_before_counts_when_the_server_has_repeated_it(root: Path, port: int) -> None:
-    """A heal waits for a deployment that was refused before: what the store says of it may be older than what serves."""
+    """A heal waits for a deployment that was refused before: what the store says about it may be older than what serves."""
     site, record = staged(root, port, here=False, ready_s=20.0, swap_s=0.1)
     refused = far("late", failed={"1": "model.onnx is not in the store"})
     put(site, refused)

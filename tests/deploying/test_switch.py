@@ -541,7 +541,7 @@ def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypa
 
 @pytest.mark.parametrize("point", ["record", "bind"])
 def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come into force with the binding, whoever completes it, and not without it."""
+    """They come into force with the binding, no matter which process completes it, and not without it."""
     withdrawal = Withdrawal(id="w1", model=MODEL, version="v2", digest="sha256:v2", package="package of v2", artifact="", at="now")
     act = Act(kind="withdrawn", model=MODEL, version="v2", withdrawal="w1")
     other = f"{ADDRESS}/other"

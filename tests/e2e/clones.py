@@ -29,7 +29,7 @@ def clone(of: Path, target: Path) -> Path:
 
 @contextlib.contextmanager
 def serving(root: Path, *arguments: str, environment: str = "prod") -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`leptonctl serve` in the foreground, unless told otherwise on a port of its own: its address and its process."""
+    """`leptonctl serve` in the foreground, by default on a port of its own: its address and its process."""
     port = [] if "--port" in arguments else ["--port", str(projects.free_port())]
     process = projects.start("serve", environment, *port, *arguments, cwd=root)
     try:

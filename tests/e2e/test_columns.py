@@ -133,7 +133,7 @@ def test_moments_of_python_are_read_whatever_the_format(visits: SimpleNamespace)
             'column "when", row 1: the value is not a date with a time in the',
         ),
         ({"when": ("BYTES", ["01.01.2024 10:00", None]), "member": ("BOOL", [True, True])}, 'column "when", row 2: the value is missing'),
-        ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", ["Vielleicht"])}, 'column "member", row 1: the value is none of'),
+        ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", ["Vielleicht"])}, 'column "member", row 1: the value is not one of'),
         (
             {"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BOOL", ["Ja"])},
             'column "member", row 1: expected a value of type boolean, not a string; its words "Ja", "Nein" have the datatype BYTES',
@@ -198,7 +198,7 @@ def test_an_edit_of_the_rule_is_another_package(visits: SimpleNamespace, tmp_pat
     projects.edit(config, "when_true: [Ja]", "when_true: [Ja, Yes]")
     built = projects.run("build", "opening@v1", "--json", cwd=root)
     assert projects.finished(built)["exported"] == 1
-    # a check is no part of it: nothing is built
+    # a check is not part of it: nothing is built
     projects.edit(config, "when_true: [Ja, Yes]", "when_true: [Ja]")
     projects.edit(config, "parts: [weekday, hour]}", "parts: [weekday, hour], nullable: true}")
     plan = json.loads(projects.run("plan", "--json", cwd=root).stdout)

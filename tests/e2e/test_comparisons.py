@@ -81,7 +81,7 @@ def test_versions_that_cannot_be_compared_are_held_until_the_gate_assumes_that_t
         assert reason in gate["note"]
         assert bound(root) == {"line": "v1"}
         shown = projects.run("plan", cwd=root)
-        assert (shown.returncode, "not comparable" in shown.stdout) == (0, True), "an unchanged hold is no exit code"
+        assert (shown.returncode, "not comparable" in shown.stdout) == (0, True), "an unchanged hold has no exit code"
 
     prod(root, "models: {line: v3}\ngates: {accuracy: {max_drop: 1, comparable: assume}}\n")
     (change,) = plan(root, 2)["changes"]

@@ -142,8 +142,8 @@ def test_the_final_package_is_what_is_verified_shown_compared_and_predicted(root
     assert story["package"] == proof["package"]
     assert story["artifacts"]["model.onnx"] == proof["artifact"]
     assert "decide" in [step["name"] for step in story["steps"]]
-    told = run(root, "show", "line@low")
-    assert "the label is below from 0.2 on (as declared)" in told
+    declared = run(root, "show", "line@low")
+    assert "the label is below from 0.2 on (as declared)" in declared
     board = shown(root, "leaderboard", "line")
     assert {row["version"]: (row["decision"] or {}).get("threshold") for row in board["rows"]}["low"] == 0.2
     assert len({row["package"] for row in board["rows"]}) == 3

@@ -311,15 +311,15 @@ def test_the_command_writes_the_version_keeps_comments_and_takes_back_what_is_no
     forest(root)
     file = root / "model-line.yaml"
     file.write_text("# mine\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
-    told = json.loads(projects.run("import", "vendor/forest.onnx", "--model", "line", "--version", "v2", "--json", cwd=root).stdout)
-    assert (told["address"], told["file"], told["created"], told["classes"]) == (
+    report = json.loads(projects.run("import", "vendor/forest.onnx", "--model", "line", "--version", "v2", "--json", cwd=root).stdout)
+    assert (report["address"], report["file"], report["created"], report["classes"]) == (
         "model/line@v2",
         "model-line.yaml",
         False,
         ["above", "below"],
     )
     lines = file.read_text(encoding="utf-8").splitlines()
-    assert (lines[0], lines[told["line"] - 1]) == ("# mine", "  v2: {import: vendor/forest.onnx}")
+    assert (lines[0], lines[report["line"] - 1]) == ("# mine", "  v2: {import: vendor/forest.onnx}")
     new = projects.run("import", str(root / "vendor" / "forest.onnx"), "--model", "other", "--version", "v1", cwd=root)
     assert "models/other.yaml" in new.stdout, new.stderr
     assert projects.run("validate", cwd=root).returncode == 0
@@ -360,18 +360,18 @@ def test_the_command_says_what_does_not_fit_the_dataset_before_a_build(tiny: Cal
 
 def test_the_command_says_when_the_classes_have_to_be_listed(tiny: Callable[..., Path]) -> None:
     """Not for a regression whose one output may be either (brother), nor where the base block lists them."""
-    root = tiny({"line": {"v1": "{}"}, "level": {"v1": "{}"}, "told": {}}, {})
+    root = tiny({"line": {"v1": "{}"}, "level": {"v1": "{}"}, "listed": {}}, {})
     projects.edit(root / "model-level.yaml", "task: classification", "task: regression")
     projects.edit(root / "model-level.yaml", "algorithm: logistic_regression", "algorithm: linear")
-    (root / "model-told.yaml").write_text(
-        "kind: Model\nname: told\ndataset: points@first\ntask: classification\nimport: vendor/softmax2.onnx\nclasses: [above, below]\n"
+    (root / "model-listed.yaml").write_text(
+        "kind: Model\nname: listed\ndataset: points@first\ntask: classification\nimport: vendor/softmax2.onnx\nclasses: [above, below]\n"
         "versions:\n  v1: {}\n", encoding="utf-8",
     )  # fmt: skip
     softmax, single = network(root, 2, "Softmax"), network(root, 1, "Sigmoid")
     said = projects.run("import", softmax, "--model", "line", "--version", "v2", cwd=root).stdout
     assert "classes  not listed in the file" in said
     assert "say at model-line.yaml:9 which output is which class: `classes: [FIRST, SECOND, …]`" in said
-    for model, file, needed in (("line", single, True), ("level", single, False), ("told", softmax, False)):
+    for model, file, needed in (("line", single, True), ("level", single, False), ("listed", softmax, False)):
         done = projects.run("import", file, "--model", model, "--version", "v3", "--json", cwd=root)
         assert done.returncode == 0, (model, done.stdout)
         obj = json.loads(done.stdout)

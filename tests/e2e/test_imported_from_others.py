@@ -1,6 +1,6 @@
 """ONNX files of XGBoost, LightGBM and torch, made without leptonctl, imported and served: answers over HTTP are their own runtime's.
 
-These libraries are no part of the test environment: `pip install xgboost-cpu lightgbm onnxmltools torch onnxscript`, then
+These libraries are not part of the test environment: `pip install xgboost-cpu lightgbm onnxmltools torch onnxscript`, then
 `pytest tests/e2e/test_imported_from_others.py`. Without them the tests are skipped.
 """
 

@@ -32,8 +32,8 @@ def versions() -> dict[str, tuple[str, dict[str, str]]]:
     """Name -> its YAML and files: those with a leak, and their sound brothers."""
     plain, other = rows(200), rows(60, seed=2)
     copies = [{**row, "key": f"copy{n}"} for n, row in enumerate(plain[:40])]
-    told = [{**row, "kind": {"n": "uv", "p": "wx"}[row["y"]][n % 2]} for n, row in enumerate(plain)]
-    almost = [told[0] | {"y": "p" if told[0]["y"] == "n" else "n"}, *told[1:]]
+    revealed = [{**row, "kind": {"n": "uv", "p": "wx"}[row["y"]][n % 2]} for n, row in enumerate(plain)]
+    almost = [revealed[0] | {"y": "p" if revealed[0]["y"] == "n" else "n"}, *revealed[1:]]
     shuffled = random.Random(5).sample(plain, len(plain))
     few = [{"key": row["key"], "kind": row["kind"], "y": row["y"]} for row in plain]
     date = "columns: {day: {type: date, parts: [month]}}, id: key"
@@ -47,7 +47,7 @@ def versions() -> dict[str, tuple[str, dict[str, str]]]:
             "test: {source: repeats.jsonl}, columns: {key: {ignore: true}}",
             {"repeats.csv": csv_of(plain), "repeats.jsonl": as_json},
         ),
-        "told": ("id: key", {"told.csv": csv_of(told)}),
+        "revealed": ("id: key", {"revealed.csv": csv_of(revealed)}),
         "almost": ("id: key", {"almost.csv": csv_of(almost)}),
         "ordered": (date, {"ordered.csv": csv_of(plain)}),
         "shuffled": (date, {"shuffled.csv": csv_of(shuffled)}),
@@ -91,7 +91,8 @@ def test_a_test_file_of_another_format_that_repeats_training_rows(noticed: dict[
 
 def test_a_column_whose_values_each_go_with_one_class(noticed: dict[str, dict[str, dict]]) -> None:
     assert (
-        'column "kind": each of its values goes with one value of the target, in all 200 rows' in noticed["told"]["target-leak"]["detail"]
+        'column "kind": each of its values goes with one value of the target, in all 200 rows'
+        in noticed["revealed"]["target-leak"]["detail"]
     )
     assert noticed["almost"] == {}, "one row is enough to say otherwise"
 

@@ -44,7 +44,7 @@ print("left", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3
 os.makedirs("out")
 shutil.copy("vendor/forest.onnx", "out/model.onnx")
 if "DRAW" in os.environ:
-    # the version of the producer, anew each time
+    # the version of the producer, another one each time
     with open("out/model.onnx", "ab") as file:
         file.write(bytes([0x1A, 16]) + os.urandom(8).hex().encode())
 '''
@@ -162,9 +162,9 @@ def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: P
         "folder", "lib", "lib/words.py", "prepared", "prepared/contract.json", "prepared/train.jsonl", "prepared/train.parquet",
         "train.py", "vendor", "vendor/forest.onnx",
     ]  # fmt: skip
-    told = [text for text in lines if text.startswith("{not progress")]
+    remarks = [text for text in lines if text.startswith("{not progress")]
     rows = json.loads(projects.run("show", "line@v1", "--json", cwd=built).stdout)["version"]["data"]["rows"]
-    assert f"{{not progress {rows['train']} ['side', 'x', 'y'] ['above', 'below'] 7" in told, (told, rows)
+    assert f"{{not progress {rows['train']} ['side', 'x', 'y'] ['above', 'below'] 7" in remarks, (remarks, rows)
     variables = [text for text in lines if text.startswith("variables ")]
     assert not any("TOKEN" in text or "a secret" in text or str(Path.home()) in text.split("PATH=")[0] for text in variables)
     names = {part.partition("=")[0] for part in variables[0].split()[1:]}
@@ -438,7 +438,7 @@ def test_what_is_wrong_is_said_where_it_is_written(checked: Path, rest: str) -> 
     found = [(p["id"], p["line"], p["column"]) for p in problems]
     assert (done.returncode, found) == (3, [(WRONG[rest][0], 9, WRONG[rest][1])]), done.stdout
     assert all(problem["hint"] for problem in problems)
-    assert "data file" not in problems[0]["summary"], "a program is none"
+    assert "data file" not in problems[0]["summary"], "a program is not one"
 
 
 def test_only_a_build_runs_a_program(tmp_path: Path) -> None:

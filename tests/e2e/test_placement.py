@@ -68,7 +68,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         prod = projects.served(machine, "prod")
         assert (prod["placement"], prod["healthy"], prod["reason"], prod["servers"]) == ("elsewhere", False, NOBODY, [])
         checked = projects.run("status", "--check", cwd=machine)
-        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor is told, wherever it runs"
+        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor sees it, wherever it runs"
 
     with serving(host) as (url, process):
         until_serves(url, 1)
@@ -122,7 +122,7 @@ def test_an_edited_placement_stops_and_starts_this_hosts_server(line: Path) -> N
     (change,) = plan(line, 2)["changes"]
     assert change["reason"] == "start its servers again for keep_alive_s to take effect"
     write(line, ", keep_alive_s: 60", "")
-    assert apply(line)[-1]["healed"] == [], "nobody serves it, and that is no heal"
+    assert apply(line)[-1]["healed"] == [], "nobody serves it, and nothing is healed"
     write(line, ", run: elsewhere", ", run: here")
     apply(line)
     assert len(projects.processes(line)) == 1
@@ -152,7 +152,7 @@ def test_an_address_of_another_machine_is_refused_before_anything_is_built(line:
 
 
 def test_only_the_folder_that_is_recorded_runs_an_environment_here(machines: tuple[Path, Path]) -> None:
-    """Law 10: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
+    """Protocols 5: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
     first, second = machines
     for machine in machines:
         write(machine, "type: server", "type: server, run: here")

@@ -112,7 +112,7 @@ def test_a_file_in_utf_8_is_not_read_as_another_encoding(root: Path, tmp_path: P
 
 
 def test_an_option_of_predict_is_never_half_of_another_writing(root: Path, tmp_path: Path) -> None:
-    """The dataset's thousands separator is none where the input has it as decimal separator; two that are one are refused, as in YAML."""
+    """The dataset's thousands separator does not count where the input has it as decimal separator; two equal ones are refused, as in YAML."""
     english = tmp_path / "english.csv"
     english.write_text("x,größe\n1003.5,2.5\n1.5,6.25\n", encoding="utf-8")
     flags = ["--encoding", "utf-8", "--skip-rows", "0", "--delimiter", ",", "--decimal", "."]
@@ -217,4 +217,4 @@ def test_a_text_is_the_same_number_in_every_format(root: Path, tmp_path: Path) -
     for name in ("rows.jsonl", "rows.parquet"):
         assert predicted(root, "line@v1", tmp_path / name) == wanted, name
     done = projects.run("predict", "line@v1", "--input", str(tmp_path / "rows.parquet"), "--decimal", ".", cwd=root)
-    assert done.returncode == 1, "`1.003,0` is no number with a decimal point"
+    assert done.returncode == 1, "`1.003,0` is not a number with a decimal point"

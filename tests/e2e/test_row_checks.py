@@ -98,7 +98,7 @@ def test_rows_that_break_a_rule_are_refused_with_their_lines(root: Path) -> None
     assert "`unit price` < 550: 6 rows break it (line 57, 58, 59, 60, 61, 62)" in " ".join(done.stdout.split())
     (warned,) = problems(root, "plan")
     assert "d@v: `unit price` < 550: 6 rows" in warned["detail"]
-    # the rows keep what was found in them: it is no warning of another rule, nor of a version that adopts them
+    # the rows keep what was found in them: it is not a warning of another rule, nor of a version that adopts them
     write(root, with_rules("{rule: '`unit price` < 2000', severity: warn}"))
     assert problems(root, "plan") == []
     sister = "  v: {source: d.csv, checks: [{rule: '`unit price` < 550', severity: warn}]}\n  w: {source: d.csv, checks: [{rule: '`unit price` < 900', severity: warn}]}"

@@ -1,4 +1,4 @@
-"""Rules about rows that only warn: said of the dataset versions that have them, whoever prepared the rows."""
+"""Rules about rows that only warn: reported for the dataset versions that have them, no matter which command prepared the rows."""
 
 import json
 from pathlib import Path

@@ -103,7 +103,7 @@ def test_a_server_is_listed_stopped_and_started_again(prod: Path) -> None:
     assert asked("servers", "server", "list", cwd=prod) == {"servers": []}
     assert "No server is registered." in projects.run("server", "list", cwd=prod).stdout
     refused("unknown-server", "server", "forget", server["id"], cwd=prod)
-    assert apply(prod)["healed"] == ["prod"], "a stop is no change of what is bound"
+    assert apply(prod)["healed"] == ["prod"], "a stop does not change what is bound"
     assert "deployment #1" in projects.run("server", "restart", "prod", cwd=prod).stdout
 
 
@@ -327,7 +327,7 @@ def status_of(line: socket.socket) -> int:
 
 
 def test_a_record_of_another_machine_is_forgotten_only_when_it_is_known_to_be_dead(machines: tuple[Path, Path]) -> None:
-    """A15: its process cannot be checked from here. Its beat decides, and an apply elsewhere is no longer told of it."""
+    """A15: its process cannot be checked from here. Its beat decides, and an apply elsewhere no longer reports it."""
     runner, host = machines
     apply(runner)
     with serving(host, "--id", "far") as (url, process):

@@ -100,7 +100,7 @@ def test_pin_holds_the_content_of_all_files(tmp_path: Path) -> None:
     write(root, r=rows(4))
     (note,) = [d for d in plan(root)["drift"] if d["address"] == "dataset/d@v"]
     assert note["class"] == "note"
-    # a step that needs them is refused, and so is whoever appends what has changed
+    # a step that needs them is refused, and so is a version that appends what has changed
     projects.edit(root / "leptonctl.yaml", "target: y\n", "target: y\nsplit: {test: 0.3}\n")
     assert {d["id"] for d in plan(root)["diagnostics"]} == {"source-changed"}
     (root / "data" / "in" / "r.csv").unlink()

@@ -242,7 +242,7 @@ def test_a_column_of_weights_counts_as_in_the_libraries():
 
 
 def resume(name, task, params):
-    """A model of the first half of a table, its file, and the model that goes on from it with the second half."""
+    """A model of the first half of a table, its file, and the model that continues from it with the second half."""
     columns, target = noisy(task)
     first, second = halves(columns, target)
     trainer = CATALOG.trainers[task, name]

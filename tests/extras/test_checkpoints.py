@@ -1,4 +1,4 @@
-"""Fits of XGBoost, LightGBM and PyTorch that are killed go on to the bytes of undisturbed ones."""
+"""Fits of XGBoost, LightGBM and PyTorch that are killed continue to the bytes of undisturbed ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""docs/coming-from.md: every command and key of ours exists, and whoever types a word of theirs is told what the page says."""
+"""docs/coming-from.md: every command and key of ours exists, and typing a word of theirs prints what the page says."""
 
 import re
 

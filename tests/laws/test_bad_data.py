@@ -119,8 +119,8 @@ def test_broken_data_is_one_diagnostic(case: Broken, built: tuple[list[str], dic
     address = f"dataset/{case.name}@only" if op == "prepare" else f"model/{case.name}@v1"
     event = failed[address]
     assert (event["op"], event["diagnostic"]["id"]) == (op, name)
-    told = f"{event['diagnostic']['detail']} {event['diagnostic']['hint']}"
-    assert [word for word in case.says if word not in told] == []
+    message = f"{event['diagnostic']['detail']} {event['diagnostic']['hint']}"
+    assert [word for word in case.says if word not in message] == []
     place = yaml[event["diagnostic"]["line"] - 1][event["diagnostic"]["column"] - 1 :]
     assert event["diagnostic"]["file"] == "leptonctl.yaml"
     assert place.startswith(case.at), place

@@ -108,7 +108,7 @@ SCHEMA = [
     Bad(name="a secret written out", edit=append(DATA, "privacy: {hash: [x], key: hunter2, key_id: k1}\n"), id="plain-secret", at=f"{DATA}:10:27"),
     Bad(name="a secret at a field that takes none", edit=swap(LINE, "description: Which side of the line a point lies on", "description: {secret: {env: TEXT}}"), id="misplaced-secret", at=f"{LINE}:3:14"),
     Bad(name="a secret among the variables", edit=swap(PROJECT, "spare: 1", "spare: {secret: {env: KEY}}"), id="misplaced-secret", at=f"{PROJECT}:4:32"),
-    Bad(name="a digest that is none", edit=swap(DATA, "first: {", "first: {digest: abc, "), id="bad-digest", at=f"{DATA}:8:19"),
+    Bad(name="what is not a digest", edit=swap(DATA, "first: {", "first: {digest: abc, "), id="bad-digest", at=f"{DATA}:8:19"),
     Bad(name="a dataset with two versions", edit=swap(TREE, "dataset: points@first", "dataset: points@first@second"), id="bad-format", at=f"{TREE}:3:10"),
     Bad(name="a name used twice", edit=write("models/copy.yaml", TWO_MODELS), id="duplicate-name", at=f"{LINE}:2:7"),
     Bad(name="a command that is not allowed", edit=append(LINE, "  v4: {command: {run: [python, a.py], files: [leptonctl.yaml]}}\n"), id="command-not-allowed", at=f"{LINE}:17:8"),

@@ -130,7 +130,7 @@ PLANS = [
     Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(lambda root: (root / "data/first.csv").write_text(projects.points(81, 3)) and None), name="a saved plan of other data"),
     Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(in_plan(expires=1.0)), name="a saved plan that has expired"),
     Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_json("saved.plan", expires=9e9)), hint="plan --out", name="a saved plan that was edited"),
-    Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_plan(expires="soon")), name="a saved plan whose date is none"),
+    Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_plan(expires="soon")), name="a saved plan without a valid date"),
     Wrong(words="plan --out nowhere/saved.plan", id="cannot-write", name="a plan saved nowhere"),
     Wrong(words="apply --yes --expect sha256:0", id="stale-effect", code=STALE, edit=swap(LINE, "C: 2.0", "C: 3.0")),
 ]  # fmt: skip

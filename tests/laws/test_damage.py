@@ -171,7 +171,7 @@ def test_verify_notices_an_edited_metric(applied: Path) -> None:
         assert (noticed.returncode, "error[corrupt-record]" in noticed.stderr, file.name in noticed.stderr) == (1, True, True), (
             noticed.stderr
         )
-    # whoever computes the checksum again is found out by the rows
+    # the rows reveal a change even if the checksum was computed again
     del record["checksum"]
     file.write_bytes(with_checksum(json.dumps(record).encode()))
     verified = projects.run("verify", "line@v1", "--json", cwd=applied)
@@ -185,7 +185,7 @@ Edit = tuple[str, Callable[[dict], object]]
 
 
 def edited(root: Path, keys: dict[str, str], edits: tuple[Edit, ...], version: str, *, rebuild: bool = False) -> list[str]:
-    """The checks of `verify` that fail when results are edited together with their checksums, as whoever may write the store can."""
+    """The checks of `verify` that fail when results are edited together with their checksums, as somebody who may write the store can."""
     before: dict[Path, bytes] = {}
     for op, edit in edits:
         file = projects.stored(root, layout.result(keys[op]))
@@ -235,7 +235,7 @@ def test_verify_notices_every_edit_that_a_gate_would_trust(tiny: Tiny) -> None:
 
 
 def rewritten(file: Path, edit: Callable[[dict], object]) -> None:
-    """Edit a record together with its checksum, as whoever may write the store can."""
+    """Edit a record together with its checksum, as somebody who may write the store can."""
     record = json.loads(file.read_bytes())
     edit(record)
     del record["checksum"]

@@ -250,7 +250,7 @@ def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureReq
     assert applied.returncode == (case.exit_code or 0), applied.stdout
     if case.exit_code == GATE:
         assert finished["failed"] == 1
-        # the hold is no longer new: it is told, with a warning, and is no exit code, since nothing else is pending
+        # the hold is no longer new: it is a warning without an exit code, since nothing else is pending
         assert (code, left["summary"]) == (0, {**planned["summary"], "warnings": planned["summary"]["warnings"] + 1})
         return
     # a model with the same bytes as another is not evaluated again, which is known only after its export

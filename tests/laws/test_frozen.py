@@ -103,7 +103,7 @@ def test_edited_settings_wait_and_the_server_runs_on(root: Path) -> None:
 
 
 def test_a_rollback_takes_out_what_came_later(root: Path) -> None:
-    """The deployment that it returns to did not bind the twin: unbinding it is part of the return. An edit that does so is none."""
+    """The deployment that it returns to did not bind the twin: unbinding it is part of the return. An edit that does so is not."""
     write(root, models="{line: v2}")
     lep(root, "apply", "--yes", code=6)
     write(root, models="{line: v2, twin: v1}")

@@ -244,7 +244,7 @@ def test_what_is_not_ours_is_listed_and_no_problem(whole: Path) -> None:
 
 
 def test_it_needs_the_project_document_alone(whole: Path, tmp_path: Path) -> None:
-    """No data, no valid YAML besides it, no state: another machine that reaches the store."""
+    """No data, no valid YAML beside it, no state: another machine that reaches the store."""
     away = tmp_path / "away"
     away.mkdir()
     (away / "leptonctl.yaml").write_text(f"kind: Project\nname: tiny\nformat: 1\nstore: {store_of(whole)}\n", encoding="utf-8")

@@ -115,7 +115,7 @@ def test_an_unrelated_merge_does_not_undo_a_rollback(make: Make) -> None:
     lep(root, "status", "--check", code=6)
     assert len([entry for entry in history(root) if entry.get("held")]) == 1
 
-    # what is held anew is new
+    # what is held again is new
     bind(root, "v1")
     lep(root, "status", "--check")
     lep(root, "apply", "--yes")
@@ -219,7 +219,7 @@ def test_promote_is_held_too_and_takes_its_edit_back(make: Make) -> None:
     rolled_back(root)
     before = (root / "environment-prod.yaml").read_text(encoding="utf-8")
     for _ in range(2):
-        # whoever asks for this very move is told each time
+        # a command that asks for this very move reports the hold each time
         assert "v2 was withdrawn" in lep(root, "promote", "line", "staging", "prod", "--yes", code=6).stdout
         assert (root / "environment-prod.yaml").read_text(encoding="utf-8") == before
     assert projects.served(root, "prod")["held"] == []
@@ -374,7 +374,7 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     bind_text = re.sub(r"models: .*", "models: {line: v2}", text)
     file.write_text(bind_text, encoding="utf-8")
     assert served(root)["version"] == "v2"
-    # returns and heals go on
+    # returns and heals continue
     projects.stop_servers(root)
     lep(root, "apply", "--yes")
     lep(root, "rollback", "prod", "--yes")
@@ -524,7 +524,7 @@ def test_a_version_that_was_edited_in_place_returns(make: Make) -> None:
     assert f"Withdrawn: prod/line@v1 (w1: the build {left}; another build of v1 is bound)." in done.stdout
     assert f"v1 of line as {left} does not come back" in done.stdout
     assert "-- model-line.yaml" in done.stdout
-    # another environment binds the same version; that of a third is none of these lines
+    # another environment binds the same version; what a third binds is not among these lines
     assert "The next apply moves environment/stage/line.\n" in done.stdout
     plan = json.loads(lep(root, "plan", "--json").stdout)
     assert [c["address"] for c in plan["changes"] if c["action"] != "keep"] == ["environment/stage/line"]
@@ -611,7 +611,7 @@ def test_promote_into_an_environment_that_wants_commits_says_what_to_do(make: Ma
     projects.git(root, *shlex.split(commands[0])[1:])
     lep(root, *shlex.split(commands[1])[1:])
     assert projects.served(root, "prod")["models"][0]["version"] == "v2"
-    # the brother: a rollback to what was never served in good health is no return
+    # the brother: a rollback to what was never served in good health is not a return
     state = projects.recorded(root)
     record = replace(state.environments["prod"], served={})
     projects.state_file(root).write_bytes(encode_state(replace(state, environments={**state.environments, "prod": record})))

@@ -1,4 +1,4 @@
-"""Fits that are killed and go on, in one process."""
+"""Fits that are killed and continue, in one process."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

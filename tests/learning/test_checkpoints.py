@@ -1,4 +1,4 @@
-"""A fit that was killed goes on where it was, to the bytes and the losses of an undisturbed one."""
+"""A fit that was killed continues where it was, to the bytes and the losses of an undisturbed one."""
 
 import os
 from typing import Any
@@ -51,7 +51,7 @@ def test_killed_twice_it_gives_the_same_bytes(case: str) -> None:
     all_saves = Kept(1000)
     run(target, algorithm, params, all_saves)
     saves = saves_when_killed_twice(lambda kept: run(target, algorithm, params, kept))
-    assert saves <= 1000 - all_saves.left - 5, "it began anew"
+    assert saves <= 1000 - all_saves.left - 5, "it started over"
 
 
 @pytest.mark.parametrize("algorithm", ["sgd", "mlp", "gradient_boosting", "random_forest", "hist_gradient_boosting", "AdaBoostRegressor"])

@@ -50,4 +50,4 @@ def test_killed_twice_it_gives_the_same(step: str, place: tuple[dict[str, Result
     def same(again: Produced, whole: Produced) -> None:
         assert again == whole
 
-    assert saves_when_killed_twice(run, same) <= ALL + FOLDS - 4, "it began anew"
+    assert saves_when_killed_twice(run, same) <= ALL + FOLDS - 4, "it started over"

@@ -153,7 +153,7 @@ def test_versions_that_answer_different_questions_are_not_comparable(tmp_path):
     unknown = replace(prepare, outputs={k: v for k, v in prepare.outputs.items() if k != "row_lists"})
     out = run(shelf, tmp_path, prepare=prepare, export=candidate, bound_prepare=unknown, bound_export=candidate)
     assert "not recorded which rows" in out["not_comparable"]
-    assert out["rows"] == 269, "for whoever takes the responsibility"
+    assert out["rows"] == 269, "with `comparable: assume`"
 
 
 def manifest(*columns, key_id=None):

@@ -63,7 +63,7 @@ def test_classes_are_numbers_unless_they_are_listed_and_may_stand_in_another_ord
 
 
 def test_the_columns_are_those_that_the_file_names_in_whatever_order_the_dataset_has_them(tmp_path):
-    """LightGBM writes `_` for a blank; names that are no features are refused, numbers of columns are not names."""
+    """LightGBM writes `_` for a blank; names that are not features are refused, numbers of columns are not names."""
     columns = {name: Column(name=name, type="number") for name in ("b b", "c", "a")}
     for name, of in (("xgboost reg:squarederror", xgboost_named), ("lightgbm regression", lightgbm_named)):
         blank = "b b" if of is xgboost_named else "b_b"

@@ -55,7 +55,7 @@ def test_a_detector_says_which_class_it_is_compared_with(y, outlier, named, auc,
 
 
 @pytest.mark.parametrize(
-    ("cells", "target", "told"),
+    ("cells", "target", "reveals"),
     [
         (["x", "y"] * 10, ["a", "b"] * 10, True),
         ([1, 2] * 10, ["a", "b"] * 10, True),
@@ -71,5 +71,5 @@ def test_a_detector_says_which_class_it_is_compared_with(y, outlier, named, auc,
         ([1.0] * 20, [float(i) for i in range(20)], False),
     ],
 )
-def test_a_column_that_tells_the_target(cells, target, told):
-    assert tells(pl.Series(cells), pl.Series(target)) is told
+def test_a_column_that_tells_the_target(cells, target, reveals):
+    assert tells(pl.Series(cells), pl.Series(target)) is reveals

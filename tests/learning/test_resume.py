@@ -1,4 +1,4 @@
-"""How each learner goes on from a fitted model: what it keeps of the rows before, and what it learns from the new ones."""
+"""How each learner continues from a fitted model: what it keeps of the rows before, and what it learns from the new ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ def nothing(**_: object) -> None:
 
 
 def model(task: str, name: str, **params: Any) -> tuple[Any, Callable[..., Any]]:
-    """The model of the old rows, and the function that goes on from it."""
+    """The model of the old rows, and the function that continues from it."""
     trainer = TRAINERS[task, name]
     if trainer.library is not None:
         pytest.importorskip(trainer.library.module, reason=f"the extra {trainer.library.extra} is not installed")

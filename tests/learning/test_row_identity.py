@@ -213,7 +213,7 @@ def key_of(version: Version, number: int) -> Any:
 
 
 def truth(bound: Version, candidate: Version) -> tuple[int, int, float, float] | None:
-    """Rows left out, rows compared, both accuracies; None where it cannot be told."""
+    """Rows left out, rows compared, both accuracies; None where that is unknown."""
     by_id = bound.id is not None and (bound.id, bound.key) == (candidate.id, candidate.key)
     across, own = marks_of(bound, candidate), marks_of(candidate, candidate)
     if by_id and (bound.told_by != candidate.told_by or bound.unrecorded != candidate.unrecorded):

@@ -244,7 +244,7 @@ def test_an_exception_of_the_callback_is_raised_when_the_work_is_done(copy: Path
 
 
 def test_threads_are_like_processes(copy: Path) -> None:
-    """Readers go on side by side; of two applies that move one address the second is refused, or waits."""
+    """Readers run side by side; of two applies that move one address the second is refused, or waits."""
     projects.edit(copy / "environment-dev.yaml", "line: v1", "line: v2")
     project, begun, go_on = Project.load(copy), threading.Event(), threading.Event()
 

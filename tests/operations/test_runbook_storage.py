@@ -170,7 +170,7 @@ def test_10_a_persons_data_must_go(prod: Path) -> None:
         purged = steps.run(prod)
         assert re.search(r"Removed \d+ artifacts", purged)
         assert "train.parquet" in purged
-        assert "Cannot be told" not in purged
+        assert "Not searched" not in purged
         steps.run(prod)
         projects.edit(prod / "data.yaml", '  "2024-06": {source: data/points.csv}\n', "")
         projects.edit(prod / "model-spam-filter.yaml", "dataset: mail@2024-06", "dataset: mail@2024-07")
@@ -180,6 +180,6 @@ def test_10_a_persons_data_must_go(prod: Path) -> None:
         steps.run(prod)
         over = steps.run(prod)
         assert "Nothing in the store that can be searched holds this row" in over
-        assert "dataset/" not in over.partition("Cannot be told")[2].partition("Out of reach")[0]
+        assert "dataset/" not in over.partition("Not searched")[2].partition("Out of reach")[0]
     assert serves(prod) == "v3"
     assert projects.environment_of(prod, "prod").deployment > record.deployment

@@ -9,7 +9,7 @@ With D = the tolerance of the export:
 - folds, which no export takes part in, with their means and deviations: relative 1e-4, absolute 1e-5 (sums of float32 in another order);
   roc_auc within the share of pairs that are tied (1e-5).
 
-Where scikit-learn's own figures move as far when the last bit of its inputs moves, nothing can be told: such cases are counted apart.
+Where scikit-learn's own figures move as far when the last bit of its inputs moves, nothing follows: such cases are counted apart.
 """
 
 import math

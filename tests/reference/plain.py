@@ -39,7 +39,7 @@ SPARSE_BELOW = 0.3
 
 
 class Descent(BaseEstimator):
-    """scikit-learn's SGD over rows in the order that the docs of `sgd` give: shuffled by one generator, anew in each epoch."""
+    """scikit-learn's SGD over rows in the order that the docs of `sgd` give: shuffled again in each epoch, by one generator."""
 
     def __init__(self, inner: Any = None) -> None:
         self.inner = inner

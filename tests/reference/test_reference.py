@@ -1,4 +1,4 @@
-"""A few cases of `python -m tests.reference`, so that it goes on working; test_against_sklearn has the sample that is checked each time."""
+"""A few cases of `python -m tests.reference`, so that it keeps working; test_against_sklearn has the sample that is checked each time."""
 
 from pathlib import Path
 

@@ -181,7 +181,7 @@ BAD = {
     "no inputs": ({}, '"inputs"'),
     "empty inputs": ({"inputs": []}, '"inputs"'),
     "inputs of text": ({"inputs": "money"}, '"inputs"'),
-    "input that is no object": ({"inputs": [1]}, '"name"'),
+    "input that is not an object": ({"inputs": [1]}, '"name"'),
     "number as id": (GOOD | {"id": 7}, '"id" must be a string'),
     "outputs of text": (GOOD | {"outputs": "label"}, '"outputs"'),
     "outputs of numbers": (GOOD | {"outputs": [1]}, '"outputs"'),

@@ -20,7 +20,7 @@ this one was written for; an upgrade of scikit-learn moves none of them. A param
 
 *Difference* is the largest between the exported graph and scikit-learn: of a probability, or of a value, a score or a
 distance in units of its spread; labels are equal.
-*Missing cells*: what happens where they reach it. Every build measures the same again on its own rows, and refuses to go on if an answer differs.
+*Missing cells*: what happens where they reach it. Every build measures the same again on its own rows, and refuses to continue if an answer differs.
 """
 CALIBRATED = """
 Classifiers that have scores but no probabilities (`svm`, `linear_svm`, `NuSVC`, `Perceptron`, `RidgeClassifier`, `RidgeClassifierCV`) get

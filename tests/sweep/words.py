@@ -76,7 +76,7 @@ WORDS = {
     "n_clusters": "Number of clusters.",
     "n_components": "How many components to keep.",
     "n_estimators": "Number of models.",
-    "n_init": "How often to start anew; the best run is kept.",
+    "n_init": "How many times to start over; the best run is kept.",
     "n_iter": "Number of iterations.",
     "n_iter_no_change": "Stop after this many iterations without improvement.",
     "n_neighbors": "Number of neighbours.",

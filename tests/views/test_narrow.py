@@ -1,4 +1,4 @@
-"""What gives way in a narrow terminal says so, and goes on below itself."""
+"""What gives way in a narrow terminal says so, and continues below itself."""
 
 from leptonctl.views.dataset import _columns
 from leptonctl.views.leaderboard import render_text as leaderboard

@@ -18,7 +18,7 @@ class BestSoFar:
         self._best: dict[tuple[str, Json], tuple[float, str]] = {}
 
     def remark(self, step: Step, result: Result) -> str:
-        """`7/20 f1 0.912, best 0.934 (C=1.0)`; "" for a step that is no trial or search."""
+        """`7/20 f1 0.912, best 0.934 (C=1.0)`; "" for a step that is neither a trial nor a search."""
         if step.op == SEARCH and step.decides:
             chosen = cast("dict[str, Json]", result.outputs.get("chosen") or {})
             return f"{combination(chosen)}: {result.outputs.get('metric')} {_figure(result.outputs.get('mean'))}"

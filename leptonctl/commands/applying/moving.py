@@ -172,7 +172,7 @@ def _record(
 def _seals(session: Session, declared: Environment | None, bound: Mapping[str, Pointer | None], move: Move) -> dict[str, Seal]:
     """Seals for the versions that a protected environment binds after the switch, unless they are sealed already.
 
-    One that had to change, since its rows were purged, is sealed anew.
+    One that had to change, since its rows were purged, is sealed again.
     """
     recorded = move.state.environments.get(move.name)
     settings = recorded if move.keeps_settings else declared

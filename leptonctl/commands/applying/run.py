@@ -220,7 +220,7 @@ class Run:
             withdrawn=tuple(tally.withdrawn),
             warnings=len(self._warnings),
             gates=tuple(gates),
-            # otherwise lines are taken back
+            # otherwise the edit is undone
             next_apply=self.next_apply if code == OK else (),
         )
         self.reporter(finished)
@@ -248,7 +248,7 @@ def executor_ahead(session: Session, plan: Plan) -> Iterator[Callable[[], Execut
         return
     waiting = [open_executor(session, modules)]
     try:
-        # whoever takes it closes it
+        # the caller that takes it closes it
         yield lambda: waiting.pop() if waiting else open_executor(session)
     finally:
         for executor in waiting:

@@ -13,7 +13,7 @@ from leptonctl.kinds.environment.kind import bindings, environments
 def withdrawals_after(
     move: Move, ready: Sequence[Ready], bound: Mapping[str, Pointer | None], at: str
 ) -> tuple[tuple[Withdrawal, ...], tuple[Act, ...]]:
-    """All withdrawals of the environment after the switch, and what the history says of the new ones and of the readmitted."""
+    """All withdrawals of the environment after the switch, and what the history records about the new ones and the readmitted."""
     record = move.state.environments.get(move.name)
     withdrawals = {w.id: w for w in (record.withdrawals if record else ())}
     acts: list[Act] = []

@@ -18,7 +18,7 @@ class Shared(Frozen):
 
 
 def shared(before: Session, edited: Session, only: Sequence[str]) -> Shared:
-    """What an edit declares differently from what is recorded, besides the bindings at or below `only`."""
+    """What an edit declares differently from what is recorded, apart from the bindings at or below `only`."""
     declared, edited_nodes = before.declarations.built, edited.declarations.built
     state = edited.pointers.read()
     recorded = {address: pointer.digest for address, pointer in state.current.items()} if state else {}

@@ -64,7 +64,7 @@ def plan_project(
 ) -> Planned:
     """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `command`: what it is made for.
 
-    `also`: versions that move besides, as prerequisites do, where that takes no work. `moves`: Failure too when this
+    `also`: further versions to move, as prerequisites are, where that takes no work. `moves`: Failure too when this
     state may not be moved, where that is cheap to tell.
     """
     actual = _observe(session, moves=moves)
@@ -172,7 +172,7 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
 
 
 def _lost_here(session: Session, state: State | None, addresses: Sequence[str], bound: BoundFiles) -> frozenset[str]:
-    """All that is lost, if these addresses lack a result or a file of theirs is damaged: whoever names them wants all of it there."""
+    """All that is lost, if these addresses lack a result or a file of theirs is damaged: a command that names them needs all of it."""
     missing, damaged = without_results(session, state, addresses), damaged_files(session, state, addresses)
     if not missing and not damaged:
         return frozenset()
@@ -191,9 +191,9 @@ def _limit(
     settled: Settled, changes: Sequence[Change], addresses: Sequence[str], also: Sequence[str]
 ) -> tuple[tuple[Change, ...], frozenset[str]]:
     """The changes at these addresses, at their prerequisites, and at those of `also` that move without work; and the latter two."""
-    besides = without_work(changes, settled.by_address, also)
-    limited, prerequisites = only(changes, settled.by_address, [*addresses, *besides])
-    return limited, prerequisites | besides
+    further = without_work(changes, settled.by_address, also)
+    limited, prerequisites = only(changes, settled.by_address, [*addresses, *further])
+    return limited, prerequisites | further
 
 
 # --- explain ---------------------------------------------------------------------------------------------------------

@@ -70,12 +70,12 @@ def lost_addresses(session: Session, state: State | None, bound: BoundFiles = NO
 def _files_of(session: Session, state: State, name: str, number: int) -> dict[str, frozenset[str]]:
     """The files of the bindings of an environment, at the addresses of the bindings and of their versions."""
     deployment = None
-    with suppress(Failure):  # whoever needs the record reports that it is damaged
+    with suppress(Failure):  # the command that needs the record reports that it is damaged
         deployment = session.lineage(state).deployment(name, number)
     files: dict[str, frozenset[str]] = {}
     for address, pointer in state.entries(member_of("environment", name, "")).items():
         model = parse(address).member or ""
-        # without the record of a deployment it is bound anew under another number, which takes the results
+        # without the record of a deployment it is bound again under another number, which takes the results
         route = deployment.main(model) if deployment is not None else None
         digests = frozenset(route.files.values()) if route is not None else frozenset()
         checks = {route.checks} if route is not None and route.checks else set()

@@ -21,7 +21,7 @@ from leptonctl.spi.running import Bench, Produced
 class RebuildOrder(Record):
     """What the fresh process has to do. `inputs`: op -> its step's inputs. `prepared`: the result with the recorded rows.
 
-    `earlier`: the results that the training reads besides its rows. `shelf`: the folder for the artifacts of the rebuild, which has the
+    `earlier`: the results that the training reads apart from its rows. `shelf`: the folder for the artifacts of the rebuild, which has the
     recorded rows. Folders are bytes, since a name may not be valid UTF-8.
     """
 

@@ -117,7 +117,7 @@ def _built(view: StoreView) -> Iterator[Problem]:
     for address, pointer in view.pointers():
         recipe = layout.recipe(pointer.declaration)
         if pointer.declaration and recipe not in view.audit.records:
-            yield _missing(view, recipe, "recipe", f"{address} was declared by it, which is how an edit is explained")
+            yield _missing(view, recipe, "recipe", f"it has the recipe of {address}, without which an edit of it cannot be explained")
         for name, step in pointer.steps.items():
             yield from _step(view, name, step.key, address)
 

@@ -23,7 +23,7 @@ BY_OP = {
 }
 PROFILE = "the profile of the training rows: values at their quantiles, and counts"
 UNKNOWN = "an older build, whose contents are not known"
-OF_A_PROGRAM = "a graph of an own program, whose contents are not known"
+OF_A_PROGRAM = "a graph that a program of yours made, whose contents are not known"
 
 
 class Graph(Frozen):

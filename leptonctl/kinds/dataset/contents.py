@@ -146,7 +146,7 @@ def _path_problems(entry: Entry, facts: SourceFacts, *, is_pinned: bool) -> Iter
     elif entry.pin is not None and facts.digest is not None and facts.digest != entry.pin and not is_pinned:
         detail = f"{entry.path} no longer has the bytes that the appended version pins"
         hint = "restore the file, or append another version"
-        yield error("source-changed", "A pinned file does not have its bytes", detail, span=entry.span, hint=hint)
+        yield error("source-changed", "A pinned file does not have the pinned bytes", detail, span=entry.span, hint=hint)
 
 
 def _is_foreign(path: str, facts: SourceFacts, catalog: Catalog) -> bool:

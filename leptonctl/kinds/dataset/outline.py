@@ -22,7 +22,7 @@ from leptonctl.language.resolve import Declared
 
 
 class FileShape(Frozen, array_like=True):
-    """What was observed of a data file besides path and digest. `key`: with an empty path."""
+    """What was observed of a data file, apart from its path and digest. `key`: with an empty path."""
 
     key: SourceKey
     columns: tuple[str, ...] | None

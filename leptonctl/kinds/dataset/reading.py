@@ -10,7 +10,7 @@ from leptonctl.core.values import Json
 from leptonctl.language.resolve import Declared
 
 DEFAULTS: dict[str, Json] = {"decimal": ".", "thousands": None, "header": True, "skip_rows": 0}
-"""Options that enter a recipe only where they differ from these, so that recipes of before they existed stay the same."""
+"""Options that enter a recipe only where they differ from these, so that earlier recipes stay the same."""
 OPTIONS = ("encoding", "delimiter", "missing_values", *DEFAULTS)
 
 NO_DELIMITER = '"\r\n\0'

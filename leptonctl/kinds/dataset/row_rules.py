@@ -143,7 +143,7 @@ def _column_problems(declared: Declared, name: str, spec: Mapping[str, Json], ta
 
 
 def _pattern_problem(pattern: str) -> str:
-    """Why a pattern cannot be used; "" when it can, as far as Python tells."""
+    """Why a pattern cannot be used; "" when it can, as far as Python can tell."""
     if BACKTRACKS.search(pattern):
         return "look-around, back references and atomic groups may take exponential time"
     if any(mark in pattern for mark in RUST_ONLY):

@@ -30,7 +30,7 @@ READING: Final[dict[str, Schema]] = {
         "Number of lines of a CSV file to skip before its header, or before its first row if it has no header.", minimum=0, default=0
     ),
     "missing_values": {
-        "description": "Strings read as missing in every column, besides the built-in markers of number and boolean columns; "
+        "description": "Strings read as missing in every column, in addition to the built-in markers of number and boolean columns; "
         "`{only: […]}` replaces those.",
         "anyOf": [
             {"type": "array", "items": string("A string."), "uniqueItems": True},

@@ -54,7 +54,7 @@ class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, the columns if the file's header could be read, and the content of its blocks.
 
     inputs: the payload of `prepare` without `split.stratify`, which depends on the model's task where it is not written.
-    steps: the step for either value of that, as far as one was needed.
+    steps: the step for each value of that for which one was needed.
     recalled: an earlier command found the same text and files to be sound; large parts are computed when something reads them.
     """
 

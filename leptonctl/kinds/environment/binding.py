@@ -82,7 +82,7 @@ def node(
 
 
 def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Result]) -> tuple[str, ...]:
-    """Why the declared version cannot be compared with the bound one, as far as these results tell."""
+    """Why the declared version cannot be compared with the bound one, as far as these results show."""
     if bound is None or not needs_comparison(binding.gates):
         return ()
     model, dataset = binding.model, binding.model.dataset
@@ -184,7 +184,7 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None, results: Ma
 def compare_step(address: str, fields: dict[str, Json], before: tuple[str, ...] = ()) -> Step:
     """The comparison of a candidate with the version bound now, without what it needs. fields: scoring and metrics.
 
-    before: the parts of results with the rows that were learned by the versions which one of the two goes on from.
+    before: the parts of results with the rows that were learned by the versions which one of the two continues from.
     """
     return Step(
         name="compare",

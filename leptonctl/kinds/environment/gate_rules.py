@@ -120,7 +120,7 @@ def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
 
 
 def own_metrics(rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that rules define themselves, besides those of the catalog."""
+    """The metrics that rules define themselves, in addition to those of the catalog."""
     return tuple(dict.fromkeys(r.metric for r in rules if r.metric is not None))
 
 
@@ -138,7 +138,7 @@ def limits(rules: Rules = RULES) -> dict[str, Schema]:
 
 
 def metrics_to_evaluate(gates: Iterable[Gate], computed: Collection[str], rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that these gates need from an evaluation, besides those that the model's own evaluation computes."""
+    """The metrics that these gates need from an evaluation, in addition to those that the model's own evaluation computes."""
     return tuple(sorted(_metrics(gates, EVALUATE, rules) - set(computed)))
 
 

@@ -51,7 +51,7 @@ def hold_of(
         holds.append(Hold(kind=kind, reason=refusal(failed), hint=hint))
     if not holds:
         return None
-    # each reason has a hint of its own, and none alone is enough
+    # each reason has its own hint, and no single one is enough
     hint = "; and ".join(dict.fromkeys(hold.hint for hold in holds if hold.hint))
     whole = replace(holds[0], reason="; ".join(hold.reason for hold in holds), hint=hint, package=package)
     return since(whole, change, state)

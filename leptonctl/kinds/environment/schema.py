@@ -43,7 +43,7 @@ ENVIRONMENT = document(
             ["lenient", "strict"],
             default="lenient",
         ),
-        "platform": backend("Where it runs. Each type has settings of its own.", "server"),
+        "platform": backend("Where it runs. Each type has its own settings.", "server"),
         "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
         "gates": {
             "description": "What a version must pass to be bound here: a mapping from metrics to limits, or a list of such mappings "

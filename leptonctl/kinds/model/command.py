@@ -125,7 +125,7 @@ def needed_program(declared: Declared, facts: Facts) -> Iterator[Diagnostic]:
             continue
         state = f"has {digest[:19]}…, not {pin[:19]}…" if digest else "is gone"
         detail, hint = f"{path} {state}, and the program needs it", "restore the file, or declare a new version for the new file"
-        yield error("source-changed", "A pinned file does not have its bytes", detail, span=declared.at(*at), hint=hint)
+        yield error("source-changed", "A pinned file does not have the pinned bytes", detail, span=declared.at(*at), hint=hint)
 
 
 def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:

@@ -109,7 +109,7 @@ def _file_problem(declared: Declared, path: str, facts: SourceFacts, *, is_pinne
 
 
 def import_fields(imported: Mapping[str, Json]) -> dict[str, Json]:
-    """What determines the package besides the rows: the content of the file, not its path, and the options."""
+    """What determines the package, apart from the rows: the content of the file, not its path, and the options."""
     file = cast("dict[str, Json]", imported["file"])
     return {"import": file["digest"], **{name: value for name, value in imported.items() if name != "file"}}
 
@@ -135,7 +135,7 @@ def unused_options(declared: Declared) -> Iterator[Diagnostic]:
     """The options of an import in a version that is trained."""
     for name in OPTIONS:
         if declared.fields.get(name) is not None:
-            detail = f"`{name}` tells how an imported file is read, and this version imports none"
+            detail = f"`{name}` says how an imported file is read, and this version imports none"
             hint = "remove the key, or name an ONNX file under `import:`"
             yield _conflict(declared.key_at(name), detail, hint)
 
@@ -148,7 +148,7 @@ def needed_import(declared: Declared, imported: Mapping[str, Json], facts: Mappi
         return
     state = f"has {digest[:19]}…, not {file['digest'][:19]}…" if digest else "is gone"
     detail, hint = f"{file['path']} {state}, and it has to be imported", "restore the file, or declare a new version for the new file"
-    yield error("source-changed", "A pinned file does not have its bytes", detail, span=declared.at("import", "digest"), hint=hint)
+    yield error("source-changed", "A pinned file does not have the pinned bytes", detail, span=declared.at("import", "digest"), hint=hint)
 
 
 def class_of(value: Json) -> int | str:
@@ -159,7 +159,7 @@ def class_of(value: Json) -> int | str:
 
 
 def options_of(declared: Declared, features: Json = None) -> dict[str, Json]:
-    """How a graph that was made elsewhere is read, as far as it is declared."""
+    """The declared options for reading a graph that was made elsewhere."""
     fields, classes = declared.fields, cast("Json", _classes(declared))
     options = {"features": features, "inputs": fields.get("inputs"), "classes": classes, "outputs": fields.get("outputs")}
     return {name: value for name, value in options.items() if value}
@@ -195,7 +195,7 @@ def option_conflicts(draft: Draft) -> Iterator[Diagnostic]:
     declared, task = draft.declared, draft.task
     outputs = declared.fields.get("outputs")
     if outputs is not None and (path_of(declared) or "").lower().endswith((*LIBRARY_FILES,)):
-        yield _conflict(declared.key_at("outputs"), "the file of a booster tells itself what its answers are", "remove `outputs`")
+        yield _conflict(declared.key_at("outputs"), "the file of a booster itself says what its answers are", "remove `outputs`")
         return
     names = (*outputs,) if isinstance(outputs, Mapping) else (str(outputs),) if outputs is not None else ()
     wrong = {"regression": ("label", "probabilities", "logits"), "classification": ("prediction",)}.get(task, ())

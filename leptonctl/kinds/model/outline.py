@@ -23,7 +23,7 @@ KINDS = (KIND, DATA)
 
 
 class StepShape(Frozen, array_like=True):
-    """A step without its keys, fields and inputs. The address "" is the version's own. owns: whether the step has fields of its own."""
+    """A step without its keys, fields and inputs. The address "" is the version's own. owns: whether the step has its own fields."""
 
     name: str
     op: str
@@ -152,7 +152,7 @@ def _fits(document: Document, declarations: Declarations) -> bool:
 
 
 def _goes_on(document: Document, declarations: Declarations) -> bool:
-    """Whether a version of the document goes on from another one. Its keys depend on that one's, which an outline does not follow."""
+    """Whether a version of the document continues from another one. Its keys depend on that one's, which an outline does not follow."""
     versions = declarations.of(KIND)
     return document.outline is None and any(
         versions[f"{one.name}@{one.version}"].warm is not None for one in declarations.project.versions(document)

@@ -14,14 +14,14 @@ from leptonctl.kinds.model.recipes import recipe_keys
 from leptonctl.kinds.model.warm import KEY, parent_name, parent_train_key, warm_start_of
 
 AFTER_TRAINING = frozenset(("export", *DECIDES))
-"""Fields of a version that do not matter to versions which go on from it."""
+"""Fields of a version that do not matter to versions which continue from it."""
 
 OF_DATASET = {"data.source.options.": "", "data.source.": "", "data.test_source.": "test.", "data.": ""}
 """Prefix of a field of the dataset in the recipe of a model -> its prefix in the dataset's document."""
 
 
 def edits_since(recipe: Recipe, node: Node, nodes: Mapping[str, Node], before: Mapping[str, Recipe]) -> list[Because]:
-    """The differences of a version from its recipe, also in the versions that it goes on from.
+    """The differences of a version from its recipe, also in the versions that it continues from.
 
     before: the recipes of these, by train key. A version whose recipe is missing there is an edit without a path.
     """

@@ -48,7 +48,7 @@ def task_of(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) ->
     task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
-    for name, detail in (("import", "an ONNX file does not tell"), (COMMAND, "a command does not tell")):
+    for name, detail in (("import", "an ONNX file does not say which"), (COMMAND, "a command does not say which")):
         if declared.fields.get(name) is not None:
             hint = "add `task: classification` or `task: regression`"
             problems.append(error("missing-task", "Model names no task", detail, span=declared.at(name), hint=hint))

@@ -66,11 +66,11 @@ _MODEL: dict[str, Schema] = {
     },
     **DECIDING,
     "warm_start": {
-        "description": "The version of this model to go on from, instead of training from the beginning: its name, or a mapping.",
+        "description": "The version of this model to continue from, instead of training from the beginning: its name, or a mapping.",
         "anyOf": [
             string("The version.", pattern=NAME_PATTERN),
             block(
-                "The version to go on from, and how.",
+                "The version to continue from, and how.",
                 {
                     "version": string("The version.", pattern=NAME_PATTERN),
                     "refit": flag(

@@ -36,8 +36,8 @@ VALUES: Schema = {
     "minItems": 1,
 }
 SEARCH = block(
-    "Parameters to find by cross-validation on the training rows. The version is trained with the best ones; each trial has a result of "
-    "its own.",
+    "Parameters to find by cross-validation on the training rows. The version is trained with the best ones; each trial has its "
+    "own result.",
     {
         "method": choice(
             "`grid` tries every combination of lists, `random` draws some, `halving` tries all on a part of the rows and the better "
@@ -59,13 +59,16 @@ SEARCH = block(
             default=TRIALS,
         ),
         "metric": string(
-            "The metric to optimise. Default: accuracy; r2 for a regression.",
+            "The metric to optimize. Default: accuracy; r2 for a regression.",
             minLength=1,
             examples=["f1"],
         ),
         "cross_validation": integer("Number of folds of the training rows.", minimum=2, maximum=100, default=FOLDS),
         "factor": integer(
-            "For halving: one of this many combinations goes on, with this many times the rows.", minimum=2, maximum=10, default=FACTOR
+            "For halving: one in this many combinations goes on to the next rung, with this many times the rows.",
+            minimum=2,
+            maximum=10,
+            default=FACTOR,
         ),
         "positive": {"description": "The positive class of the metric. Default: that of `evaluate`.", "type": SCALAR},
         "average": choice(

@@ -20,7 +20,7 @@ from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Params, Trainer
 
 METRICS = {"classification": "accuracy", "regression": "r2"}
-"""The metric that a search optimises when it names none."""
+"""The metric that a search optimizes when it names none."""
 BETWEEN = 0.6180339887
 """A point between the ends of a range, to test whether the parameter takes fractions."""
 SEARCH = "search"
@@ -172,7 +172,7 @@ def _metric(request: SearchRequest, block: Mapping[str, Json]) -> tuple[str, lis
     if metric.score is None or metric.greater_is_better is None:
         detail = f"{name} is not a number, or neither more nor less of it is better"
         fitting = [n for n, m in known.items() if m.score is not None and m.greater_is_better is not None]
-        return name, [request.problem("A search cannot optimise this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
+        return name, [request.problem("A search cannot optimize this metric", detail, "metric", hint=f"one of {', '.join(fitting)}")]
     return name, []
 
 
@@ -260,7 +260,7 @@ def _trial_problems(request: SearchRequest, trials: Sequence[object], refusals: 
 
 
 def _rungs(trials: int, factor: int) -> tuple[int, ...]:
-    """How many combinations each rung has. One of `factor` goes on, until at most `factor` are left, which get all rows."""
+    """How many combinations each rung has. One in `factor` goes on to the next, until at most `factor` are left, which get all rows."""
     rungs = [trials]
     while rungs[-1] > factor:
         rungs.append(math.ceil(rungs[-1] / factor))
@@ -282,5 +282,5 @@ def dropped_search(declared: Declared) -> Iterator[Diagnostic]:
         id="dropped-search", severity="warning", summary="A version with another algorithm drops the search of the base block",
         detail=f"model/{declared.name}@{declared.version}: its parameters are those of {base.get('algorithm') or 'another algorithm'}",
         span=declared.document.key_at("versions", declared.version),
-        hint="write a `search:` of its own in the version, or `search: null` if it needs none",
+        hint="write its own `search:` in the version, or `search: null` if it needs none",
     )  # fmt: skip

@@ -107,7 +107,7 @@ def _survivor(searching: Searching, place: tuple[int, int], fraction: float, bef
 def _choice(
     searching: Searching, name: str, trials: list[Step], before: Step | None, *, keep: int | None = None, rung: int | None = None
 ) -> Step:
-    """The step that ranks trials: the best is the winner, or the best `keep` go on."""
+    """The step that ranks trials: the best is the winner, or the best `keep` go on to the next rung."""
     extra: dict[str, Json] = {} if rung is None else {RUNG: rung}
     fields: dict[str, Json] = {"prepare": searching.prepare_key, **searching.key_fields, **extra}
     key = digest({"op": SEARCH, **fields})

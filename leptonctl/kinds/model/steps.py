@@ -122,7 +122,7 @@ def _search(model: Model, rows: StepPlace) -> list[Step]:
 
 
 def _own(model: Model) -> dict[str, Json]:
-    """The fields that determine a training besides what it reads. Of a search only the winner counts, which is read."""
+    """The fields that determine a training, in addition to what it reads. Of a search only the winner counts, which is read."""
     return {name: value for name, value in warm.without_keys(model).items() if name != SEARCH}
 
 

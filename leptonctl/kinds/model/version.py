@@ -27,7 +27,7 @@ Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
 class WarmStart(Frozen):
-    """The version that another one goes on from. `refit`: the preprocess steps are fitted again."""
+    """The version that another one continues from. `refit`: the preprocess steps are fitted again."""
 
     parent: "Model"
     refit: bool = False
@@ -39,7 +39,7 @@ class Model(Frozen):
     origin: where its graph comes from. train: without the parameters that are searched. search: what is searched and its trials, as
     `Search.to_json` gives them; {} without a search. decides: the fields of the step `decide`.
     imported: the file and its options (`imported_of`); None unless the version is imported. options: how the file that a program writes
-    is read. warm: the version that it goes on from.
+    is read. warm: the version that it continues from.
     restore_node: digest of the dataset's node -> the node of this version, if an earlier command made it of the same text and rows.
     """
 
@@ -214,7 +214,7 @@ def _address(declared: Declared) -> str:
 def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
     """A warning for parameters of the base block that a version with another algorithm does not inherit.
 
-    A version with `params:` of its own drops them on purpose, except perhaps those that its algorithm has too.
+    A version with its own `params:` drops them on purpose, except perhaps those that its algorithm has too.
     """
     base = declared.document.value
     override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}

@@ -1,4 +1,4 @@
-"""Versions that go on from another one (`warm_start`): their parents, conflicts between the two, and their keys. Pure."""
+"""Versions that continue from another one (`warm_start`): their parents, conflicts between the two, and their keys. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def training(model: Model) -> dict[str, StepPlace]:
 
 
 def reads(model: Model) -> tuple[str, ...]:
-    """The parts of results in the key of an evaluation, besides package and rows."""
+    """The parts of results in the key of an evaluation, other than package and rows."""
     return () if model.warm is None else (LEARNED,)
 
 
@@ -160,7 +160,7 @@ def _unknown_parent(version: str, model: Model, span: Span) -> Iterator[Diagnost
     if version not in known:
         hint = did_you_mean(version, [other for other in known if other != model.declared.version]) or BEGIN
         detail = f"{model.declared.name} has no version {version}"
-        yield error("unknown-version", "A version goes on from one that is not declared", detail, span=span, hint=hint)
+        yield error("unknown-version", "A version continues from one that is not declared", detail, span=span, hint=hint)
 
 
 def _warm_start(model: Model) -> tuple[str, bool, Span]:
@@ -182,10 +182,10 @@ def _joined(model: Model, parent: Model, *, refit: bool) -> Model:
 
 
 def why_alone(model: Model, catalog: Catalog) -> tuple[str, str, str] | None:
-    """Id, summary and detail of why a version like this one could not go on from it; None if nothing is known against it."""
+    """Id, summary and detail of why a version like this one could not continue from it; None if nothing is known against it."""
     if model.origin != "trained":
         way = "imported" if model.origin == "imported" else "made by a command"
-        detail = f"{model.declared.version} is {way}, and no version can go on from it"
+        detail = f"{model.declared.version} is {way}, and no version can continue from it"
         return "cannot-continue", "The version was not trained here", detail
     mistakes = _mistakes(model, model, catalog, model.declared.at("algorithm"), refit=False)
     return next(((one.id, one.summary, one.detail) for one in mistakes), None)
@@ -195,27 +195,27 @@ def _circle(version: str, model: Model, span: Span, path: tuple[str, ...]) -> Di
     own = model.declared.version
     names = [name.partition("@")[2] for name in path]
     way = " → ".join([*names[names.index(version) :], version]) if version in names else f"{own} → {version}"
-    detail = f"{own} goes on from itself: {way}"
-    return error("warm-start-circle", "A version goes on from itself", detail, span=span, hint="name an earlier version, or " + BEGIN)
+    detail = f"{own} continues from itself: {way}"
+    return error("warm-start-circle", "A version continues from itself", detail, span=span, hint="name an earlier version, or " + BEGIN)
 
 
 def _own_mistakes(model: Model, catalog: Catalog, span: Span) -> Iterator[Diagnostic]:
-    """Why a version cannot go on from any other."""
+    """Why a version cannot continue from any other."""
     trainer = catalog.trainers.get((model.task, algorithm := str(model.train.get("algorithm"))))
     if trainer is None or trainer.resume is None:
         able = sorted({name for (task, name), one in catalog.trainers.items() if task == model.task and one.resume is not None})
-        others = f"those that can go on: {', '.join(able)}" if able else f"no algorithm for {model.task} can go on"
+        others = f"those that can continue: {', '.join(able)}" if able else f"no algorithm for {model.task} can continue"
         detail = f"{algorithm} can only be trained from the beginning; {others}"
-        yield error("cannot-continue", "The algorithm cannot go on from another version", detail, span=span, hint=BEGIN)
+        yield error("cannot-continue", "The algorithm cannot continue from another version", detail, span=span, hint=BEGIN)
         return
     if trainer.resume_refuse is not None and (reason := trainer.resume_refuse(_params(model))):
         detail = f"{trainer.name}: {reason}"
-        yield error("cannot-continue", "The algorithm cannot go on with these parameters", detail, span=span, hint=BEGIN)
+        yield error("cannot-continue", "The algorithm cannot continue with these parameters", detail, span=span, hint=BEGIN)
     yield from _unsupported_fields(model, span)
 
 
 def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refit: bool) -> Iterator[Diagnostic]:
-    """Why a version cannot go on from the other, as far as that is known before the data are read."""
+    """Why a version cannot continue from the other, as far as that is known before the data are read."""
     yield from _own_mistakes(model, catalog, span)
     trainer = catalog.trainers.get((model.task, str(model.train.get("algorithm"))))
     if trainer is None or trainer.resume is None:
@@ -231,10 +231,10 @@ def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refi
     if not differences and not refit and model.train.get("preprocess") != parent.train.get("preprocess"):
         hint = f"write the steps of {version}, or `warm_start: {{version: {version}, refit: true}}` to fit them again"
         detail = f"the preprocess steps of {version} are kept as fitted, but those written here are others"
-        yield error("warm-start-mismatch", "A version does not fit the one that it goes on from", detail, span=span, hint=hint)
+        yield error("warm-start-mismatch", "A version does not fit the one that it continues from", detail, span=span, hint=hint)
     for detail in differences:
         hint = f"make it as in {version}, or {BEGIN}"
-        yield error("warm-start-mismatch", "A version does not fit the one that it goes on from", detail, span=span, hint=hint)
+        yield error("warm-start-mismatch", "A version does not fit the one that it continues from", detail, span=span, hint=hint)
 
 
 def _params(model: Model) -> dict[str, Json]:
@@ -247,7 +247,7 @@ def _unsupported_fields(model: Model, span: Span) -> Iterator[Diagnostic]:
     fields += [SEARCH] if model.search else []
     fields += [THRESHOLD] if isinstance(model.decides.get(THRESHOLD), dict) else []
     for name in fields:
-        detail = f"a version that goes on from another one cannot have `{name}` yet"
+        detail = f"a version that continues from another one cannot have `{name}` yet"
         yield error(
             "cannot-continue", "This cannot be combined with `warm_start` yet", detail, span=span, hint=f"remove `{name}`, or {BEGIN}"
         )
@@ -256,7 +256,7 @@ def _unsupported_fields(model: Model, span: Span) -> Iterator[Diagnostic]:
 def _differences(model: Model, parent: Model) -> Iterator[str]:
     own, theirs, version = model.train, parent.train, parent.declared.version
     if parent.origin != "trained":
-        yield f"{version} is not trained here ({parent.origin}), so nothing is known of how to go on from it"
+        yield f"{version} is not trained here ({parent.origin}), so nothing is known of how to continue from it"
         return
     if parent.search:
         yield f"{version} searches its parameters, which are not known before it is built: `leptonctl adopt` writes them"

@@ -84,7 +84,7 @@ def _sample_weight(draft: Draft, dataset: Dataset, trainer: Trainer) -> Iterator
 
 
 def _not_number(name: str, dataset: Dataset) -> str:
-    """Why a column has no numbers, as far as it is declared."""
+    """Why a column has no numbers according to its declaration."""
     specs = cast("dict[str, dict[str, Json]]", dataset.inputs.get("columns") or {})
     privacy = cast("dict[str, list[str]]", dataset.inputs.get("privacy") or {})
     kind = specs.get(name, {}).get("type")

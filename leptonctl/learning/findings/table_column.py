@@ -52,7 +52,7 @@ class TableColumn(Frozen):
 
     @property
     def is_distinct(self) -> bool:
-        """Whether each row has a value of its own."""
+        """Whether each row has a different value."""
         return self.missing == 0 and self.distinct == self.rows
 
     def with_target(self, target: "TableColumn") -> "TableColumn":

@@ -14,7 +14,7 @@ from leptonctl.spi.learning import Progress
 
 @dataclass(slots=True)
 class FitLog:
-    """The losses and warnings of one fit, whose progress goes on to `progress`."""
+    """The losses and warnings of one fit, whose progress is passed on to `progress`."""
 
     progress: Progress
     losses: list[float] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """Turns a model file of XGBoost or LightGBM into a graph, and compares its answers with the library's where that is installed.
 
-The graph is made from the file alone. The library reads the file in a process of its own, with bounds on memory and time: a file from
+The graph is made from the file alone. The library reads the file in a separate process, with bounds on memory and time: a file from
 elsewhere can crash the process that loads it.
 """
 

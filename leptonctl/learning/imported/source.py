@@ -84,7 +84,7 @@ def _problems(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
         operator = next(node.op_type for node in nodes if node.domain == foreign[0])
         yield f"uses the operator {operator} of {foreign[0]}, which onnxruntime does not have", "export it with operators of ONNX alone"
     if any(node.op_type in NOT_PORTABLE for node in nodes):
-        yield "uses an operator that reads files or runs code of its own", "export it with operators of ONNX alone"
+        yield "uses an operator that reads files or runs its own code", "export it with operators of ONNX alone"
     if any(_is_external(tensor) for tensor in _tensors(model.graph, nodes)):
         yield "keeps weights in another file", "save it as one file: `onnx.save(onnx.load(FILE), NEW, save_as_external_data=False)`"
     if any(graph.sparse_initializer for graph in graphs(model.graph)):

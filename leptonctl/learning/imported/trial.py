@@ -1,4 +1,4 @@
-"""Runs an imported graph for the first time: in a process of its own, with bounds on memory and time.
+"""Runs an imported graph for the first time: in a separate process, with bounds on memory and time.
 
 A graph is a program: one that builds a huge tensor or never ends must end this process, not the machine. Run as a module, this file is
 that process: it reads the graph and the rows from a folder, and writes the answers there.
@@ -45,7 +45,7 @@ def try_out(onnx: bytes, feed: Mapping[str, np.ndarray], outputs: Sequence[str],
 
 
 def run_bounded(module: str, arguments: Sequence[str], seconds: float) -> bool:
-    """Run a module in a process of its own, which leaves its results in files. False when it was killed because it took too long."""
+    """Run a module in a separate process, which leaves its results in files. False when it was killed because it took too long."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -27,7 +27,7 @@ class Nowhere:
 
 
 class Earlier(Frozen):
-    """The version before: the inputs of its `prepare`, and the results of that and of its training, as far as they exist."""
+    """The version before: the inputs of its `prepare`, and the results of that and of its training, if they exist."""
 
     inputs: Mapping[str, Json]
     rows: Result | None = None

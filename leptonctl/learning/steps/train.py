@@ -36,7 +36,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def parent_of(request: TrainInputs, needs: Needs, bench: Bench) -> Fitted | None:
-    """The model that the training goes on from, None without a parent. Raises ProviderError when the rows do not fit it."""
+    """The model that the training continues from, None without a parent. Raises ProviderError when the rows do not fit it."""
     if request.warm_start is None:
         return None
     parent = load_native(native_files(needs[WARM_START], bench.artifacts), request.warm_start.train)

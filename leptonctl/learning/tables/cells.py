@@ -90,7 +90,7 @@ def as_text(table: Table, name: str) -> pl.Series:
         raise ProviderError(
             "A column has nested values",
             detail=f"{place} has a {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
-            hint="write them as columns of their own (`address_city` for `address.city`), or leave the column out: `ignore: true`",
+            hint="write them as separate columns (`address_city` for `address.city`), or leave the column out: `ignore: true`",
             id="nested-value",
             file=file,
             line=line,

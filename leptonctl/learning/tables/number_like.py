@@ -38,7 +38,7 @@ MARKERS = (
     "#DIV/0!",
     "#REF!",
 )
-"""Texts that often mean missing, besides the built-in markers."""
+"""Texts that often mean missing, in addition to the built-in markers."""
 _PLAIN = r"[0-9]+(?:[.,][0-9]+)*"
 _COIN = r"(?:[$€£¥₹]|R\$)"
 _GROUP = r"[1-9][0-9]{0,2}"

@@ -1,4 +1,4 @@
-"""A model of a booster library with its classes: what it answers, and how it learns classes and goes on from earlier trees."""
+"""A model of a booster library with its classes: what it answers, and how it learns classes and continues from earlier trees."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class BoostedModel(ABC):
 
     @classmethod
     def from_params(cls, params: Params, seed: int, settings: Mapping[str, Any]) -> Self:
-        """The model with the parameters of a trainer, besides those in its settings."""
+        """The model with the parameters of a trainer, in addition to those in its settings."""
         rounds, patience, share = params["n_estimators"], params["early_stopping"], params["validation_fraction"]
         return cls(settings=settings, rounds=rounds, patience=patience, share=share, seed=seed)
 

@@ -29,7 +29,7 @@ class Rounds:
     trees: bytes | None = None
 
     def __post_init__(self) -> None:
-        """Go on from what was saved, if anything was."""
+        """Continue from what was saved, if anything was."""
         earlier = fit_state.load_from(self.checkpoint)
         if earlier is None:
             return
@@ -58,7 +58,7 @@ class Rounds:
 
 
 def rounds_of(model: BoostedModel, training: Training, *, is_random: bool) -> Rounds:
-    """The rounds of a fit. Nothing is saved where they draw random numbers: no library can go on drawing where it was."""
+    """The rounds of a fit. Nothing is saved where they draw random numbers: no library can continue drawing where it was."""
     checkpoint = None if is_random else training.checkpoint
     return Rounds(of=model.rounds, patience=model.patience, progress=training.progress, checkpoint=checkpoint)
 

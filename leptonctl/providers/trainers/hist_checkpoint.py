@@ -1,4 +1,4 @@
-"""Lets scikit-learn's histogram gradient boosting go on after a kill, to the same bytes: the trees that were saved are not grown again.
+"""Lets scikit-learn's histogram gradient boosting continue after a kill, to the same bytes: the trees that were saved are not grown again.
 
 As in tree_checkpoint, the fit runs from its beginning and does everything that it does between two trees. Where it would grow a tree that
 was saved, the saved one takes its place and adds to the answers what it added before.

@@ -36,7 +36,12 @@ BOOSTING: dict[str, Schema] = {
         "description": "Whether a round draws rows evenly, or keeps those with large gradients.",
     },
     "subsample": share(1.0, "Share of the rows, drawn at random, that a round learns from; with subsample_freq."),
-    "subsample_freq": {"type": "integer", "minimum": 0, "default": 0, "description": "Rows are drawn every so many rounds; 0: never."},
+    "subsample_freq": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "description": "Rows are drawn again after so many rounds; 0: never.",
+    },
     "colsample_bytree": share(1.0, "Share of the features that each tree considers."),
     "colsample_bynode": share(1.0, "Share of those that each split considers."),
     "reg_alpha": size(0.0, "Strength of the L1 penalty on the leaf values."),

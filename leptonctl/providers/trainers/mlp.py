@@ -18,7 +18,7 @@ PARAMS: dict[str, Schema] = {
         "default": "relu",
         "description": "Activation function of the hidden neurons.",
     },
-    "solver": {"enum": ["lbfgs", "sgd", "adam"], "default": "adam", "description": "Algorithm that optimises the weights."},
+    "solver": {"enum": ["lbfgs", "sgd", "adam"], "default": "adam", "description": "Algorithm that optimizes the weights."},
     "alpha": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Strength of the L2 penalty."},
     "batch_size": {
         "anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 1}],
@@ -106,7 +106,7 @@ def resume_classifier(parent: Estimator, fresh: Estimator, training: Training) -
 
 
 def resume_regressor(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
-    """scikit-learn's own way to go on, with the counters of a first fit and the parent's weights.
+    """scikit-learn's own way to continue, with the counters of a first fit and the parent's weights.
 
     The parent's early stopping was judged on other rows, so its best score does not count here.
     """

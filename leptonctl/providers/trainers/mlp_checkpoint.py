@@ -1,4 +1,4 @@
-"""Lets a network of scikit-learn go on after a kill, to the same bytes: earlier epochs are replayed without their work.
+"""Lets a network of scikit-learn continue after a kill, to the same bytes: earlier epochs are replayed without their work.
 
 scikit-learn's loop cannot be entered in the middle, and the order of the rows in an epoch follows from all shuffles before it. So the loop
 runs from its first epoch, draws every order again and computes nothing, until the epoch where the weights, the optimizer and the counters
@@ -85,7 +85,7 @@ def _nothing(*_: object) -> None:
 
 
 def _dump(estimator: Estimator) -> bytes:
-    """How far the fit is, after an epoch and before the optimizer is told that it ended."""
+    """How far the fit is: after an epoch, before the optimizer hears that it ended."""
     optimizer = estimator._optimizer  # noqa: SLF001
     lists = {"coefs": estimator.coefs_, "intercepts": estimator.intercepts_}
     lists |= {"best_coefs": estimator._best_coefs, "best_intercepts": estimator._best_intercepts}  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""How ensembles of trees go on (`warm_start`): with more trees, fitted to the new rows, beside those of the parent."""
+"""How ensembles of trees continue (`warm_start`): with more trees, fitted to the new rows, beside those of the parent."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ def resume_forest(parent: Estimator, fresh: Estimator, training: Training) -> Es
 
 
 def refuse_class_weight(params: Params) -> str | None:
-    """Why a forest with these parameters cannot go on, or None."""
+    """Why a forest with these parameters cannot continue, or None."""
     if params.get("class_weight") is None:
         return None
     return "`class_weight` is of all rows, and the earlier trees have weights of other rows; remove it"

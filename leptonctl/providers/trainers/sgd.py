@@ -93,7 +93,7 @@ def fit_regressor(estimator: Estimator, training: Training, start: sgd_steps.Sta
 
 
 def resume_classifier(parent: Estimator, fresh: Estimator, training: Training) -> Estimator:
-    """More epochs from the parent's weights; the learning rate goes on where its schedule was."""
+    """More epochs from the parent's weights; the learning rate continues where its schedule was."""
     return fit_classifier(fresh, training, _end_of(parent))
 
 

@@ -1,4 +1,4 @@
-"""Fits a network of PyTorch, and goes on after a kill.
+"""Fits a network of PyTorch, and continues after a kill.
 
 A regression learns the target in standard deviations from its mean, which the last layer undoes, so that the learning rate does not
 depend on the target's unit.

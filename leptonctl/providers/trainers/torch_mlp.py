@@ -25,7 +25,7 @@ PARAMS: dict[str, Schema] = {
     "epochs": {"type": "integer", "minimum": 1, "default": 100, "description": "Passes over the training rows, at most."},
     "batch_size": {"type": "integer", "minimum": 1, "default": 32, "description": "Number of rows of a training step, at most."},
     "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.001, "description": "Size of a training step."},
-    "optimizer": {"enum": ["adam", "adamw", "sgd"], "default": "adam", "description": "Algorithm that optimises the weights."},
+    "optimizer": {"enum": ["adam", "adamw", "sgd"], "default": "adam", "description": "Algorithm that optimizes the weights."},
     "momentum": {
         "type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Momentum of the optimizer sgd.",
     },

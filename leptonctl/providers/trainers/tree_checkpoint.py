@@ -1,4 +1,4 @@
-"""Lets scikit-learn's ensembles of trees go on after a kill, to the same bytes: the trees that were saved are not grown again.
+"""Lets scikit-learn's ensembles of trees continue after a kill, to the same bytes: the trees that were saved are not grown again.
 
 The fit runs from its beginning and does everything that it does between two trees: draws of rows, gradients, weights, early stopping. Where
 it would grow a tree that was saved, the saved one is set instead. So no other state of the ensemble has to be saved.

@@ -72,7 +72,7 @@ def test_an_executor_that_starts_ahead_is_opened_when_steps_will_come(tiny: Call
     assert within.place.ahead[:2] == ("leptonctl.learning.steps.prepare", "leptonctl.learning.steps.train")
     assert len(set(within.place.ahead)) == len(within.place.ahead)
     assert closed is within
-    # whoever takes it closes it
+    # the caller that takes it closes it
     assert opened_by(root, starts_ahead=True, take=True)[1] == []
     # others are opened at the first task
     assert opened_by(root, starts_ahead=False) == ([], [])

@@ -137,7 +137,7 @@ def test_a_moved_folder_goes_on_when_its_old_path_exists_again(root: Path) -> No
     moved = root.rename(root.parent / "moved")
     clone = Path(shutil.copytree(moved, root, ignore=shutil.ignore_patterns(".leptonctl")))
     assert pid_of(moved) == pid, "it is the moved folder's"
-    assert processes.is_for(clone, pid) is False, "and not that of whoever is at its old path"
+    assert processes.is_for(clone, pid) is False, "and not that of the folder at its old path"
     assert refused(clone, "server", "stop", "dev", "--stray")["id"] == "not-ours"
     bind(moved, "v1")
     apply(moved)
@@ -208,7 +208,7 @@ def test_a_recorded_folder_is_another_one_only_while_it_is_a_project_of_its_own(
     assert folder_identity.is_other(second, recorded)
     assert not folder_identity.is_other(second, ""), "a state that does not say"
     copy = copied(first)
-    assert not folder_identity.is_other(copy, recorded), "a copy is told by its own record"
+    assert not folder_identity.is_other(copy, recorded), "a copy is recognized by its own record"
     moved = first.rename(tmp_path / "moved")
     folder_identity.mark(moved)
     first.mkdir()

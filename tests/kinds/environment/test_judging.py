@@ -1,4 +1,4 @@
-"""A binding's gates on the evidence that exists: which results count, what is compared with what, and what a plan says of it."""
+"""A binding's gates on the evidence that exists: which results count, what is compared with what, and what a plan says about it."""
 
 from collections.abc import Mapping
 

@@ -235,7 +235,7 @@ def test_too_many_combinations_are_refused() -> None:
 
 
 def test_combinations_that_the_algorithm_does_not_take_are_left_out_with_a_warning() -> None:
-    """Both of a grid and of draws, which go on until there are enough."""
+    """Both of a grid and of draws, which continue until there are enough."""
     search = "{parameters: {solver: [lbfgs, saga], l1_ratio: [0.0, 0.5]}}"
     _, problems = declared(text(search))
     assert [(problem.id, problem.severity) for problem in problems] == [("search-leaves-out", "warning")]
@@ -265,7 +265,7 @@ def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None
     ],
 )  # fmt: skip
 def test_a_search_cannot_be_combined_with_a_warm_start(versions: str, words: str) -> None:
-    """Neither in the version itself nor in the one that it goes on from."""
+    """Neither in the version itself nor in the one that it continues from."""
     _, problems = declared(DATA + MODEL.replace("  v1: {}\n---\n", versions))
     errors = [problem for problem in problems if problem.severity == "error"]
     assert [words in problem.detail for problem in errors] == [True], problems

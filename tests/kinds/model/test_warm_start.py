@@ -92,7 +92,7 @@ def test_a_comparison_reads_what_both_sides_learned_before(first: str, second: s
         ("  v1: {}\n  v2: {warm_start: v9, algorithm: knn}\n", [("unknown-version", "v9"), ("cannot-continue", "v9")]),
         # `warm_start` of an imported version is reported once
         ("  v1: {}\n  v2: {warm_start: v1, import: first.onnx}\n", [("import-conflict", "warm_start")]),
-        # a mistake is reported once, even if others go on from the version that has it
+        # a mistake is reported once, even if others continue from the version that has it
         ("  v1: {algorithm: no_such}\n  v2: {warm_start: v1}\n  v3: {warm_start: v2}\n", [("unknown-algorithm", "no_such")]),
     ],
 )
