@@ -175,13 +175,13 @@ def test_an_interrupted_switch_counts_if_the_head_names_it(head: int | None, mov
     )
 
 
-def test_a_seal_that_is_set_anew_replaces_the_broken_one() -> None:
+def test_a_seal_that_is_set_again_replaces_the_broken_one() -> None:
     """Of a version whose rows were purged; which versions are sealed again is decided when the switch is composed."""
     before = interrupted()
     renewed = before.pending["prod"].seals
     broken = {"model/line@v2": before.sealed["model/line@v1"]}
-    assert set(broken) == set(anew)
-    assert complete_switch(replace(before, sealed=broken), "prod", {}).sealed == anew
+    assert set(broken) == set(renewed)
+    assert complete_switch(replace(before, sealed=broken), "prod", {}).sealed == renewed
 
 
 def test_what_servers_reported_is_recorded_with_the_binding() -> None:
