@@ -13,7 +13,8 @@ from leptonctl.core.codec import BadRecord
 from leptonctl.core.packed import decode_state
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
+from leptonctl.kinds.project import KEEP_DEPLOYMENTS
+from leptonctl.kinds.project_schema import STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
 from leptonctl.storage.audit import ARTIFACT, Progress, audit
 from leptonctl.storage.open import open_state, open_store

@@ -18,10 +18,10 @@ from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
 from leptonctl.project.configuration import refuse
 from leptonctl.project.edits import write_text, writing
+from leptonctl.project.files import MARKER
 from leptonctl.project.own_edits import OwnEdits
 from leptonctl.storage.durable import ensure_dot_folder
 
-CONFIG = "leptonctl.yaml"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -122,7 +122,7 @@ def kept_if_done(draft: Draft) -> Iterator[None]:
 def create_project(folder: Path, name: str | None) -> Path:
     """See `Project.create`."""
     folder = folder_of(folder)
-    config = folder / CONFIG
+    config = folder / MARKER
     if config.exists():
         raise fail("project-exists", "The folder is a project already", str(config), hint=f'Project.load("{folder}")')
     if not folder.is_dir():

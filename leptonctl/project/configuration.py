@@ -29,7 +29,7 @@ from leptonctl.project.observe import source_facts
 from leptonctl.project.outlines import read_outlines, write_outlines
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
-from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.storage.durable import DOT_FOLDER, ensure_dot_folder
 
 
 @dataclass(kw_only=True)
@@ -183,7 +183,7 @@ class Configuration:
         """The folder for files that may be lost. `.leptonctl` gets its `.gitignore` before anything is written into it."""
         with suppress(Failure):
             ensure_dot_folder(self.root)
-        return self.root / ".leptonctl" / "cache"
+        return self.root / DOT_FOLDER / "cache"
 
     @cached_property
     def _outlines(self) -> Outlines:

@@ -14,6 +14,12 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Checkpoint, Progress, Schema
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
+)  # fmt: skip
+"""How many threads numerical libraries use. All are set to 1 where a step runs, so that its bytes are the same everywhere."""
+
 
 class Artifacts(Protocol):
     """The part of the store that steps see. Digests are `sha256:<hex>`."""

@@ -28,6 +28,7 @@ from leptonctl.kinds.notices import as_error
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, Workplace
 from leptonctl.storage.claims import Registration, check_claim
+from leptonctl.storage.durable import DOT_FOLDER, LOGS
 from leptonctl.storage.pointers import Note, now
 
 AT_ONCE = 16
@@ -262,7 +263,7 @@ def open_executor(session: Session, ahead: Sequence[str] = ()) -> Executor:
         Workplace(
             project=session.root,
             store=session.settings.store,
-            logs=session.root / ".leptonctl" / "logs",
+            logs=session.root / DOT_FOLDER / LOGS,
             settings=executor_settings(session),
             ahead=ahead,
         )
