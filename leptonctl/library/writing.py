@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leptonctl.commands.editing.init_yaml import scalar
+from leptonctl.commands.editing.names import require_name, slug
 from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -21,8 +22,6 @@ from leptonctl.project.edits import write_text, writing
 from leptonctl.project.files import MARKER
 from leptonctl.project.own_edits import OwnEdits
 from leptonctl.storage.durable import ensure_dot_folder
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,10 +47,7 @@ class Draft:
 
     def add(self, kind: str, name: str, lines: str) -> None:
         """Write a document into a file of its own, or at the end of an existing one. Failure: bad-name, file-exists."""
-        if not NAME.fullmatch(name):
-            detail = f"{name}: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, beginning with a letter or digit"
-            hint = f'pass "{slug(name, "model")}"'
-            raise fail("bad-name", "A name has characters that are not allowed", detail, hint=hint)
+        require_name(name, kind.lower())
         file, text = f"{kind.lower()}-{name}.yaml", f"kind: {kind}\nname: {scalar(name)}\n{lines}"
         here = self.session.sources.get(file)
         if here is None and (self.session.root / file).exists():
@@ -137,11 +133,6 @@ def create_project(folder: Path, name: str | None) -> Path:
         config.unlink()
         raise
     return folder.resolve()
-
-
-def slug(text: str, otherwise: str) -> str:
-    """A string as a valid name in the YAML. `otherwise`: the name if nothing of the string remains."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or otherwise
 
 
 def next_version(versions: Mapping[str, Any]) -> str:
