@@ -17,10 +17,10 @@ from leptonctl.core.values import Document, Json, value_at
 from leptonctl.core.values import Path as StepPlace
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
-from leptonctl.project.configuration import refuse
 from leptonctl.project.edits import write_text, writing
 from leptonctl.project.files import MARKER
 from leptonctl.project.own_edits import OwnEdits
+from leptonctl.project.reading import refuse
 from leptonctl.storage.durable import ensure_dot_folder
 
 
