@@ -9,22 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from leptonctl.core.values import Json
+from leptonctl.spi.running import LIBRARIES
 from leptonctl.storage.owner import user_name
-
-LIBRARIES = (
-    "leptonctl",
-    "scikit-learn",
-    "numpy",
-    "scipy",
-    "skl2onnx",
-    "onnx",
-    "onnxruntime",
-    "polars",
-    "xgboost",
-    "xgboost-cpu",
-    "lightgbm",
-    "torch",
-)
 
 
 def provenance(commit: str | None = None) -> dict[str, Json]:

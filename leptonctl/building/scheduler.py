@@ -256,11 +256,10 @@ class Scheduler:
             self.built.done.append(step.op)
         notices = self.work.advice.notices(step.address, result)
         self.built.warnings.extend(notices)
-        metrics = result.outputs.get("metrics")
-        numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
+        figures = self.work.advice.figures(result)
         event = StepFinished(
             op=step.op, address=step.address, name=step.name, key=result.key, seconds=seconds, adopted=adopted,
-            metrics=dict(numbers) or None, message=remark, notices=notices,
+            metrics=dict(figures) or None, message=remark, notices=notices,
         )  # fmt: skip
         self.reporter(event)
 

@@ -9,15 +9,11 @@ from pathlib import Path
 
 from leptonctl.building.messages import Greeting, Message, Order
 from leptonctl.core.codec import Record, decode, encode_line
-from leptonctl.spi.running import Task
+from leptonctl.spi.running import THREAD_VARIABLES, Task
 from leptonctl.telemetry import SWITCH
 
 TAIL_BYTES = 2000
 READ_BYTES = 1 << 20
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
-)  # fmt: skip
 MEMORY = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:100,muzzy_decay_ms:0"}
 """Makes Polars return memory to the system soon after freeing it; by default it keeps it."""
 

@@ -69,6 +69,10 @@ class Advice:
         """A result in one line, "" for nothing to say. Asked in the order in which steps end, cached ones too."""
         return ""
 
+    def figures(self, result: Result) -> Mapping[str, float]:  # noqa: ARG002
+        """The numbers in a result that are reported when its step ends. Not asked for what the plan knew as cached."""
+        return {}
+
     def earlier_keys(self) -> Mapping[StepPlace, tuple[str, ...]]:
         """The keys that steps had in builds that no pointer knows, newest first. Costly: asked at most once, when a step has no result."""
         return {}

@@ -169,7 +169,7 @@ def _failure_message(order: Order, reason: BaseException, seconds: float) -> Fai
             error="out-of-memory",
             summary="A step ran out of memory",
             detail=f"The {order.op} step needs more memory than this machine has.",
-            hint="use fewer rows or a smaller model, lower `parallelism:` of the executor, or build on a larger machine",
+            hint="give the step less to do, lower `parallelism:` of the executor, or build on a larger machine",
         )
     return FailedMessage(
         id=order.id,

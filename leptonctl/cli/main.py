@@ -122,11 +122,13 @@ def _write_log(directory: Path | None, name: str, text: str) -> Path:
         start = (directory or Path()).absolute()
     except OSError:  # the working folder was removed
         start = Path("/")
-    project = next((f for f in (start, *start.parents) if os.path.isdir(f / ".leptonctl")), None)  # noqa: PTH112 - is_dir raises for a name that is too long
+    from leptonctl.storage.durable import DOT_FOLDER, LOGS
+
+    project = next((f for f in (start, *start.parents) if os.path.isdir(f / DOT_FOLDER)), None)  # noqa: PTH112 - is_dir raises for a name that is too long
     if project is not None:
         try:
-            (project / ".leptonctl" / "logs").mkdir(exist_ok=True)
-            log = project / ".leptonctl" / "logs" / name
+            (project / DOT_FOLDER / LOGS).mkdir(exist_ok=True)
+            log = project / DOT_FOLDER / LOGS / name
             log.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError:
             pass  # a read-only project: the log goes to the temporary files

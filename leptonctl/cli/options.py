@@ -5,22 +5,15 @@ from typing import Annotated, TypeAlias
 import typer
 
 from leptonctl.cli.terminal import Terminal
-
-REASON_LENGTH = 500
+from leptonctl.commands.reason import reason_of
 
 
 def one_line(text: str | None) -> str:
-    """The value of `--reason` without surrounding spaces. BadParameter (a usage error) unless it is one line of bounded length."""
-    if text is None or text == "":
-        return ""
-    line = text.strip()
-    if not line:
-        raise typer.BadParameter("write the reason, or leave the option out")
-    if not line.isprintable():
-        raise typer.BadParameter("it must be one line of text, without control characters")
-    if len(line) > REASON_LENGTH:
-        raise typer.BadParameter(f"it has {len(line)} characters; at most {REASON_LENGTH} are recorded")
-    return line
+    """The value of `--reason`. BadParameter (a usage error) when it cannot be recorded."""
+    try:
+        return reason_of(text)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
 
 
 Only: TypeAlias = Annotated[list[str] | None, typer.Option("--only", metavar="ADDR", help="Only this address (repeatable).")]

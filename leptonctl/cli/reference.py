@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from leptonctl.cli.commands import COMMANDS, global_options, root
+from leptonctl.commands.outcome import ORDER
 from leptonctl.core.diagnostic import BUG, CHANGES, ERROR, GATE, INTERRUPTED, INVALID, LOCKED, OK, STALE
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -36,7 +37,7 @@ EXIT_CODES = {
     BUG: "a bug in leptonctl; a log was written",
     INTERRUPTED: "interrupted: the first Ctrl-C stops the running steps cleanly, the second stops them at once",
 }
-PRECEDENCE = "When several codes are possible, the exit code is the first of 7, 130, 3, 4, 5, 1, 6, 2.\n"
+PRECEDENCE = f"When several codes are possible, the exit code is the first of {', '.join(map(str, ORDER))}.\n"
 EVENTS = "apply_event"
 BAR = r"\|"
 # command -> schema of what --json prints

@@ -174,7 +174,7 @@ def _carry_out(run: Run) -> None:
         run.record()
         move_environments(run)
     except KeyboardInterrupt:
-        run.tally.codes.append(INTERRUPTED)
+        run.tally.count_error(INTERRUPTED)
 
 
 def _heal(run: Run) -> None:

@@ -49,7 +49,7 @@ def _carry_out(run: Run) -> None:
         refer(session, planned, reference, "build", run.evidence()[0])
         run.refuse_warnings()
     except KeyboardInterrupt:
-        run.tally.codes.append(INTERRUPTED)
+        run.tally.count_error(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate, options_of
+from leptonctl.commands.editing.init_yaml import FIRST_PORT, FirstProject, first_yaml, gate, options_of
 from leptonctl.commands.files.problems import provider_failure
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, replace
@@ -16,10 +16,10 @@ from leptonctl.deploying.addresses import port_free
 from leptonctl.learning.findings.findings import Findings, Wishes
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.edits import write_text, writing
+from leptonctl.project.files import MARKER
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import ensure_dot_folder
 
-FIRST_PORT = 8080
 SAMPLE, SAMPLE_TARGET, SAMPLE_GATE = "data/points.csv", "side", "accuracy: {min: 0.5}"
 
 
@@ -57,7 +57,7 @@ def init(
     _copy(directory, table)
     project = FirstProject(name=_name(directory), path=table.path, port=port, gate=gate(findings) if from_file is not None else SAMPLE_GATE)
     write_text(config, first_yaml(findings, project))
-    files: list[Json] = ["leptonctl.yaml", *([table.path] if table.is_outside or from_file is None else [])]
+    files: list[Json] = [MARKER, *([table.path] if table.is_outside or from_file is None else [])]
     return {"files": files, "inferred": _report(findings, port, "data" if from_file is None else findings.target_from)}
 
 
@@ -66,7 +66,7 @@ def _new_config(directory: Path) -> Path:
     # refused here, before anything asks where the path leads
     with writing(directory), suppress(FileNotFoundError):
         directory.stat()
-    config = directory / "leptonctl.yaml"
+    config = directory / MARKER
     if config.exists():
         hint = "run `leptonctl plan`; to start over, as for another target, move leptonctl.yaml away, or use another folder: `-C DIR`"
         raise fail("project-exists", "The folder is a project already", str(config), hint=hint)

@@ -9,6 +9,7 @@ from leptonctl.core.address import parse, version_of
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.deploying.processes import log_file
 from leptonctl.spi.platforms import placement
+from leptonctl.storage.durable import DOT_FOLDER, LOGS
 
 HEADING = b"--- "
 TAIL_BYTES = 1_000_000
@@ -58,7 +59,7 @@ def _build(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
     if address not in nodes:
         versions = [name.removeprefix("model/") for name in nodes if parse(name).kind == "model"]
         raise fail("unknown-address", "No such version", address, hint=did_you_mean(target, versions) or "leptonctl show")
-    folder = session.root / ".leptonctl" / "logs"
+    folder = session.root / DOT_FOLDER / LOGS
     for path in sorted(folder.glob("worker-*.log"), key=os.path.getmtime, reverse=True):
         lines = _sections(path, address)
         if lines:

@@ -16,7 +16,8 @@ from leptonctl.core.values import Ops
 from leptonctl.deploying.sites import Sites
 from leptonctl.kinds.registry import OPS
 from leptonctl.language.resolve import PROJECT
-from leptonctl.project.configuration import Configuration, project_root, refuse
+from leptonctl.project.configuration import Configuration, project_root
+from leptonctl.project.reading import refuse
 from leptonctl.spi.platforms import Say
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
@@ -60,8 +61,8 @@ class Session(Configuration):
         try:
             refuse(self.declared[1])
         except Failure as failure:
-            projects, unfilled = self.fill(tuple(document for document in self.loaded[0] if document.kind == PROJECT))
-            if len(projects) != 1 or has_errors((*unfilled, *self.mistakes(projects))):
+            projects, unfilled = self.reading.fill(tuple(document for document in self.reading.loaded[0] if document.kind == PROJECT))
+            if len(projects) != 1 or has_errors((*unfilled, *self.reading.mistakes(projects))):
                 raise
             part = self.only_with(projects)
             if has_errors(part.declared[1]):

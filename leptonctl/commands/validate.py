@@ -25,22 +25,22 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
 
     Each stage continues with the documents that are valid so far, so that independent errors are reported at once.
     """
-    if not any(document.kind == PROJECT for document in session.loaded[0]):
-        return session.loaded[1]
-    if has_errors(session.checked[1]):
+    if not any(document.kind == PROJECT for document in session.reading.loaded[0]):
+        return session.reading.loaded[1]
+    if has_errors(session.reading.checked[1]):
         return _independent(session)
     declarations, errors = session.declared
-    problems = (*session.checked[1], *errors, *unpinned(environments(declarations).values()))
+    problems = (*session.reading.checked[1], *errors, *unpinned(environments(declarations).values()))
     return problems if has_errors(errors) else (*problems, *dict.fromkeys(missing_in_project(session)), *local_states(session))
 
 
 def _independent(session: Session) -> tuple[Diagnostic, ...]:
     """What is wrong with a project in which some document is invalid by itself."""
-    documents, problems = session.loaded
+    documents, problems = session.reading.loaded
     has_unreadable = has_errors(problems)
-    filled, unfilled = session.fill(documents)
+    filled, unfilled = session.reading.fill(documents)
     valid = _valid(filled, (*problems, *unfilled))
-    mistakes = session.mistakes(valid)
+    mistakes = session.reading.mistakes(valid)
     problems = (*problems, *unfilled, *mistakes)
     valid = _valid(valid, mistakes)
     # a file that cannot be read may contain anything that other documents name

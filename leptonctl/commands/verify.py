@@ -25,7 +25,7 @@ from leptonctl.kinds.model.kind import models
 from leptonctl.kinds.model.package import package_name
 from leptonctl.kinds.model.search import SEARCH
 from leptonctl.kinds.model.warm import KEY
-from leptonctl.project.configuration import refuse
+from leptonctl.project.reading import refuse
 from leptonctl.spi.running import Bench
 
 REBUILT = (("export", "parity", "parity"), ("decide", "decision", "decision"), ("cross_validate", "cross-validation", ""))

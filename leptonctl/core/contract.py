@@ -22,6 +22,8 @@ MISSING_MARKERS = ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-na
 """Read as missing where numbers, integers or booleans are read from text; an empty cell is missing everywhere."""
 LEAST_NUMBERS = 0.95
 """An untyped column is a number column when at least this share of its cells are numbers."""
+PREPARED = "prepared"
+"""The folder in which a program of the user finds its rows."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 

@@ -8,13 +8,13 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.defaults import with_defaults
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.not_yet import entries_of
-from leptonctl.kinds.project_schema import PROJECT
+from leptonctl.kinds.project_schema import PROJECT, STATE, STORE
 from leptonctl.language.resolve import Declared, whole
 from leptonctl.spi.catalog import Catalog
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 KEEP_BUILDS, KEEP_DEPLOYMENTS = "14d", 10
-EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
+EXECUTOR = "local"
 
 
 class Settings(Frozen):

@@ -2,6 +2,7 @@
 
 from leptonctl.kinds.schema_parts import DESCRIPTION, backend, block, choice, document, integer, kind, name, string, strings
 
+STATE, STORE = ".leptonctl/state", ".leptonctl/store"
 IGNORE = strings(
     "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
     "A glob relative to the project folder.",
@@ -22,13 +23,13 @@ PROJECT = document(
         "state": string(
             "Where the pointers are kept: a folder, or a URI of an installed back end.",
             minLength=1,
-            default=".leptonctl/state",
+            default=STATE,
             examples=["/srv/leptonctl/mail/state"],
         ),
         "store": string(
             "Where artifacts and results are kept: a folder, or a URI of an installed back end.",
             minLength=1,
-            default=".leptonctl/store",
+            default=STORE,
             examples=["/srv/leptonctl/store"],
         ),
         "executor": backend("Where steps run. Each type has its own settings.", "local"),

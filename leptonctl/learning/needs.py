@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
 from leptonctl.learning.preparing.row_list import FILES, Marks, unpack
 from leptonctl.learning.scoring.answers import WIDE
-from leptonctl.learning.tables.prepared import Rows, copy_rows, read_rows
+from leptonctl.learning.tables.prepared import Rows, copy_rows, read_rows, read_side_cells
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
 
@@ -108,9 +107,7 @@ def read_side(prepare: Result, side: str, artifacts: Artifacts) -> Side:
     """The rows of a side as a comparison needs them. Their cells are read when they are asked for."""
 
     def cells() -> pl.DataFrame:
-        import polars as pl
-
-        return pl.read_parquet(io.BytesIO(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"])))
+        return read_side_cells(prepare, side, artifacts)
 
     return Side(listed=read_row_list(prepare, side, artifacts), contract=read_contract(prepare), cells=cells)
 

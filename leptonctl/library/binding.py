@@ -4,6 +4,7 @@ from typing import Any
 
 from leptonctl.commands.apply import Request
 from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebind
+from leptonctl.commands.editing.init_yaml import FIRST_PORT
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import plan_project
 from leptonctl.commands.recorded.holds import withdrawn_now
@@ -18,8 +19,6 @@ from leptonctl.language.edit import key_lines
 from leptonctl.library.moving import consent
 from leptonctl.library.work import Recorder
 from leptonctl.library.writing import Draft, plain_json, versions_in
-
-FIRST_PORT = 8080
 
 
 def publish(session: Session, recorder: Recorder, version_name: str, model_name: str, environment: str | None, *, reason: str) -> Outcome:

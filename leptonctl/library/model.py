@@ -55,13 +55,15 @@ class Model:
     @property
     def project(self) -> Project:
         """The project that it belongs to, which is created if there is none yet."""
+        from leptonctl.project.files import MARKER
+
         if isinstance(self._where, Project):
             return self._where
         folder = path_of(self._where, "project") if self._where is not None else Path()
         try:
             self._where = Project.load(folder)
         except Failure as failure:
-            if failure.diagnostics[0].id != "no-project" or (folder / "leptonctl.yaml").exists():
+            if failure.diagnostics[0].id != "no-project" or (folder / MARKER).exists():
                 raise
             self._where = Project.create(folder)
         return self._where

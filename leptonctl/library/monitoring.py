@@ -10,9 +10,9 @@ from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.library.project import Project
 from leptonctl.library.reports import Environment, Report, Served
+from leptonctl.serving.metrics import PREFIX
 
 TIMEOUT_S = 5.0
-PREFIX = "leptonctl_"
 OK = "200"
 SAMPLE = re.compile(r'^(?P<name>\w+)\{(?P<labels>(?:\w+="(?:[^"\\]|\\.)*",?)*)\} (?P<value>\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.reason import reason_of
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.library.names import seconds_of
 from leptonctl.library.turns import Binding, turn
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from leptonctl.commands.session import Session
 
 POLL_S = 0.5
-REASON_LENGTH = 500
 _EDITING = threading.Lock()
 Move: TypeAlias = "Callable[[Session, Recorder], Outcome]"
 Bindings: TypeAlias = "Callable[[Session], Collection[Binding]]"
@@ -81,11 +81,10 @@ def consent(_plan: object) -> bool:
 
 
 def one_line(reason: str) -> str:
-    """A reason for the history, without surrounding spaces. Failure `usage` unless it is one line of bounded length."""
+    """A reason for the history, without surrounding spaces. Failure `usage` when it cannot be recorded."""
     if not isinstance(reason, str):
         raise fail("usage", "The reason is text", f"`reason` is a {type(reason).__name__}", hint='pass `reason="…"`')
-    line = reason.strip()
-    if not (line.isprintable() and len(line) <= REASON_LENGTH):
-        detail = f"it must be one line of at most {REASON_LENGTH} characters, without control characters"
-        raise fail("usage", "The reason cannot be recorded", detail, hint="shorten `reason`")
-    return line
+    try:
+        return reason_of(reason)
+    except ValueError as problem:
+        raise fail("usage", "The reason cannot be recorded", str(problem), hint="change `reason`") from problem

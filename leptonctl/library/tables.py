@@ -80,7 +80,7 @@ class Data(Frozen):
     @property
     def dataset(self) -> str:
         """The name of its dataset."""
-        from leptonctl.library.writing import slug
+        from leptonctl.commands.editing.names import slug
 
         return self.name or slug(self.path.name.partition(".")[0], "data")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leptonctl.commands.editing.init_yaml import scalar
+from leptonctl.commands.editing.names import require_name, slug
 from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -16,13 +17,11 @@ from leptonctl.core.values import Document, Json, value_at
 from leptonctl.core.values import Path as StepPlace
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
-from leptonctl.project.configuration import refuse
 from leptonctl.project.edits import write_text, writing
+from leptonctl.project.files import MARKER
 from leptonctl.project.own_edits import OwnEdits
+from leptonctl.project.reading import refuse
 from leptonctl.storage.durable import ensure_dot_folder
-
-CONFIG = "leptonctl.yaml"
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,10 +47,7 @@ class Draft:
 
     def add(self, kind: str, name: str, lines: str) -> None:
         """Write a document into a file of its own, or at the end of an existing one. Failure: bad-name, file-exists."""
-        if not NAME.fullmatch(name):
-            detail = f"{name}: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, beginning with a letter or digit"
-            hint = f'pass "{slug(name, "model")}"'
-            raise fail("bad-name", "A name has characters that are not allowed", detail, hint=hint)
+        require_name(name, kind.lower())
         file, text = f"{kind.lower()}-{name}.yaml", f"kind: {kind}\nname: {scalar(name)}\n{lines}"
         here = self.session.sources.get(file)
         if here is None and (self.session.root / file).exists():
@@ -122,7 +118,7 @@ def kept_if_done(draft: Draft) -> Iterator[None]:
 def create_project(folder: Path, name: str | None) -> Path:
     """See `Project.create`."""
     folder = folder_of(folder)
-    config = folder / CONFIG
+    config = folder / MARKER
     if config.exists():
         raise fail("project-exists", "The folder is a project already", str(config), hint=f'Project.load("{folder}")')
     if not folder.is_dir():
@@ -137,11 +133,6 @@ def create_project(folder: Path, name: str | None) -> Path:
         config.unlink()
         raise
     return folder.resolve()
-
-
-def slug(text: str, otherwise: str) -> str:
-    """A string as a valid name in the YAML. `otherwise`: the name if nothing of the string remains."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or otherwise
 
 
 def next_version(versions: Mapping[str, Any]) -> str:

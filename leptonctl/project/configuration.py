@@ -1,156 +1,89 @@
-"""What the files of a project say: read, checked, resolved and declared. Each stage is computed once, when it is first used."""
+"""A project on disk: where it is, what its files say, and which packages it can use."""
 
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
+from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document
-from leptonctl.kinds.checking import check
-from leptonctl.kinds.kind import Declarations, Kind, declare
-from leptonctl.kinds.model.outline import KINDS as OUTLINED
-from leptonctl.kinds.model.outline import Outlines, outlines_of, variables_digest
-from leptonctl.kinds.model.restore import fill, restore_documents, restore_versions
+from leptonctl.kinds.kind import Declarations, Kind
 from leptonctl.kinds.project import Settings, settings
 from leptonctl.kinds.registry import KINDS
-from leptonctl.language.load import load
-from leptonctl.language.resolve import PROJECT, Project, resolve
-from leptonctl.language.template import render
-from leptonctl.project.catalog import LazyMapping, load_catalog
-from leptonctl.project.compiled import load_checks
-from leptonctl.project.digests import Digests
-from leptonctl.project.files import MARKER, Files, find_root, odd_file, read_project
-from leptonctl.project.observe import source_facts
-from leptonctl.project.outlines import read_outlines, write_outlines
-from leptonctl.project.schemas import load_schema
+from leptonctl.language.resolve import Project
+from leptonctl.project.catalog import load_catalog
+from leptonctl.project.files import MARKER, find_root, odd_file
+from leptonctl.project.reading import Reading, refuse
 from leptonctl.spi.catalog import Catalog
-from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.storage.durable import DOT_FOLDER, ensure_dot_folder
 
 
 @dataclass(kw_only=True)
 class Configuration:
-    """The project below `root`. Failure (exit 3) where a stage needs files that are invalid.
-
-    `kinds`: the table of kinds. `is_part`: it has only some of the documents, see `only_with`.
-    """
+    """The project below `root`. Failure (exit 3) where something needs files that are invalid. `kinds`: the table of kinds."""
 
     root: Path
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
-    is_part: bool = False
 
     def reopen(self) -> Self:
         """The same project, whose files are read again, as after an edit."""
         return type(self)(root=self.root, kinds=self.kinds)
 
-    # --- the documents ---------------------------------------------------------------------------------------------
+    # --- what the files say ----------------------------------------------------------------------------------------
 
     @cached_property
-    def files(self) -> Files:
-        """The project's YAML files."""
-        return read_project(self.root, {file: one.text for file, one in self._outlines.files.items()})
+    def reading(self) -> Reading:
+        """The files, stage by stage."""
+        return self._read()
+
+    def _read(self) -> Reading:
+        return Reading(root=self.root, kinds=self.kinds, catalog=self.catalog, cache=self.cache)
+
+    def release(self) -> None:
+        """Free the memory of what was read, for a command that goes on with what is recorded. What is used again is read again; a part
+        keeps its documents.
+        """
+        if not self.reading.is_part:
+            self.reading = self._read()
+
+    def only_with(self, documents: tuple[Document, ...]) -> Self:
+        """The same project with these checked documents alone: `validate` goes on with those that are valid."""
+        part = self.reopen()
+        part.catalog, part.reading = self.catalog, self.reading.only_with(documents)
+        return part
 
     @property
     def sources(self) -> Mapping[str, str]:
         """The contents of the project's YAML files, by path."""
-        return self.files.texts
+        return self.reading.files.texts
 
-    @cached_property
+    @property
     def documents(self) -> tuple[Document, ...]:
         """The documents as written: templates are not filled in."""
-        return self.loaded[0]
+        return self.reading.documents
 
     def as_written(self, filled: Document) -> Document:
         """The document before its templates were filled in, which is what an edit has to change."""
         return next(d for d in self.documents if (d.kind, d.name) == (filled.kind, filled.name))
 
-    @cached_property
-    def loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-        """The documents as written, and what is wrong with the files."""
-        documents, problems = load(self.sources, tuple(self.kinds), self._restored)
-        if any(problem.span is not None and problem.span.file == MARKER for problem in self.files.problems):
-            # the project is declared in a file that cannot be read
-            problems = tuple(problem for problem in problems if problem.id != "no-project")
-        return documents, (*self.files.problems, *problems)
-
-    def fill(self, documents: tuple[Document, ...]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-        """The documents with templates filled in, and what is wrong with the templates. Restored documents have been checked before."""
-        rest, problems = render(document for document in documents if document.outline is None)
-        filled = iter(rest)
-        project = next((document for document in rest if document.kind == PROJECT), None)
-
-        def one(document: Document) -> Document:
-            if document.outline is None:
-                return next(filled)
-            uses_variables = self._outlines.files[document.file].vars
-            return fill(document, project) if uses_variables and project is not None else document
-
-        return tuple(map(one, documents)), problems
-
-    def mistakes(self, documents: tuple[Document, ...]) -> tuple[Diagnostic, ...]:
-        """What the schemas find wrong with the filled documents. Restored documents have been checked before."""
-        unchecked = tuple(document for document in documents if document.outline is None)
-        return check(unchecked, self.kinds, self.schemas, load_checks())
-
-    @cached_property
-    def schemas(self) -> Mapping[str, dict[str, Any]]:
-        """Kind -> its schema, which explains mistakes."""
-        return LazyMapping({name: partial(load_schema, name, kind.schema) for name, kind in self.kinds.items()})
-
-    @cached_property
-    def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-        """The documents with templates filled in and checked against their schemas, and all diagnostics so far."""
-        documents, problems = self.loaded
-        if has_errors(problems):
-            return documents, problems
-        documents, unfilled = self.fill(documents)
-        if has_errors(unfilled):
-            return documents, (*problems, *unfilled)
-        return documents, (*problems, *unfilled, *self.mistakes(documents))
-
-    def only_with(self, documents: tuple[Document, ...]) -> Self:
-        """The same project with these checked documents alone: `validate` continues with those that are valid."""
-        part = self.reopen()
-        part.is_part = True
-        # what the properties would compute; outlines are not kept, since a file may lack some of its documents here
-        part.__dict__.update(checked=(documents, ()), files=self.files, catalog=self.catalog)
-        part.__dict__.update(_outlines=self._outlines, _has_outlines=False)
-        return part
-
-    # --- what is declared ------------------------------------------------------------------------------------------
-
-    @cached_property
+    @property
     def project(self) -> Project:
         """The documents by kind and name."""
-        documents, problems = self.checked
-        refuse(problems)
-        project = resolve(documents)
-        project.merged.update({(d.kind, d.name): restore_versions(d, self._outlines) for d in documents if d.outline is not None})
-        return project
+        return self.reading.project
 
-    @cached_property
-    def catalog(self) -> Catalog:
-        """The installed providers and back ends."""
-        return load_catalog(self.cache / "providers.json")
-
-    @cached_property
-    def facts(self) -> dict[SourceKey, SourceFacts]:
+    @property
+    def facts(self) -> Mapping[SourceKey, SourceFacts]:
         """The facts observed about the data files."""
-        digests = Digests(self.cache / "digests.json")
-        keys = (key for kind in self.kinds.values() for key in kind.files(self.project))
-        return source_facts(keys, self.root, self.project.roots, self.catalog, digests)
+        return self.reading.facts
 
-    @cached_property
+    @property
     def declared(self) -> tuple[Declarations, tuple[Diagnostic, ...]]:
         """Everything declared, with its diagnostics."""
-        declarations, problems = declare(self.kinds.values(), self.project, self.catalog, self.facts)
-        if not has_errors(problems):
-            self._keep_outlines(declarations, problems)
-        return declarations, problems
+        return self.reading.declared
 
     @property
     def declarations(self) -> Declarations:
@@ -169,52 +102,19 @@ class Configuration:
         """The first words of addresses, in the order in which a short one is completed: what changes most often first."""
         return tuple(kind.address for kind in reversed(tuple(self.kinds.values())))
 
-    def release(self) -> None:
-        """Free the memory of what was read, for a command that continues with what is recorded. What is used again is read again; a part
-        keeps its documents.
-        """
-        for name in () if self.is_part else ("files", "loaded", "_outlines", "_restored", "checked", "project", "facts", "declared"):
-            self.__dict__.pop(name, None)
+    # --- what is installed, and the cache --------------------------------------------------------------------------
 
-    # --- the cache -------------------------------------------------------------------------------------------------
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The installed providers and back ends."""
+        return load_catalog(self.cache / "providers.json")
 
     @cached_property
     def cache(self) -> Path:
         """The folder for files that may be lost. `.leptonctl` gets its `.gitignore` before anything is written into it."""
         with suppress(Failure):
             ensure_dot_folder(self.root)
-        return self.root / ".leptonctl" / "cache"
-
-    @cached_property
-    def _outlines(self) -> Outlines:
-        """What an earlier command kept about the files. Empty where other packages define what a model or a dataset is."""
-        return read_outlines(self.cache / "outlines") if self._has_outlines else Outlines()
-
-    @cached_property
-    def _has_outlines(self) -> bool:
-        return all(self.kinds.get(name) is KINDS[name] for name in OUTLINED) and not self.catalog.extended
-
-    @cached_property
-    def _restored(self) -> dict[str, tuple[Document, ...]]:
-        """The documents, as written, of the files that have not changed since an earlier command read them."""
-        kinds, files = tuple(self.kinds), self.files
-        unchanged = {file: one for file, one in self._outlines.files.items() if files.digests.get(file) == one.text}
-        if any(one.vars for one in unchanged.values()):
-            others, _ = load({file: text for file, text in files.texts.items() if file not in unchanged}, kinds)
-            variables = variables_digest(others)
-            unchanged = {file: one for file, one in unchanged.items() if one.vars in ("", variables)}
-        return {file: restore_documents(file, files.texts[file], one, kinds) for file, one in unchanged.items()}
-
-    def _keep_outlines(self, declarations: Declarations, problems: tuple[Diagnostic, ...]) -> None:
-        """Write the outlines of what is declared, if they have changed."""
-        if not self._has_outlines:
-            return
-        documents, earlier_problems = self.checked
-        troubled = {problem.span.file for problem in (*earlier_problems, *problems) if problem.span is not None}
-        texts = {file: (text, self.files.digests[file]) for file, text in self.files.texts.items()}
-        outlines = outlines_of(documents, troubled, declarations, texts, self._outlines)
-        if outlines != self._outlines:
-            write_outlines(self.cache / "outlines", outlines)
+        return self.root / DOT_FOLDER / "cache"
 
 
 def project_root(start: Path) -> Path:
@@ -233,9 +133,3 @@ def project_root(start: Path) -> Path:
         hint = f"remove {odd}; name folders elsewhere with `state:` and `store:` of the Project"
         raise fail("odd-file", "A file of leptonctl's own is not a file or folder", detail, hint=hint)
     return root
-
-
-def refuse(problems: tuple[Diagnostic, ...]) -> None:
-    """Failure (exit 3) when one of the diagnostics is an error."""
-    if has_errors(problems):
-        raise Failure(problems, INVALID)

@@ -15,9 +15,9 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Span
 from leptonctl.language.yaml12 import parse
 from leptonctl.language.yaml12_errors import bad_character
+from leptonctl.storage.durable import DOT_FOLDER
 
 MARKER = "leptonctl.yaml"
-DOT_FOLDER = ".leptonctl"
 LARGEST = 4 * 2**20
 MOST_ENTRIES = 500_000
 """How many lines and list items all files may have: some 40,000 documents. More would take minutes and gigabytes."""

@@ -14,6 +14,18 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Checkpoint, Progress, Schema
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
+)  # fmt: skip
+"""How many threads numerical libraries use. All are set to 1 where a step runs, so that its bytes are the same everywhere."""
+
+LIBRARIES = (
+    "leptonctl", "scikit-learn", "numpy", "scipy", "skl2onnx", "onnx", "onnxruntime", "polars",
+    "xgboost", "xgboost-cpu", "lightgbm", "torch",
+)  # fmt: skip
+"""The packages that decide what a step computes: a result records their versions as far as they are installed."""
+
 
 class Artifacts(Protocol):
     """The part of the store that steps see. Digests are `sha256:<hex>`."""

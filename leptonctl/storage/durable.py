@@ -11,7 +11,8 @@ from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
 
-DOT_FOLDER = ".leptonctl"
+DOT_FOLDER, LOGS = ".leptonctl", "logs"
+"""The folder of a project for what leptonctl writes by itself, and in it that for logs."""
 DAY_S = 86_400.0
 LOCK_S = 30.0
 LOCK_POLL_S = 0.001

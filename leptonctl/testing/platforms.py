@@ -16,6 +16,7 @@ from leptonctl.deploying.sites import Sites
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
 from leptonctl.storage.claims import claim_addresses
+from leptonctl.storage.durable import DOT_FOLDER
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
@@ -65,7 +66,7 @@ class _Project(Frozen):
 
     @property
     def pointers(self) -> Pointers:
-        folder = self.root / ".leptonctl"
+        folder = self.root / DOT_FOLDER
         return Pointers(states=FolderState(folder=folder / "state"), objects=FolderObjects(root=folder / "store"), project="check")
 
     def state(self) -> State:

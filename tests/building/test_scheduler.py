@@ -188,8 +188,7 @@ def test_a_result_that_appeared_after_the_plan_is_reported_as_adopted(shop: Work
     assert shop.runs == ["1"]
     (event,) = shop.events
     assert isinstance(event, StepFinished)
-    # a value that is not a number is not a metric
-    assert (event.adopted, event.seconds, event.metrics) == (True, 0.0, {"letters": 1})
+    assert (event.adopted, event.seconds, event.metrics) == (True, 0.0, {"length": 1}), "the figures that the advice names"
 
 
 def test_a_result_that_another_process_records_while_a_step_waits_is_adopted(shop: Workshop) -> None:

@@ -124,13 +124,16 @@ def check_order(events: Sequence[Event]) -> None:
 
 
 class Spans(Advice):
-    """Errors of steps are reported at their nodes."""
+    """Errors of steps are reported at their nodes, and the length of what a step wrote."""
 
     def __init__(self, found: Settled) -> None:
         self._found = found
 
     def locate(self, address: str, problem: StepError | None) -> Span | None:
         return self._found.by_address[address].span if address in self._found.by_address else None
+
+    def figures(self, result: Result) -> Mapping[str, float]:
+        return {"length": result.outputs["length"]} if "length" in result.outputs else {}
 
 
 def changes_of(nodes: Sequence[Node]) -> tuple[Change, ...]:

@@ -1,6 +1,5 @@
 """Check 1 in small: tables that scikit-learn ships, written in each habit, are read as the plain file is. The large one: `benchmarks/tables.py`."""
 
-import io
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,10 +10,12 @@ import pytest
 
 from leptonctl.commands.editing.init_yaml import FirstProject, first_yaml, gate
 from leptonctl.commands.session import Session
+from leptonctl.core.result import Result
 from leptonctl.kinds.dataset.version import datasets
 from leptonctl.learning.findings.findings import Wishes
 from leptonctl.learning.findings.observe import observe
 from leptonctl.learning.steps import prepare
+from leptonctl.learning.tables.prepared import read_side_cells
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.running import Bench
 from tests.habits import HABITS, Habit, Rows, written
@@ -54,7 +55,7 @@ def read(folder: Path, table: Rows, habit: Habit) -> list[np.ndarray]:
     bench = Bench(project=folder, artifacts=shelf, progress=lambda **_: None, check_key=lambda *_: True)
     inputs = one.prepare(stratify=found.task == "classification").inputs
     prepared = prepare.run(json.loads(json.dumps(inputs)), {}, bench)
-    rows = pl.read_parquet(io.BytesIO(shelf.bytes[prepared.artifacts["train.parquet"]]))
+    rows = read_side_cells(Result(key="", op="prepare", artifacts=prepared.artifacts), "train", shelf)
     texts = len([name for name in rows.columns if rows[name].dtype == pl.String])
     assert texts <= 2, "the target, and the texts of the date"
     return [cells.cast(pl.Float64).to_numpy() for cells in rows.get_columns() if cells.dtype != pl.String]

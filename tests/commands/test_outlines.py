@@ -250,8 +250,8 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
             | {f: getattr(dataset.declared, f) for f in type(dataset.declared).__struct_fields__ if f not in ("outline", "document")}
             for name, dataset in declarations.of("Dataset").items()
         }
-        documents = [(d.kind, d.name, d.file, d.value, d.keys, d.values) for d in (*session.documents, *session.checked[0])]
-        return [dict(declarations.built), models, data, documents, len(session._restored)]
+        documents = [(d.kind, d.name, d.file, d.value, d.keys, d.values) for d in (*session.documents, *session.reading.checked[0])]
+        return [dict(declarations.built), models, data, documents, len(session.reading.restored)]
 
     fresh = declared(root)
     restored = declared(root)
@@ -426,7 +426,7 @@ def as_anyone(answer: Callable[[], Any]) -> Any:
 
 def test_what_a_command_has_let_go_is_read_again_but_not_what_a_part_lacks(root: Path) -> None:
     session = Session.open(root)
-    declared, documents = dict(session.declarations.built), session.checked[0]
+    declared, documents = dict(session.declarations.built), session.reading.checked[0]
     session.release()
     assert dict(session.declarations.built) == declared
     part = session.only_with(tuple(document for document in documents if document.name != "k"))

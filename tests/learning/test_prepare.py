@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import hmac
-import io
 import json
 import os
 import subprocess
@@ -23,7 +22,7 @@ from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_contract
 from leptonctl.learning.preparing.identity import row_ids, rows_digest
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.prepared import read_rows
+from leptonctl.learning.tables.prepared import decode_cells, read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Produced
@@ -64,7 +63,7 @@ class Prepared:
         self.train, self.test = (read_rows(self.data[side], self.contract, task) for side in ("train", "test"))
 
     def frame(self, side: str) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(self.data[side]))
+        return decode_cells(self.data[side])
 
     def ids(self, side: str) -> list[bytes]:
         frame = self.frame(side)

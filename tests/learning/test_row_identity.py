@@ -21,6 +21,7 @@ from leptonctl.core.row_list import RowList
 from leptonctl.kinds.environment.comparability import not_comparable
 from leptonctl.learning.preparing.row_list import ListPrivacy
 from leptonctl.learning.steps import compare, prepare
+from leptonctl.learning.tables.prepared import read_side_cells
 from leptonctl.spi.running import Bench
 from tests.learning.exported import Shelf, exported, list_rows, quiet
 
@@ -123,7 +124,7 @@ class Version:
             json.loads(json.dumps(inputs)), {}, Bench(project=folder, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
         )
         self.prepared = Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
-        train = pl.read_parquet(shelf[made.artifacts["train.parquet"]])
+        train = read_side_cells(self.prepared, "train", shelf)
         self.export, self.native = exported(shelf, train, list(self.features), max_iter=300)
 
     def _write(self, delimiter: str, draw: random.Random) -> None:
@@ -232,7 +233,7 @@ def truth(bound: Version, candidate: Version) -> tuple[int, int, float, float] |
     ]  # fmt: skip
     if not fair:
         return len(test), 0, 0.0, 0.0
-    frame = pl.read_parquet(candidate.shelf[candidate.prepared.artifacts["test.parquet"]])[fair]
+    frame = read_side_cells(candidate.prepared, "test", candidate.shelf)[fair]
     labels = [candidate.rows[test[place]][7] for place in fair]
     figures = [
         accuracy_score(labels, version.native.predict(frame.select(version.features).to_numpy().astype(np.float32)))
@@ -310,7 +311,7 @@ def test_a_row_of_an_older_version_is_known_whatever_it_drops_or_reads(tmp_path:
         return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     old, new = prepared(1, missing_values=["?"]), prepared(2)
-    train = {side: pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for side, result in (("old", old), ("new", new))}
+    train = {side: read_side_cells(result, "train", shelf) for side, result in (("old", old), ("new", new))}
     exports = [exported(shelf, train["old"], ["b"])[0], exported(shelf, train["new"], ["a", "b"])[0]]
     out = compare.run(
         COMPARE, {"prepare": new, "export": exports[1], "bound_prepare": old, "bound_export": exports[0]},
@@ -379,7 +380,7 @@ def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path)
         return Result(key="", op="prepare", artifacts=result.artifacts, outputs=result.outputs)
 
     def compared(old: Result, new: Result) -> dict[str, Any]:
-        frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
+        frames = [read_side_cells(result, "train", shelf) for result in (old, new)]
         bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
         needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
         return dict(compare.run(COMPARE, needs, Bench(project=tmp_path, artifacts=shelf, progress=quiet)).outputs)
@@ -410,7 +411,7 @@ def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]
         (folder / name).write_text(text, encoding="utf-8")
     _, old = prepared("old.csv", 1, {})
     inputs, new = prepared("new.csv", 2, {"decimal": ",", "delimiter": ";"} if ";" in second else {})
-    frames = [pl.read_parquet(shelf[result.artifacts["train.parquet"]]) for result in (old, new)]
+    frames = [read_side_cells(result, "train", shelf) for result in (old, new)]
     bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
     needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
     out = dict(compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs)

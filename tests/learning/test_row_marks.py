@@ -1,14 +1,13 @@
 """`id:` names the rows of a dataset: never a feature, present, unique, kept as a hash, and passed over in requests."""
 
-import io
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from leptonctl.core.contract import id_mark
 from leptonctl.learning.preparing.identity import ROW_MARK
+from leptonctl.learning.tables.prepared import decode_cells
 from tests import projects
 
 ROWS = projects.points().splitlines()[1:]
@@ -46,7 +45,7 @@ def test_an_id_is_no_feature_and_its_hash_is_kept(tmp_path: Path) -> None:
         for name, artifact in projects.result_of(root, step.key).artifacts.items():
             if not name.endswith(".parquet"):
                 continue
-            frame = pl.read_parquet(io.BytesIO(projects.stored(root, f"artifacts/{artifact.removeprefix('sha256:')}").read_bytes()))
+            frame = decode_cells(projects.stored(root, f"artifacts/{artifact.removeprefix('sha256:')}").read_bytes())
             kept += frame[ROW_MARK].to_list()
     assert sorted(kept) == sorted(id_mark(name, None) for name in names())
     everything = b"".join(path.read_bytes() for path in (root / ".leptonctl" / "store").rglob("*") if path.is_file())

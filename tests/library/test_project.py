@@ -388,6 +388,7 @@ process_open_fds 12
     assert (seen.requests, seen.rows, seen.seconds, seen.breaches) == ({"200": 4, "400": 2}, 30, 0.125, {'a "b" {c}': {"max": 4}})
 
 
-def test_the_reason_is_one_line(applied: Applied) -> None:
+@pytest.mark.parametrize("reason", ["two\nlines", "   ", "x" * 501], ids=["lines", "blank", "long"])
+def test_the_reason_is_one_line_as_on_the_command_line(reason: str, applied: Applied) -> None:
     with pytest.raises(Failure, match="usage"):
-        applied.project.apply(reason="two\nlines")
+        applied.project.apply(reason=reason)

@@ -21,27 +21,27 @@ def report_unmoved(run: Run, decision: Decision) -> None:
             continue
         address = outcome.change.address
         if outcome.hold is not None:
-            run.tally.held.append(address)
+            run.tally.count_held(address)
         if isinstance(outcome, Skipped):
-            run.tally.skipped += 1
+            run.tally.count_skipped()
             run.reporter(StepSkipped(op="bind", address=address, name="bind", key=None, because=outcome.because))
         elif outcome.is_known:
             because = outcome.hold.reason if outcome.hold else ""
             run.reporter(StepSkipped(op="bind", address=address, name="bind", key=None, because=because, diagnostic=outcome.problem))
         else:
-            run.tally.failed += 1
-            run.tally.codes.append(outcome.exit_code)
+            run.tally.count_failed()
+            run.tally.count_error(outcome.exit_code)
             _report_held(run, outcome)
 
 
 def report_moved(run: Run, name: str, decision: Decision, outcome: Outcome, seconds: float) -> None:
     """The bindings that have moved, with what is still to be done before they serve."""
     if not decision.outcomes:
-        run.tally.changed.append(name)
+        run.tally.count_changed(name)
     note = outcome.lagging or _unserved(run, name, outcome.state)
     for ready in decision.ready:
         change = ready.change
-        run.tally.effects.append("bind")
+        run.tally.count_effect("bind")
         message = f"{change.before_version or 'unbound'} → {change.after_version or 'unbound'}"
         if note and not isinstance(change, Remove):
             message += f"; {note}"
@@ -60,7 +60,7 @@ def count_withdrawn(run: Run, name: str, acts: Iterable[Act], changes: Iterable[
             change = by_model.get(act.model)
             rebuilt = change is not None and change.before is not None and change.after_version == act.version
             digest = {"digest": change.before} if rebuilt and change and change.before else {}
-            run.tally.withdrawn.append({"environment": name, "id": act.withdrawal, "model": act.model, "version": act.version, **digest})
+            run.tally.count_withdrawn({"environment": name, "id": act.withdrawal, "model": act.model, "version": act.version, **digest})
 
 
 def _report_held(run: Run, held: Held) -> None:

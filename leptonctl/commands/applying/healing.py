@@ -20,7 +20,7 @@ def to_heal(run: Run) -> set[str]:
 def heal_environment(run: Run, name: str) -> None:
     """Make an environment serve what is bound; report and count it."""
     started = time.monotonic()
-    run.tally.mended.add(name)
+    run.tally.begin_heal(name)
 
     def route(address: str, pointer: Pointer) -> Route:
         return route_of(run.session, address, pointer, {})
@@ -35,7 +35,7 @@ def heal_environment(run: Run, name: str) -> None:
     except Failure as failure:
         run.failed([("bind", document("environment", name))], failure, started)
     else:
-        run.tally.healed.append(name)
+        run.tally.end_heal(name)
 
 
 def _keep_recipes(run: Run, name: str) -> None:

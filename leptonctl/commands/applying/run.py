@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
 from leptonctl.commands.applying.step_advice import StepAdvice
+from leptonctl.commands.applying.tally import Tally
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.planning.line import Planned
 from leptonctl.commands.session import Session
@@ -28,6 +29,7 @@ from leptonctl.kinds.notices import as_error
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, Workplace
 from leptonctl.storage.claims import Registration, check_claim
+from leptonctl.storage.durable import DOT_FOLDER, LOGS
 from leptonctl.storage.pointers import Note, now
 
 AT_ONCE = 16
@@ -36,26 +38,6 @@ AT_ONCE = 16
 
 class WarningsRefused(Failure):
     """The warnings of steps, in a project that takes them as errors. They are reported already."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What became of bindings and environments, for the last event and the exit code.
-
-    `codes`: the exit codes of everything that went wrong. `effects`: the op of each pointer that moved. `failed`: how many steps or
-    bindings failed or are newly held. `held`: the addresses of all bindings that are held. `mended`: the environments that were to be
-    healed, `healed`: those that were. `changed`: environments of which only settings moved. `withdrawn`: as in the last event.
-    """
-
-    codes: list[int] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
-    failed: int = 0
-    skipped: int = 0
-    held: list[str] = field(default_factory=list)
-    mended: set[str] = field(default_factory=set)
-    healed: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    withdrawn: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +89,7 @@ class Run:
         scheduler = Scheduler(store=self.session.store, open_executor=executor, reporter=self.reporter, work=work, built=self.built)
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
-            self.tally.codes.append(ERROR)
+            self.tally.count_error(ERROR)
 
     @property
     def _warnings(self) -> list[Diagnostic]:
@@ -123,11 +105,11 @@ class Run:
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
-        self.tally.codes.append(failure.exit_code or ERROR)
+        self.tally.count_error(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
         problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
         for op, address in steps:
-            self.tally.failed += 1
+            self.tally.count_failed()
             self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
     def cut_off(self, failure: Failure) -> None:
@@ -140,7 +122,7 @@ class Run:
         if isinstance(failure, WarningsRefused):
             because = " ".join(next(iter(self.advice.warned.values())))
             for op, address in effects if self.command != "build" else ():
-                self.tally.skipped += 1
+                self.tally.count_skipped()
                 self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
             return
         self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
@@ -262,7 +244,7 @@ def open_executor(session: Session, ahead: Sequence[str] = ()) -> Executor:
         Workplace(
             project=session.root,
             store=session.settings.store,
-            logs=session.root / ".leptonctl" / "logs",
+            logs=session.root / DOT_FOLDER / LOGS,
             settings=executor_settings(session),
             ahead=ahead,
         )

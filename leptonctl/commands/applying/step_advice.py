@@ -75,6 +75,9 @@ class StepAdvice(Advice):
     def remark(self, step: Step, result: Result) -> str:
         return self._best.remark(step, result)
 
+    def figures(self, result: Result) -> Mapping[str, float]:
+        return metrics_of(result)
+
     def earlier_keys(self) -> Mapping[StepPlace, tuple[str, ...]]:
         return earlier_keys(self.session, self.planned)
 
@@ -93,3 +96,9 @@ class StepAdvice(Advice):
         about = FIELDS.get(problem.id) if problem else None
         places: list[Path] = [about, ("data", *about)] if about else []
         return next((node.origins[path] for path in (*places, ("source",)) if path in node.origins), node.span)
+
+
+def metrics_of(result: Result) -> dict[str, float]:
+    """The metrics in a result that are numbers. Those of a comparison are pairs, and not among them."""
+    metrics = result.outputs.get("metrics")
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}

@@ -9,6 +9,8 @@ from leptonctl.learning.findings.findings import Declared, Findings, PreprocessL
 from leptonctl.spi.learning import SourceOptions
 
 WIDTH = 34
+FIRST_PORT = 8080
+"""The ports of new environments are the first free ones from here on."""
 NAMES = re.compile(r"[A-Za-z_]([A-Za-z0-9_ -]*[A-Za-z0-9_])?")
 WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"})
 

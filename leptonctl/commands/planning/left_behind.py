@@ -6,7 +6,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import State
-from leptonctl.kinds.project import STATE, STORE
+from leptonctl.kinds.project_schema import STATE, STORE
 from leptonctl.storage.open import open_state
 from leptonctl.storage.pointers import Pointers
 

@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias, cast
 from leptonctl.building.slot import worker_environment
 from leptonctl.commands.proving.fresh_process import RebuildAnswer, RebuildOrder, Shelf
 from leptonctl.core.codec import Record, convert, decode, encode_line
-from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
@@ -166,13 +165,11 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     """The answers of the rebuilt model compared with those of the recorded one, on the recorded evaluation rows."""
     import numpy as np
 
+    from leptonctl.learning.needs import read_prepared
     from leptonctl.learning.scoring.answers import predict_onnx
-    from leptonctl.learning.tables.prepared import read_rows
 
     prepare, package = build["prepare"][1], build[package_name(build)][1]
-    task = str(build["export"][0]["task"])
-    contract = convert(prepare.outputs["contract"], Contract)
-    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
+    rows = read_prepared(prepare, "test", str(build["export"][0]["task"]), store)
     old, new = (
         predict_onnx(source.get_artifact(files[GRAPH_FILE]), decode(source.get_artifact(files[MANIFEST_FILE]), Manifest), rows.columns)
         for source, files in ((store, package.artifacts), (shelf, rebuilt))

@@ -1,6 +1,5 @@
 """Finds the snapshots that hold the row with an id, and on which side. Changes nothing."""
 
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -101,7 +100,7 @@ def search(session: Session, results: Iterable[Result], marks: Marks) -> Search:
     for result in results:
         files = {side: result.artifacts[name] for side in SIDES if (name := f"{side}.parquet") in result.artifacts}
         present = session.store.present(files.values())
-        counts = {side: _count(session, digest, marks.all) for side, digest in files.items() if digest in present}
+        counts = {side: _count(session, result, side, marks.all) for side, digest in files.items() if digest in present}
         key_id = _key_id(result)
         if sides := frozenset(side for side, count in counts.items() if count):
             keyed = marks.keyed.get(key_id) if key_id is not None else None
@@ -123,11 +122,11 @@ def _key_id(result: Result) -> str | None:
     return key_id if isinstance(key_id, str) else None
 
 
-def _count(session: Session, digest: str, marks: frozenset[bytes]) -> int | None:
+def _count(session: Session, result: Result, side: str, marks: frozenset[bytes]) -> int | None:
     """How many rows of one side have one of the marks; None when its rows have no marks, or it is damaged."""
     from leptonctl.learning.preparing.identity import ROW_MARK
 
-    frame = _read(session, digest)
+    frame = _read(session, result, side)
     if frame is None or ROW_MARK not in frame.columns:
         return None
     return sum(mark in marks for mark in frame[ROW_MARK].to_list())
@@ -158,11 +157,13 @@ def _is_removed(session: Session, snapshot: Snapshot, side: str, frame: "pl.Data
     return frame[ROW_MARK].is_in([*(snapshot.marks or ())]) if ROW_MARK in frame.columns else None
 
 
-def _read(session: Session, digest: str) -> "pl.DataFrame | None":
+def _read(session: Session, result: Result, side: str) -> "pl.DataFrame | None":
     import polars as pl
 
+    from leptonctl.learning.tables.prepared import read_side_cells
+
     try:
-        return pl.read_parquet(io.BytesIO(session.store.get_artifact(digest)))
+        return read_side_cells(result, side, session.store)
     except (KeyError, ValueError, pl.exceptions.PolarsError):
         return None  # missing or damaged
 
@@ -180,7 +181,7 @@ def golden_rows(session: Session, snapshot: Snapshot, digest: str) -> Sample:
         return Sample(holds=False, only=False)
     if snapshot.is_whole:
         return Sample(holds=True, only=True)
-    frame = _read(session, snapshot.result.artifacts["test.parquet"])
+    frame = _read(session, snapshot.result, "test")
     golden = _golden_cells(session, digest)
     is_removed = None if frame is None else _is_removed(session, snapshot, "test", frame)
     if frame is None or is_removed is None or golden is None or not {*golden} <= {*frame.columns}:
@@ -201,7 +202,7 @@ def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str
 
     if "train" not in snapshot.sides:
         return False
-    frame = None if snapshot.is_whole else _read(session, snapshot.result.artifacts["train.parquet"])
+    frame = None if snapshot.is_whole else _read(session, snapshot.result, "train")
     is_removed = None if frame is None else _is_removed(session, snapshot, "train", frame)
     if frame is None or is_removed is None:
         return True

@@ -7,6 +7,7 @@ from typing import TypeVar
 from leptonctl.core.codec import BadRecord, Record, convert
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
+from leptonctl.core.row_list import OWNERS
 
 
 class EvaluateOutputs(Record):
@@ -52,8 +53,7 @@ class CompareOutputs(Record):
     @property
     def grounds(self) -> str:
         """Which evaluation rows were left out, as a phrase; "" for none."""
-        learners = {"bound": "the bound version", "candidate": "the candidate"}
-        parts = [f"{learners.get(version, version)} learned {count}" for version, count in self.excluded_by.items() if count]
+        parts = [f"{OWNERS.get(version, version)} learned {count}" for version, count in self.excluded_by.items() if count]
         return f"{self.excluded} of {self.excluded + self.rows} rows left out: {', '.join(parts)}" if parts else ""
 
     def pair(self, name: str) -> tuple[float, float] | None:

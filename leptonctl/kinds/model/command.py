@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.contract import PREPARED
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.observed import SourceFacts, SourceKey
@@ -19,8 +20,6 @@ from leptonctl.language.resolve import OF_DECISION, OF_TRAINING, PROGRAM_INPUTS,
 
 COMMAND, FILES, LIMITS, ALLOW = "command", "files", "limits", "allow"
 OUTPUT = "model.onnx"
-PREPARED = "prepared"
-"""The folder in which the program finds its rows."""
 OWN_VARIABLES = ("LEPTON_SEED", "HOME", "TMPDIR")
 UNITS = {"MiB": 2**20, "GiB": 2**30}
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.contract import Column, Contract
+from leptonctl.core.contract import PREPARED, Column, Contract
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import CommandInputs, Program
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
 
-PREPARED = "prepared"
 FORMAT = 1
 TYPES: dict[str, type[pl.DataType]] = {"number": pl.Float32, "integer": pl.Float32, "boolean": pl.Boolean, "string": pl.String}
 """Type in the contract -> type in the files for the program: the one that the graph gets in a request."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from leptonctl.core.contract import PREPARED
 from leptonctl.learning.imported.source import read_model
 from leptonctl.learning.inputs import Program
-from leptonctl.learning.own_code.layout import PREPARED
 from leptonctl.spi.learning import ProviderError
 
 LARGEST = 512 * 2**20

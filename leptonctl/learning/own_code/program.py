@@ -17,12 +17,9 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import Limits
 from leptonctl.learning.own_code.lines import Printout
 from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.running import THREAD_VARIABLES
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
-THREADS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)  # fmt: skip
 MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 GRACE_S = 10.0
 FROM_SIGNAL = 128
@@ -59,7 +56,7 @@ def variables(place: RunFolders, seed: int, own: Mapping[str, str]) -> dict[str,
         "TMPDIR": str(place.top / "tmp"),
         "LANG": "C.UTF-8",
         "TZ": "UTC",
-        **dict.fromkeys(THREADS, "1"),
+        **dict.fromkeys(THREAD_VARIABLES, "1"),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.core.manifest import UNSUPERVISED
+from leptonctl.providers.metrics.points import MAX_POINTS
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from leptonctl.spi.running import Artifacts
 
 BINS = 10
-MOST_POINTS = 201
 
 
 def details(
@@ -108,8 +108,8 @@ def _roc(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> dict[str, J
         hits, scores = positive[order], probabilities[order, place]
         # rows of equal probability are one point
         ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
-        if len(ends) > MOST_POINTS:
-            ends = ends[np.linspace(0, len(ends) - 1, MOST_POINTS).round().astype(int)]
+        if len(ends) > MAX_POINTS:
+            ends = ends[np.linspace(0, len(ends) - 1, MAX_POINTS).round().astype(int)]
         true, false = np.cumsum(hits)[ends] / hits.sum(), np.cumsum(~hits)[ends] / (~hits).sum()
         curves.append({"class": name, "fpr": [0.0, *false.tolist()], "tpr": [0.0, *true.tolist()]})
     return {"roc_curve": {"curves": curves}} if curves else {}

@@ -29,9 +29,19 @@ class Rows(Frozen):
     texts: Columns = field(default_factory=dict)
 
 
+def decode_cells(data: bytes) -> pl.DataFrame:
+    """The cells in the bytes of `train.parquet` or `test.parquet`. Raises a PolarsError for damaged bytes."""
+    return pl.read_parquet(io.BytesIO(data))
+
+
+def read_side_cells(prepare: Result, side: str, artifacts: Artifacts) -> pl.DataFrame:
+    """The prepared cells of one side, `train` or `test`, with the marks of its rows. Raises KeyError without them."""
+    return decode_cells(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]))
+
+
 def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     """The rows in the bytes of `train.parquet` or `test.parquet`, under the contract in the outputs of `prepare`."""
-    frame = pl.read_parquet(io.BytesIO(data))
+    frame = decode_cells(data)
     columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
     texts = {date.name: array_of(frame[date.name], "string") for date in contract.dates}
     return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
@@ -39,8 +49,7 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
 
 def read_cells(prepare: Result, artifacts: Artifacts) -> pl.DataFrame:
     """The prepared cells of both sides, training rows first. Raises KeyError without them."""
-    files = (prepare.artifacts[f"{side}.parquet"] for side in ("train", "test"))
-    return pl.concat([pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in files], how="vertical_relaxed")
+    return pl.concat([read_side_cells(prepare, side, artifacts) for side in ("train", "test")], how="vertical_relaxed")
 
 
 def copy_rows(rows: Rows) -> Rows:
@@ -106,20 +115,17 @@ def as_text(values: np.ndarray) -> np.ndarray:
     return np.array(["false", "true", ""], dtype=object)[values.astype(np.intp)]
 
 
-def _target(series: pl.Series, task: str) -> np.ndarray:
-    if task in UNSUPERVISED and series.dtype.is_float():
-        return np.array(series.to_list(), dtype=np.float64)
-    if task == "regression":
-        if not series.dtype.is_numeric():
-            raise ProviderError(
-                "A regression needs a numeric target",
-                detail=f"The target has {str(series.dtype).lower()} values.",
-                hint="use `task: classification`, or choose another target",
-                id="target-not-numeric",
-                column=series.name,
-            )
-        return series.cast(pl.Float64).to_numpy()
-    if series.dtype.is_float():
+def check_target(series: pl.Series, task: str) -> None:
+    """Raises ProviderError (target-not-numeric, target-not-classes) for a target whose type is not one that the task learns."""
+    if task == "regression" and not series.dtype.is_numeric():
+        raise ProviderError(
+            "A regression needs a numeric target",
+            detail=f"The target has {str(series.dtype).lower()} values.",
+            hint="use `task: classification`, or choose another target",
+            id="target-not-numeric",
+            column=series.name,
+        )
+    if task != "regression" and task not in UNSUPERVISED and series.dtype.is_float():
         raise ProviderError(
             "A classification needs a target with classes",
             detail="The target has numbers with fractions.",
@@ -127,6 +133,14 @@ def _target(series: pl.Series, task: str) -> np.ndarray:
             id="target-not-classes",
             column=series.name,
         )
+
+
+def _target(series: pl.Series, task: str) -> np.ndarray:
+    check_target(series, task)
+    if task in UNSUPERVISED and series.dtype.is_float():
+        return np.array(series.to_list(), dtype=np.float64)
+    if task == "regression":
+        return series.cast(pl.Float64).to_numpy()
     if series.dtype.is_integer():
         return np.array(series.to_list(), dtype=np.int64)
     if series.dtype != pl.String or series.null_count():
