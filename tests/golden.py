@@ -95,6 +95,9 @@ def sections(text: str) -> tuple[str, list[Section]]:
         start = _HEAD.match(line.rstrip("\n"))
         if start:
             match.append((start[1], start[2], []))
+        elif line.startswith("=== "):
+            msg = f"a case has no section of this kind: {line.strip()}"
+            raise ValueError(msg)
         else:
             (match[-1][2] if match else head).append(line)
     return "".join(head), [Section(word=word, rest=rest, body="".join(body)) for word, rest, body in match]

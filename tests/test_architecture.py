@@ -13,6 +13,8 @@ PAGES = (PAGE, CHECKOUT / "docs" / "extending.md")
 ROOTS = ("leptonctl/", "tests/", "docs/", "schemas/", ".ci/", "benchmarks/", "examples/")
 # `path.py: name`, `path.py`, `folder/`; after a path, `other.py` alone is in the same folder
 NAMED = re.compile(r"`([\w./-]+(?:\.py|\.md|\.json|/))(?:: ([\w.]+))?`")
+# "`NAME`, `OTHER` in `path.py`": a page writes `path.py: NAME` instead, which the test can follow
+APART = re.compile(r"`([A-Za-z_]\w*)`\s+(?:in|of)\s+`([\w./-]+\.py)`")
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 
 
@@ -65,7 +67,13 @@ def test_everything_the_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_name_is_written_behind_its_file(page: Path) -> None:
+    assert [f"write `{path}: {name}`" for name, path in APART.findall(FENCE.sub("", page.read_text(encoding="utf-8")))] == []
+
+
 def test_missing_names_are_detected() -> None:
+    assert APART.findall("in `METRICS` or `SOURCES`\n   of `core/catalog.py`") == [("SOURCES", "core/catalog.py")]
     assert list(named("see `leptonctl/core/plan.py: make_plan`, `diff.py` and `leptonctl/learning/onnx/`")) == [
         ("leptonctl/core/plan.py", "make_plan"),
         ("leptonctl/core/diff.py", ""),

@@ -20,6 +20,13 @@ def test_a_case_is_read_into_its_sections() -> None:
     assert parts[0].body == "kind: Project\n---\nx: 1\n"
 
 
+@pytest.mark.parametrize("line", ["=== edit prod.yaml", "=== stdot", "=== files a.yaml"])
+def test_a_section_of_an_unknown_kind_is_refused(line: str) -> None:
+    """As a part of the section before it, it would be dropped by the next update."""
+    with pytest.raises(ValueError, match=line):
+        sections(f"What it shows.\n\n=== run plan\n{line}\nx: 1\n")
+
+
 def test_values_that_differ_from_run_to_run_get_names(tmp_path: Path) -> None:
     names = Names(tmp_path)
     port = names.fill("$PORT1")

@@ -155,11 +155,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     rows = [f"{x / 40},{x * 7 % 11},{'left' if x < 20 else 'right'}" for x in range(40)]
     (folder / "points.csv").write_text("\n".join(["x,y,side", *rows]) + "\n", encoding="utf-8")
     assert leptonctl(["plan", "--out", "plan.json"], folder).returncode == 0
-    done = leptonctl(["apply", "--yes", "--json"], folder)
-    (folder / "applied.jsonl").write_text(done.stdout, encoding="utf-8")
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield folder
-    leptonctl(["destroy", "--yes"], folder)
+    try:
+        done = leptonctl(["apply", "--yes", "--json"], folder)
+        (folder / "applied.jsonl").write_text(done.stdout, encoding="utf-8")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield folder
+    finally:
+        # tests come in any order: the last one may have been `freeze staging`, and what is frozen is not destroyed
+        leptonctl(["unfreeze", "staging"], folder)
+        destroyed = leptonctl(["destroy", "--yes"], folder)
+        assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
 
 
 def test_apply_prints_events_the_last_one_with_the_sum(project: Path) -> None:

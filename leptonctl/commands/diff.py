@@ -34,26 +34,26 @@ class Side(Frozen):
     results: Mapping[str, Result] = field(default_factory=dict)
 
 
-def diff(session: Session, a: str, b: str) -> dict[str, Json]:
+def diff(session: Session, address_a: str, address_b: str) -> dict[str, Json]:
     """The object of `diff --json`. A binding stands for the version that is bound, or the declared one if none is bound yet."""
     from leptonctl.views.diff import diff_fields
 
     state = session.pointers.read()
     settled, _ = settle(session, state)
-    first, second = (_side(session, settled, state, name) for name in (a, b))
-    outcome_a, outcome_b = (join_results({name: name for name in side.results}, side.results) for side in (first, second))
-    task = str(second.recipe.get("task"))
+    a, b = (_side(session, settled, state, name) for name in (address_a, address_b))
+    outcome_a, outcome_b = (join_results({name: name for name in side.results}, side.results) for side in (a, b))
+    task = str(b.recipe.get("task"))
     metrics = _metrics(session, task, outcome_a["metrics"], outcome_b["metrics"])
-    same_rows = _same_test_rows(first, second)
+    same_rows = _same_test_rows(a, b)
     # figures of the same test rows can be compared as they are
     names = [n for n, pair in metrics.items() if (task, n) in session.catalog.metrics and None not in (pair["a"], pair["b"])]
-    outputs = _compared(session, first, second, [] if same_rows else names)
+    outputs = _compared(session, a, b, [] if same_rows else names)
     return {
-        "a": first.address,
-        "b": second.address,
-        "a_version": first.version,
-        "b_version": second.version,
-        "fields": [*diff_fields(*_recipes(first, second))],
+        "a": a.address,
+        "b": b.address,
+        "a_version": a.version,
+        "b_version": b.version,
+        "fields": [*diff_fields(*_recipes(a, b))],
         "metrics": cast("Json", metrics),
         "same_test_rows": same_rows,
         "common": _on_common_rows(outputs) if same_rows is False else None,
@@ -61,8 +61,8 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
         "decision": {"a": outcome_a.get("decision"), "b": outcome_b.get("decision")},
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,
-        "data": {"a": first.recipe.get("dataset"), "b": second.recipe.get("dataset")},
-        "dataset": _datasets(session, first, second),
+        "data": {"a": a.recipe.get("dataset"), "b": b.recipe.get("dataset")},
+        "dataset": _datasets(session, a, b),
     }
 
 
@@ -121,9 +121,9 @@ def _version_side(version: BuiltVersion, address: str) -> Side:
     )  # fmt: skip
 
 
-def _metrics(session: Session, task: str, left: Json, right: Json) -> dict[str, dict[str, Json]]:
+def _metrics(session: Session, task: str, metrics_a: Json, metrics_b: Json) -> dict[str, dict[str, Json]]:
     """The metrics by name, each with its better direction: gated ones first, then those of both sides, then those of one side."""
-    a, b = (side if isinstance(side, dict) else {} for side in (left, right))
+    a, b = (side if isinstance(side, dict) else {} for side in (metrics_a, metrics_b))
     both = [name for name in a if name in b]
     gated = [name for name in gated_metrics(session) if name in a or name in b]
     names = dict.fromkeys([*gated, *both, *sorted(a.keys() ^ b.keys())])
@@ -134,11 +134,13 @@ def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
     """The two recipes as they are compared. How rows are prepared is shown only if the dataset version has the same name."""
     recipes = (_with_chosen(a), _with_chosen(b))
     same_name = a.recipe.get("dataset") == b.recipe.get("dataset")
-    left, right = ({n: v for n, v in recipe.items() if (same_name or n != "data") and v not in ({}, [])} for recipe in recipes)
-    if (POSITIVE in left) != (POSITIVE in right):
-        # a recipe has it only if a label depends on it, but metrics of the other side have a positive class too
-        (left if POSITIVE in right else right)[POSITIVE] = (a if POSITIVE in right else b).scoring.get(POSITIVE)
-    return left, right
+    recipe_a, recipe_b = ({n: v for n, v in recipe.items() if (same_name or n != "data") and v not in ({}, [])} for recipe in recipes)
+    # a recipe has it only if a label depends on it, but metrics of the other side have a positive class too
+    if POSITIVE in recipe_a:
+        recipe_b.setdefault(POSITIVE, b.scoring.get(POSITIVE))
+    elif POSITIVE in recipe_b:
+        recipe_a[POSITIVE] = a.scoring.get(POSITIVE)
+    return recipe_a, recipe_b
 
 
 def _with_chosen(side: Side) -> dict[str, Json]:
@@ -152,9 +154,14 @@ def _with_chosen(side: Side) -> dict[str, Json]:
 
 def _same_test_rows(a: Side, b: Side) -> bool | None:
     """Whether the metrics of both were computed on the same rows; None if one of them has no rows."""
-    rows = [cast("dict[str, Json]", s.results["prepare"].outputs.get("rows_digest") or {}) for s in (a, b) if "prepare" in s.results]
-    digests = [digest for sides in rows if (digest := sides.get("test")) is not None]
-    return digests[0] == digests[1] if len(digests) == len((a, b)) else None
+    rows_a, rows_b = (_test_rows(side) for side in (a, b))
+    return None if rows_a is None or rows_b is None else rows_a == rows_b
+
+
+def _test_rows(side: Side) -> Json:
+    """The digest of the test rows; None if there are none."""
+    prepare = side.results.get("prepare")
+    return cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test") if prepare is not None else None
 
 
 def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":

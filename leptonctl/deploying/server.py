@@ -4,7 +4,6 @@
 the old one, the old one is stopped first, and for a moment no server answers.
 """
 
-import hashlib
 import time
 from collections.abc import Collection
 
@@ -184,17 +183,9 @@ def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deploy
     if answer is None:
         return SILENT
     # it tries again only after minutes, while the missing bytes may be back already
-    if str(deployment.deployment) in answer.failed and all(_is_sound(site, digest) for digest in _files(deployment)):
+    if str(deployment.deployment) in answer.failed and all(site.file(digest) is not None for digest in _files(deployment)):
         return "the server refused this deployment before"
     return ""
-
-
-def _is_sound(site: Site, digest: str) -> bool:
-    """Whether the store has a file, undamaged and not purged."""
-    stored = site.objects.get(layout.artifact(digest))
-    if stored is None or site.objects.present([layout.tombstone(digest)]):
-        return False
-    return hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
 
 
 def _check_head(servers: Fleet, number: int) -> None:
@@ -254,7 +245,7 @@ def _damaged_paths(site: Site) -> list[str]:
         deployment = lineage.deployment(site.environment, head.head.deployment) if head else None
     except Failure:
         return []
-    return sorted(layout.artifact(digest) for digest in _files(deployment) if not _is_sound(site, digest)) if deployment else []
+    return sorted(layout.artifact(digest) for digest in _files(deployment) if site.file(digest) is None) if deployment else []
 
 
 def _files(deployment: Deployment) -> set[str]:

@@ -11,7 +11,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Span
 from leptonctl.kinds.notice_words import HINTS, WORDS
 
-FIELDS = ("checks", "notices")
+OUTPUTS = ("checks", "notices")
 """The outputs that hold notices."""
 
 
@@ -101,8 +101,8 @@ def features_by_address(nodes: Iterable[Node], addresses: Collection[str] | None
 
 
 def _recorded(result: Result) -> Iterator[Notice]:
-    for field in FIELDS:
-        items = result.outputs.get(field)
+    for output in OUTPUTS:
+        items = result.outputs.get(output)
         for item in items if isinstance(items, list | tuple) else ():
             try:
                 yield convert(item, Notice)

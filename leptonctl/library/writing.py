@@ -14,7 +14,7 @@ from leptonctl.commands.pin import pin
 from leptonctl.commands.session import Session, folder_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Document, Json, value_at
-from leptonctl.core.values import Path as StepPlace
+from leptonctl.core.values import Path as KeyPath
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.library.moving import one_at_a_time, open_session
 from leptonctl.project.edits import write_text, writing
@@ -54,7 +54,7 @@ class Draft:
             raise fail("file-exists", "A file of that name exists already", file, hint="move it away")
         self.write(file, text if here is None else f"{here.rstrip()}\n---\n{text}")
 
-    def put(self, kind: str, name: str, place: StepPlace, value: Json) -> None:
+    def put(self, kind: str, name: str, place: KeyPath, value: Json) -> None:
         """Set the key at `place` of a document: in its place if it exists, else at the end of its mapping."""
         document = self.session.project.of(kind)[name]
         raw, text = self.session.as_written(document), self.session.sources[document.file]

@@ -4,10 +4,12 @@ A platform is a value, found by the entry point `leptonctl.platforms` under the 
 `leptonctl.testing.check_platform`. A user's mistakes are raised as ProviderError.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from leptonctl.core import layout
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
@@ -56,6 +58,13 @@ class Site(Frozen):
     settings: Mapping[str, Json]
     here: bool = True
     returning: bool = False
+
+    def file(self, digest: str) -> bytes | None:
+        """A file of a deployment (`Route.files`) from the store; None where it is missing, damaged or purged."""
+        stored = self.objects.get(layout.artifact(digest))
+        if stored is None or self.objects.present([layout.tombstone(digest)]):
+            return None
+        return stored[0] if hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest) else None
 
 
 class Observation(Frozen):

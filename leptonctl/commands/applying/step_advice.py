@@ -19,21 +19,21 @@ from leptonctl.spi.running import StepError
 FIELDS: Mapping[str, Path] = {
     "average-needs-two-classes": ("evaluate", "average"),
     "bad-delimiter": ("delimiter",),
+    "bad-rule": ("checks",),
     "bad-sample-weight": ("sample_weight",),
     "decision-not-possible": ("threshold",),
     "empty-split": ("split",),
     "header-order": ("header",),
     "header-width": ("header",),
     "missing-library": ("algorithm",),
+    "missing-secret": ("privacy", "key"),
     "no-threshold": ("threshold",),
     "not-monotonic": ("monotonic",),
-    "missing-secret": ("privacy", "key"),
-    "bad-rule": ("checks",),
     "row-check": ("checks",),
-    "split-impossible": ("split",),
     "search-failed": ("search",),
-    "too-few-rows-for-search": ("search",),
+    "split-impossible": ("split",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),
+    "too-few-rows-for-search": ("search",),
     "too-few-rows-to-calibrate": ("calibrate",),
     "too-many-neighbors": ("params", "n_neighbors"),
     "unknown-class": ("evaluate", "positive"),
@@ -59,26 +59,30 @@ class StepAdvice(Advice):
         self._best = BestSoFar(self.planned.settled.by_address)
 
     def notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:
+        """The notices in a result, and the rules of its own dataset that adopted rows break. Warnings are kept in `warned`."""
         node = self.planned.settled.by_address.get(address)
         if self._features is None:
             self._features = features_by_address(self.planned.settled.nodes)
-        (recipe, rules), features = (node.recipe, warning_rules(node)) if node else ({}, None), self._features.get(address)
-        span = node.span if node else None
+        recipe, rules, span = (node.recipe, warning_rules(node), node.span) if node else ({}, None, None)
+        features = self._features.get(address)
         each = (result, *adopted_notices(self.session, address, result))
         found = tuple(n for one in each for n in notices(one, address, span, recipe=recipe, features=features, rules=rules))
         self.warned.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
         return found
 
     def refusal(self, step: Step, result: Result) -> Diagnostic | None:
+        """The check of its dataset that the adopted rows break; None where they break none."""
         return adopted(self.session, step, result)
 
     def remark(self, step: Step, result: Result) -> str:
+        """How a search is doing after a trial; "" for other steps."""
         return self._best.remark(step, result)
 
     def figures(self, result: Result) -> Mapping[str, float]:
         return metrics_of(result)
 
     def earlier_keys(self) -> Mapping[StepPlace, tuple[str, ...]]:
+        """The keys that each step had before, newest first."""
         return earlier_keys(self.session, self.planned)
 
     def locate(self, address: str, problem: StepError | None) -> Span | None:

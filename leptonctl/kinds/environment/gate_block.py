@@ -9,7 +9,17 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.gate import Gate
 from leptonctl.core.values import Json, Path
-from leptonctl.kinds.environment.gate_rules import ASSUME, COMPARABLE, COMPARE, Rule, find_rule, own_metrics, rules_for
+from leptonctl.kinds.environment.gate_rules import (
+    ASSUME,
+    COMPARABLE,
+    COMPARE,
+    RULES,
+    Rule,
+    Rules,
+    find_rule,
+    own_metrics,
+    rules_for,
+)
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
@@ -26,9 +36,10 @@ class _Limits(Frozen):
     metric: str
     provider: Metric | None
     limits: Mapping[str, Json]
+    rules: Rules
 
 
-def gates_of(declared: Declared, model: Model, catalog: Catalog) -> tuple[tuple[Gate, ...], list[Diagnostic]]:
+def gates_of(declared: Declared, model: Model, catalog: Catalog, rules: Rules = RULES) -> tuple[tuple[Gate, ...], list[Diagnostic]]:
     """The gates of an environment that guard this model, and what is wrong with them."""
     gates: list[Gate] = []
     problems: list[Diagnostic] = []
@@ -38,12 +49,13 @@ def gates_of(declared: Declared, model: Model, catalog: Catalog) -> tuple[tuple[
         for metric, limits in block.items():
             if not isinstance(limits, dict):
                 continue
-            problem = _wrong_metric(declared, (*at, metric), model, catalog)
+            problem = _wrong_metric(declared, (*at, metric), model, catalog, rules)
             if problem is not None:
                 problems.append(problem)
                 continue
             provider = catalog.metrics.get((model.task, metric))
-            entries = [*_gates(_Limits(declared=declared, at=(*at, metric), metric=metric, provider=provider, limits=limits))]
+            written = _Limits(declared=declared, at=(*at, metric), metric=metric, provider=provider, limits=limits, rules=rules)
+            entries = [*_gates(written)]
             gates += [entry for entry in entries if isinstance(entry, Gate)]
             problems += [entry for entry in entries if isinstance(entry, Diagnostic)]
     return tuple(gates), problems
@@ -73,12 +85,12 @@ def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
 def _gates(block: _Limits) -> Iterator[Gate | Diagnostic]:
     """A gate, or what is wrong, for each limit."""
     metric, limits = block.metric, block.limits
-    rules = {name: find_rule(metric, name) for name in limits if name != COMPARABLE}
+    rules = {name: find_rule(metric, name, block.rules) for name in limits if name != COMPARABLE}
     if COMPARABLE in limits and not any(rule is not None and rule.evidence == COMPARE for rule in rules.values()):
         yield _nothing_compared(block)
     for name, rule in rules.items():
         limit = limits[name]
-        if rule is None:
+        if rule is None or not _fits(rule, block.provider):
             yield _unknown_rule(block, name)
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
             span, provider = block.declared.at(*block.at, name), block.provider
@@ -91,14 +103,15 @@ def _gates(block: _Limits) -> Iterator[Gate | Diagnostic]:
                 yield Gate(metric=metric, rule=name, limit=float(limit), span=span, assume=assume)
 
 
+def _fits(rule: Rule, provider: Metric | None) -> bool:
+    return provider is None or rule.fits(provider)
+
+
 def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -> str:
     """Why a limit holds every version, or none; "" when it can decide."""
     if not isfinite(limit):
         return f"the limit of {metric} is not a finite number"
-    least, most = (provider.least, provider.most) if provider is not None else (rule.least, rule.most)
-    if rule.evidence == COMPARE and provider is not None:
-        most = None if least is None or most is None else most - least
-        least = 0.0
+    least, most = rule.range(provider) if provider is not None else rule.own_range
     if (least is None or limit >= least) and (most is None or limit <= most):
         return ""
     measured = rule.label(metric)
@@ -127,10 +140,10 @@ def _nothing_compared(block: _Limits) -> Diagnostic:
     return error("unknown-rule", "Gate has a rule that does not exist", detail, span=span, hint=f"remove `{COMPARABLE}`")
 
 
-def _wrong_metric(declared: Declared, at: Path, model: Model, catalog: Catalog) -> Diagnostic | None:
+def _wrong_metric(declared: Declared, at: Path, model: Model, catalog: Catalog, rules: Rules) -> Diagnostic | None:
     """The error when no gate can guard the metric whose key is at `at`, else None."""
     metric = str(at[-1])
-    if metric in own_metrics():
+    if metric in own_metrics(rules):
         return None
     provider = catalog.metrics.get((model.task, metric))
     if provider is None:
@@ -139,25 +152,29 @@ def _wrong_metric(declared: Declared, at: Path, model: Model, catalog: Catalog) 
         if other_tasks:
             detail = f"{metric} is for {' and '.join(other_tasks)}; the task of model {model.declared.name} is {model.task}"
         summary = "Gate names a metric that this model does not have"
-        hint = _fold_hint(metric, model, catalog) or did_you_mean(metric, _gate_metrics(model, catalog))
+        hint = _fold_hint(metric, model, catalog) or did_you_mean(metric, _gate_metrics(model, catalog, rules))
         return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=hint)
     if provider.score is None:
-        hint = did_you_mean(metric, _gate_metrics(model, catalog))
+        hint = did_you_mean(metric, _gate_metrics(model, catalog, rules))
         detail = f"{metric} is not one number"
         return error("no-number", "Gate names a curve or matrix", detail, span=declared.key_at(*at), hint=hint)
     return None
 
 
 def _unknown_rule(block: _Limits, name: str) -> Diagnostic:
-    known, detail = rules_for(block.metric), f"a gate on {block.metric} has no `{name}`"
+    known = [rule for rule in rules_for(block.metric, block.rules) if _fits(rule, block.provider)]
+    detail = f"a gate on {block.metric} has no `{name}`"
     hint = f"write `{known[0].name}`: {known[0].limit}" if len(known) == 1 else did_you_mean(name, (r.name for r in known))
     span = block.declared.key_at(*block.at, name)
     return error("unknown-rule", "Gate has a rule that does not exist", detail, span=span, hint=hint)
 
 
-def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
+def _gate_metrics(model: Model, catalog: Catalog, rules: Rules) -> list[str]:
     """The metrics that a gate on this model may name."""
-    return [*own_metrics(), *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
+    return [
+        *own_metrics(rules),
+        *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None),
+    ]
 
 
 def _fold_hint(metric: str, model: Model, catalog: Catalog) -> str:

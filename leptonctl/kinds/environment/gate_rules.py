@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.gate import Gate, Judgement
-from leptonctl.spi.learning import Schema
+from leptonctl.spi.learning import Metric, Schema
 
 if TYPE_CHECKING:
     from leptonctl.kinds.environment.evidence import CompareOutputs, Evidence
@@ -20,6 +20,8 @@ EVALUATE, COMPARE = "evaluate", "compare"
 GreaterIsBetter: TypeAlias = Callable[[str], bool]
 Judge: TypeAlias = "Callable[[Gate, Evidence, GreaterIsBetter], Judgement]"
 Passes: TypeAlias = Callable[[float, float, float], bool]
+Range: TypeAlias = tuple[float | None, float | None]
+"""The smallest and the largest value, None where there is no end."""
 
 COMPARABLE, ASSUME = "comparable", "assume"
 """The key beside the limits of a gate, and its one value."""
@@ -35,11 +37,14 @@ NO_LABELS = "a regression has no labels that could flip"
 class Rule(Frozen):
     """One way to judge a metric.
 
-    name: its key in YAML. evidence: the op whose outputs it reads. metric: the one metric that it is for, which comes with the
-    evidence; None: every metric of the model's task that is one number.
+    name: its key in YAML. evidence: the op whose outputs it reads.
+    own_metric: the one metric that it is for, which comes with the evidence. None: those of the model's task that are one number
+    and that it `fits`.
     judge: pure; `passed` is None while its evidence is absent.
     label: metric -> what is measured, as a phrase. sign: how the value must compare with the limit, which is inclusive.
-    limit: what the limit is, as a phrase. least: the smallest limit allowed. most: the largest limit that can fail, for its one metric.
+    limit: what the limit is, as a phrase. least: the smallest limit that the schema allows, whatever the metric.
+    range: metric -> the values that `judge` can measure; a limit beyond them decides nothing and is refused.
+    own_range: the same for its own metric.
     """
 
     name: str
@@ -48,13 +53,20 @@ class Rule(Frozen):
     sign: Literal["≥", "≤"]
     limit: str
     least: float | None = None
-    most: float | None = None
-    metric: str | None = None
+    own_metric: str | None = None
+    own_range: Range = (None, None)
+    fits: Callable[[Metric], bool] = lambda _metric: True
+    range: Callable[[Metric], Range] = lambda metric: (metric.least, metric.most)
     label: Callable[[str], str] = str
 
     def describe(self, gate: Gate) -> str:
         """`f1 drop ≤ 0.01`."""
         return f"{self.label(gate.metric)} {self.sign} {gate.limit:g}"
+
+
+def _differences(metric: Metric) -> Range:
+    """By how much one value of a metric can be worse than another."""
+    return 0.0, None if metric.least is None or metric.most is None else metric.most - metric.least
 
 
 def _min(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
@@ -92,17 +104,17 @@ def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
 MIN = Rule(name="min", evidence=EVALUATE, judge=_min, sign="≥", limit="smallest value that passes")
 MAX = Rule(name="max", evidence=EVALUATE, judge=_max, sign="≤", limit="largest value that passes")
 MAX_DROP = Rule(
-    name="max_drop", evidence=COMPARE, judge=_max_drop, sign="≤", least=0, label=lambda metric: f"{metric} drop",
+    name="max_drop", evidence=COMPARE, judge=_max_drop, sign="≤", least=0, range=_differences, label=lambda metric: f"{metric} drop",
     limit="how much worse it may be than the version bound now",
 )  # fmt: skip
 MAX_FLIPS = Rule(
     name="max",
-    metric="flips",
+    own_metric="flips",
+    own_range=(None, 1),
     evidence=COMPARE,
     judge=_max_flips,
     sign="≤",
     limit="the largest share of rows whose label may change",
-    most=1,
 )
 
 RULES: tuple[Rule, ...] = (MIN, MAX, MAX_DROP, MAX_FLIPS)
@@ -111,7 +123,7 @@ Rules: TypeAlias = Sequence[Rule]
 
 def rules_for(metric: str, rules: Rules = RULES) -> tuple[Rule, ...]:
     """The rules that a gate on this metric may have: its own if it has any, else those of every metric."""
-    return tuple(r for r in rules if r.metric == metric) or tuple(r for r in rules if r.metric is None)
+    return tuple(r for r in rules if r.own_metric == metric) or tuple(r for r in rules if r.own_metric is None)
 
 
 def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
@@ -120,14 +132,14 @@ def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
 
 
 def own_metrics(rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that rules define themselves, in addition to those of the catalog."""
-    return tuple(dict.fromkeys(r.metric for r in rules if r.metric is not None))
+    """The metrics that rules define themselves, besides those of the catalog."""
+    return tuple(dict.fromkeys(r.own_metric for r in rules if r.own_metric is not None))
 
 
 def limits(rules: Rules = RULES) -> dict[str, Schema]:
     """The limits of a gate in YAML: rule -> the JSON Schema of its limit."""
     schemas: dict[str, Schema] = {}
-    for rule in sorted(rules, key=lambda r: r.metric is not None):
+    for rule in sorted(rules, key=lambda r: r.own_metric is not None):
         least = {} if rule.least is None else {"minimum": rule.least}
         schemas.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
     schemas[COMPARABLE] = {
@@ -172,7 +184,7 @@ def _with_rules(gates: Iterable[Gate], rules: Rules) -> list[tuple[Gate, Rule]]:
 
 
 def _metrics(gates: Iterable[Gate], evidence: str, rules: Rules) -> set[str]:
-    return {gate.metric for gate, rule in _with_rules(gates, rules) if rule.evidence == evidence and rule.metric is None}
+    return {gate.metric for gate, rule in _with_rules(gates, rules) if rule.evidence == evidence and rule.own_metric is None}
 
 
 def _own(gate: Gate, evidence: Evidence, passes: Passes) -> Judgement:

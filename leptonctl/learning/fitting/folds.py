@@ -41,7 +41,7 @@ class Folds(Generic[Value]):
     def remaining(self, folds: Iterable[Fold]) -> Iterator[tuple[int, Fold]]:
         """The folds that have no result yet, each with its number from 1."""
         before = len(self.results)
-        return (fold for fold in enumerate(folds, 1) if fold[0] > before)
+        return ((number, fold) for number, fold in enumerate(folds, 1) if number > before)
 
     def add(self, value: Value) -> None:
         """Add the result of a fold."""

@@ -2,9 +2,12 @@
 
 import pytest
 
+from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
+from leptonctl.core.values import Json
 from leptonctl.kinds.environment.evidence import CompareOutputs, EvaluateOutputs, Evidence, Flips, Pair
+from leptonctl.kinds.environment.gate_block import gates_of
 from leptonctl.kinds.environment.gate_rules import (
     COMPARE,
     NO_LABELS,
@@ -23,7 +26,9 @@ from leptonctl.kinds.environment.gate_rules import (
     rules_for,
 )
 from leptonctl.kinds.environment.gates import judgements
+from leptonctl.kinds.environment.kind import bindings
 from leptonctl.kinds.environment.schema import GATE
+from tests.kinds.declared import ALL, CATALOG, sound
 
 SMALLER_IS_BETTER = {"mae", "rmse", "log_loss"}
 NAN, INF = float("nan"), float("inf")
@@ -251,7 +256,9 @@ def drop_at_most(gate: Gate, evidence: Evidence, greater: GreaterIsBetter) -> Ju
 
 def test_a_new_rule_is_one_value_in_the_table() -> None:
     sure = Rule(name="sure_drop", evidence=COMPARE, judge=drop_at_most, sign="≤", limit="drop to be sure of", label="sure {}".format)
-    size = Rule(name="max", metric="size_mb", evidence="export", judge=lambda g, *_: Judgement(gate=g, passed=None), sign="≤", limit="most")
+    size = Rule(
+        name="max", own_metric="size_mb", evidence="export", judge=lambda g, *_: Judgement(gate=g, passed=None), sign="≤", limit="most"
+    )
     rules = (*RULES, sure, size)
     gates = [gate("f1", "min", 0.5), gate("mae", "sure_drop", 0.2), gate("size_mb", "max", 20.0)]
     assert metrics_to_compare(gates, rules) == ("mae",)
@@ -271,3 +278,53 @@ def test_a_new_rule_is_one_value_in_the_table() -> None:
         "toy test",
         30,
     )
+
+
+RATIO = Rule(
+    name="max_ratio", evidence=COMPARE, judge=drop_at_most, sign="≤", limit="how many times the bound version's", label="{} ratio".format,
+    fits=lambda metric: metric.most == 1, range=lambda _metric: (0.0, None),
+)  # fmt: skip
+SIZE = Rule(
+    name="max", own_metric="size_mb", own_range=(0.0, None), evidence="export", sign="≤", limit="most",
+    judge=lambda g, *_: Judgement(gate=g, passed=None),
+)  # fmt: skip
+
+
+def read(gates: dict[str, Json]) -> tuple[tuple[Gate, ...], list[Diagnostic]]:
+    """The `gates:` of an environment that has the two rules above as well."""
+    (binding,) = bindings(sound(f"{ALL}gates: {{accuracy: {{min: 0.5}}}}\n")).values()
+    declared = binding.declared
+    return gates_of(replace(declared, fields={**declared.fields, "gates": gates}), binding.model, CATALOG, (*RULES, RATIO, SIZE))
+
+
+def test_a_new_rule_says_which_limits_decide_something() -> None:
+    """A ratio of accuracies may be above 1, unlike accuracy and the difference of two; a size has no end either."""
+    gates, problems = read({"accuracy": {"max_ratio": 1.05}, "f1": {"max_ratio": 3}, "size_mb": {"max": 20}})
+    assert problems == []
+    assert [(g.metric, g.rule, g.limit) for g in gates] == [
+        ("accuracy", "max_ratio", 1.05),
+        ("f1", "max_ratio", 3),
+        ("size_mb", "max", 20),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "rule", "limit", "detail"),
+    [
+        ("accuracy", "max_ratio", -0.5, "accuracy ratio is never below 0"),
+        ("size_mb", "max", -1, "size_mb is never below 0"),
+        ("accuracy", "max_drop", 1.05, "accuracy drop is between 0 and 1"),
+        ("log_loss", "max", -0.1, "log_loss is never below 0"),
+        ("flips", "max", 1.5, "flips is never above 1"),
+    ],
+)
+def test_a_limit_beyond_the_range_of_its_rule_is_refused(metric: str, rule: str, limit: float, detail: str) -> None:
+    gates, problems = read({metric: {rule: limit}})
+    assert (gates, [(p.id, p.detail) for p in problems]) == ((), [("impossible-limit", detail)])
+
+
+def test_a_rule_is_refused_for_a_metric_that_it_does_not_fit() -> None:
+    gates, problems = read({"log_loss": {"max_ratio": 1.05, "min": 0.1}})
+    assert [(g.metric, g.rule) for g in gates] == [("log_loss", "min")]
+    assert [(p.id, p.detail) for p in problems] == [("unknown-rule", "a gate on log_loss has no `max_ratio`")]
+    assert "max_ratio" not in (problems[0].hint or "")
