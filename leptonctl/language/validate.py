@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path, Span
 from leptonctl.language.fits import TYPES, first_duplicate, fits, matches, same
-from leptonctl.language.resolve import PROJECT
 
 if TYPE_CHECKING:
     from leptonctl.language.explain_schema import Mistake
@@ -43,8 +42,6 @@ def validate(
         if not valid:
             mistakes = _mistakes(value, schema, document.kind)
             problems += (_diagnostic(mistake, document, ()) for mistake in mistakes)
-        if document.kind == PROJECT:
-            problems += _secrets_in_vars(document)
     return tuple(dict.fromkeys(problems))
 
 
@@ -101,18 +98,3 @@ def _validator_class() -> Any:
     types = TypeChecker({name: type_check(test) for name, test in TYPES.items()})
     words = {"pattern": pattern, "uniqueItems": unique, "enum": enum}
     return extend(Draft7Validator, words, type_checker=types)  # type: ignore[no-untyped-call]
-
-
-def _secrets_in_vars(project: Document) -> Iterator[Diagnostic]:
-    """Errors for secrets among the variables, since variables get into plans and digests."""
-    queue: list[tuple[Path, Json]] = [(("vars",), project.value.get("vars"))]
-    while queue:
-        path, value = queue.pop()
-        if isinstance(value, dict):
-            if "secret" in value and len(path) > 1:
-                detail = "variables get into plans and digests, where a secret must not appear"
-                hint = "write the secret at the field that takes one, for example `privacy.key` of a Dataset"
-                yield error("misplaced-secret", "A secret is not allowed here", detail, span=project.at(*path), hint=hint)
-            queue += [((*path, key), item) for key, item in value.items()]
-        elif isinstance(value, list):
-            queue += [((*path, index), item) for index, item in enumerate(value)]

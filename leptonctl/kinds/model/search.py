@@ -11,10 +11,11 @@ from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
 from leptonctl.kinds.defaults import without_defaults
 from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
+from leptonctl.kinds.model.inheritance import resets_params
 from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
 from leptonctl.kinds.model.weights import CLASS_WEIGHT
 from leptonctl.language.fits import fits
-from leptonctl.language.resolve import Declared, resets_params
+from leptonctl.language.resolve import Declared
 from leptonctl.language.validate import check_value
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Params, Trainer
