@@ -7,6 +7,7 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path
 from leptonctl.kinds.kind import PROJECT, Kind
 from leptonctl.kinds.not_yet import uses_of
+from leptonctl.kinds.unknown_keys import key_hint
 from leptonctl.language.validate import NO_CHECKS, Check, validate
 
 
@@ -17,7 +18,7 @@ def check(
     not_yet = tuple(problem for document in documents for problem in uses_of(document, kinds[document.kind].not_yet))
     places = {_place(problem) for problem in not_yet}
     secrets = (problem for document in documents if document.kind == PROJECT for problem in _secrets_in_vars(document))
-    mistakes = (*validate(documents, schemas, checks), *secrets)
+    mistakes = (*validate(documents, schemas, checks, key_hint), *secrets)
     return (*(problem for problem in mistakes if problem.span is None or _place(problem) not in places), *not_yet)
 
 
