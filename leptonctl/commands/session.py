@@ -14,6 +14,7 @@ from leptonctl.core.state import Author, State
 from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Ops
 from leptonctl.deploying.sites import Sites
+from leptonctl.kinds.kind import PROJECT
 from leptonctl.kinds.registry import OPS
 from leptonctl.language.resolve import PROJECT
 from leptonctl.project.configuration import Configuration, project_root

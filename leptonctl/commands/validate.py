@@ -11,9 +11,9 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.environment.kind import environments
+from leptonctl.kinds.kind import PROJECT
 from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.rules import unpinned
-from leptonctl.language.resolve import PROJECT
 from leptonctl.project.schemas import load_schema
 
 REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "unknown-version")

@@ -6,6 +6,7 @@ from typing import Any
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json, Path
+from leptonctl.kinds.unknown_keys import key_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.language.validate import check_value
 
@@ -18,7 +19,7 @@ def with_defaults(
     what: their owner in messages, as in "algorithm mlp". parameters: messages call them parameters, not keys.
     """
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
-    problems = check_value(dict(settings), schema, declared, at, what=what, parameters=parameters)
+    problems = check_value(dict(settings), schema, declared, at, what=what, parameters=parameters, key_hint=key_hint)
     values = {name: coerce(settings[name] if name in settings else s.get("default"), s) for name, s in schemas.items()}
     return values, problems
 

@@ -10,9 +10,12 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Node
 from leptonctl.kinds.not_yet import NotYet
-from leptonctl.language.resolve import Project
+from leptonctl.language.resolve import Inherit, Project, everything
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
+
+PROJECT = "Project"
+"""The kind of the one document that every project has. It is the first of all kinds."""
 
 
 class Declarations(Frozen):
@@ -48,6 +51,7 @@ class Kind(Frozen):
 
     name: as in `kind:` of YAML. address: how its addresses begin. schema: the JSON Schema of its documents, without what depends on the
     catalog. not_yet: keys that are not implemented yet.
+    inherit: base block, override of a version -> what the version inherits.
     files: project -> the data files that documents of this kind name.
     declare: the declarations of earlier kinds -> the values of this kind by short address, and what is wrong with them.
     built: all declarations -> its nodes that are built by steps.
@@ -58,6 +62,7 @@ class Kind(Frozen):
     address: str
     schema: Schema
     not_yet: tuple[NotYet, ...] = ()
+    inherit: Inherit = everything
     files: Callable[[Project], Iterable[SourceKey]] = _nothing
     declare: Callable[[Declarations], tuple[Mapping[str, Any], Problems]]
     built: Callable[[Declarations], Iterable[Node]] = _nothing

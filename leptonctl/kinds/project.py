@@ -6,9 +6,9 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
 from leptonctl.kinds.defaults import with_defaults
-from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.kind import PROJECT, Declarations, Kind, Problems
 from leptonctl.kinds.not_yet import entries_of
-from leptonctl.kinds.project_schema import PROJECT, STATE, STORE
+from leptonctl.kinds.project_schema import PROJECT as SCHEMA
 from leptonctl.language.resolve import Declared, whole
 from leptonctl.spi.catalog import Catalog
 
@@ -69,7 +69,7 @@ def _executor(declared: Declared, catalog: Catalog) -> tuple[str, dict[str, Json
 
 def settings(declarations: Declarations) -> Settings:
     """How this project runs."""
-    value: Settings = declarations.of("Project")[declarations.project.name]
+    value: Settings = declarations.of(PROJECT)[declarations.project.name]
     return value
 
 
@@ -100,4 +100,4 @@ def _unknown_schemes(declared: Declared, catalog: Catalog) -> Iterator[Diagnosti
             yield error("not-available", "This is not implemented yet", detail, span=declared.at(key), hint=hint)
 
 
-KIND = Kind(name="Project", address="project", schema=PROJECT, not_yet=entries_of("Project", PROJECT), declare=declare)
+KIND = Kind(name=PROJECT, address="project", schema=SCHEMA, not_yet=entries_of(PROJECT, SCHEMA), declare=declare)

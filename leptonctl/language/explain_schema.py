@@ -7,7 +7,6 @@ from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
 from leptonctl.language.fits import NAME_PATTERN, TYPES, first_duplicate
-from leptonctl.language.foreign_keys import foreign_hint, misspelled_hint
 from leptonctl.language.schema_hints import example_of, type_hint
 from leptonctl.language.schema_words import all_types, describe, flow, name_of, show, type_of
 
@@ -27,6 +26,12 @@ class SchemaError(Protocol):
     context: Any
 
 
+class KeyHint(Protocol):
+    """A key that is not known -> what to write instead. known: the keys that are, with their schemas; parameter: it is one of `params`."""
+
+    def __call__(self, key: str, known: Mapping[str, Json], value: Json, /, *, parameter: bool) -> str: ...
+
+
 class Mistake(Frozen):
     """A diagnostic without its span. `on_key`: the key at `path` is wrong, not the value."""
 
@@ -38,14 +43,14 @@ class Mistake(Frozen):
     on_key: bool = False
 
 
-def explain(problem: SchemaError, what: str, *, parameters: bool = False) -> Iterator[Mistake]:
+def explain(problem: SchemaError, what: str, key_hint: KeyHint, *, parameters: bool = False) -> Iterator[Mistake]:
     """The mistakes behind an error. what: the owner of the value, a kind or "algorithm mlp". parameters: its keys are parameters."""
     path: Path = tuple(problem.absolute_path)
     word = problem.validator
     if word in {"anyOf", "oneOf"}:
-        yield from _branch(problem, what, parameters=parameters)
+        yield from _branch(problem, what, key_hint, parameters=parameters)
     elif word == "additionalProperties":
-        yield from _unknown_keys(problem, path, what, parameters=parameters)
+        yield from _unknown_keys(problem, what, key_hint, parameters=parameters)
     elif word in {"required", "dependencies"}:
         yield from _missing_keys(problem, path, what)
     elif "propertyNames" in problem.absolute_schema_path:
@@ -61,17 +66,15 @@ def _as_parameter(key: str, block: Mapping[str, Json], hint: str) -> str:
     return f"if it is a parameter, write it under `params`: `params: {{{key}: {flow(block[key])}}}`"
 
 
-def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bool) -> Iterator[Mistake]:
-    known = list(problem.schema.get("properties", {}))
+def _unknown_keys(problem: SchemaError, what: str, key_hint: KeyHint, *, parameters: bool) -> Iterator[Mistake]:
+    path: Path = tuple(problem.absolute_path)
+    known = problem.schema.get("properties", {})
     inner = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
     for key in problem.instance:
         if key in known:
             continue
         parameter = inner == "params" or (parameters and not path)
-        hint = foreign_hint(key, problem.schema.get("properties", {}), problem.instance[key], parameter=parameter)
-        hint = hint or did_you_mean(key, known)
-        if parameter and not hint.startswith(("did", "write", "remove")):
-            hint = misspelled_hint(key, problem.schema.get("properties", {})) or hint
+        hint = key_hint(key, known, problem.instance[key], parameter=parameter)
         if "params" in known and not parameter and not hint.startswith("did"):
             hint = _as_parameter(key, problem.instance, hint)
         if parameter:
@@ -195,7 +198,7 @@ def _wrong_length(problem: SchemaError, path: Path) -> Mistake:
     return Mistake(id="wrong-length", summary="A value is too short or too long", detail=detail, path=path, hint=hint)
 
 
-def _branch(problem: SchemaError, what: str, *, parameters: bool) -> Iterator[Mistake]:
+def _branch(problem: SchemaError, what: str, key_hint: KeyHint, *, parameters: bool) -> Iterator[Mistake]:
     """The mistakes in a value that may have several forms: those of the form with its type, if there is only one such form."""
     branches: dict[int, list[SchemaError]] = {}
     for inner in problem.context:
@@ -204,7 +207,7 @@ def _branch(problem: SchemaError, what: str, *, parameters: bool) -> Iterator[Mi
     matching = [errors for index, errors in branches.items() if _has_type(errors, problem.validator_value[index], problem.instance, depth)]
     if len(matching) == 1:
         for inner in matching[0]:
-            yield from explain(inner, what, parameters=parameters)
+            yield from explain(inner, what, key_hint, parameters=parameters)
         return
     path: Path = tuple(problem.absolute_path)
     options = [o for schema in problem.validator_value for o in schema.get("enum", []) if isinstance(o, str)]

@@ -168,7 +168,7 @@ def _check(node: nodes.Node) -> None:
         what = NOT_ALLOWED.get(type(node), f"{type(node).__name__.lower()} is not allowed")
         raise _not_allowed(what, "use only `vars`, operators and filters")
     if isinstance(node, nodes.Name) and node.name != "vars":
-        hint = f'write "{{{{ vars.{node.name} }}}}" and declare `{node.name}` under `vars:` of the Project'
+        hint = f'write "{{{{ vars.{node.name} }}}}" and declare `{node.name}` under `vars:` of the project'
         raise ExpressionError(
             "unknown-var",
             "A template uses a variable that is not declared",

@@ -25,8 +25,9 @@ API_VERSION_KEY = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 def load(
     files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]] = NONE
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """The documents, by file name, then by line. kinds: the known ones. Names are checked by `validate`.
+    """The documents, by file name, then by line. The form of names is checked by `validate`.
 
+    kinds: the known ones, the first that of the one document that every project has.
     restored: the documents of files that are known to be sound and need not be read.
     """
     collecting = gc.isenabled()
@@ -51,8 +52,9 @@ def _load(
     our_folders = {content.folder for content in contents if content.is_ours}
     documents = [document for content in contents for document in content.documents]
     problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
-    problems += _duplicates(documents)
-    problems += _projects(documents, broken=bool(problems))
+    root = next(iter(kinds))
+    problems += _duplicates(documents, root)
+    problems += _projects(documents, root, broken=bool(problems))
     problems += _too_many_versions(documents)
     return tuple(documents), tuple(problems)
 
@@ -81,7 +83,7 @@ def _read(file: str, text: str, kinds: Collection[str]) -> _File:
         if isinstance(value, dict) and "apiVersion" in value:
             continue
         if not isinstance(value, dict) or "kind" not in value:
-            doubtful += (*content.problems, *_missing_kind(file, content))
+            doubtful += (*content.problems, *_missing_kind(file, content, kinds))
             continue
         problems += content.problems
         document = _document(file, value, content, kinds)
@@ -116,30 +118,33 @@ def _similar_kind(word: str, kinds: tuple[str, ...]) -> str:
     similar = get_close_matches(word.capitalize(), kinds, n=1) if len(word) <= LONGEST_WORD else []
     if similar:
         return f'did you mean "{similar[0]}"?'
-    return did_you_mean(word, kinds) + "; list other tools' files under `ignore:` of the Project"
+    return did_you_mean(word, kinds) + f"; list other tools' files under `ignore:` of the {kinds[0]}"
 
 
-def _missing_kind(file: str, content: Parsed) -> tuple[Diagnostic, ...]:
+def _missing_kind(file: str, content: Parsed, kinds: Collection[str]) -> tuple[Diagnostic, ...]:
     # the document is empty, or could not be read at all
     if content.value is None:
         return ()
     at = content.values[()]
+    root, *others = kinds
+    *first, last = (f"`kind: {kind}`" for kind in others or [root])
+    add = f"{', '.join(first)} or {last}" if first else last
     return (
         error(
             "missing-kind",
             "A document has no kind",
             "this document has no `kind:`, but its folder holds leptonctl documents",
             span=Span(file=file, line=at.line, column=at.column, end_column=max(at.end_column, at.column + 1)),
-            hint="add `kind: Dataset`, `kind: Model` or `kind: Environment`; or list the file under `ignore:` of the Project",
+            hint=f"add {add}; or list the file under `ignore:` of the {root}",
         ),
     )
 
 
-def _duplicates(documents: list[Document]) -> list[Diagnostic]:
+def _duplicates(documents: list[Document], root: str) -> list[Diagnostic]:
     first: dict[tuple[str, str], Document] = {}
     problems: list[Diagnostic] = []
     for document in documents:
-        if not document.name or document.kind == "Project":
+        if not document.name or document.kind == root:
             continue
         earlier = first.setdefault((document.kind, document.name), document)
         if earlier is not document:
@@ -169,15 +174,15 @@ def _too_many_versions(documents: list[Document]) -> list[Diagnostic]:
     return []
 
 
-def _projects(documents: list[Document], *, broken: bool) -> list[Diagnostic]:
-    projects = [d for d in documents if d.kind == "Project"]
+def _projects(documents: list[Document], root: str, *, broken: bool) -> list[Diagnostic]:
+    projects = [d for d in documents if d.kind == root]
     if not projects and not broken:
         return [
             error(
                 "no-project",
                 "No project is declared",
-                "no document has `kind: Project`",
-                hint="run `leptonctl init`, or write leptonctl.yaml with `kind: Project`, `name:` and `format: 1`",
+                f"no document has `kind: {root}`",
+                hint=f"run `leptonctl init`, or write leptonctl.yaml with `kind: {root}`, `name:` and `format: 1`",
             )
         ]
     return [

@@ -1,6 +1,6 @@
 """From documents to declarations: merges versions over the base block and keeps where each field is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -9,24 +9,13 @@ from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Document, Json, Path, Span
 
-PROJECT = "Project"
-"""The kind of the one document that every project has, the only kind that this layer knows."""
-# overriding one of these makes the base block's params meaningless
-RESETS_PARAMS = ("algorithm", "import", "command")
-OF_ALGORITHM = ("params", "search")
-"""Keys of the base block that a version with another algorithm does not inherit."""
-OF_IMPORT = ("import", "inputs", "classes", "outputs")
-"""Keys of a version that is imported."""
-OF_TRAINING = (
-    "algorithm", "params", "preprocess", "seed", "revision", "export", "class_weight", "sample_weight", "monotonic", "search", "warm_start",
-)  # fmt: skip
-"""Keys of a version that is trained."""
-OF_PROGRAM = ("command", "limits")
-"""Keys of a version that a program of the user makes."""
-PROGRAM_INPUTS = ("seed", "revision")
-"""Keys of a training that a program gets too."""
-OF_DECISION = ("threshold", "calibrate")
-"""Keys of what is chosen on folds of the training rows. An imported version does not inherit them."""
+Inherit = Callable[[Mapping[str, Json], Mapping[str, Json]], Mapping[str, Json]]
+"""The rule of a kind: base block, override of a version -> what this version inherits of the base block."""
+
+
+def everything(base: Mapping[str, Json], _override: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The rule of a kind whose versions inherit the whole base block."""
+    return base
 
 
 class Declared(Frozen):
@@ -75,12 +64,16 @@ class _Origins(Frozen):
 
 
 class Project(Frozen):
-    """The project file's settings, and the documents of each kind by name. `merged` and `named` cache the merged versions."""
+    """The project file's settings, and the documents of each kind by name. `merged` and `named` cache the merged versions.
+
+    inherit: kind -> its rule of inheritance. A kind without a rule inherits everything.
+    """
 
     name: str
     settings: Mapping[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
+    inherit: Mapping[str, Inherit] = field(default_factory=dict)
     merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict)
     named: dict[tuple[str, str], dict[str, Declared]] = field(default_factory=dict)
 
@@ -97,7 +90,7 @@ class Project(Frozen):
         """As the function `versions`, but each document is merged only once."""
         key = document.kind, document.name
         if key not in self.merged:
-            self.merged[key] = versions(document)
+            self.merged[key] = versions(document, self.inherit.get(document.kind, everything))
         return self.merged[key]
 
     def by_version(self, document: Document) -> Mapping[str, Declared]:
@@ -108,20 +101,20 @@ class Project(Frozen):
         return self.named[key]
 
 
-def resolve(documents: Iterable[Document]) -> Project:
-    """Sort the documents by kind. The loader has checked that there is one Project and that names are unique."""
+def resolve(documents: Iterable[Document], root: str, inherit: Mapping[str, Inherit]) -> Project:
+    """Sort the documents by kind. The loader has checked that there is one of the kind `root`, and that names are unique."""
     by_kind: dict[str, dict[str, Document]] = {}
     for document in documents:
         by_kind.setdefault(document.kind, {})[document.name] = document
-    (document,) = by_kind.pop(PROJECT).values()
-    return Project(name=document.name, settings=document.value, document=document, documents=by_kind)
+    (document,) = by_kind.pop(root).values()
+    return Project(name=document.name, settings=document.value, document=document, documents=by_kind, inherit=inherit)
 
 
-def versions(document: Document) -> tuple[Declared, ...]:
-    """The versions of a dataset or model, each merged over the base block, in the order written."""
+def versions(document: Document, inherit: Inherit = everything) -> tuple[Declared, ...]:
+    """The versions of a document, each merged over what it inherits of the base block, in the order written."""
     base = {k: v for k, v in document.value.items() if k not in ("kind", "name", "versions")}
     overrides = cast("dict[str, dict[str, Json] | None]", document.value.get("versions") or {})
-    return tuple(_merged(document, base, version, override or {}) for version, override in overrides.items())
+    return tuple(_merged(document, inherit(base, override or {}), version, override or {}) for version, override in overrides.items())
 
 
 def whole(document: Document) -> Declared:
@@ -137,14 +130,7 @@ def whole(document: Document) -> Declared:
     )
 
 
-def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> bool:
-    """Whether a version starts with empty `params` and no `search`, since those of the base are for another algorithm."""
-    return any(key in override and override[key] != base.get(key) for key in RESETS_PARAMS)
-
-
-def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
-    if resets_params(base, override):
-        base = _of_origin(base, override)
+def _merged(document: Document, base: Mapping[str, Json], version: str, override: dict[str, Json]) -> Declared:
     # few plans need to know where a field is written, and a project may have ten thousand versions
     merging = _Merge(document=document, base=base, override=override, version=version)
     return Declared(
@@ -156,21 +142,6 @@ def _merged(document: Document, base: dict[str, Json], version: str, override: d
         document=document,
         span=document.key_at("versions", version),
     )
-
-
-def _of_origin(base: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
-    """The base block without the keys for another origin or another algorithm."""
-    if override.get("import") is not None:
-        dropped = {*OF_TRAINING, *OF_DECISION, *OF_PROGRAM, *(OF_IMPORT if base.get("import") is not None else ())}
-    elif override.get("command") is not None:
-        if base.get("command") is not None:
-            return base
-        dropped = {*OF_TRAINING, *OF_DECISION, *(OF_IMPORT if base.get("import") is not None else ())} - {*PROGRAM_INPUTS}
-    elif override.get("algorithm") is not None:
-        dropped = {*OF_ALGORITHM, *OF_IMPORT, *OF_PROGRAM}
-    else:
-        dropped = {*OF_ALGORITHM}
-    return {k: v for k, v in base.items() if k not in dropped}
 
 
 def merge(base: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
@@ -198,7 +169,7 @@ class _Merge:
     """What a version is merged from, to find out where its fields are written."""
 
     document: Document
-    base: dict[str, Json]
+    base: Mapping[str, Json]
     override: dict[str, Json]
     version: str
 
@@ -210,7 +181,7 @@ class _Merge:
 
 
 def _note_merged(
-    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], origins: _Origins
+    base: Mapping[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], origins: _Origins
 ) -> None:
     """Note where each field of the merged value comes from.
 

@@ -21,12 +21,15 @@ ROOT = "vars"
 FIXED = {"kind": "a kind", "name": "a name", "vars": "`vars`"}
 
 
-def render(documents: Iterable[Document]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """The documents with every template replaced by its value. A template that fails stays as it is written."""
+def render(documents: Iterable[Document], root: str) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """The documents with every template replaced by its value. A template that fails stays as it is written.
+
+    root: the kind of the document that has the variables.
+    """
     sources = tuple(documents)
-    project = next((d for d in sources if d.kind == "Project"), None)
+    project = next((d for d in sources if d.kind == root), None)
     variables = project.value.get(ROOT) if project else None
-    rendering = _Rendering(variables=variables if isinstance(variables, dict) else {})
+    rendering = _Rendering(root=root, variables=variables if isinstance(variables, dict) else {})
     return tuple(rendering.document(document) for document in sources), tuple(rendering.problems)
 
 
@@ -84,6 +87,7 @@ def _chain(node: "nodes.Node") -> tuple[str | int, ...] | None:
 class _Rendering(Frozen):
     """Renders documents with one set of variables, collects the problems, and evaluates equal templates once (`cache`)."""
 
+    root: str
     variables: Mapping[str, Json]
     problems: list[Diagnostic] = field(default_factory=list)
     cache: dict[str, "Json | _Problem"] = field(default_factory=dict)
@@ -93,7 +97,7 @@ class _Rendering(Frozen):
             return document
         value: dict[str, Json] = {}
         for key, item in document.value.items():
-            if key in FIXED and (key != ROOT or document.kind == "Project"):
+            if key in FIXED and (key != ROOT or document.kind == self.root):
                 self.refuse(document, (key,), item, FIXED[key])
                 value[key] = item
             else:
@@ -139,7 +143,7 @@ class _Rendering(Frozen):
             except (LookupError, TypeError):
                 name = ".".join(str(p) for p in (ROOT, *path[: depth + 1]))
                 hint = did_you_mean(str(part), here) if isinstance(here, dict) else ""
-                hint = hint or f"declare `{path[0]}` under `vars:` of the Project"
+                hint = hint or f"declare `{path[0]}` under `vars:` of the {self.root}"
                 return _Problem(
                     id="unknown-var", summary="A template uses a variable that is not declared", detail=f"no `{name}`", hint=hint
                 )

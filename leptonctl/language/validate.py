@@ -8,13 +8,12 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Document, Json, Path, Span
 from leptonctl.language.fits import TYPES, first_duplicate, fits, matches, same
-from leptonctl.language.resolve import PROJECT
 
 if TYPE_CHECKING:
-    from leptonctl.language.explain_schema import Mistake
+    from leptonctl.language.explain_schema import KeyHint, Mistake
 
 __all__ = ["SpanSource", "check_value", "validate"]
 
@@ -30,8 +29,16 @@ class SpanSource(Protocol):
     def key_at(self, *path: str | int) -> Span: ...
 
 
+def similar_key(key: str, known: Mapping[str, Json], _value: Json, *, parameter: bool) -> str:  # noqa: ARG001
+    """The hint for an unknown key where nothing is known of other tools."""
+    return did_you_mean(key, known)
+
+
 def validate(
-    documents: Iterable[Document], schemas: Mapping[str, dict[str, Any]], checks: Mapping[str, Check] = NO_CHECKS
+    documents: Iterable[Document],
+    schemas: Mapping[str, dict[str, Any]],
+    checks: Mapping[str, Check] = NO_CHECKS,
+    key_hint: "KeyHint" = similar_key,
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the documents by the schemas of their kinds. checks: kind -> compiled check of the same schema."""
     problems: list[Diagnostic] = []
@@ -41,20 +48,25 @@ def validate(
         value = dict(document.value)
         valid = check(value) if check is not None else fits(value, schema)
         if not valid:
-            mistakes = _mistakes(value, schema, document.kind)
+            mistakes = _mistakes(value, schema, document.kind, key_hint)
             problems += (_diagnostic(mistake, document, ()) for mistake in mistakes)
-        if document.kind == PROJECT:
-            problems += _secrets_in_vars(document)
     return tuple(dict.fromkeys(problems))
 
 
 def check_value(
-    value: Json, schema: Mapping[str, Any], document: SpanSource, path: Path, *, what: str, parameters: bool = True
+    value: Json,
+    schema: Mapping[str, Any],
+    document: SpanSource,
+    path: Path,
+    *,
+    what: str,
+    parameters: bool = True,
+    key_hint: "KeyHint" = similar_key,
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the settings at `path`. what: their owner, as in "algorithm mlp". parameters: messages call them so."""
     if fits(value, schema):
         return ()
-    mistakes = _mistakes(value, schema, what, parameters=parameters)
+    mistakes = _mistakes(value, schema, what, key_hint, parameters=parameters)
     return tuple(dict.fromkeys(_diagnostic(mistake, document, path) for mistake in mistakes))
 
 
@@ -70,11 +82,11 @@ def _span(mistake: "Mistake", document: SpanSource, path: Path) -> Span:
     return document.key_at(*path) if path else document.at("kind")
 
 
-def _mistakes(value: Json, schema: Mapping[str, Any], what: str, *, parameters: bool = False) -> "Iterator[Mistake]":
+def _mistakes(value: Json, schema: Mapping[str, Any], what: str, key_hint: "KeyHint", *, parameters: bool = False) -> "Iterator[Mistake]":
     from leptonctl.language.explain_schema import explain
 
     for problem in _validator_class()(dict(schema)).iter_errors(value):
-        yield from explain(problem, what, parameters=parameters)
+        yield from explain(problem, what, key_hint, parameters=parameters)
 
 
 @cache
@@ -101,18 +113,3 @@ def _validator_class() -> Any:
     types = TypeChecker({name: type_check(test) for name, test in TYPES.items()})
     words = {"pattern": pattern, "uniqueItems": unique, "enum": enum}
     return extend(Draft7Validator, words, type_checker=types)  # type: ignore[no-untyped-call]
-
-
-def _secrets_in_vars(project: Document) -> Iterator[Diagnostic]:
-    """Errors for secrets among the variables, since variables get into plans and digests."""
-    queue: list[tuple[Path, Json]] = [(("vars",), project.value.get("vars"))]
-    while queue:
-        path, value = queue.pop()
-        if isinstance(value, dict):
-            if "secret" in value and len(path) > 1:
-                detail = "variables get into plans and digests, where a secret must not appear"
-                hint = "write the secret at the field that takes one, for example `privacy.key` of a Dataset"
-                yield error("misplaced-secret", "A secret is not allowed here", detail, span=project.at(*path), hint=hint)
-            queue += [((*path, key), item) for key, item in value.items()]
-        elif isinstance(value, list):
-            queue += [((*path, index), item) for index, item in enumerate(value)]

@@ -152,7 +152,7 @@ class Conversion:
             self.report("bad-key", "A key is not a string", "a list or a mapping cannot be a key", at=node, hint=hint)
             return None
         if node.value == "<<" and not isinstance(node.tag, str) and node.tag[0]:
-            hint = "write the keys out; in a Model, `versions` merge over the base block by themselves"
+            hint = "write the keys out; `versions` merge over the base block by themselves"
             self.report("merge-key", "Merge keys are not part of YAML 1.2", "`<<` is not supported", at=node, hint=hint)
             return None
         if type(node.tag) is str and node.tag != CORE + "str":

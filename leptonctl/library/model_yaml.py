@@ -7,9 +7,9 @@ from leptonctl.commands.editing.version_yaml import entry_digest
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
+from leptonctl.kinds.foreign_names import own_name
 from leptonctl.kinds.model.imported import OPTIONS
 from leptonctl.language.edit import key_lines
-from leptonctl.language.foreign_names import own_name
 from leptonctl.library.model_settings import ModelSettings, Training
 from leptonctl.library.table_yaml import step_lines
 from leptonctl.library.writing import Draft, next_version, plain_json, required, versions_in

@@ -133,7 +133,7 @@ class DataPreprocessor:
         for the `input` of later steps. The model gets the results of the steps, and the columns that no step takes. An invalid step is a
         Failure when the model is trained.
         """
-        from leptonctl.language.foreign_names import SAME_STEPS, own_name
+        from leptonctl.kinds.foreign_names import SAME_STEPS, own_name
         from leptonctl.library.writing import plain_json
         from leptonctl.project.catalog import load_catalog
 

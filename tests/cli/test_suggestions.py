@@ -10,7 +10,7 @@ from leptonctl.cli.commands import COMMANDS
 from leptonctl.cli.foreign_words import COMMAND_WORDS, OPTION_WORDS
 from leptonctl.cli.main import main
 from leptonctl.cli.suggestions import DESTRUCTIVE, command_hint
-from leptonctl.language.foreign_keys import KEYS, PARAMETERS
+from leptonctl.kinds.foreign_keys import KEYS, PARAMETERS
 from tests import projects
 
 

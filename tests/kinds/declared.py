@@ -15,6 +15,7 @@ from leptonctl.core.state import Pointer, State, StepPointer
 from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.checking import check as check_documents
+from leptonctl.kinds.kind import PROJECT as ROOT
 from leptonctl.kinds.kind import Declarations, Recorded, declare
 from leptonctl.kinds.registry import KINDS
 from leptonctl.kinds.schema import BASE
@@ -69,11 +70,11 @@ def declared(
 ) -> tuple[Declarations | None, tuple[Diagnostic, ...]]:
     """What the text of one file declares, with all mistakes. `facts`: of some files by path."""
     documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text}, tuple(KINDS))
-    documents, unfilled = render(documents)
+    documents, unfilled = render(documents, ROOT)
     problems = (*problems, *unfilled, *check(documents))
     if has_errors(problems):
         return None, problems
-    project = resolve(documents)
+    project = resolve(documents, ROOT, {kind.name: kind.inherit for kind in KINDS.values()})
     known = facts or {}
     keys = [key for kind in KINDS.values() for key in kind.files(project)]
     return declare(KINDS.values(), project, catalog, {key: known.get(key[0], seen(key)) for key in keys})

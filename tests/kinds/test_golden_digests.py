@@ -10,7 +10,7 @@ import pytest
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.observed import SourceFacts
-from leptonctl.kinds.kind import declare
+from leptonctl.kinds.kind import PROJECT, declare
 from leptonctl.kinds.registry import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
@@ -43,8 +43,8 @@ def every_algorithm() -> dict[str, str]:
 def digests(sources: dict[str, str]) -> dict[str, dict[str, str]]:
     """Address -> its digest and the keys of its steps, computed from declarations alone: a file's content is its path."""
     documents, _ = load(sources, tuple(KINDS))
-    documents, _ = render(documents)
-    project = resolve(documents)
+    documents, _ = render(documents, PROJECT)
+    project = resolve(documents, PROJECT, {kind.name: kind.inherit for kind in KINDS.values()})
     facts = {key: SourceFacts(digest=digest(key[0])) for kind in KINDS.values() for key in kind.files(project)}
     declarations, problems = declare(KINDS.values(), project, load_catalog(), facts)
     assert not problems

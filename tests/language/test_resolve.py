@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leptonctl.core.values import Json, Path, Span, value_at
-from leptonctl.language.resolve import Declared, resolve, versions, whole
+from leptonctl.kinds.model.inheritance import inherit
+from leptonctl.language.resolve import Declared, Inherit, everything, resolve, versions, whole
 from tests.language.known import KINDS, load
 
 keys = st.text(string.ascii_lowercase, min_size=1, max_size=2).filter(lambda key: key not in ("y", "n", "on", "no"))
@@ -29,10 +30,10 @@ def source(base: dict[str, Json], *override: dict[str, Json] | None) -> str:
     return json.dumps({"kind": "Model", "name": "toy", **base, "versions": named}, indent=1)
 
 
-def declared(text: str) -> tuple[Declared, ...]:
+def declared(text: str, inherit: Inherit = everything) -> tuple[Declared, ...]:
     (_, document), problems = load({"leptonctl.yaml": "kind: Project\nname: toys\n", "toy.yaml": text})
     assert not problems
-    return versions(document)
+    return versions(document, inherit)
 
 
 def parts(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
@@ -100,10 +101,23 @@ def test_versions_are_independent(base: dict[str, Json], one: dict[str, Json], t
     assert second.fields == declared(source(base, two))[0].fields
 
 
+def test_a_kind_says_what_its_versions_inherit() -> None:
+    documents, _ = load({"a.yaml": "kind: Project\nname: p\n---\n" + source({"x": 1, "y": 2}, {}, {"x": 3}, {"y": 4})})
+    rules: dict[str, Inherit] = {"Model": lambda base, override: {k: v for k, v in base.items() if k == "x" or "x" not in override}}
+    project = resolve(documents, "Project", rules)
+    assert [dict(one.fields) for one in project.versions(project.of("Model")["toy"])] == [{"x": 1, "y": 2}, {"x": 3}, {"x": 1, "y": 4}]
+    # where a field is written is that of what is left
+    without = project.by_version(project.of("Model")["toy"])["v2"]
+    assert without.at("y") == without.span
+    # another kind, or no rule, inherits everything
+    (_, plain_, _) = versions(project.of("Model")["toy"])
+    assert plain_.fields == {"x": 3, "y": 2}
+
+
 @pytest.mark.parametrize("key", ["algorithm", "import", "command"])
 def test_another_way_of_training_starts_without_parameters(key: str) -> None:
     base: dict[str, Json] = {"algorithm": "a", "params": {"C": 1.0}, "seed": 1}
-    again, other, own = declared(source(base, {"seed": 2}, {key: "b"}, {key: "b", "params": {"depth": 2}}))
+    again, other, own = declared(source(base, {"seed": 2}, {key: "b"}, {key: "b", "params": {"depth": 2}}), inherit)
     assert again.fields["params"] == {"C": 1.0}
     assert "params" not in other.fields
     assert own.fields["params"] == {"depth": 2}
@@ -137,7 +151,7 @@ def test_documents_by_kind() -> None:
         "kind: Project\nname: p\nroots: [/data]\n---\nkind: Dataset\nname: d\n---\nkind: Model\nname: m\n---\nkind: Environment\nname: e\n"
     )
     documents, _ = load({"a.yaml": text})
-    project = resolve(documents)
+    project = resolve(documents, "Project", {})
     assert (project.name, project.roots) == ("p", ("/data",))
     # the project is not listed among the documents of a kind
     assert project.document.kind == "Project"
@@ -148,7 +162,7 @@ def test_documents_by_kind() -> None:
 
 def test_versions_are_merged_once() -> None:
     documents, _ = load({"a.yaml": "kind: Project\nname: p\n---\nkind: Model\nname: m\nseed: 1\nversions: {v1: {}, v2: {seed: 2}}\n"})
-    project = resolve(documents)
+    project = resolve(documents, "Project", {})
     model = project.of("Model")["m"]
     assert project.versions(model) is project.versions(model)
     assert project.versions(model) == versions(model)

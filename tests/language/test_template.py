@@ -21,7 +21,7 @@ vars: {max_iter: 200, rate: 0.5, deep: true, layers: [10, 5], opt: {items: 3, na
 def rendered(scalar: str) -> tuple[Json, tuple[Diagnostic, ...]]:
     documents, problems = load({"leptonctl.yaml": PROJECT, "m.yaml": f"kind: Model\nname: m\nparams:\n  a: {scalar}\n"})
     assert problems == ()
-    documents, problems = render(documents)
+    documents, problems = render(documents, "Project")
     params = documents[1].value["params"]
     assert isinstance(params, dict)
     return params["a"], problems
@@ -126,7 +126,7 @@ def test_identity_and_vars_take_no_templates() -> None:
         "leptonctl.yaml": 'kind: Project\nname: p\nvars: {a: 1, b: ["{{ vars.a }}"]}\n',
         "m.yaml": 'kind: Model\nname: "{{ vars.a }}"\ndescription: "{{ vars.a }}"\n',
     }
-    documents, problems = render(load(files)[0])
+    documents, problems = render(load(files)[0], "Project")
     assert [(p.id, p.span.file, p.span.line, p.span.column) for p in problems if p.span] == [
         ("template-not-allowed", "leptonctl.yaml", 3, 18),
         ("template-not-allowed", "m.yaml", 2, 7),
@@ -136,7 +136,7 @@ def test_identity_and_vars_take_no_templates() -> None:
 
 def test_nothing_below_a_template_without_vars() -> None:
     documents, _ = load({"leptonctl.yaml": "kind: Project\nname: p\n", "m.yaml": 'kind: Model\nname: m\nseed: "{{ vars.s }}"\n'})
-    _, (problem,) = render(documents)
+    _, (problem,) = render(documents, "Project")
     assert problem.hint == "declare `s` under `vars:` of the Project"
 
 
@@ -150,6 +150,6 @@ def test_jinja_is_imported_only_for_a_marker() -> None:
     code = (
         "import sys; from leptonctl.language.load import load; from leptonctl.language.template import render, vars_used;"
         "d, _ = load({'a.yaml': 'kind: Project\\nname: p\\nvars: {a: 1}\\n', 'm.yaml': 'kind: Model\\nname: m\\nx: [1, \"{ 2 }\"]\\n'}, ('Project', 'Model'));"
-        "render(d); vars_used('x'); assert 'jinja2' not in sys.modules"
+        "render(d, 'Project'); vars_used('x'); assert 'jinja2' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from leptonctl.core.change import Because, Change
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json, Span, value_at
+from leptonctl.kinds.kind import PROJECT
 from leptonctl.language.template import is_template, vars_used
 
 
@@ -19,7 +20,7 @@ def variable_becauses(change: Change, documents: Sequence[Document]) -> Change:
 
 
 def _variables_of(because: Because, documents: Sequence[Document]) -> Iterator[Because]:
-    project = next((d for d in documents if d.kind == "Project"), None)
+    project = next((d for d in documents if d.kind == PROJECT), None)
     assert because.span is not None
     text = _scalar_at(because.span, documents)
     if project is None or not isinstance(text, str) or not is_template(text):

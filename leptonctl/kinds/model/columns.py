@@ -8,8 +8,8 @@ from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.defaults import with_defaults, without_defaults
+from leptonctl.kinds.foreign_names import PREPROCESSORS, class_hint, name_hint
 from leptonctl.kinds.model.draft import Draft
-from leptonctl.language.foreign_names import PREPROCESSORS, class_hint, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.learning import Preprocessor, Trainer
 

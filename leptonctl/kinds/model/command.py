@@ -16,7 +16,8 @@ from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.dataset.version import Dataset
 from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.imported import OPTIONS, option_conflicts, reads_files
-from leptonctl.language.resolve import OF_DECISION, OF_TRAINING, PROGRAM_INPUTS, Declared, Project, override_for
+from leptonctl.kinds.model.inheritance import OF_DECISION, OF_TRAINING, PROGRAM_INPUTS
+from leptonctl.language.resolve import Declared, Project, override_for
 
 COMMAND, FILES, LIMITS, ALLOW = "command", "files", "limits", "allow"
 OUTPUT = "model.onnx"

@@ -7,9 +7,9 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Step
+from leptonctl.kinds.foreign_names import METRICS, name_hint
 from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.weights import BINARY, classes_of
-from leptonctl.language.foreign_names import METRICS, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Metric

@@ -12,7 +12,8 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document, Json, Path, Span
 from leptonctl.kinds.model.columns import feature_problems, features_of
 from leptonctl.kinds.model.draft import Draft
-from leptonctl.language.resolve import OF_DECISION, OF_IMPORT, OF_PROGRAM, OF_TRAINING, Declared, Project
+from leptonctl.kinds.model.inheritance import OF_DECISION, OF_IMPORT, OF_PROGRAM, OF_TRAINING
+from leptonctl.language.resolve import Declared, Project
 
 LARGEST = 512 * 2**20
 """Bytes of a file to import: a larger one would leave a server no memory for others, and protobuf allows 2 GiB at most."""

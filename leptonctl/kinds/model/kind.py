@@ -6,6 +6,7 @@ from leptonctl.core.observed import SourceKey
 from leptonctl.core.values import Node, StepPlace
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model import command, imported, restore, steps, version, warm
+from leptonctl.kinds.model.inheritance import inherit
 from leptonctl.kinds.model.schema import MODEL
 from leptonctl.kinds.model.version import Model
 from leptonctl.kinds.not_yet import entries_of
@@ -46,4 +47,13 @@ def _parent_rows(model: Model, declarations: Declarations) -> StepPlace | None:
     return (parent.dataset.address if shared else parent.address), "prepare"
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, not_yet=entries_of("Model", MODEL), files=files, declare=declare, built=built)
+KIND = Kind(
+    name="Model",
+    address="model",
+    schema=MODEL,
+    not_yet=entries_of("Model", MODEL),
+    inherit=inherit,
+    files=files,
+    declare=declare,
+    built=built,
+)

@@ -6,10 +6,10 @@ from typing import cast
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset.version import Dataset, datasets
+from leptonctl.kinds.foreign_names import ALGORITHMS, METRICS, class_hint, class_misspelling_hint, name_hint
 from leptonctl.kinds.kind import Declarations
 from leptonctl.kinds.model.command import COMMAND
 from leptonctl.kinds.model.draft import Draft
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, class_misspelling_hint, name_hint
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 

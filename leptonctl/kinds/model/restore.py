@@ -16,7 +16,7 @@ from leptonctl.kinds.model import steps
 from leptonctl.kinds.model.outline import FileOutline, Outlines, Shape, VersionOutline
 from leptonctl.kinds.model.version import Model, version_of
 from leptonctl.language.load import documents_of
-from leptonctl.language.resolve import Declared, versions
+from leptonctl.language.resolve import Declared, Inherit, versions
 from leptonctl.language.template import render
 
 
@@ -53,7 +53,7 @@ def fill(document: Document, project: Document) -> Document:
     """A restored document with its templates filled in."""
 
     def render_value(_: object) -> Mapping[str, Any]:
-        return render((project, replace(document, value=dict(document.value))))[0][1].value
+        return render((project, replace(document, value=dict(document.value))), project.kind)[0][1].value
 
     return replace(document, value=Deferred(render_value))
 
@@ -63,19 +63,20 @@ class _Versions:
     """The versions of a restored document, merged when a part of one is read."""
 
     document: Document
+    inherit: Inherit
 
     @cached_property
     def merged(self) -> tuple[Declared, ...]:
-        return versions(self.document)
+        return versions(self.document, self.inherit)
 
     def part(self, part: tuple[int, str]) -> Any:
         number, name = part
         return getattr(self.merged[number], name)
 
 
-def restore_versions(document: Document, outlines: Outlines) -> tuple[Declared, ...]:
+def restore_versions(document: Document, outlines: Outlines, inherit: Inherit) -> tuple[Declared, ...]:
     """The versions of a restored document."""
-    part, shapes = _Versions(document=document).part, outlines.shapes_of(document.kind)
+    part, shapes = _Versions(document=document, inherit=inherit).part, outlines.shapes_of(document.kind)
     return tuple(
         Declared(
             name=document.name, version=one.version, document=document, outline=(one, shapes[one.shape]),

@@ -11,10 +11,12 @@ from leptonctl.core.numbers import coerce
 from leptonctl.core.values import Json
 from leptonctl.kinds.defaults import without_defaults
 from leptonctl.kinds.model.candidates import MOST_DRAWS, draws, grid, is_range, size
+from leptonctl.kinds.model.inheritance import resets_params
 from leptonctl.kinds.model.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
 from leptonctl.kinds.model.weights import CLASS_WEIGHT
+from leptonctl.kinds.unknown_keys import key_hint
 from leptonctl.language.fits import fits
-from leptonctl.language.resolve import Declared, resets_params
+from leptonctl.language.resolve import Declared
 from leptonctl.language.validate import check_value
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Params, Trainer
@@ -124,7 +126,8 @@ def _space_problems(request: SearchRequest, block: Mapping[str, Json]) -> Iterat
         properties = {name: inner} if schema is not None else dict(request.trainer.params)
         check = {"type": "object", "properties": properties, "additionalProperties": False}
         at = (SEARCH, "parameters")
-        problems = check_value({name: choices}, check, request.declared, at, what=f"algorithm {request.trainer.name}", parameters=True)
+        owner = f"algorithm {request.trainer.name}"
+        problems = check_value({name: choices}, check, request.declared, at, what=owner, key_hint=key_hint)
         yield from problems
         if problems or schema is None:
             continue

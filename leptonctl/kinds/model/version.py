@@ -15,11 +15,12 @@ from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of
 from leptonctl.kinds.model.decision import decision_of
 from leptonctl.kinds.model.draft import Draft
 from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
+from leptonctl.kinds.model.inheritance import RESETS_PARAMS, resets_params
 from leptonctl.kinds.model.params import params_of
 from leptonctl.kinds.model.references import dataset_of, metrics_of, no_algorithm, task_of, unknown_algorithm
 from leptonctl.kinds.model.search import SearchRequest
 from leptonctl.kinds.model.weights import weights_of
-from leptonctl.language.resolve import RESETS_PARAMS, Declared, resets_params
+from leptonctl.language.resolve import Declared
 from leptonctl.spi.learning import Trainer
 
 OPSET = 18

@@ -2,8 +2,8 @@
 
 import pytest
 
-from leptonctl.language.foreign_keys import foreign_hint
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, PREPROCESSORS, name_hint
+from leptonctl.kinds.foreign_keys import foreign_hint
+from leptonctl.kinds.foreign_names import ALGORITHMS, METRICS, PREPROCESSORS, name_hint
 from leptonctl.project.catalog import load_catalog
 
 CATALOG = load_catalog()

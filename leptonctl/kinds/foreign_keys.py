@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from leptonctl.core.diagnostic import LONGEST_WORD
-from leptonctl.language.foreign_names import NEAR
+from leptonctl.kinds.foreign_names import NEAR
 
 _SEED = "write `seed:` in the model or the version: it seeds everything random"
 _THREADS = (
