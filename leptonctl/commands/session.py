@@ -16,7 +16,6 @@ from leptonctl.core.values import Ops
 from leptonctl.deploying.sites import Sites
 from leptonctl.kinds.kind import PROJECT
 from leptonctl.kinds.registry import OPS
-from leptonctl.language.resolve import PROJECT
 from leptonctl.project.configuration import Configuration, project_root
 from leptonctl.project.reading import refuse
 from leptonctl.spi.platforms import Say

@@ -13,6 +13,7 @@ from leptonctl.core.codec import BadRecord
 from leptonctl.core.packed import decode_state
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
+from leptonctl.kinds.kind import PROJECT
 from leptonctl.kinds.project import KEEP_DEPLOYMENTS
 from leptonctl.kinds.project_schema import STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
@@ -48,7 +49,7 @@ def verify_store(session: Session, say: Callable[[Progress], None] = lambda _pro
 
 def _open(session: Session) -> tuple[Store, StateStore, int]:
     """The store and the state that the Project document names, and its `keep.deployments`. Other documents may be invalid."""
-    project = next((d for d in session.reading.checked[0] if d.kind == "Project"), None)
+    project = next((d for d in session.reading.checked[0] if d.kind == PROJECT), None)
     values = project.value if project is not None else {}
     store = open_store(str(values.get("store") or STORE), session.root, session.catalog.stores)
     keep = values.get("keep")

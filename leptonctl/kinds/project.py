@@ -9,6 +9,7 @@ from leptonctl.kinds.defaults import with_defaults
 from leptonctl.kinds.kind import PROJECT, Declarations, Kind, Problems
 from leptonctl.kinds.not_yet import entries_of
 from leptonctl.kinds.project_schema import PROJECT as SCHEMA
+from leptonctl.kinds.project_schema import STATE, STORE
 from leptonctl.language.resolve import Declared, whole
 from leptonctl.spi.catalog import Catalog
 

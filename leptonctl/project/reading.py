@@ -10,13 +10,13 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document
 from leptonctl.kinds.checking import check
-from leptonctl.kinds.kind import Declarations, Kind, declare
+from leptonctl.kinds.kind import PROJECT, Declarations, Kind, declare
 from leptonctl.kinds.model.outline import KINDS as OUTLINED
 from leptonctl.kinds.model.outline import Outlines, outlines_of, variables_digest
 from leptonctl.kinds.model.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.registry import KINDS
 from leptonctl.language.load import load
-from leptonctl.language.resolve import PROJECT, Project, resolve
+from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
 from leptonctl.project.catalog import LazyMapping
 from leptonctl.project.compiled import load_checks
@@ -64,7 +64,7 @@ class Reading:
 
     def fill(self, documents: tuple[Document, ...]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
         """The documents with templates filled in, and what is wrong with the templates. Restored documents have been checked before."""
-        rest, problems = render(document for document in documents if document.outline is None)
+        rest, problems = render((document for document in documents if document.outline is None), PROJECT)
         filled = iter(rest)
         project = next((document for document in rest if document.kind == PROJECT), None)
 
@@ -110,8 +110,10 @@ class Reading:
         """The documents by kind and name."""
         documents, problems = self.checked
         refuse(problems)
-        project = resolve(documents)
-        project.merged.update({(d.kind, d.name): restore_versions(d, self.outlines) for d in documents if d.outline is not None})
+        rules = {kind.name: kind.inherit for kind in self.kinds.values()}
+        project = resolve(documents, PROJECT, rules)
+        restored = (d for d in documents if d.outline is not None)
+        project.merged.update({(d.kind, d.name): restore_versions(d, self.outlines, rules[d.kind]) for d in restored})
         return project
 
     @cached_property

@@ -12,7 +12,7 @@ from leptonctl.core.codec import encode_message
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json, Node, Step, StepPlace
 from leptonctl.kinds.dataset.outline import DataOutline, DataShape, data_digest, is_plain, is_recalled, outline_of
-from leptonctl.kinds.kind import Declarations
+from leptonctl.kinds.kind import PROJECT, Declarations
 from leptonctl.kinds.model.imported import reads_files
 from leptonctl.kinds.model.version import Model
 from leptonctl.language.template import is_template
@@ -113,7 +113,7 @@ class Outlines(Frozen, array_like=True):
 
 def variables_digest(documents: Sequence[Document]) -> str:
     """The digest of the project's variables."""
-    return digest(next((d.value.get("vars") for d in documents if d.kind == "Project"), None))
+    return digest(next((d.value.get("vars") for d in documents if d.kind == PROJECT), None))
 
 
 def outlines_of(
