@@ -9,6 +9,7 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Span
+from leptonctl.kinds.model.recipes import origin_of
 from leptonctl.kinds.notice_words import HINTS, WORDS
 
 OUTPUTS = ("checks", "notices")
@@ -16,7 +17,7 @@ OUTPUTS = ("checks", "notices")
 
 
 class Notice(Record):
-    """A notice as a step recorded it."""
+    """A notice as a step recorded it (`learning.outputs.Notice`, which `kinds` may not import)."""
 
     check: str
     column: str = ""
@@ -51,9 +52,8 @@ def notices(
     data = recipe.get("data", recipe)
     split = data.get("split") if isinstance(data, Mapping) else None
     method = str(split.get("method")) if isinstance(split, Mapping) else ""
-    origin = "imported" if "import" in recipe else "command" if "command" in recipe else "trained"
     return tuple(
-        _diagnostic(notice, address, span, variants=(method, origin))
+        _diagnostic(notice, address, span, variants=(method, origin_of(recipe)))
         for notice in _recorded(result)
         if notice.check in WORDS
         and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
