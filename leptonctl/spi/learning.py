@@ -30,6 +30,8 @@ Estimator: TypeAlias = Any
 """An algorithm or a transformer, fitted or not: libraries do not type them. `Trainer` says what a fitted algorithm has."""
 Options: TypeAlias = dict[str, Any]
 """Keyword arguments of a library, by name."""
+MAX_POINTS = 201
+"""How many points of a curve are recorded or shown at most."""
 
 
 class ProviderError(Exception):

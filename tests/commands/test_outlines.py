@@ -228,10 +228,10 @@ def test_each_edit_and_its_opposite(root: Path) -> None:
         text = (root / file).read_text()
         assert one in text
         (root / file).write_text(text.replace(one, other))
-        restored += len(Session.open(root)._restored)
+        restored += len(Session.open(root).reading.restored)
         assert answers(root) == without_cache(root, answers), (file, one, other)
         (root / file).write_text(text)
-        restored += len(Session.open(root)._restored)
+        restored += len(Session.open(root).reading.restored)
         assert answers(root) == unmoved, (file, one, other)
     assert restored > 2 * len(EDITS)  # the cache was of use
 
@@ -398,7 +398,7 @@ def test_a_project_that_may_only_be_read_is_planned_with_and_without_its_cache(r
         for folder in folders:
             folder.chmod(0o555)
         try:
-            found = as_anyone(lambda: (answers(root), len(Session.open(root)._restored)))
+            found = as_anyone(lambda: (answers(root), len(Session.open(root).reading.restored)))
             assert found == (expected, 5 if cached else 0)
         finally:
             for folder in folders:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.core.manifest import UNSUPERVISED
-from leptonctl.providers.metrics.points import MAX_POINTS
-from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.learning import MAX_POINTS, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

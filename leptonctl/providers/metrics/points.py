@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leptonctl.spi.learning import MAX_POINTS
+
 if TYPE_CHECKING:
     import numpy as np
 
     from leptonctl.spi import Json
-
-MAX_POINTS = 201
 
 
 def thin(**axes: np.ndarray) -> dict[str, Json]:
