@@ -7,6 +7,7 @@ version was trained on.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from leptonctl.core.address import short
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
 from leptonctl.views.decision import short_decision
@@ -98,7 +99,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     a, b = (printable(name) for name in (diff["a"], diff["b"]))
     if NARROW + len(a) + len(b) > width:
         # without their kind, which the reader knows
-        a, b = (name.partition("/")[2] for name in (a, b))
+        a, b = (short(name) for name in (a, b))
     # a field that is null and one that is absent make different recipes, but that is not worth a line
     shown = [f for f in diff["fields"] if (f["a"], f["b"]) != (None, None)] or diff["fields"]
     fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in _aligned(shown)]
