@@ -164,9 +164,9 @@ def serve(
 
     It registers in the store, follows every deployment, and finishes the requests in flight when it is stopped.
     """
-    from leptonctl.commands.serve import Address
+    from leptonctl.commands.serve import ListenAt
     from leptonctl.commands.serve import serve as command
 
     terminal = terminal_of(ctx)
-    at = Address(host=host, port=port, advertise=advertise, id=server_id)
+    at = ListenAt(host=host, port=port, advertise=advertise, id=server_id)
     return command(terminal.session(), environment, at, say=terminal.remark)

@@ -9,7 +9,7 @@ from leptonctl.commands.editing.names import require_name
 from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import BuiltVersion, declared_versions, find_version, with_results
 from leptonctl.commands.session import Session
-from leptonctl.core.address import short
+from leptonctl.core.address import name_and_version, reference, short
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
@@ -81,8 +81,8 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
 def _adoption(session: Session, name: str, into: str | None) -> Adoption:
     state = session.pointers.read()
     settled, _ = settle(session, state)
-    model, _, text = name.removeprefix("model/").partition("@")
-    (version,) = with_results(session, [find_version(declared_versions(settled, model), model, text)])
+    model, text = name_and_version(name, "model")
+    (version,) = with_results(session, [find_version(declared_versions(settled, model), model, text or "")])
     searched = models(session.declarations)[short(version.address)]
     if not searched.search:
         hint = "only a version with `search:` has a winner to adopt"
@@ -138,7 +138,7 @@ def _without_search(document: Document, block: Mapping[str, Json], adoption: Ado
 
 def _adopted(session: Session, adoption: Adoption, file: str) -> Model:
     """The version as it is declared after the edit. Failure `cannot-write-back` unless its parameters are the winner's."""
-    name = f"{adoption.model.declared.name}@{adoption.into}"
+    name = reference(adoption.model.declared.name, adoption.into)
     adopted = models(session.declarations).get(name)
     if adopted is None or adopted.search or adopted.train_key_fields[PARAMS] != adoption.search.outputs[PARAMS]:
         detail = f"{file}: after the edit, the parameters of {name} are not those of the winner"

@@ -17,7 +17,7 @@ from leptonctl.commands.recorded.ownership import Ownership, ownership
 from leptonctl.commands.recorded.results import direction, gated_first, gated_metrics, metrics_of
 from leptonctl.commands.recorded.search_story import chosen
 from leptonctl.commands.session import Session
-from leptonctl.core.address import document, full, parse
+from leptonctl.core.address import document, full, name_and_version, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
@@ -39,7 +39,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     """
     state = session.pointers.read()
     settled, _ = settle(session, state)
-    model = parse(full(name, settled.by_address, session.address_kinds)).name if "/" in name else name.partition("@")[0]
+    model = parse(full(name, settled.by_address, session.address_kinds)).name if "/" in name else name_and_version(name, "model")[0]
     versions = _versions(session, settled, model)
     if not versions:
         models = sorted({parse(a).name for a in settled.by_address if parse(a).kind == "model"})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse, version_of
+from leptonctl.core.address import name_and_version, parse, short, version_of
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.deploying.processes import log_file
 from leptonctl.spi.platforms import placement
@@ -17,7 +17,7 @@ TAIL_BYTES = 1_000_000
 
 def log_of(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
     """The log of `target`, ENV or MODEL@VERSION, and its lines. Failure: unknown-environment, unknown-address, no-log."""
-    return _build(session, target) if "@" in target else _server(session.as_recorded(), target.removeprefix("environment/"))
+    return _build(session, target) if "@" in target else _server(session.as_recorded(), name_and_version(target, "environment")[0])
 
 
 def followed(path: Path, offset: int) -> Iterator[str | None]:
@@ -53,11 +53,11 @@ def _server(session: Session, name: str) -> tuple[Path, tuple[str, ...]]:
 
 
 def _build(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
-    model, _, version = target.removeprefix("model/").partition("@")
-    address = version_of("model", model, version)
+    model, version = name_and_version(target, "model")
+    address = version_of("model", model, version or "")
     nodes = session.declarations.built
     if address not in nodes:
-        versions = [name.removeprefix("model/") for name in nodes if parse(name).kind == "model"]
+        versions = [short(name) for name in nodes if parse(name).kind == "model"]
         raise fail("unknown-address", "No such version", address, hint=did_you_mean(target, versions) or "leptonctl show")
     folder = session.root / DOT_FOLDER / LOGS
     for path in sorted(folder.glob("worker-*.log"), key=os.path.getmtime, reverse=True):

@@ -7,7 +7,7 @@ from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of, require_reason
-from leptonctl.core.address import environment_and_member, version_of
+from leptonctl.core.address import name_and_version, version_of
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.frozen import replace
@@ -15,6 +15,7 @@ from leptonctl.core.holds import Withdrawal
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.look import is_here
+from leptonctl.kinds.environment.target import environment_and_member
 from leptonctl.storage.claims import claim_addresses
 from leptonctl.storage.pointers import Note, now
 
@@ -58,8 +59,8 @@ def withdrawal_to_json(withdrawal: Withdrawal) -> dict[str, Json]:
 def _parts(target: str) -> tuple[str, str, str]:
     """ENV, MODEL and VERSION of ENV/MODEL@VERSION."""
     name, member = environment_and_member(target)
-    model, at, version = member.partition("@")
-    if not (name and model and at and version):
+    model, version = name_and_version(member)
+    if not (name and model and version):
         raise fail("bad-address", "This does not name a version in an environment", target, hint="write ENV/MODEL@VERSION")
     return name, model, version
 

@@ -9,7 +9,7 @@ from leptonctl.commands.editing.write_back import lines_to_write_back
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import observe_environments
 from leptonctl.commands.session import Session
-from leptonctl.core.address import document, environment_and_member, member_of
+from leptonctl.core.address import document, member_of
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
@@ -19,6 +19,7 @@ from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.kinds.environment.binding import span_of
 from leptonctl.kinds.environment.holding import readmit_command
 from leptonctl.kinds.environment.kind import bindings
+from leptonctl.kinds.environment.target import environment_and_member
 
 
 def rollback(

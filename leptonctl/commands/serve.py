@@ -19,7 +19,7 @@ from leptonctl.spi.platforms import Site
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-class Address(Frozen):
+class ListenAt(Frozen):
     """Where a server listens and what it is called. None: as declared, or made from host, folder and port."""
 
     host: str | None = None
@@ -28,7 +28,7 @@ class Address(Frozen):
     id: str | None = None
 
 
-def serve(session: Session, environment: str, at: Address, *, say: Callable[[str], None] = lambda _line: None) -> int:
+def serve(session: Session, environment: str, at: ListenAt, *, say: Callable[[str], None] = lambda _line: None) -> int:
     """Serve until SIGTERM, SIGINT or SIGHUP. `say`: called with what a person at the terminal should know before.
 
     Failure: unknown-environment, nothing-applied, bad-url, bad-server-id, server-id-taken, port-in-use, cannot-listen.
@@ -98,7 +98,7 @@ def _check_address(site: Site, host: str, port: int, say: Callable[[str], None])
         say(f"warning[{problem.id}]: {problem.summary}: {problem.detail}\n  hint: {problem.hint}")
 
 
-def _check(at: Address) -> None:
+def _check(at: ListenAt) -> None:
     if at.advertise is not None and not _is_url(at.advertise):
         detail = f"{at.advertise!r} is not an http or https URL of a host, with or without port and path"
         raise fail("bad-url", "The URL cannot be advertised", detail, hint="write it as in `--advertise https://models.example.org`")

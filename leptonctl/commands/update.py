@@ -15,7 +15,7 @@ from leptonctl.commands.files.reading import as_options, read_as, refuse_reading
 from leptonctl.commands.pin import pin
 from leptonctl.commands.plan import plan
 from leptonctl.commands.session import Session
-from leptonctl.core.address import short, version_of
+from leptonctl.core.address import reference, short, version_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import INVALID, Failure, did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
@@ -239,7 +239,7 @@ def _model_entry(session: Session, request: Update, names: _Names) -> dict[str, 
     """The fields of the new model version: those of the earlier one, with the new dataset version."""
     before = names.before
     fields = _fields(session, session.project.of("Model")[request.model], before.declared.version)
-    entry: dict[str, Json] = {**fields, "dataset": f"{before.dataset.declared.name}@{names.dataset_version}"}
+    entry: dict[str, Json] = {**fields, "dataset": reference(before.dataset.declared.name, names.dataset_version)}
     return {KEY: before.declared.version, **entry} if request.warm_start else entry
 
 

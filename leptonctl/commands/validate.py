@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from leptonctl.commands.planning.folder import local_states
 from leptonctl.commands.planning.libraries import missing_in_project
 from leptonctl.commands.session import Session
+from leptonctl.core.address import family
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
@@ -77,7 +78,7 @@ def _independent_errors(session: Session, errors: Iterable[Diagnostic], invalid:
     for problem in errors:
         if problem.id not in REFERENCES:
             yield problem
-        elif (name := _text(session, problem, lines).partition("@")[0]) not in names:
+        elif (name := family(_text(session, problem, lines))) not in names:
             similar = did_you_mean(name, names)
             yield replace(problem, hint=problem.hint or (similar if similar.startswith("did") else ""))
 

@@ -1,4 +1,4 @@
-"""Addresses, built and parsed here and nowhere else.
+"""Addresses: built and taken apart here, and spelt elsewhere only in sentences for people.
 
 `KIND/NAME` is a document, `KIND/NAME@VERSION` a version of it, `KIND/NAME/MEMBER` a part of it (the binding of a model in an
 environment). Values, state and JSON hold an address as a string.
@@ -70,12 +70,15 @@ def short(text: str) -> str:
     return text.partition("/")[2]
 
 
-def environment_and_member(text: str) -> tuple[str, str]:
-    """`ENV` or `ENV/MEMBER`, with or without its kind, as (ENV, MEMBER or "")."""
-    address = parse(text)
-    if address.kind != "environment" or address.name == "":
-        address = parse(f"environment/{text}")
-    return address.name, address.member or ""
+def reference(name: str, version: str) -> str:
+    """`NAME@VERSION`: the short address of a version, as documents refer to it."""
+    return f"{name}@{version}"
+
+
+def name_and_version(text: str, kind: str | None = None) -> tuple[str, str | None]:
+    """`NAME@VERSION` as (NAME, VERSION). VERSION is None without an `@`. kind: what may stand before NAME, as in an address."""
+    name, at, version = (text if kind is None else text.removeprefix(document(kind, ""))).partition("@")
+    return name, version if at else None
 
 
 def full(text: str, known: Collection[str], kinds: Iterable[str]) -> str:

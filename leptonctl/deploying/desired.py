@@ -51,7 +51,7 @@ def moves(state: State, name: str, desired: Desired, number: int, at: str) -> di
     """The pointers that the switch writes, stamped with their deployment. Destroying an environment drops all its bindings."""
     address = document("environment", name)
     if desired.environment is None:
-        return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
+        return dict.fromkeys([a for a in state.current if covers(address, a)])
     return {a: None if p is None else _stamp(p, number, at) for a, p in desired.bindings.items()}
 
 

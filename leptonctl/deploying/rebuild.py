@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from leptonctl.core.address import document, member_of, parse
+from leptonctl.core.address import covers, document, member_of, parse, version_of
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, Pointer, State, StepPointer
@@ -70,11 +70,8 @@ def _bind(part: LineageStore, state: State, deployment: Deployment, record: Envi
         for model in deployment.models
         if (route := deployment.main(model)) is not None
     }
-    others = {
-        a: p
-        for a, p in state.current.items()
-        if a == document("environment", name) or not a.startswith(document("environment", name) + "/")
-    }
+    whole = document("environment", name)
+    others = {a: p for a, p in state.current.items() if a == whole or not covers(whole, a)}
     environments = {**state.environments, name: with_served(environment, served_packages(deployment, part.servers(name)))}
     return replace(state, current={**others, **bindings}, environments=environments)
 
@@ -87,7 +84,7 @@ def _pointer(state: State, deployment: Deployment, model: str, route: Route, ste
     alike = next((p for p in known if p.package == route.package and p.version == route.version), None)
     if alike is not None:
         return replace(alike, deployment=deployment.deployment, at=deployment.at)
-    built = state.current.get(f"model/{model}@{route.version}")
+    built = state.current.get(version_of("model", model, route.version))
     found = {name: StepPointer(op=name, key=key) for name, key in route.keys.items()}
     if built is not None and built.digest == route.digest and built.artifact == route.artifact:
         found = dict(built.steps) | found
@@ -107,5 +104,5 @@ def _pointer(state: State, deployment: Deployment, model: str, route: Route, ste
 
 def _destroy(state: State, name: str, record: Environment) -> State:
     address = document("environment", name)
-    current = {a: p for a, p in state.current.items() if a != address and not a.startswith(address + "/")}
+    current = {a: p for a, p in state.current.items() if not covers(address, a)}
     return replace(state, current=current, environments={**state.environments, name: replace(record, destroyed=True, served={}, url=None)})

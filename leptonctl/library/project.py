@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from leptonctl.core.address import environment_and_member
 from leptonctl.core.frozen import Frozen
+from leptonctl.kinds.environment.target import environment_and_member
 from leptonctl.library.edits import Adoption, Import, Pins, Update, Verification
 from leptonctl.library.moving import consent, moving, one_at_a_time, one_line, open_session
 from leptonctl.library.names import name_of, name_or_none, names_of, number_or_none, path_of, require

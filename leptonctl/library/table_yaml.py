@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from leptonctl.commands.editing.init_yaml import dataset_lines, path_scalar, scalar
+from leptonctl.core.address import reference, version_of
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset.version import datasets
@@ -29,11 +30,11 @@ def declare_data(draft: Draft, data: Data) -> str:
     else:
         same = _same_version(draft, document, data, path)
         if same is not None:
-            return f"{name}@{same}"
+            return reference(name, same)
         version = data.version or next_version(versions_in(document))
         draft.put("Dataset", name, ("versions", version), {"source": path})
-    draft.pin(f"dataset/{name}@{version}")
-    return f"{name}@{version}"
+    draft.pin(version_of("dataset", name, version))
+    return reference(name, version)
 
 
 def _version_line(version: str, path: str) -> str:

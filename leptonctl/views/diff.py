@@ -4,9 +4,10 @@
 version was trained on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from leptonctl.core.address import short
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
 from leptonctl.views.decision import short_decision
@@ -22,19 +23,64 @@ NARROW = 36
 
 
 def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """The fields that differ, by dotted path: `[{path, a, b}]`, null where a side lacks the field. Lists are compared whole.
+    """The fields that differ, by dotted path: `[{path, a, b}]`, null where a side lacks the field.
 
-    A mapping that only one side has gives one entry for each of its fields.
+    A mapping that only one side has gives one entry for each of its fields. A list is one field; where it holds mappings, some of them the
+    same on both sides, `items` has those that differ, as `[{path, a, b}]` with their positions in `b`, or in `a` where `b` lacks them.
     """
     from deepdiff import DeepDiff
 
-    flat_a, flat_b = _flat(dict(recipe_a)), _flat(dict(recipe_b))
-    # inside lists DeepDiff treats 0 and false as equal, so it gets the canonical encodings from which digests are computed. At its
-    # default threshold it reports two recipes with little in common as one change of the whole
-    encoded_a, encoded_b = ({path: encode(value).decode() for path, value in flat.items()} for flat in (flat_a, flat_b))
-    differences = DeepDiff(encoded_a, encoded_b, view="tree", threshold_to_diff_deeper=0)
-    paths = {node.path(output_format="list")[0] for nodes in differences.values() for node in nodes}
-    return [{"path": path, "a": flat_a.get(path), "b": flat_b.get(path)} for path in sorted(paths)]
+    # at its default threshold DeepDiff reports two recipes with little in common as one change of the whole
+    nested_a, nested_b = ({key: _comparable(value) for key, value in recipe.items()} for recipe in (recipe_a, recipe_b))
+    differences = DeepDiff(nested_a, nested_b, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
+    fields: dict[str, tuple[Json, Json]] = {}
+    items: dict[str, list[tuple[int | None, int | None]]] = {}
+    for change, nodes in differences.items():
+        for node in nodes:
+            *outer, last = path = node.path(output_format="list")
+            if isinstance(last, int):
+                index_b = node.path(output_format="list", use_t2=True)[-1]
+                indexes = (None if change == "iterable_item_added" else last, None if change == "iterable_item_removed" else index_b)
+                items.setdefault(".".join(outer), []).append(indexes)
+                path = outer
+            leaves_a, leaves_b = (_leaves_at(recipe, path) for recipe in (recipe_a, recipe_b))
+            fields.update({leaf: (leaves_a.get(leaf), leaves_b.get(leaf)) for leaf in leaves_a | leaves_b})
+    return [{"path": path, "a": a, "b": b, **_items(path, a, b, items.get(path, []))} for path, (a, b) in sorted(fields.items())]
+
+
+def _comparable(value: Json) -> Any:
+    """What DeepDiff compares: it treats 0 and false as equal inside lists, and aligns only lists of strings.
+
+    So it gets leaves and the items of lists in the canonical encoding from which digests are computed.
+    """
+    if isinstance(value, dict) and value:
+        return {key: _comparable(inner) for key, inner in value.items()}
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return [encode(item).decode() for item in value]
+    return encode(value).decode()
+
+
+def _leaves_at(recipe: Mapping[str, Json], path: Sequence[str]) -> dict[str, Json]:
+    """The leaves by dotted path at or below a path; none where the recipe lacks it."""
+    value: Json = dict(recipe)
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return {}
+        value = value[key]
+    return _flat(value, ".".join(path))
+
+
+def _items(path: str, a: Json, b: Json, changes: Sequence[tuple[int | None, int | None]]) -> dict[str, Json]:
+    """The items that differ in two lists with something in common, each with its index on both sides."""
+    if not isinstance(a, list) or not isinstance(b, list) or not changes or len(changes) >= max(len(a), len(b)):
+        return {}
+    ordered = sorted(changes, key=lambda indexes: next(index for index in reversed(indexes) if index is not None))
+    return {
+        "items": [
+            {"path": f"{path}.{j if j is not None else i}", "a": None if i is None else a[i], "b": None if j is None else b[j]}
+            for i, j in ordered
+        ]
+    }
 
 
 def _flat(value: Json, path: str = "") -> dict[str, Json]:
@@ -53,10 +99,10 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     a, b = (printable(name) for name in (diff["a"], diff["b"]))
     if NARROW + len(a) + len(b) > width:
         # without their kind, which the reader knows
-        a, b = (name.partition("/")[2] for name in (a, b))
+        a, b = (short(name) for name in (a, b))
     # a field that is null and one that is absent make different recipes, but that is not worth a line
     shown = [f for f in diff["fields"] if (f["a"], f["b"]) != (None, None)] or diff["fields"]
-    fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in shown]
+    fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in _aligned(shown)]
     recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
     apart = diff.get("same_test_rows") is False
     outcome = [*_metrics(diff["metrics"], style, apart=apart), *_other_outcomes(diff)]
@@ -69,6 +115,12 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
         *(dataset_blocks(diff["dataset"], (a, b), style, width) if diff.get("dataset") else ()),
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _aligned(fields: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The fields, with the items that differ in place of a list that has some in common."""
+    for field in fields:
+        yield from field.get("items") or (field,)
 
 
 def _whole(value: Any, width: int) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from leptonctl.core.address import parse
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.row_list import UNRECORDED
 from leptonctl.views.decision import short_decision
@@ -106,7 +107,7 @@ def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int,
     notes = []
     if any(not row["declared"] for row in rows):
         first = next(row for row in rows if not row["declared"])
-        model, _, _ = printable(first["address"]).removeprefix("model/").partition("@")
+        model = parse(printable(first["address"])).name
         digest = short(first["digest"])
         notes.append(
             f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` prints its YAML; "

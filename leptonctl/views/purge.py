@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.core.address import parse
 from leptonctl.views.records import short
 from leptonctl.views.style import Style, count_text, printable, rows_text
 from leptonctl.views.tables import table
@@ -38,9 +39,9 @@ def _ranges(obj: Mapping[str, Any]) -> str:
 
 
 def _nothing(obj: Mapping[str, Any]) -> str:
-    if str(obj["subject"]).startswith("dataset/") and not obj["cannot_tell"]:
+    if parse(str(obj["subject"])).kind == "dataset" and not obj["cannot_tell"]:
         return f"Nothing in the store holds rows of {printable(obj['subject'])}: never built, or removed before."
-    if str(obj["subject"]).startswith("dataset/"):
+    if parse(str(obj["subject"])).kind == "dataset":
         return f"Nothing in the store that can be searched holds rows of {printable(obj['subject'])}: never built, or removed before."
     return "Nothing in the store that can be searched holds this row: it was never stored, or removed before."
 
@@ -50,7 +51,7 @@ def _serving(obj: Mapping[str, Any]) -> list[str]:
     bound = sorted({place for holder in obj["holders"] for place in holder["bound"]})
     if not bound:
         return []
-    back = " or ".join(f"`leptonctl rollback {name}`" for name in sorted({place.split("/")[1] for place in bound}))
+    back = " or ".join(f"`leptonctl rollback {name}`" for name in sorted({parse(place).name for place in bound}))
     memory = "A server that runs answers from memory and could not load it again: do not restart it."
     out = (
         "Remove the rows from the file; where it is pinned, remove its `digest:` and run `leptonctl pin`; commit where that is required;"
@@ -72,9 +73,9 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
         for h in obj["holders"]
     ]
     rows += [(printable(r["address"]), r["op"], "its record", short(r["key"]), printable(r["holds"]), "") for r in obj["records"]]
-    what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
+    what = "rows of " if parse(str(obj["subject"])).kind == "dataset" else "what is recorded as "
     by_address = ", ".join(f"{rows_text(count)} in {printable(address)}" for address, count in obj["rows"].items())
-    also = "also " if str(obj["subject"]).startswith("dataset/") else ""
+    also = "also " if parse(str(obj["subject"])).kind == "dataset" else ""
     subject = printable(obj["subject"]) + (f" ({also}{by_address})" if by_address else "")
     return style.bold(f"These hold {what}{subject}, and a purge removes them:") + "\n" + table(rows)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.core.address import document
 from leptonctl.views.history import move
 from leptonctl.views.records import UNLIMITED, short, when
 from leptonctl.views.style import Style, printable
@@ -104,7 +105,8 @@ def _folder(obj: Mapping[str, Any]) -> str:
 def _behind(obj: Mapping[str, Any], style: Style) -> list[str]:
     return [
         style.yellow(
-            f"environment/{printable(row['environment'])}: deployment {row['recorded']} is recorded, the head names {row['head']};"
+            f"{document('environment', printable(row['environment']))}: deployment {row['recorded']} is recorded, "
+            f"the head names {row['head']};"
         )
         + " the next apply puts what is recorded in force"
         for row in obj["behind"]

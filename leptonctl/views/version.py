@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from leptonctl.core.address import parse
 from leptonctl.core.row_list import UNRECORDED
 from leptonctl.kinds.environment.gate_rules import find_rule
 from leptonctl.views import plots
@@ -78,11 +79,11 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
 
 def _freed(version: Mapping[str, Any]) -> str:
     """That it was built and freed, and how to build it again."""
-    model, _, name = printable(version["address"]).removeprefix("model/").partition("@")
+    place = parse(printable(version["address"]))
     if version["declared"]:
-        remedy = f"`leptonctl build {model}@{name}` builds it again."
+        remedy = f"`leptonctl build {place.name}@{place.version}` builds it again."
     else:
-        remedy = f"`leptonctl leaderboard {model} --yaml {short(version['digest'])}` gives its YAML, to be declared and built again."
+        remedy = f"`leptonctl leaderboard {place.name} --yaml {short(version['digest'])}` gives its YAML, to be declared and built again."
     return f"It was built, and its artifacts were freed (`gc`) or purged: {remedy}"
 
 

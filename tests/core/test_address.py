@@ -6,8 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.core.address import Address, covers, document, expand, family, full, member_of, parse, short, version_of, wholes
+from leptonctl.core.address import (
+    Address,
+    covers,
+    document,
+    expand,
+    family,
+    full,
+    member_of,
+    name_and_version,
+    parse,
+    reference,
+    short,
+    version_of,
+    wholes,
+)
 from leptonctl.core.diagnostic import Failure
+from leptonctl.kinds.environment.target import environment_and_member
 
 kinds = st.sampled_from(["dataset", "model", "environment", "toy"])
 # as the schemas allow them
@@ -129,3 +144,26 @@ def test_every_known_address_expands_to_itself(known: Collection[str], data: st.
         assert full(address, known, ORDER) == address
         assert address in expand([address], known, ORDER)
         assert all(covers(address, found) for found in expand([address], known, ORDER))
+
+
+@given(kinds, names, names)
+def test_a_reference_is_a_short_address_and_is_taken_apart(kind: str, name: str, version: str) -> None:
+    assert reference(name, version) == short(version_of(kind, name, version))
+    for text in (reference(name, version), version_of(kind, name, version)):
+        assert name_and_version(text, kind) == (name, version)
+    assert name_and_version(reference(name, version)) == (name, version)
+    assert name_and_version(version_of(kind, name, version)) == (document(kind, name), version)
+    assert name_and_version(document(kind, name), kind) == name_and_version(name, kind) == (name, None)
+    # nothing after the `@` is not the same as no `@`
+    assert name_and_version(f"{name}@", kind) == (name, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("prod", ("prod", "")), ("environment/prod", ("prod", "")), ("prod/m", ("prod", "m")), ("environment/prod/m", ("prod", "m")),
+        ("environment", ("environment", "")), ("environment/", ("environment", "")), ("model/m", ("model", "m")),
+    ],
+)  # fmt: skip
+def test_a_binding_with_or_without_its_kind(text: str, parts: tuple[str, str]) -> None:
+    assert environment_and_member(text) == parts

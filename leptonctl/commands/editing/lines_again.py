@@ -5,6 +5,7 @@ from typing import cast
 from leptonctl.commands.editing.write_back import Lines
 from leptonctl.commands.editing.written_digest import write_digest
 from leptonctl.commands.session import Session
+from leptonctl.core.address import name_and_version
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, set_values
 from leptonctl.project.own_edits import OwnEdits
@@ -16,7 +17,8 @@ NOT_IN_RECIPE = frozenset(("description", "labels", "evaluate", "limits"))
 def with_lines(session: Session, lines: Lines, edits: OwnEdits) -> Session:
     """The session after the edits."""
     if lines.content:
-        name, _, version = lines.dataset.partition("@")
+        name, version = name_and_version(lines.dataset)
+        assert version is not None, "the lines name a version"
         write_digest(session, edits, session.project.of("Dataset")[name], version, digest=lines.content)
         session = session.reopen()
     if lines.override is None:

@@ -4,7 +4,7 @@ from typing import cast
 
 from leptonctl.commands.recorded.built_versions import BuiltVersion
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse
+from leptonctl.core.address import parse, reference
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
@@ -60,7 +60,7 @@ def entry_digest(session: Session, document: Document, name: str, entry: dict[st
     alone = replace(document, value={**document.value, "versions": {**others, name: entry}}, outline=None)
     changed = replace(project, documents={**project.documents, "Model": {document.name: alone}}, merged={})
     versions, _ = with_parents(*versions_of(replace(session.declarations, project=changed, facts={})), session.catalog)
-    model = versions.get(f"{document.name}@{name}")
+    model = versions.get(reference(document.name, name))
     return node(model, "").digest if model is not None else None
 
 

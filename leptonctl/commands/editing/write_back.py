@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from leptonctl.commands.recorded.recorded_recipes import has_dataset, recipe_of, recipe_trained, recipes_before
+from leptonctl.commands.recorded.recorded_recipes import dataset_of, has_dataset, recipe_of, recipe_trained, recipes_before
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse, version_of
+from leptonctl.core.address import parse, reference, version_of
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.diff import becauses
@@ -95,10 +95,10 @@ def _replacing(session: Session, document: Document, recipe: Recipe, node: Node,
 
 def _pin(session: Session, recipe: Recipe) -> tuple[str, str]:
     """The dataset version of a recipe and the digest of its files, if that version has other bytes now; else "", ""."""
-    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    name, version = dataset_of(recipe)
     dataset = session.declarations.built.get(version_of("dataset", name, version))
     before, now = (_content(fields) for fields in (recipe.recipe.get("data"), dataset.recipe if dataset is not None else None))
-    return (f"{name}@{version}", before) if before and now and before != now else ("", "")
+    return (reference(name, version), before) if before and now and before != now else ("", "")
 
 
 def _content(data: Json | Mapping[str, Json]) -> str:
@@ -137,7 +137,7 @@ def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deplo
     """Failure when the dataset version that it learned from is not declared. A recipe has no paths, so it cannot be written back."""
     if has_dataset(session, recipe):
         return
-    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    name, version = dataset_of(recipe)
     data = recipe.recipe["data"]
     source = data.get("source") if isinstance(data, dict) else None
     content = source.get("digest") if isinstance(source, dict) else None

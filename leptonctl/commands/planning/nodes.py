@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from leptonctl.commands.recorded.built_versions import LEAST_DIGITS
 from leptonctl.commands.session import Session
-from leptonctl.core.address import full, parse, short, version_of
+from leptonctl.core.address import full, name_and_version, parse, short, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Node
 
@@ -38,5 +38,5 @@ def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:
 
 def _may_be_of(node: Node, name: str) -> bool:
     """Whether a name with a digest names the model of a node, or no model."""
-    model = name.removeprefix("model/").rpartition("@")[0]
-    return model in ("", parse(node.address).name)
+    model, version = name_and_version(name, "model")
+    return version is None or model in ("", parse(node.address).name)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from leptonctl.commands.recorded.ownership import ownership, recorded_digests
 from leptonctl.commands.session import Session
-from leptonctl.core.address import document, family, parse
+from leptonctl.core.address import document, family, name_and_version, parse, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.plan import Settled
@@ -143,7 +143,7 @@ def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> Bui
         raise fail("unknown-address", "No such address", f"{model} names no version", hint="write MODEL@VERSION")
     addresses = sorted({version.address for version in listed})
     detail = f"{model}@{text} is not declared, and was never built here"
-    raise fail("unknown-address", "No such address", detail, hint=did_you_mean(f"model/{model}@{text}", addresses))
+    raise fail("unknown-address", "No such address", detail, hint=did_you_mean(version_of("model", model, text), addresses))
 
 
 def named_version(session: Session, settled: Settled, state: State | None, name: str) -> BuiltVersion | None:
@@ -155,10 +155,10 @@ def named_version(session: Session, settled: Settled, state: State | None, name:
     place = parse(name)
     if place.kind == "environment" and place.member is not None:
         return _bound_version(session, settled, state, name)
-    model, at, version = name.removeprefix("model/").partition("@")
-    if not at and DIGEST.fullmatch(name):
+    model, version = name_and_version(name, "model")
+    if version is None and DIGEST.fullmatch(name):
         return _of_digest(session, settled, name)
-    if not at or place.kind == "dataset" or "/" in model:
+    if version is None or place.kind == "dataset" or "/" in model:
         return None
     declared = declared_versions(settled, model)
     current = next((each for each in declared if each.name == version), None)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse, version_of
+from leptonctl.core.address import name_and_version, parse, version_of
 from leptonctl.core.store_records import Recipe
 from leptonctl.kinds.model.override import digest_of
 from leptonctl.kinds.model.recipes import recipe_keys
@@ -44,9 +44,15 @@ def recipes_before(session: Session, address: str, recipe: Recipe) -> dict[str, 
     return {} if parent_recipe is None else {train: parent_recipe, **recipes_before(session, parent, parent_recipe)}
 
 
+def dataset_of(recipe: Recipe) -> tuple[str, str]:
+    """The name and version of the dataset that a version learned from."""
+    name, version = name_and_version(str(recipe.recipe["dataset"]))
+    return name, version or ""
+
+
 def has_dataset(session: Session, recipe: Recipe) -> bool:
     """Whether the rows that a version learned from are declared."""
-    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    name, version = dataset_of(recipe)
     return version_of("dataset", name, version) in session.declarations.built
 
 

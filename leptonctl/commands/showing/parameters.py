@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.commands.session import Session
+from leptonctl.core.address import short
 from leptonctl.core.values import Document, Json, Path, value_at
 from leptonctl.kinds.model import warm
 from leptonctl.kinds.model.command import COMMAND, FILES
@@ -63,7 +64,7 @@ def _dotted(path: Path) -> str:
 
 
 def _dataset(model: Model) -> str:
-    return f"{model.dataset.declared.name}@{model.dataset.declared.version}"
+    return short(model.dataset.address)
 
 
 def _parameter(declared: Declared, written: Document, path: Path, value: Json) -> dict[str, Json]:

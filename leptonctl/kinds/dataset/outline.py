@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from leptonctl.core.address import reference
 from leptonctl.core.address import version_of as address_of
 from leptonctl.core.canonical import digest
 from leptonctl.core.deferred import Deferred
@@ -88,7 +89,7 @@ def is_plain(document: Document, declarations: Declarations) -> bool:
     """Whether every version of a dataset names its files by their own paths, and all of them exist with the bytes of their pins."""
     known, versions = declarations.of("Dataset"), declarations.project.by_version(document)
     for version, declared in versions.items():
-        dataset = known[f"{document.name}@{version}"]
+        dataset = known[reference(document.name, version)]
         if not dataset.recalled:
             facts = [declarations.facts.get(key, SourceFacts()) for key in keys_of(declared, versions)]
             if any(one.digest is None or one.files for one in facts) or any(broken_pins(dataset)):
@@ -100,7 +101,7 @@ def is_recalled(document: Document, declarations: Declarations) -> bool:
     """Whether every version of a restored document is as its outline has it."""
     known, built = declarations.of("Dataset"), declarations.built
     for one in document.outline or ():
-        dataset = known[f"{document.name}@{one.version}"]
+        dataset = known[reference(document.name, one.version)]
         if not dataset.recalled or built[dataset.address].digest != one.key:
             return False
     return True

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from leptonctl.core import address
+from leptonctl.core.address import reference
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error, warning
 from leptonctl.core.frozen import Frozen
@@ -125,7 +126,7 @@ def _bindings(declared: Declared, declarations: Declarations) -> Iterator[Bindin
         if problem is not None:
             yield problem
             continue
-        model = models(declarations).get(f"{name}@{version}")
+        model = models(declarations).get(reference(name, version))
         if model is None:
             continue
         gates, problems = gates_of(declared, model, declarations.catalog)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from leptonctl.core.address import short
 from leptonctl.core.canonical import digest
 from leptonctl.core.contract import PREPARED
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -62,7 +63,7 @@ def source_leaks(declared: Declared, dataset: Dataset, command: Mapping[str, Jso
     for name, content in cast("dict[str, str]", command[FILES]).items():
         if name not in sources and content not in digests:
             continue
-        address = f"{dataset.declared.name}@{dataset.declared.version}"
+        address = short(dataset.address)
         detail = f"{name} is a source of {address}: the program sees the rows that it is evaluated on"
         yield Diagnostic(
             id="program-sees-test-rows", severity="error" if private else "warning", summary="A program has the test rows among its files",

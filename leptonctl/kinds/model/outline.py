@@ -7,6 +7,7 @@ computed from the file by the usual functions when something reads them.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Generic, Literal, TypeVar
 
+from leptonctl.core.address import reference, short
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode_message
 from leptonctl.core.frozen import Frozen, replace
@@ -155,7 +156,7 @@ def _goes_on(document: Document, declarations: Declarations) -> bool:
     """Whether a version of the document continues from another one. Its keys depend on that one's, which an outline does not follow."""
     versions = declarations.of(KIND)
     return document.outline is None and any(
-        versions[f"{one.name}@{one.version}"].warm is not None for one in declarations.project.versions(document)
+        versions[reference(one.name, one.version)].warm is not None for one in declarations.project.versions(document)
     )
 
 
@@ -165,7 +166,7 @@ def _is_recalled(document: Document, declarations: Declarations) -> bool:
         return is_recalled(document, declarations)
     models, built = declarations.of(KIND), declarations.built
     for one in document.outline or ():
-        model = models[f"{document.name}@{one.version}"]
+        model = models[reference(document.name, one.version)]
         if model.restore_node is None or model.declared.outline[1].rows != built[model.dataset.address].digest:
             return False
     return True
@@ -210,7 +211,7 @@ def _compact(outlines: Outlines) -> Outlines:
 
 
 def _document(document: Document, declarations: Declarations, shapes: _Shapes[Shape], data: _Shapes[DataShape]) -> DocumentOutline:
-    values = [declarations.of(document.kind)[f"{one.name}@{one.version}"] for one in declarations.project.versions(document)]
+    values = [declarations.of(document.kind)[reference(one.name, one.version)] for one in declarations.project.versions(document)]
     return DocumentOutline(
         kind=document.kind,
         name=document.name,
@@ -222,7 +223,7 @@ def _document(document: Document, declarations: Declarations, shapes: _Shapes[Sh
 def _version(model: Model, declarations: Declarations, shapes: _Shapes[Shape]) -> VersionOutline:
     node, span = declarations.built[model.address], model.declared.span
     shape = Shape(
-        dataset=f"{model.dataset.declared.name}@{model.dataset.declared.version}",
+        dataset=short(model.dataset.address),
         data=data_digest(model.dataset),
         rows=declarations.built[model.dataset.address].digest,
         alone="@" not in str(model.declared.fields["dataset"]),

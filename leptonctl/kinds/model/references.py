@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from leptonctl.core.address import name_and_version, reference
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset.version import Dataset, datasets
@@ -69,22 +70,21 @@ def task_of(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) ->
 
 def dataset_of(declared: Declared, declarations: Declarations, problems: list[Diagnostic]) -> Dataset | None:
     """The dataset version that is declared. None with a problem added, or where the dataset itself is not sound."""
-    reference = declared.fields.get("dataset")
-    if not isinstance(reference, str):
+    written = declared.fields.get("dataset")
+    if not isinstance(written, str):
         detail, hint = "`dataset` is missing: what the model learns from", "add `dataset: NAME@VERSION`"
         problems.append(error("missing-dataset", "Model names no dataset", detail, span=declared.span_without("dataset"), hint=hint))
         return None
-    name, _, version = reference.partition("@")
+    name, written_version = name_and_version(written)
     document = declarations.project.of("Dataset").get(name)
     known = [*cast("dict[str, Json]", document.value.get("versions") or {})] if document is not None else []
-    if not version and len(known) == 1:
-        version = known[0]
+    version = written_version or (known[0] if len(known) == 1 else "")
     if document is None:
         problems.append(_unknown_dataset(declared, name, declarations.project))
     elif version not in known:
         problems.append(_unknown_version(declared, name, version, known))
     else:
-        return datasets(declarations).get(f"{name}@{version}")
+        return datasets(declarations).get(reference(name, version))
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
+from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.numbers import coerce
@@ -251,7 +252,7 @@ def _trial_problems(request: SearchRequest, trials: Sequence[object], refusals: 
         hint = f"write `trials: {len(trials)}` or less, or `method: grid`"
         return [request.problem("A search has fewer combinations than trials", detail, "trials", hint=hint)]
     if refusals:
-        version = f"model/{request.declared.name}@{request.declared.version}"
+        version = version_of("model", request.declared.name, request.declared.version)
         detail = f"{version}: {len(refusals)} of {len(trials) + len(refusals)}: {refusals[0]}"
         return [
             Diagnostic(
@@ -281,9 +282,10 @@ def dropped_search(declared: Declared) -> Iterator[Diagnostic]:
     override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}
     if base.get(SEARCH) is None or SEARCH in override or not resets_params(base, override):
         return
+    version = version_of("model", declared.name, declared.version)
     yield Diagnostic(
         id="dropped-search", severity="warning", summary="A version with another algorithm drops the search of the base block",
-        detail=f"model/{declared.name}@{declared.version}: its parameters are those of {base.get('algorithm') or 'another algorithm'}",
+        detail=f"{version}: its parameters are those of {base.get('algorithm') or 'another algorithm'}",
         span=declared.document.key_at("versions", declared.version),
         hint="write its own `search:` in the version, or `search: null` if it needs none",
     )  # fmt: skip

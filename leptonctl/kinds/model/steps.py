@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
+from leptonctl.core.address import short
 from leptonctl.core.canonical import digest
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
@@ -54,7 +55,7 @@ def _recipe(model: Model, prepare: Step) -> dict[str, Json]:
     if model.imported is not None:
         own = {"task": model.task, "target": model.dataset.target, "features": None, **recipe_fields(model.imported)}
     return {
-        "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
+        "dataset": short(model.dataset.address),
         "data": dict(prepare.fields),
         **own,
         **({"export": {"opset": model.opset}} if model.origin == "trained" else {}),

@@ -93,7 +93,7 @@ def versions_of(
     for document in project.of("Model").values():
         for declared in project.versions(document):
             if (recalled := recall(declared)) is not None:
-                versions[f"{declared.name}@{declared.version}"] = recalled
+                versions[address.short(recalled.address)] = recalled
                 continue
             model, errors = version_of(declared, declarations)
             problems.update(dict.fromkeys(errors))
@@ -228,7 +228,7 @@ def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic
             id="dropped-parameters",
             severity="warning",
             summary="A version with another algorithm drops the base parameters",
-            detail=f"model/{declared.name}@{declared.version}: {', '.join(dropped)} of the base block "
+            detail=f"{address.version_of('model', declared.name, declared.version)}: {', '.join(dropped)} of the base block "
             f"{'is' if len(dropped) == 1 else 'are'} for {base.get('algorithm') or 'another algorithm'}",
             span=declared.document.key_at("versions", declared.version, next(key for key in RESETS_PARAMS if key in override)),
             hint="write `params:` in the version for those that it needs, or move those of the base into the versions that use them",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from leptonctl.core import address
+from leptonctl.core.address import name_and_version
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
@@ -193,7 +194,7 @@ def why_alone(model: Model, catalog: Catalog) -> tuple[str, str, str] | None:
 
 def _circle(version: str, model: Model, span: Span, path: tuple[str, ...]) -> Diagnostic:
     own = model.declared.version
-    names = [name.partition("@")[2] for name in path]
+    names = [name_and_version(name)[1] or "" for name in path]
     way = " → ".join([*names[names.index(version) :], version]) if version in names else f"{own} → {version}"
     detail = f"{own} continues from itself: {way}"
     return error("warm-start-circle", "A version continues from itself", detail, span=span, hint="name an earlier version, or " + BEGIN)
