@@ -30,19 +30,7 @@ def writes(
     """
     at = now()
     environment = _environment(locked, desired, number, url, reports)
-    deployment = None
-    if desired.environment is not None and environment is not None:
-        deployment = deployment_after(
-            locked.state,
-            locked.name,
-            desired,
-            environment,
-            number=number,
-            serial=serial_after(locked),
-            previous=locked.head.head.deployment,
-            at=at,
-            author=author,
-        )
+    deployment = _deployment(locked, desired, environment, author, number=number, at=at) if environment is not None else None
     pending = Pending(
         deployment=deployment.deployment if deployment else 0,
         claim=locked.claim.id,
@@ -57,6 +45,15 @@ def writes(
         acts=desired.acts,
     )
     return pending, deployment
+
+
+def _deployment(locked: Locked, desired: Desired, environment: Environment, author: Author, *, number: int, at: str) -> Deployment | None:
+    if desired.environment is None:
+        return None
+    serial, previous = serial_after(locked), locked.head.head.deployment
+    return deployment_after(
+        locked.state, locked.name, desired, environment, number=number, serial=serial, previous=previous, at=at, author=author
+    )
 
 
 def _environment(locked: Locked, desired: Desired, number: int, url: str | None, reports: Collection[ServerRecord]) -> Environment | None:

@@ -67,9 +67,7 @@ def plan_project(
     `also`: further versions to move, as prerequisites are, where that takes no work. `moves`: Failure too when this
     state may not be moved, where that is cheap to tell.
     """
-    actual = _observe(session, moves=moves)
-    bound = bound_files(session, actual.recorded, actual.live)
-    session.suspect(bound.suspicious)
+    actual, bound = _observe(session, moves=moves)
     settled, changes = settle(session, actual.state, lost_addresses(session, actual.state, bound))
     prerequisites: frozenset[str] = frozenset()
     if addresses:
@@ -78,7 +76,7 @@ def plan_project(
             settled, changes = settle(session, actual.state, lost)
         changes, prerequisites = _limit(settled, changes, addresses, also)
     basis = Basis(declarations=session.declarations, settled=settled, state=actual.state)
-    changes = _explain(session, settled, actual.state, judge_changes(changes, basis, command=command))
+    changes = _explain(session, basis, judge_changes(changes, basis, command=command))
     draft = Draft(
         actual=actual,
         settled=settled,
@@ -96,15 +94,17 @@ def plan_project(
 # --- observe -----------------------------------------------------------------------------------------------------------
 
 
-def _observe(session: Session, *, moves: bool) -> Actual:
-    """What is recorded and what serves."""
+def _observe(session: Session, *, moves: bool) -> tuple[Actual, BoundFiles]:
+    """What is recorded and what serves, and the files of what is bound, which are checked from now on where they may be damaged."""
     recorded = session.pointers.read()
     if moves and recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
     # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
-    return Actual(recorded=recorded, state=state, live=live)
+    bound = bound_files(session, recorded, live)
+    session.suspect(bound.suspicious)
+    return Actual(recorded=recorded, state=state, live=live), bound
 
 
 def observe_environments(session: Session, state: State | None) -> dict[str, Live]:
@@ -199,8 +199,9 @@ def _limit(
 # --- explain ---------------------------------------------------------------------------------------------------------
 
 
-def _explain(session: Session, settled: Settled, state: State | None, changes: Sequence[Change]) -> tuple[Change, ...]:
+def _explain(session: Session, basis: Basis, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes, each update with the YAML fields that caused it, also through variables. Reads only the recipes of updates."""
+    settled, state = basis.settled, basis.state
     current = state.current if state else {}
     declarations = {c.address: current[c.address].declaration for c in changes if c.action == "update" and c.address in current}
     recipes = session.recipes(set(declarations.values())) if declarations else {}
