@@ -1,11 +1,14 @@
 """Addresses: parsing reverses formatting, and short forms are completed."""
 
+import re
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import leptonctl
 from leptonctl.core.address import (
     Address,
     covers,
@@ -167,3 +170,13 @@ def test_a_reference_is_a_short_address_and_is_taken_apart(kind: str, name: str,
 )  # fmt: skip
 def test_a_binding_with_or_without_its_kind(text: str, parts: tuple[str, str]) -> None:
     assert environment_and_member(text) == parts
+
+
+def test_no_other_module_builds_an_address_or_takes_one_apart() -> None:
+    root = Path(leptonctl.__path__[0])
+    by_hand = re.compile(
+        r"""partition\("@|split\("@|f"(?:dataset|model|environment)/|(?:startswith|removeprefix)\("(?:dataset|model|environment)/"""
+    )
+    sources = (path for path in root.rglob("*.py") if path != root / "core" / "address.py")
+    assert [str(path) for path in sources if by_hand.search(path.read_text(encoding="utf-8"))] == []
+    assert by_hand.search((root / "core" / "address.py").read_text(encoding="utf-8"))

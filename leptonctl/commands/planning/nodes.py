@@ -27,7 +27,7 @@ def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:
     versions = {node.address: node for node in nodes if parse(node.address).kind == "model"}
     if not versions:
         raise fail("unknown-address", "No such model version", f"{name} is not declared", hint=did_you_mean(name, versions))
-    digits = name.rpartition("@")[2].removeprefix("sha256:")
+    digits = (name_and_version(name)[1] or name).removeprefix("sha256:")
     if len(digits) >= LEAST_DIGITS and full(name, versions, session.address_kinds) not in versions:
         # as `leaderboard` prints it
         matches = [n for n in versions.values() if n.digest.removeprefix("sha256:").startswith(digits) and _may_be_of(n, name)]
