@@ -85,7 +85,7 @@ def _predictions(session: Session, built: _Built, source: Path, reading: Reading
         raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
     graph = artifact_of(session, built.export.artifacts[GRAPH_FILE])
     options = options_of(built.source, reader, reading)
-    declared = _declared(session, built)
+    declared = _declared_dataset(session, built)
     names = names_of(built.source, built.prepare, (declared.columns if declared else None) or ())
     options = with_header(options, source, reader, names=names, target=manifest.target)
     key, checks = _privacy_key(session, manifest), _checks(session, built, manifest)
@@ -94,14 +94,14 @@ def _predictions(session: Session, built: _Built, source: Path, reading: Reading
 
 def _checks(session: Session, built: _Built, manifest: Manifest) -> dict[str, Column]:
     """The ranges that the version's dataset declares now, by which a server checks requests; none if it is no longer declared."""
-    dataset = _declared(session, built)
+    dataset = _declared_dataset(session, built)
     declared = dataset.checks if dataset is not None else {}
     types = {column.name: column.type for column in manifest.columns}
     fields = {name: cast("dict[str, Json]", check) for name, check in declared.items() if name in types}
     return {name: convert({"name": name, "type": types[name], **check}, Column) for name, check in fields.items()}
 
 
-def _declared(session: Session, built: _Built) -> Dataset | None:
+def _declared_dataset(session: Session, built: _Built) -> Dataset | None:
     """The version's dataset as it is declared now."""
     return next((d for d in datasets(session.declarations).values() if short(d.address) == built.dataset), None)
 
