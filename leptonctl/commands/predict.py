@@ -156,7 +156,7 @@ def _write_text(parts: Iterable["Predictions"], out: TextIO, form: Form) -> int:
     return rows
 
 
-def _unbound(address: str, settled: Settled) -> Failure:
+def _unbound_model(address: str, settled: Settled) -> Failure:
     """The failure for an environment, and for a binding that is only declared: its version is not what serves."""
     place = parse(address)
     if place.member is None:
@@ -205,7 +205,7 @@ def _find_built(session: Session, target: str) -> _Built:
     address = _only_binding(full(target, known, session.address_kinds), state)
     bound = current[address] if address in current and current[address].effect else None
     if bound is None and address in known and parse(address).kind == "environment":
-        raise _unbound(address, settled)
+        raise _unbound_model(address, settled)
     version = named_version(session, settled, state, address if address in known else target)
     if version is None and bound is None:
         version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)

@@ -5,7 +5,7 @@ from typing import Any
 
 from leptonctl.commands.planning.folder import copy_reason
 from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
-from leptonctl.commands.recorded.holds import withdrawn_now
+from leptonctl.commands.recorded.holds import active_withdrawals
 from leptonctl.commands.recorded.results import gated_metrics, metrics_of, put_gated_first
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.differences import differences
@@ -112,7 +112,7 @@ def _models(session: Session, name: str, state: State, live: Live) -> Iterator[d
             "metrics": metrics[address],
             "serial": serials[address],
             "deployment": pointer.deployment,
-            "withdrawn": [_withdrawal(w) for w in withdrawn_now(record, address)],
+            "withdrawn": [_withdrawal(w) for w in active_withdrawals(record, address)],
         }
 
 

@@ -71,7 +71,7 @@ def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
     digests: dict[str, bytes] = {}
     problems: list[Diagnostic] = []
     entries = 0
-    for path in sorted(_walk(str(root), "", _ignored(root))):
+    for path in sorted(_walk(str(root), "", _read_ignore_pattern(root))):
         data = _bytes(root, path)
         if isinstance(data, Diagnostic):
             problems.append(data)
@@ -89,7 +89,7 @@ def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
     return Files(texts=texts, digests=digests, problems=tuple(problems))
 
 
-def _ignored(root: Path) -> re.Pattern[str] | None:
+def _read_ignore_pattern(root: Path) -> re.Pattern[str] | None:
     """The pattern of `ignore:` in the project's file, None without one."""
     data = _bytes(root, MARKER) if (root / MARKER).is_file() else b""
     text = _text(MARKER, data) if isinstance(data, bytes) else ""

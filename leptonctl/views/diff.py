@@ -107,7 +107,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     apart = diff.get("same_test_rows") is False
     outcome = [*_metrics(diff["metrics"], style, apart=apart), *_other_outcomes(diff)]
     blocks = [
-        _bound(diff),
+        _bound_versions(diff),
         recipe,
         table(outcome, head=("outcome", a, b, "change"), right=(1, 2, 3), color=color) if outcome else "",
         _common(diff, (a, b), style, width) if apart and diff["metrics"] else "",
@@ -132,7 +132,7 @@ def _whole(value: Any, width: int) -> str:
     return whole_value(value, width)
 
 
-def _bound(diff: Mapping[str, Any]) -> str:
+def _bound_versions(diff: Mapping[str, Any]) -> str:
     """Which versions are bound, where a binding is compared."""
     pairs = [(diff[side], diff.get(f"{side}_version")) for side in ("a", "b")]
     lines = [f"{printable(address)} stands for {printable(version)}" for address, version in pairs if version and version != address]

@@ -116,7 +116,7 @@ def _broken_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         before: dict[str, Recipe] = {}
         for place, declaration in edited.items():
             before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
-        problems += rules.sealed(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
+        problems += rules.seal_breaches(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=draft.command == "rollback")

@@ -32,7 +32,7 @@ from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts
 from leptonctl.kinds.dataset.version import datasets
-from leptonctl.kinds.environment.drift import drift, interrupted
+from leptonctl.kinds.environment.drift import drift, interrupted_switches
 from leptonctl.kinds.environment.judging import Basis, judge_changes
 from leptonctl.kinds.environment.kind import Environment, environments
 from leptonctl.kinds.kind import Recorded
@@ -242,7 +242,7 @@ def _add_placement(change: Change, declared: Mapping[str, Environment]) -> Chang
 def _find_drift(session: Session, actual: Actual, changes: Sequence[Change], addresses: Sequence[str]) -> tuple[Drift, ...]:
     """Where what is live differs from the state, for these addresses (none: all)."""
     differences = drift(actual.state, actual.live, datasets(session.declarations), prepared_datasets(changes))
-    lines = [*(interrupted(actual.recorded, actual.live) if actual.recorded else ()), *differences]
+    lines = [*(interrupted_switches(actual.recorded, actual.live) if actual.recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))
 
 

@@ -127,7 +127,7 @@ def _own(model: Model) -> dict[str, Json]:
     return {name: value for name, value in warm.without_keys(model).items() if name != SEARCH}
 
 
-def _filled(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
+def _filled_field(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
     """The own field of a step that the winner of a search fills, if the step reads one."""
     return {field: PARAMS} if SEARCH in needs else {}
 
@@ -147,7 +147,7 @@ def _own_steps(model: Model, rows: StepPlace, before: Mapping[str, StepPlace]) -
     export = _export_step(model, train, {"prepare": rows, **search, "train": train.place})
     decide = decide_step(model.decides, export, train)
     if decide is not None and "train" in (decide.own or {}):
-        decide = replace(decide, needs={**decide.needs, **search}, fills=_filled(search, "train.params"))
+        decide = replace(decide, needs={**decide.needs, **search}, fills=_filled_field(search, "train.params"))
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
     folds = [] if model.folds is None else [_cross_validate(model, str(train.key), needs)]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
@@ -163,7 +163,7 @@ def _train_step(model: Model, needs: Mapping[str, StepPlace]) -> Step:
     key = warm.train_key(model)
     return Step(
         name="train", op="train", address=model.address, key=key, spec=key,
-        fields={"prepare": model.prepare.key, **model.train_key_fields}, own=_own(model), fills=_filled(needs, "params"),
+        fields={"prepare": model.prepare.key, **model.train_key_fields}, own=_own(model), fills=_filled_field(needs, "params"),
         inputs=model.train, needs=needs, kin=model.kin,
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ def _export_step(model: Model, train: Step, needs: Mapping[str, StepPlace]) -> S
     }  # fmt: skip
     return Step(
         name="export", op="export", address=model.address, key=key, spec=key, fields=fields,
-        own={"opset": model.opset, "train": dict(train.own or {}), "privacy": privacy}, fills=_filled(needs, "train.params"),
+        own={"opset": model.opset, "train": dict(train.own or {}), "privacy": privacy}, fills=_filled_field(needs, "train.params"),
         inputs=inputs, needs=needs, kin=model.kin, makes=GRAPH_FILE,
     )  # fmt: skip
 
@@ -221,7 +221,7 @@ def _cross_validate(model: Model, train_key: str, needs: Mapping[str, StepPlace]
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": _own(model)}, fills=_filled(needs, "train.params"),
+        own={**scoring, "train": _own(model)}, fills=_filled_field(needs, "train.params"),
         inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
         needs=needs, kin=model.kin,
     )  # fmt: skip
