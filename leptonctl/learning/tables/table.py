@@ -48,7 +48,7 @@ class Table(Frozen):
         """The files of the table, even if there is only one."""
         return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
 
-    def written(self, name: str) -> pl.Series:
+    def written_cells(self, name: str) -> pl.Series:
         """The cells of a column as the files have them."""
         if name not in self.numbers:
             return self.frame[name]

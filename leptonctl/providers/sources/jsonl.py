@@ -121,7 +121,7 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     cells = _without(cells, {"", *options.missing})
     kinds = _kinds(cells)
     if _Nested in kinds:
-        return _nested(name, cells)
+        return _nested_column(name, cells)
     if len(kinds) > 1:
         # markers of missing cells among numbers or booleans do not make them strings
         others = _without(cells, {*options.markers})
@@ -134,7 +134,7 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
 
 
-def _nested(name: str, cells: list[str | None]) -> pl.Series:
+def _nested_column(name: str, cells: list[str | None]) -> pl.Series:
     """A column of a nested type, which names the first key of its first cell, or is a list. Its cells hold their JSON."""
     import polars as pl
 
