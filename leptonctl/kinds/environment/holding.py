@@ -176,7 +176,7 @@ def note_of_next_apply(addresses: Iterable[str]) -> Diagnostic:
 
 
 def _freeze_reason(name: str, freeze: Freeze) -> str:
-    return f"{name} is frozen since {_when(freeze.at)}{_by(freeze.by)}: {freeze.reason}"
+    return f"{name} is frozen since {_when(freeze.at)}{_who(freeze.by)}: {freeze.reason}"
 
 
 def _hold_of_withdrawal(change: Change, withdrawal: Withdrawal) -> Hold:
@@ -187,7 +187,7 @@ def _hold_of_withdrawal(change: Change, withdrawal: Withdrawal) -> Hold:
     why = f": {withdrawal.reason}" if withdrawal.reason else ""
     return Hold(
         kind="withdrawn",
-        reason=f"{change.after_version} was withdrawn{alias} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
+        reason=f"{change.after_version} was withdrawn{alias} by {how} of {place.name} on {_when(withdrawal.at)}{_who(withdrawal.by)}{why}",
         hint=readmit_command(
             place.name, (place.member or "") if change.after_version else withdrawal.model, change.after_version or withdrawal.version
         ),
@@ -203,5 +203,5 @@ def _when(at: str) -> str:
     return f"{at[:16].replace('T', ' ')} UTC"
 
 
-def _by(user: str | None) -> str:
+def _who(user: str | None) -> str:
     return f" by {user}" if user else ""

@@ -39,7 +39,7 @@ class Model(Frozen):
 
     origin: where its graph comes from. train: without the parameters that are searched. search: what is searched and its trials, as
     `Search.to_json` gives them; {} without a search. decides: the fields of the step `decide`.
-    imported: the file and its options (`imported_of`); None unless the version is imported. options: how the file that a program writes
+    imported: the file and its options (`imported_fields`); None unless the version is imported. options: how the file that a program writes
     is read. warm: the version that it continues from.
     restore_node: digest of the dataset's node -> the node of this version, if an earlier command made it of the same text and rows.
     """
@@ -70,7 +70,7 @@ class Model(Frozen):
         return self.dataset.prepare(stratify=self.task == "classification")
 
     @property
-    def kin(self) -> str:
+    def forecast_group(self) -> str:
         """The sort of its steps, for forecasts."""
         return str(self.train["algorithm"]) if self.origin == "trained" else self.origin
 
