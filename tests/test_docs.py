@@ -14,7 +14,7 @@ from leptonctl.deploying.switch import Point
 from leptonctl.kinds.registry import KINDS
 from leptonctl.library import reference as python_reference
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
-from leptonctl.project.schemas import derived
+from leptonctl.project.schemas import derived_files
 from leptonctl.testing import check_trainer
 from leptonctl.views import yaml_reference
 
@@ -46,9 +46,9 @@ def test_the_command_reference_is_current() -> None:
     assert page("docs/commands.md") == reference(), "run python -m leptonctl.cli.reference"
 
 
-@pytest.mark.parametrize("name", sorted(derived(load_catalog())))
+@pytest.mark.parametrize("name", sorted(derived_files(load_catalog())))
 def test_files_derived_from_the_schemas_are_current(name: str) -> None:
-    assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.project.schemas"
+    assert page(name) == derived_files(load_catalog())[name], "run python -m leptonctl.project.schemas"
 
 
 def test_the_yaml_reference_is_current() -> None:

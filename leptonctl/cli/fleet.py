@@ -84,7 +84,7 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", help="Keep printing new lines until Ctrl-C (exit 0).")] = False,
 ) -> int:
     """Show the log of this folder's server of an environment, or of the last build of a version in this folder."""
-    from leptonctl.commands.log import followed, log_of
+    from leptonctl.commands.log import follow_log, log_of
     from leptonctl.views.servers import line_json, log_text
 
     terminal = terminal_of(ctx)
@@ -94,7 +94,7 @@ def log(
     if not follow:
         return terminal.show({"target": target, "file": str(path), "lines": list(last)}, log_text)
     with until_interrupted():
-        for line in chain(last, followed(path, offset)):
+        for line in chain(last, follow_log(path, offset)):
             if line is None:
                 if not pause(FOLLOW_S):
                     break

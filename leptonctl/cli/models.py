@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from leptonctl.cli.options import terminal_of
-from leptonctl.cli.table_options import Decimal, Delimiter, Encoding, Header, MissingValues, SkipRows, Thousands, passed
+from leptonctl.cli.table_options import Decimal, Delimiter, Encoding, Header, MissingValues, SkipRows, Thousands, options_on_line
 from leptonctl.core.diagnostic import ERROR, OK
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def update(
     terminal = terminal_of(ctx)
     request = Update(
         model=model, data=terminal.path(data), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
-        append=append, reading=passed(encoding=encoding, delimiter=delimiter, decimal=decimal, thousands=thousands),
+        append=append, reading=options_on_line(encoding=encoding, delimiter=delimiter, decimal=decimal, thousands=thousands),
     )  # fmt: skip
     updated = command(terminal.session(), request)
     report, plan = updated.to_json(), updated.plan

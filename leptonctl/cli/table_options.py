@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 
-def passed(**options: str | None) -> dict[str, str]:
+def options_on_line(**options: str | None) -> dict[str, str]:
     """The options that are on the command line."""
     return {name: value for name, value in options.items() if value is not None}
 

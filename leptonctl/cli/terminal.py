@@ -107,13 +107,13 @@ class Terminal:
     def say(self, text: str, *, whole: bool = False) -> None:
         """Print text on standard output, its lines fitted to the terminal. `whole`: as they are."""
         if text:
-            write(sys.stdout, (text if whole or self.json else self.fitted(text)).rstrip("\n") + "\n")
+            write(sys.stdout, (text if whole or self.json else self.fit(text)).rstrip("\n") + "\n")
 
     def aside(self, text: str) -> None:
         """Print what a person should read beside the output: on standard output, or with JSON on standard error."""
-        write(sys.stderr if self.json else sys.stdout, self.fitted(text).rstrip("\n") + "\n")
+        write(sys.stderr if self.json else sys.stdout, self.fit(text).rstrip("\n") + "\n")
 
-    def fitted(self, text: str) -> str:
+    def fit(self, text: str) -> str:
         """The text with lines that fit the terminal. Output for a program, or with -v, stays as it is."""
         if self.verbose or not sys.stdout.isatty():
             return text
@@ -124,7 +124,7 @@ class Terminal:
     def remark(self, text: str) -> None:
         """Print a line about the work for a person: on standard error, and not with JSON."""
         if not self.json:
-            write(sys.stderr, self.fitted(text) + "\n")
+            write(sys.stderr, self.fit(text) + "\n")
 
     def complain(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print diagnostics on standard error, or as one JSON object on standard output."""
@@ -137,7 +137,7 @@ class Terminal:
 
         width = self.table_width if sys.stdout.isatty() else UNLIMITED
         text = render(problems, self.sources, color=self._colors(sys.stderr), width=width)
-        write(sys.stderr, self.fitted(text).rstrip("\n") + "\n")
+        write(sys.stderr, self.fit(text).rstrip("\n") + "\n")
 
     def reporter(self) -> "Reporter":
         """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
@@ -173,7 +173,7 @@ class Terminal:
 
         def ask(effect: T) -> bool:
             if not self.json:
-                write(sys.stdout, self.fitted(text(effect)) + "\n\n")
+                write(sys.stdout, self.fit(text(effect)) + "\n\n")
             if assume_yes or not needed(effect):
                 return True
             if self.json or not sys.stdin.isatty():

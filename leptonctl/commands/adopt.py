@@ -56,7 +56,7 @@ def adopt(session: Session, name: str, into: str | None = None) -> dict[str, Jso
     before, edits = session.sources[file], OwnEdits(root=session.root)
     try:
         session = _write(session, adoption, edits)
-        adopted = _adopted(session, adoption, file)
+        adopted = _declaration_after(session, adoption, file)
         record_equal_results(session, adopted.address, adoption.results)
     except ValueError as problem:
         edits.undo()
@@ -136,7 +136,7 @@ def _without_search(document: Document, block: Mapping[str, Json], adoption: Ado
     return {**fields, PARAMS: {**_mapping(block.get(PARAMS)), **adoption.chosen}}
 
 
-def _adopted(session: Session, adoption: Adoption, file: str) -> Model:
+def _declaration_after(session: Session, adoption: Adoption, file: str) -> Model:
     """The version as it is declared after the edit. Failure `cannot-write-back` unless its parameters are the winner's."""
     name = reference(adoption.model.declared.name, adoption.into)
     adopted = models(session.declarations).get(name)

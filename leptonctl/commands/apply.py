@@ -52,7 +52,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     consented: str | None = None
     recover(session)
     for _ in range(RETRIES):
-        planned = _planned(session, request, saved.only if saved else request.only)
+        planned = _make_plan(session, request, saved.only if saved else request.only)
         plan = planned.plan
         is_done = not plan.has_effect and not has_errors(plan.diagnostics)
         if is_done and (saved is None or is_same_configuration(saved, plan)):
@@ -78,7 +78,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     )
 
 
-def _planned(session: Session, request: Request, addresses: Sequence[str]) -> Planned:
+def _make_plan(session: Session, request: Request, addresses: Sequence[str]) -> Planned:
     """The plan, with a note of what the next apply will move where the request says so."""
     planned = plan_project(session, addresses=addresses, also=request.also, allow_rewind=request.allow_rewind, command=request.command)
     if not request.next_apply:
@@ -142,7 +142,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
         # without a claim nothing was done; otherwise the last event reports what was
         if run.claim is None:
             raise
-        run.cut_off(failure)
+        run.report_end(failure)
     state = session.pointers.read()
     return run.finish(state.serial if state else 0)
 

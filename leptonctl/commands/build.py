@@ -51,7 +51,7 @@ def _carry_out(run: Run) -> None:
     except KeyboardInterrupt:
         run.tally.count_error(INTERRUPTED)
     except Failure as failure:
-        run.cut_off(failure)
+        run.report_end(failure)
 
 
 def _gates(run: Run) -> Iterator[dict[str, Json]]:

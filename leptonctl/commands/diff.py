@@ -47,7 +47,7 @@ def diff(session: Session, address_a: str, address_b: str) -> dict[str, Json]:
     same_rows = _same_test_rows(a, b)
     # figures of the same test rows can be compared as they are
     names = [n for n, pair in metrics.items() if (task, n) in session.catalog.metrics and None not in (pair["a"], pair["b"])]
-    outputs = _compared(session, a, b, [] if same_rows else names)
+    outputs = _compare(session, a, b, [] if same_rows else names)
     return {
         "a": a.address,
         "b": b.address,
@@ -87,11 +87,11 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
     node = node_at(session, name, settled.by_address)
     keys = {step.name: key for step in node.steps if (key := settled.keys.of(*step.place))}
     results = session.results(keys.values())
-    recipe = {**node.recipe, **_bound(session, state, address)}
+    recipe = {**node.recipe, **_bound_recipe(session, state, address)}
     return Side(address=node.address, recipe=recipe, results={n: results[k] for n, k in keys.items() if k in results})
 
 
-def _bound(session: Session, state: State | None, address: str) -> dict[str, Json]:
+def _bound_recipe(session: Session, state: State | None, address: str) -> dict[str, Json]:
     """The recipe of an environment: `models`, the bound version of each, or the declared one if none is bound yet, and `gates`,
     the limits of each binding. {} for other addresses.
     """
@@ -164,7 +164,7 @@ def _test_rows(side: Side) -> Json:
     return cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test") if prepare is not None else None
 
 
-def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":
+def _compare(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":
     """Both compared on the test rows of b that neither was trained on; None if one is not built or they are not comparable."""
     from leptonctl.learning.reports.flips import compare_versions
 

@@ -34,7 +34,7 @@ def explain(session: Session, address: str) -> dict[str, Json]:
         "address": node.address,
         "digest": node.digest,
         "recorded": pointer.digest if pointer else None,
-        "held": _held(change) if change is not None and change.is_held else None,
+        "held": _hold_report(change) if change is not None and change.is_held else None,
         "fields": [*_fields(node)],
         "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in causes],
         "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
@@ -42,7 +42,7 @@ def explain(session: Session, address: str) -> dict[str, Json]:
     }
 
 
-def _held(change: Change) -> Json:
+def _hold_report(change: Change) -> Json:
     """Why an apply does not move what differs, and what to do. `since`: when an apply first found it held; None if none has."""
     hold = change.hold
     reason = hold.reason if hold else refusal(change.judgements)

@@ -48,10 +48,10 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
         # under the lock, so that a switch that has already checked for holds is over
         session.switch(claim, author).hold(name, here=is_here(record, session.root)) as locked,
     ):
-        locked.note(note, lambda state: _with(state, name, value))
+        locked.note(note, lambda state: _set_freeze(state, name, value))
     return {"environment": name, "frozen": plain(value) if value else None, "changed": True, "before": plain(before) if before else None}
 
 
-def _with(state: State, name: str, value: Freeze | None) -> State:
+def _set_freeze(state: State, name: str, value: Freeze | None) -> State:
     others = {other: freeze_ for other, freeze_ in state.frozen.items() if other != name}
     return replace(state, frozen={**others, name: value} if value is not None else others)

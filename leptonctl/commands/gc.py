@@ -35,7 +35,7 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
     checkpoints = sweep_checkpoints(session.root, lambda key: bool(session.store.results([key])))
     is_shared = _is_shared(session)
     marks = {mark.digest: mark for mark in condemned.marks(session.objects)}
-    freed_now = _freed_now(findings, marks, at_once=not is_shared and not is_busy(session))
+    freed_now = _artifacts_to_free(findings, marks, at_once=not is_shared and not is_busy(session))
     report = _report(findings, freed_now, shared=is_shared, checkpoints=checkpoints)
     half_swept = any(mark.mark.phase == "sweeping" for mark in marks.values())
     if not (findings.unneeded or findings.purged or half_swept):
@@ -84,7 +84,7 @@ def _condemn(session: Session, findings: Findings, marks: Marks) -> None:
         condemned.condemn(session.objects, artifact.digest, marks.get(artifact.digest), at)
 
 
-def _freed_now(findings: Findings, marks: Marks, *, at_once: bool) -> list[StoredArtifact]:
+def _artifacts_to_free(findings: Findings, marks: Marks, *, at_once: bool) -> list[StoredArtifact]:
     """What this run would free: in a store that is shared or busy, only what was condemned a day ago."""
     oldest = time.time() - CONDEMNED_S
     due = {digest for digest, mark in marks.items() if mark.mark.phase == "condemned" and mark.modified < oldest}

@@ -28,7 +28,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     session.release()
     all_builds = builds(session, ours)
     records = list(session.pointers.history(state))
-    replaced = _replaced(records)
+    replaced = _replaced_marks(records)
     strays = _strays(session, state, records)
     records += strays
     replaced |= {_mark(record) for record in strays}
@@ -65,7 +65,7 @@ def _entries(records: list[HistoryRecord | Hole], replaced: set[Mark], scope: st
     return [{**entry, "replaced": True} if _mark(record) in replaced else entry for record, entry in pairs if entry is not None]
 
 
-def _replaced(records: list[HistoryRecord | Hole]) -> set[Mark]:
+def _replaced_marks(records: list[HistoryRecord | Hole]) -> set[Mark]:
     """The marks of records that a restore replaced: those between it and the record that it went back to. `records`: newest first."""
     marks: set[Mark] = set()
     until: Mark | None = None

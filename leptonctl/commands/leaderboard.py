@@ -14,8 +14,8 @@ from leptonctl.commands.recorded.built_versions import (
     with_results,
 )
 from leptonctl.commands.recorded.ownership import Ownership, ownership
-from leptonctl.commands.recorded.results import direction, gated_first, gated_metrics, metrics_of
-from leptonctl.commands.recorded.search_story import chosen
+from leptonctl.commands.recorded.results import direction, gated_metrics, metrics_of, put_gated_first
+from leptonctl.commands.recorded.search_story import chosen_params
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, full, name_and_version, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -57,7 +57,9 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
         "task": task,
         "metric": metric,
         "better": better,
-        "directions": {name: direction(session.catalog, task, name) for name in gated_first(gated_metrics(session), dict.fromkeys(names))},
+        "directions": {
+            name: direction(session.catalog, task, name) for name in put_gated_first(gated_metrics(session), dict.fromkeys(names))
+        },
         "rows": [*_rows(session, state, entries, metric)],
     }
     return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board
@@ -76,7 +78,7 @@ def _rows(
     versions = [version for version, _ in entries]
     steps = [(v, name) for v in versions for name in ("train", package_name(v.keys))]
     freed = session.store.lost_keys(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
-    bound, ours = _bound(state, parse(versions[0].address).name), ownership(session, state)
+    bound, ours = _bound_environments(state, parse(versions[0].address).name), ownership(session, state)
     for version, figures in entries:
         yield {
             **_row(version, figures, metric, bound.get(version.digest, [])),
@@ -115,7 +117,7 @@ def _rank(value: Json, better: str | None) -> tuple[bool, float]:
     return number is None, 0.0 if number is None else number if better == "lower" else -number
 
 
-def _bound(state: State | None, model: str) -> dict[str, list[Json]]:
+def _bound_environments(state: State | None, model: str) -> dict[str, list[Json]]:
     """The environments that bind each digest of the model."""
     bound: dict[str, list[Json]] = {}
     for address, pointer in sorted(state.current.items()) if state else ():
@@ -140,7 +142,7 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "bound": bound,
         "algorithm": version.recipe.get("algorithm"),
         "origin": origin_of(version.recipe),
-        "params": {**cast("dict[str, Json]", version.recipe.get("params") or {}), **chosen(version)},
+        "params": {**cast("dict[str, Json]", version.recipe.get("params") or {}), **chosen_params(version)},
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(version.results.get("prepare")),
         "package": package.outputs.get("package") if package else None,

@@ -20,7 +20,7 @@ def log_of(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
     return _build(session, target) if "@" in target else _server(session.as_recorded(), name_and_version(target, "environment")[0])
 
 
-def followed(path: Path, offset: int) -> Iterator[str | None]:
+def follow_log(path: Path, offset: int) -> Iterator[str | None]:
     """The lines written to a log after `offset`, and None whenever there is no new one. Starts over when the file is shortened."""
     rest = b""
     while True:

@@ -28,7 +28,7 @@ def pin(session: Session, addresses: Sequence[str], edits: OwnEdits | None = Non
                 pins.append(_pin_source(session, edits, dataset, at, content.digest))
                 session = session.reopen()
             elif pinned_digest != content.digest:
-                warnings.append(_changed_since_pin(address, dataset.declared.at(*at, "source"), content.digest))
+                warnings.append(_unpinned_change(address, dataset.declared.at(*at, "source"), content.digest))
     return {"pinned": pins, "diagnostics": [warning.to_json() for warning in warnings]}
 
 
@@ -40,7 +40,7 @@ def _pin_source(session: Session, edits: OwnEdits, dataset: Dataset, at: Path, d
     return {"address": dataset.address, "file": document.file, "line": span.line, "digest": digest}
 
 
-def _changed_since_pin(address: str, span: Span, digest: str | None) -> Diagnostic:
+def _unpinned_change(address: str, span: Span, digest: str | None) -> Diagnostic:
     change = f"the file now has {digest}" if digest else "the file is missing"
     problem = error(
         "pinned-already",

@@ -85,7 +85,7 @@ def _predictions(session: Session, built: _Built, source: Path, reading: Reading
         raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
     graph = artifact_of(session, built.export.artifacts[GRAPH_FILE])
     options = options_of(built.source, reader, reading)
-    declared = _declared(session, built)
+    declared = _declared_dataset(session, built)
     names = names_of(built.source, built.prepare, (declared.columns if declared else None) or ())
     options = with_header(options, source, reader, names=names, target=manifest.target)
     key, checks = _privacy_key(session, manifest), _checks(session, built, manifest)
@@ -94,14 +94,14 @@ def _predictions(session: Session, built: _Built, source: Path, reading: Reading
 
 def _checks(session: Session, built: _Built, manifest: Manifest) -> dict[str, Column]:
     """The ranges that the version's dataset declares now, by which a server checks requests; none if it is no longer declared."""
-    dataset = _declared(session, built)
+    dataset = _declared_dataset(session, built)
     declared = dataset.checks if dataset is not None else {}
     types = {column.name: column.type for column in manifest.columns}
     fields = {name: cast("dict[str, Json]", check) for name, check in declared.items() if name in types}
     return {name: convert({"name": name, "type": types[name], **check}, Column) for name, check in fields.items()}
 
 
-def _declared(session: Session, built: _Built) -> Dataset | None:
+def _declared_dataset(session: Session, built: _Built) -> Dataset | None:
     """The version's dataset as it is declared now."""
     return next((d for d in datasets(session.declarations).values() if short(d.address) == built.dataset), None)
 
@@ -156,7 +156,7 @@ def _write_text(parts: Iterable["Predictions"], out: TextIO, form: Form) -> int:
     return rows
 
 
-def _unbound(address: str, settled: Settled) -> Failure:
+def _unbound_model(address: str, settled: Settled) -> Failure:
     """The failure for an environment, and for a binding that is only declared: its version is not what serves."""
     place = parse(address)
     if place.member is None:
@@ -205,7 +205,7 @@ def _find_built(session: Session, target: str) -> _Built:
     address = _only_binding(full(target, known, session.address_kinds), state)
     bound = current[address] if address in current and current[address].effect else None
     if bound is None and address in known and parse(address).kind == "environment":
-        raise _unbound(address, settled)
+        raise _unbound_model(address, settled)
     version = named_version(session, settled, state, address if address in known else target)
     if version is None and bound is None:
         version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)

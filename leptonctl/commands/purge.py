@@ -103,7 +103,7 @@ def _name(snapshots: Iterable[Snapshot]) -> str:
 
 
 def _report(session: Session, graph: Graph, subject: Subject, holding: Holding) -> dict[str, Json]:
-    bound = _bound(graph)
+    bound = _bindings(graph)
     holders = [_holder(holder, bound) for holder in holding.holders]
     return {
         "subject": subject.name,
@@ -139,7 +139,7 @@ def _holder(holder: Holder, bound: Mapping[str, list[str]]) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _bound(graph: Graph) -> dict[str, list[str]]:
+def _bindings(graph: Graph) -> dict[str, list[str]]:
     """Artifact -> the bindings that serve a package which it is part of, or which was made from it."""
     serving: dict[Json, list[str]] = {}
     for place, pointer in (graph.state.current if graph.state else {}).items():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from leptonctl.commands.apply import recover
-from leptonctl.commands.applying.withdrawing import act_of, readmitted_by
+from leptonctl.commands.applying.withdrawing import act_of, add_readmission
 from leptonctl.commands.planning.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of, require_reason
@@ -40,9 +40,9 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
         switch = session.switch(claim, author)
         with switch.hold(name, here=is_here(state.environments[name], session.root)) as locked:
             withdrawn = _withdrawal(session, locked.state, name, (model, version), id_=withdrawal)
-            readmitted = readmitted_by(withdrawn, now(), author.by, reason.strip())
+            readmitted = add_readmission(withdrawn, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))
-            locked.note(note, lambda current: _with(current, name, readmitted))
+            locked.note(note, lambda current: _set_withdrawal(current, name, readmitted))
     return {"environment": name, "model": model, "version": version, "withdrawal": withdrawal_to_json(readmitted)}
 
 
@@ -74,7 +74,7 @@ def _withdrawal(session: Session, state: State, name: str, version: tuple[str, s
         return active[0]
     if active:
         hint = f"add --withdrawal {active[-1].id}"
-        raise fail("ambiguous-withdrawal", "More than one withdrawal matches this version", _listed(active), hint=hint)
+        raise fail("ambiguous-withdrawal", "More than one withdrawal matches this version", _name_list(active), hint=hint)
     raise _not_withdrawn(record, name, version, matching, id_=id_)
 
 
@@ -97,15 +97,15 @@ def _not_withdrawn(record: Environment, name: str, version: tuple[str, str], mat
         hint = "leptonctl plan"
     else:
         detail = f"{'@'.join(version)} is not withdrawn from {name}" + (f" as {id_}" if id_ else "")
-        hint = f"withdrawn from {name}: {_listed(active)}" if active else f"nothing is withdrawn from {name}"
+        hint = f"withdrawn from {name}: {_name_list(active)}" if active else f"nothing is withdrawn from {name}"
     return fail("not-withdrawn", "Nothing is withdrawn under this name", detail, hint=hint)
 
 
-def _listed(withdrawals: Sequence[Withdrawal]) -> str:
+def _name_list(withdrawals: Sequence[Withdrawal]) -> str:
     return ", ".join(f"{w.id} ({w.model}@{w.version}, {w.at[:10]})" for w in withdrawals)
 
 
-def _with(state: State, name: str, withdrawal: Withdrawal) -> State:
+def _set_withdrawal(state: State, name: str, withdrawal: Withdrawal) -> State:
     record = state.environments[name]
     withdrawals = tuple(withdrawal if w.id == withdrawal.id else w for w in record.withdrawals)
     return replace(state, environments={**state.environments, name: replace(record, withdrawals=withdrawals)})

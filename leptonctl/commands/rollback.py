@@ -71,7 +71,7 @@ def _with_other_ways(session: Session, failure: Failure, name: str, model: str) 
         return failure
     target = f"{name}/{model}" if model else name
     other = f"; without that you can run `leptonctl rollback {target} --to {ways[-1]}`"
-    other += f" (or {_listed(ways[:-1])})" if ways[1:] else ""
+    other += f" (or {_number_list(ways[:-1])})" if ways[1:] else ""
     return Failure([replace(d, hint=f"{d.hint}{other}") for d in failure.diagnostics], failure.exit_code)
 
 
@@ -92,13 +92,13 @@ def _numbers(name: str, numbers: Collection[int], ways: Collection[int]) -> str:
     """The deployments of an environment, and which of them can be returned to."""
     if not numbers:
         return f"{name} has no deployment yet"
-    known = f"{name} has deployment{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
+    known = f"{name} has deployment{'s' if len(numbers) > 1 else ''} {_number_list(numbers)}"
     if ways:
-        return f"{known}; you can return to {_listed(ways)}"
+        return f"{known}; you can return to {_number_list(ways)}"
     return f"{known}: nothing to return to but what is bound now or withdrawn"
 
 
-def _listed(numbers: Collection[int]) -> str:
+def _number_list(numbers: Collection[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from leptonctl.commands.planning.line import settle
 from leptonctl.commands.recorded.built_versions import named_version
-from leptonctl.commands.recorded.results import gated_first, gated_metrics, join_results
+from leptonctl.commands.recorded.results import gated_metrics, join_results, put_gated_first
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -23,7 +23,7 @@ def show(session: Session, name: str | None = None, *, trials: bool = False) -> 
     of its search are to be listed. Failure: `unknown-address`, `no-search`.
     """
     state = session.pointers.read()
-    report = _recorded(session, state, None) if name is None else _show_address(session, state, name)
+    report = _recorded_tree(session, state, None) if name is None else _show_address(session, state, name)
     version = report.get("version")
     if trials and not (isinstance(version, dict) and version.get("search")):
         hint = "name a version that declares `search:`: `leptonctl show MODEL@VERSION --trials`"
@@ -31,7 +31,7 @@ def show(session: Session, name: str | None = None, *, trials: bool = False) -> 
     return report
 
 
-def _recorded(session: Session, state: State | None, scope: str | None) -> dict[str, Json]:
+def _recorded_tree(session: Session, state: State | None, scope: str | None) -> dict[str, Json]:
     if state is None:
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
     pointers = sorted((address, pointer) for address, pointer in state.current.items() if scope is None or covers(scope, address))
@@ -41,14 +41,14 @@ def _recorded(session: Session, state: State | None, scope: str | None) -> dict[
     if scope is None:
         session.release()
     for start in range(0, len(pointers), AT_ONCE):
-        for address, pointer, outcome in _joined(session, pointers[start : start + AT_ONCE]):
+        for address, pointer, outcome in _join_results(session, pointers[start : start + AT_ONCE]):
             current[address] = _pointer(pointer, outcome.get("package"))
             if pointer.steps:
-                results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(gated, outcome["metrics"])})
+                results.setdefault(pointer.digest, {**outcome, "metrics": put_gated_first(gated, outcome["metrics"])})
     return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 
-def _joined(session: Session, pointers: Sequence[tuple[str, Pointer]]) -> Iterator[tuple[str, Pointer, dict[str, Json]]]:
+def _join_results(session: Session, pointers: Sequence[tuple[str, Pointer]]) -> Iterator[tuple[str, Pointer, dict[str, Json]]]:
     """These pointers, each with the joined results of its steps."""
     keys = {address: {name: step.key for name, step in pointer.steps.items()} for address, pointer in pointers}
     step_results = session.results({key for steps in keys.values() for key in steps.values()})
@@ -77,7 +77,7 @@ def _show_address(session: Session, state: State | None, name: str) -> dict[str,
     known = {*settled.by_address, *(state.current if state else {})}
     address = full(name, known, session.address_kinds)
     place = parse(address)
-    report = _recorded(session, state, address)
+    report = _recorded_tree(session, state, address)
     version = named_version(session, settled, state, address if address in known else name)
     if version is not None:
         return {**report, "version": version_story(session, state, version, place)}

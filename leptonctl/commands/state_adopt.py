@@ -19,7 +19,7 @@ from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPointer
 from leptonctl.core.values import Json
-from leptonctl.deploying.rebuild import rebuilt
+from leptonctl.deploying.rebuild import rebuild_state
 from leptonctl.deploying.takeover import Request, settle_pending
 from leptonctl.kinds.environment.binding import PACKAGE_OUTPUT
 from leptonctl.kinds.environment.kind import environments
@@ -195,11 +195,11 @@ def _why(session: Session, before: State | None, damage: Failure | None, lineage
 def _rebuild(session: Session, part: LineageStore, current: Survey, before: State | None) -> State:
     identity = read_standing(session.objects, None).identity or ""
     first = before if before is not None else State(lineage=part.lineage, project=session.project.name, store=identity)
-    state = rebuilt(part, current, first, declared=_declared(session), steps=lambda route: _steps(session, route))
+    state = rebuild_state(part, current, first, declared=_declared_environments(session), steps=lambda route: _steps(session, route))
     return replace(state, project=session.project.name, store=identity)
 
 
-def _declared(session: Session) -> dict[str, Environment]:
+def _declared_environments(session: Session) -> dict[str, Environment]:
     """Records of the declared environments, for those that were lost. {} if the YAML is invalid."""
     try:
         declared = environments(session.declarations)

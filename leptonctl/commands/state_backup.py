@@ -67,7 +67,7 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
     current = survey(session.objects, saved.lineage)
     _refuse_wrong_store(session, saved, current, file)
     part = LineageStore(objects=session.objects, lineage=saved.lineage)
-    after = settle_pending(part, current, combined(saved, before, current))
+    after = settle_pending(part, current, combine(saved, before, current))
     report: dict[str, Json] = {
         "file": str(file),
         "lineage": saved.lineage,
@@ -79,10 +79,10 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
         return report
     owner = owner_of(session, reason=reason)
     request = Request(lineage=saved.lineage, author=author_of(owner, "state restore"), owner=owner, base=saved.history)
-    return {**report, **put_in_charge(session, damage, request, lambda _part, newest, now: combined(saved, now, newest))}
+    return {**report, **put_in_charge(session, damage, request, lambda _part, newest, now: combine(saved, now, newest))}
 
 
-def combined(saved: State, before: State | None, current: Survey) -> State:
+def combine(saved: State, before: State | None, current: Survey) -> State:
     """The restored state, with what happened later and stays true: seals, freezes, withdrawals and new environments."""
     later = [state for state in (current.copy, before) if state is not None and state.lineage == saved.lineage]
     for state in sorted(later, key=lambda state: state.serial):

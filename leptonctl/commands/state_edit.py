@@ -43,7 +43,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
     if not consent(report):
         return report
     author = author_of(owner_of(session), "state forget")
-    after = session.pointers.move(lambda now: _without(now, scope), Note(author=author))
+    after = session.pointers.move(lambda now: _remove(now, scope), Note(author=author))
     if scope in after.current or (scope in destroyed and name in after.environments):
         raise _not_read_back(scope)
     return {**report, "done": True}
@@ -97,7 +97,7 @@ def _rename(session: Session, state: State, name: str) -> dict[str, Json]:
     return {"serial": after.serial}
 
 
-def _without(state: State, scope: str) -> State:
+def _remove(state: State, scope: str) -> State:
     after = state.move(dict.fromkeys(a for a in state.current if a == scope or covers(scope, a)))
     place = parse(scope)
     if place.kind != "environment":

@@ -5,8 +5,8 @@ from typing import Any
 
 from leptonctl.commands.planning.folder import copy_reason
 from leptonctl.commands.planning.line import Planned, observe_environments, plan_project
-from leptonctl.commands.recorded.holds import withdrawn_now
-from leptonctl.commands.recorded.results import gated_first, gated_metrics, metrics_of
+from leptonctl.commands.recorded.holds import active_withdrawals
+from leptonctl.commands.recorded.results import gated_metrics, metrics_of, put_gated_first
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.differences import differences
 from leptonctl.commands.showing.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
@@ -33,7 +33,7 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     `strict`: Failure when what is declared cannot be compared with what is bound; otherwise the comparison is left out, since what is
     serving does not depend on it.
     """
-    planned = _planned(session, strict=strict)
+    planned = _try_plan(session, strict=strict)
     session = session if planned is not None else session.as_recorded()
     state = session.pointers.read()
     environments: list[dict[str, Json]] = []
@@ -59,7 +59,7 @@ def essence(status: Mapping[str, Any]) -> Json:
     return {"environments": environments, "differences": status["differences"]}
 
 
-def _planned(session: Session, *, strict: bool) -> Planned | None:
+def _try_plan(session: Session, *, strict: bool) -> Planned | None:
     """The plan of the whole project; None when it cannot be made, unless `strict`."""
     try:
         return plan_project(session)
@@ -91,8 +91,8 @@ def _environment(session: Session, name: str, state: State, live: Live, planned:
         "protected": record.protected,
         "deployment": record.deployment,
         **_origin(session, name, state),
-        "frozen": _frozen(state, name),
-        "held": _held(session, name, state, planned),
+        "frozen": _freeze(state, name),
+        "held": _holds(session, name, state, planned),
         "models": [*_models(session, name, state, live)],
         "servers": [server_json(server, live, record.deployment) for server in live.servers],
     }
@@ -112,7 +112,7 @@ def _models(session: Session, name: str, state: State, live: Live) -> Iterator[d
             "metrics": metrics[address],
             "serial": serials[address],
             "deployment": pointer.deployment,
-            "withdrawn": [_withdrawal(w) for w in withdrawn_now(record, address)],
+            "withdrawn": [_withdrawal(w) for w in active_withdrawals(record, address)],
         }
 
 
@@ -141,12 +141,12 @@ def _origin(session: Session, name: str, state: State) -> dict[str, Json]:
     return {"commit": commit, "dirty": dirty, "baseline": record.commit if record.commit != commit else None}
 
 
-def _frozen(state: State, name: str) -> Json:
+def _freeze(state: State, name: str) -> Json:
     freeze = state.frozen.get(name)
     return {"at": freeze.at, "by": freeze.by, "reason": freeze.reason} if freeze else None
 
 
-def _held(session: Session, name: str, state: State, planned: Planned | None) -> list[Json]:
+def _holds(session: Session, name: str, state: State, planned: Planned | None) -> list[Json]:
     """The recorded holds of what is still declared, if they still hold: a readmission or an unfreeze lifts them at once."""
     declared = bindings(session.declarations)
     changes = {change.address: change for change in planned.plan.changes} if planned is not None else {}
@@ -195,7 +195,7 @@ def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
     keys = {address: pointer.key("evaluate") for address, pointer in entries.items()}
     results = session.results({key for key in keys.values() if key})
     gated = gated_metrics(session)
-    return {address: gated_first(gated, metrics_of(results.get(key or ""))) for address, key in keys.items()}
+    return {address: put_gated_first(gated, metrics_of(results.get(key or ""))) for address, key in keys.items()}
 
 
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:

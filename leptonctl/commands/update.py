@@ -69,10 +69,10 @@ class Updated(Frozen):
 
     def to_json(self) -> dict[str, Json]:
         """What was written, without the plan."""
-        return written_to_json(self)
+        return update_to_json(self)
 
 
-def written_to_json(written: Any) -> dict[str, Json]:
+def update_to_json(written: Any) -> dict[str, Json]:
     """What an update wrote, from any value with the fields of `Updated`."""
     values = {name: getattr(written, name) for name in WRITTEN}
     return {**values, "rows": {**values["rows"]}, "files": [*values["files"]], "known": [*values["known"]]}

@@ -14,7 +14,7 @@ from leptonctl.core.values import Document, Json
 from leptonctl.kinds.environment.kind import environments
 from leptonctl.kinds.kind import PROJECT
 from leptonctl.kinds.registry import KINDS
-from leptonctl.kinds.rules import unpinned
+from leptonctl.kinds.rules import unpinned_bindings
 from leptonctl.project.schemas import load_schema
 
 REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "unknown-version")
@@ -31,7 +31,7 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
     if has_errors(session.reading.checked[1]):
         return _independent(session)
     declarations, errors = session.declared
-    problems = (*session.reading.checked[1], *errors, *unpinned(environments(declarations).values()))
+    problems = (*session.reading.checked[1], *errors, *unpinned_bindings(environments(declarations).values()))
     return problems if has_errors(errors) else (*problems, *dict.fromkeys(missing_in_project(session)), *local_states(session))
 
 
@@ -49,7 +49,7 @@ def _independent(session: Session) -> tuple[Diagnostic, ...]:
         return problems
     declarations, errors = session.only_with(valid).declared
     invalid = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in valid}
-    return (*problems, *_independent_errors(session, errors, invalid), *unpinned(environments(declarations).values()))
+    return (*problems, *_independent_errors(session, errors, invalid), *unpinned_bindings(environments(declarations).values()))
 
 
 def _valid(documents: tuple[Document, ...], problems: tuple[Diagnostic, ...]) -> tuple[Document, ...]:

@@ -77,7 +77,7 @@ def _checks(session: Session, planned: Planned, node: Node, results: Mapping[str
         return checks
     pointer = planned.state.current.get(node.address) if planned.state else None
     checks.append(check_package(results[package_name(results)], session.store, pointer.package if pointer else None))
-    recomputed = list(_recomputed(session, planned.settled, node))
+    recomputed = list(_recompute(session, planned.settled, node))
     checks += [check for _, check in recomputed]
     checks += check_past_gates(session, planned.state, node, {key for key, _ in recomputed})
     return checks
@@ -97,7 +97,7 @@ def _rebuild(session: Session, settled: Settled, node: Node, steps: Mapping[str,
     folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
     recorded = dict(results)
     recorded.update(("cross_validate", result) for result in folds.values())
-    read = _needed(session, settled, steps["train"]) if "train" in steps else {}
+    read = _needed_results(session, settled, steps["train"]) if "train" in steps else {}
     earlier = {role: result for role, result in read.items() if role != "prepare"}
     build = {op: (dict(steps[op].inputs), result) for op, result in recorded.items()}
     verdict = rebuild_package(build, session.store, session.root, earlier)
@@ -141,7 +141,7 @@ def _check_allowed(session: Session, node: Node) -> None:
         refuse(tuple(not_allowed(model.declared, session.project)))
 
 
-def _needed(session: Session, settled: Settled, step: Step) -> dict[str, Result]:
+def _needed_results(session: Session, settled: Settled, step: Step) -> dict[str, Result]:
     """The recorded results that a step reads, by role. Failure `not-built` when one is missing."""
     keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in step.needs}
     results = session.store.results(filter(None, keys.values()))
@@ -156,7 +156,7 @@ def _not_built(address: str, detail: str) -> Failure:
     return fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {address}`")
 
 
-def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[tuple[str, Check]]:
+def _recompute(session: Session, settled: Settled, node: Node) -> Iterator[tuple[str, Check]]:
     """The evaluations of a version, and the comparisons that decide its gates, computed again: (key, check)."""
     for owner in settled.nodes:
         for step in owner.steps:

@@ -117,20 +117,21 @@ def without_work(changes: Sequence[Change], by_address: Mapping[str, Node], addr
 
 
 def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[StepPlace, tuple[str, ...]]:
-    """For each step to compute, the keys of similar earlier results: of its own family, else of its kin."""
+    """For each step to compute, the keys of similar earlier results: of its own family, else of its forecast group."""
     pending = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
     if not pending:
         return {}
     ops = {step.op for step in pending}
     by_family: dict[tuple[str, str, str], list[str]] = {}
-    by_kin: dict[tuple[str, str], list[str]] = {}
+    by_group: dict[tuple[str, str], list[str]] = {}
     for step, key in _recorded_steps(settled):
         if step.op in ops:
-            by_family.setdefault((family(step.address), step.op, step.kin), []).append(key)
-            if step.kin:
-                by_kin.setdefault((step.op, step.kin), []).append(key)
+            by_family.setdefault((family(step.address), step.op, step.forecast_group), []).append(key)
+            if step.forecast_group:
+                by_group.setdefault((step.op, step.forecast_group), []).append(key)
     sisters = {
-        step.place: by_family.get((family(step.address), step.op, step.kin)) or (by_kin.get((step.op, step.kin)) if step.kin else None)
+        step.place: by_family.get((family(step.address), step.op, step.forecast_group))
+        or (by_group.get((step.op, step.forecast_group)) if step.forecast_group else None)
         for step in pending
     }
     return {place: tuple(keys[-MOST_SISTERS:]) for place, keys in sisters.items() if keys}

@@ -97,7 +97,7 @@ class Step(Frozen):
     reads; `needed_keys`: role -> key of a result that exists already.
     `fills`: dotted field of `own` -> the part of a needed result, as in `reads`, whose value takes its place; by content the step then
     equals one that declares this value. `decides` names the output that is shown as soon as it is known.
-    `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
+    `forecast_group`: steps of one op and group have comparable durations in all families. `effect`: it moves a pointer and has no result.
     `makes` names the artifact of its result that becomes the pointer's own.
     """
 
@@ -114,7 +114,7 @@ class Step(Frozen):
     inputs: Mapping[str, Json] = field(default_factory=dict)
     needs: Mapping[str, StepPlace] = field(default_factory=dict)
     needed_keys: Mapping[str, str] = field(default_factory=dict)
-    kin: str = ""
+    forecast_group: str = ""
     effect: bool = False
     makes: str | None = None
 

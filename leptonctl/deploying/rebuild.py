@@ -14,7 +14,7 @@ Steps = Callable[[Route], Mapping[str, StepPointer]]
 """The steps by which a route was built, as far as the store knows them."""
 
 
-def rebuilt(part: LineageStore, seen: Survey, first: State, *, declared: Mapping[str, Environment], steps: Steps) -> State:
+def rebuild_state(part: LineageStore, seen: Survey, first: State, *, declared: Mapping[str, Environment], steps: Steps) -> State:
     """The newest of the copy in the store and `first`, with what happened since.
 
     `first`: the state that is stored, or an empty one. Built things that moved since are left out: the next plan finds their results.

@@ -54,7 +54,7 @@ def notices(
     method = str(split.get("method")) if isinstance(split, Mapping) else ""
     return tuple(
         _diagnostic(notice, address, span, variants=(method, origin_of(recipe)))
-        for notice in _recorded(result)
+        for notice in _recorded_notices(result)
         if notice.check in WORDS
         and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
         and is_in_force(notice.check, notice.detail, rules)
@@ -100,7 +100,7 @@ def features_by_address(nodes: Iterable[Node], addresses: Collection[str] | None
     return {place: frozenset(names) for place, names in columns.items() if place not in unlimited}
 
 
-def _recorded(result: Result) -> Iterator[Notice]:
+def _recorded_notices(result: Result) -> Iterator[Notice]:
     for output in OUTPUTS:
         items = result.outputs.get(output)
         for item in items if isinstance(items, list | tuple) else ():

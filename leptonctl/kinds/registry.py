@@ -7,7 +7,7 @@ from leptonctl.kinds.dataset import kind as dataset
 from leptonctl.kinds.environment import kind as environment
 from leptonctl.kinds.kind import Kind
 from leptonctl.kinds.model import kind as model
-from leptonctl.kinds.model.implied import implied_as_null, without_implied
+from leptonctl.kinds.model.implied import clear_implied, without_implied
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
 
@@ -38,7 +38,7 @@ OPS: dict[str, Op] = {
             plain=without_implied,
         ),
         Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),
-        Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run", plain=implied_as_null),
+        Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run", plain=clear_implied),
         Op(name="compare", done="compared", run="leptonctl.learning.steps.compare:run"),
         Op(name="bind", done="bound"),
     )

@@ -20,7 +20,7 @@ def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
     return {a: seal.declaration for a, seal in state.sealed.items() if a in nodes and nodes[a].digest != seal.digest}
 
 
-def sealed(
+def seal_breaches(
     nodes: Mapping[str, Node],
     state: State,
     recipes: Mapping[str, Recipe],
@@ -63,7 +63,7 @@ def protection(environments: Mapping[str, Environment], changes: Sequence[Change
             for binding in environment.bindings:
                 change = moving.get(binding.address)
                 if change is not None and not change.is_return and not binding.model.dataset.pinned:
-                    yield _unpinned(binding)
+                    yield _unpinned_data(binding)
     if state:
         for name, record in state.environments.items():
             if record.protected and not record.destroyed and name not in environments:
@@ -131,11 +131,11 @@ def _at_withdrawal(binding: Binding) -> Span:
     return binding.declared.at("models", binding.model.declared.name, "readmit", "withdrawal")
 
 
-def unpinned(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
+def unpinned_bindings(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
     """Errors for bindings of protected environments to versions with unpinned data, from the YAML alone."""
     for environment in environments:
         if environment.protected:
-            yield from (_unpinned(binding) for binding in environment.bindings if not binding.model.dataset.pinned)
+            yield from (_unpinned_data(binding) for binding in environment.bindings if not binding.model.dataset.pinned)
 
 
 def rewind(
@@ -152,13 +152,13 @@ def rewind(
         if environment.require_commit and (checkout.commit is None or checkout.dirty):
             bindings = [c for c in moves if c.address != environment.address]
             if not all(c.is_return for c in bindings):
-                yield _uncommitted(environment, checkout)
+                yield _uncommitted_files(environment, checkout)
         record = state.environments.get(environment.name) if state else None
         if record is not None and record.commit is not None:
-            yield from _rewound(environment.name, record.commit, checkout)
+            yield from _rewinds(environment.name, record.commit, checkout)
 
 
-def _uncommitted(environment: Environment, checkout: Checkout) -> Diagnostic:
+def _uncommitted_files(environment: Environment, checkout: Checkout) -> Diagnostic:
     detail = "the project is not in a Git repository with a commit"
     if checkout.commit:
         detail = f"not committed: {', '.join(checkout.dirty[:5])}"
@@ -166,7 +166,7 @@ def _uncommitted(environment: Environment, checkout: Checkout) -> Diagnostic:
     return error("uncommitted", "This environment accepts only committed files", detail, span=span, hint="commit, then apply")
 
 
-def _rewound(name: str, last: str, checkout: Checkout) -> Iterator[Diagnostic]:
+def _rewinds(name: str, last: str, checkout: Checkout) -> Iterator[Diagnostic]:
     """What is wrong where HEAD does not contain the last applied commit, or nobody knows whether it does."""
     contains = checkout.contains.get(last)
     if contains is None:
@@ -204,7 +204,7 @@ def _protection_removed(environment: Environment, moving: Mapping[str, Change]) 
         )
 
 
-def _unpinned(binding: Binding) -> Diagnostic:
+def _unpinned_data(binding: Binding) -> Diagnostic:
     dataset = binding.model.dataset
     return error(
         "unpinned-data",

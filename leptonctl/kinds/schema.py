@@ -50,7 +50,7 @@ def build_schemas(catalog: Catalog) -> dict[str, Schema]:
 def _add_settings(schema: Schema, backends: Mapping[str, tuple[str, Mapping[str, Schema]]]) -> None:
     """Add the description and the settings of each type. Types of other packages stay allowed."""
     default = schema["properties"]["type"]["default"]
-    schema["properties"]["type"] = _suggested(schema["properties"]["type"], sorted(backends))
+    schema["properties"]["type"] = _suggest(schema["properties"]["type"], sorted(backends))
     # an editor that ignores conditions offers the settings of the default type
     schema["properties"] |= dict(backends[default][1])
     schema["allOf"] = [
@@ -92,16 +92,16 @@ def _suggest_names(properties: dict[str, Any], catalog: Catalog) -> None:
     """Suggest the known names to editors. Providers of other packages stay allowed."""
     classes = catalog.others()
     algorithms = sorted({name for role, name in classes if role != STEP})
-    properties["algorithm"] = _suggested(properties["algorithm"], sorted({name for _, name in catalog.trainers}), algorithms)
+    properties["algorithm"] = _suggest(properties["algorithm"], sorted({name for _, name in catalog.trainers}), algorithms)
     step = properties["preprocess"]["items"]
     steps = sorted({name for role, name in classes if role == STEP})
-    step["properties"]["use"] = _suggested(step["properties"]["use"], sorted(catalog.preprocessors), steps)
+    step["properties"]["use"] = _suggest(step["properties"]["use"], sorted(catalog.preprocessors), steps)
     step["allOf"] = [_when("use", name, f"preprocess.{name}") for name in sorted(catalog.preprocessors)]
     metrics = properties["evaluate"]["properties"]["metrics"]
-    metrics["items"] = _suggested(metrics["items"], sorted({name for _, name in catalog.metrics}))
+    metrics["items"] = _suggest(metrics["items"], sorted({name for _, name in catalog.metrics}))
 
 
-def _suggested(schema: Schema, names: list[str], classes: Sequence[str] = ()) -> Schema:
+def _suggest(schema: Schema, names: list[str], classes: Sequence[str] = ()) -> Schema:
     """Names for an editor to complete; any other is allowed too. classes: those of scikit-learn."""
     others = [{"title": OF_SKLEARN, "enum": [*classes]}] if classes else []
     return {**schema, "anyOf": [{"enum": names}, *others, {}]}

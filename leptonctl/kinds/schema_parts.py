@@ -59,7 +59,7 @@ def table(description: str, of: Schema, **more: Any) -> Schema:
     return {"description": description, "type": "object", "additionalProperties": of, **more}
 
 
-def forbidden(why: str) -> Schema:
+def forbid(why: str) -> Schema:
     """A key that cannot be combined with another; `$comment` is the sentence shown."""
     return {"not": {}, "$comment": why}
 
@@ -95,7 +95,7 @@ def secret(description: str) -> Schema:
     )
 
 
-def versioned(
+def versions_schema(
     description: str, properties: Mapping[str, Schema], examples: Mapping[str, Any], only_base: tuple[str, ...] = ("kind", "name")
 ) -> Schema:
     """The `versions` mapping: every key of the base block, each of which may be null to remove it."""

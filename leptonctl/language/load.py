@@ -48,7 +48,7 @@ def documents_of(file: str, text: str, kinds: Collection[str]) -> list[Document]
 def _load(
     files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]]
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    contents = [_restored(file, restored[file]) if file in restored else _read(file, files[file], kinds) for file in sorted(files)]
+    contents = [_restored_file(file, restored[file]) if file in restored else _read(file, files[file], kinds) for file in sorted(files)]
     our_folders = {content.folder for content in contents if content.is_ours}
     documents = [document for content in contents for document in content.documents]
     problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
@@ -69,7 +69,7 @@ class _File(Frozen):
     doubtful: list[Diagnostic]
 
 
-def _restored(file: str, documents: Sequence[Document]) -> _File:
+def _restored_file(file: str, documents: Sequence[Document]) -> _File:
     return _File(folder=file.rpartition("/")[0], is_ours=True, documents=[*documents], problems=[], doubtful=[])
 
 

@@ -114,7 +114,7 @@ def versions(document: Document, inherit: Inherit = everything) -> tuple[Declare
     """The versions of a document, each merged over what it inherits of the base block, in the order written."""
     base = {k: v for k, v in document.value.items() if k not in ("kind", "name", "versions")}
     overrides = cast("dict[str, dict[str, Json] | None]", document.value.get("versions") or {})
-    return tuple(_merged(document, inherit(base, override or {}), version, override or {}) for version, override in overrides.items())
+    return tuple(_merge(document, inherit(base, override or {}), version, override or {}) for version, override in overrides.items())
 
 
 def whole(document: Document) -> Declared:
@@ -130,7 +130,7 @@ def whole(document: Document) -> Declared:
     )
 
 
-def _merged(document: Document, base: Mapping[str, Json], version: str, override: dict[str, Json]) -> Declared:
+def _merge(document: Document, base: Mapping[str, Json], version: str, override: dict[str, Json]) -> Declared:
     # few plans need to know where a field is written, and a project may have ten thousand versions
     merging = _Merge(document=document, base=base, override=override, version=version)
     return Declared(

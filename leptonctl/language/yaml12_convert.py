@@ -102,7 +102,7 @@ class Conversion:
                 except ValueError as problem:
                     self.not_a_number(node, problem)
                     return 0
-            return self.tagged(node)
+            return self.tagged_value(node)
         if type(tag) is str and tag not in CORE_TAGS:
             self.unknown_tag(node)
         return self.collection(node, path)
@@ -159,7 +159,7 @@ class Conversion:
             self.unknown_tag(node)
         return node.value  # type: ignore[no-any-return]
 
-    def tagged(self, node: ScalarNode) -> Json:
+    def tagged_value(self, node: ScalarNode) -> Json:
         """The value of a scalar with an explicit tag, which must be one of the core schema and fit the value."""
         if node.tag == CORE + "str":
             return str(node.value)

@@ -29,7 +29,7 @@ def strict_problems(file: str, lines: list[str], nodes: Iterable[Node]) -> list[
 
 def _places(lines: list[str], node: Node) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
     """(line, column) of each mistake at the beginning and at the end of a node, counted from 0."""
-    begin, end = _from(lines, node.start_mark), _from(lines, node.end_mark)
+    begin, end = _lines_from(lines, node.start_mark), _lines_from(lines, node.end_mark)
     anchor, header, after = ANCHOR.match(begin), HEADER.match(begin), AFTER.match(end)
     start = node.start_mark.line, node.start_mark.column
     if anchor:
@@ -46,7 +46,7 @@ def _places(lines: list[str], node: Node) -> Iterator[tuple[tuple[int, int], tup
         yield (node.end_mark.line, node.end_mark.column + after.end()), COMMENT
 
 
-def _from(lines: list[str], mark: Mark) -> str:
+def _lines_from(lines: list[str], mark: Mark) -> str:
     return lines[mark.line][mark.column :] if mark.line < len(lines) else ""
 
 

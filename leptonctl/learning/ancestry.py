@@ -25,12 +25,12 @@ def ancestor_rows(needs: Mapping[str, Result]) -> list[Json]:
         "artifacts": {name: digest for name, digest in prepare.artifacts.items() if name in SIDE_FILES},
         "outputs": {name: prepare.outputs[name] for name in KEPT if name in prepare.outputs},
     }
-    return [*_recorded(needs[WARM_START]), rows]
+    return [*_recorded_parents(needs[WARM_START]), rows]
 
 
 def ancestors(train: Result | None) -> Iterator[Result]:
     """The rows that a version's ancestors have learned, each as a result of `prepare`. None for a version without a parent."""
-    for rows in _recorded(train):
+    for rows in _recorded_parents(train):
         parts = cast("dict[str, dict[str, Json]]", rows)
         yield Result(key="", op="prepare", artifacts=cast("dict[str, str]", parts["artifacts"]), outputs=parts["outputs"])
 
@@ -58,6 +58,6 @@ def _side(result: Result, artifacts: Artifacts) -> Side:
         return read_side(replace(result, artifacts={}), "train", artifacts)
 
 
-def _recorded(train: Result | None) -> list[Json]:
+def _recorded_parents(train: Result | None) -> list[Json]:
     rows = train.outputs.get(LEARNED) if train is not None else None
     return rows if isinstance(rows, list) else []

@@ -13,7 +13,7 @@ _TRIAL: ContextVar[Catalog | None] = ContextVar("catalog", default=None)
 
 def providers() -> Catalog:
     """The catalog in use. Reading entry points takes time, so the installed one is loaded once per process."""
-    return _TRIAL.get() or _installed()
+    return _TRIAL.get() or _installed_catalog()
 
 
 @contextmanager
@@ -27,5 +27,5 @@ def with_catalog(catalog: Catalog) -> Iterator[None]:
 
 
 @cache
-def _installed() -> Catalog:
+def _installed_catalog() -> Catalog:
     return load_catalog()

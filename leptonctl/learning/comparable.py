@@ -54,7 +54,7 @@ def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: in
             continue
         if reason:
             reasons[reason] = None
-        learned[version] |= _shared(evaluation.listed, side.listed)
+        learned[version] |= _shared_rows(evaluation.listed, side.listed)
     keep = np.ones(rows, dtype=bool)
     for mask in learned.values():
         keep &= ~mask
@@ -67,7 +67,7 @@ def excluded_rows(learned: Mapping[str, int], rows: int) -> str:
     return f"of {rows} evaluation rows without {' and '.join(parts)}" if parts else ""
 
 
-def _shared(evaluation: Listed, training: Listed) -> np.ndarray:
+def _shared_rows(evaluation: Listed, training: Listed) -> np.ndarray:
     """Which evaluation rows are training rows too, by id or by record."""
     import numpy as np
 

@@ -7,7 +7,7 @@ from leptonctl.commands.editing.bind_yaml import Rebinding, bound_version, rebin
 from leptonctl.commands.editing.init_yaml import FIRST_PORT
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.planning.line import plan_project
-from leptonctl.commands.recorded.holds import withdrawn_now
+from leptonctl.commands.recorded.holds import active_withdrawals
 from leptonctl.commands.rollback import rollback
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of
@@ -44,7 +44,7 @@ def leave(session: Session, recorder: Recorder, version_name: str, model_name: s
     if pointer is not None and pointer.version == version_name:
         return rollback(session, f"{name}/{model_name}", None, Request(reason=reason), consent=consent, reporter=recorder)
     record = state.environments.get(name) if state else None
-    withdrawn = withdrawn_now(record, member_of("environment", name, model_name)) if record else ()
+    withdrawn = active_withdrawals(record, member_of("environment", name, model_name)) if record else ()
     if any(one.version == version_name for one in withdrawn):
         # a script that is run again has the same outcome
         return Outcome(plan=plan_project(session, addresses=[member_of("environment", name, model_name)]).plan, exit_code=OK)

@@ -38,16 +38,16 @@ class Update(Report):
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
-        from leptonctl.commands.update import written_to_json
+        from leptonctl.commands.update import update_to_json
         from leptonctl.views.update import update_json
 
-        return update_json(written_to_json(self), self.plan.to_json())
+        return update_json(update_to_json(self), self.plan.to_json())
 
     def text(self, *, color: bool = False) -> str:
-        from leptonctl.commands.update import written_to_json
+        from leptonctl.commands.update import update_to_json
         from leptonctl.views.update import update_text
 
-        return update_text(written_to_json(self), self.plan.text(color=color))
+        return update_text(update_to_json(self), self.plan.text(color=color))
 
 
 class Adoption(Answer):

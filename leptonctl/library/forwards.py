@@ -24,7 +24,7 @@ def deploy(version: Version, environment: str, *, forward: bool, reason: str, wa
         if replaced_by and forward:
             return Outcome(plan=plan_project(session, addresses=[address]).plan, exit_code=OK)
         if replaced_by and state is not None and state.environments[environment].protected:
-            raise _superseded(version, environment, replaced_by)
+            raise _superseding(version, environment, replaced_by)
         replaced_by = ""
         return publish(session, recorder, version.name, model, environment, reason=reason)
 
@@ -51,7 +51,7 @@ def _later(session: Session, state: State | None, version: Version, environment:
     return None
 
 
-def _superseded(version: Version, environment: str, later: str) -> Failure:
+def _superseding(version: Version, environment: str, later: str) -> Failure:
     """The failure in a protected environment, where going back would withdraw the later version, just because a script is run again."""
     detail = f"{environment} has replaced {version.model} {version.name} with {later}, which going back would withdraw"
     hint = f'rollback_version("{later}", "{version.model}", "{environment}") goes back; deploy(…, forward=True) keeps {later}'

@@ -12,7 +12,7 @@ from leptonctl.kinds.model.imported import OPTIONS
 from leptonctl.language.edit import key_lines
 from leptonctl.library.model_settings import ModelSettings, Training
 from leptonctl.library.table_yaml import step_lines
-from leptonctl.library.writing import Draft, next_version, plain_json, required, versions_in
+from leptonctl.library.writing import Draft, next_version, plain_json, require_document, versions_in
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
@@ -26,12 +26,12 @@ def declare_version(draft: Draft, model: str, settings: ModelSettings, training:
     """Declare a version, unless one has the same recipe, and return its name. A new model gets a document."""
     document = draft.document("Model", model)
     if document is None:
-        shared = _shared(draft.session.catalog, settings, training)
+        shared = _shared_lines(draft.session.catalog, settings, training)
         name = "v1" if version is None else version
         own = _params(draft.session.catalog, shared[1], training)
         entry = key_lines(name, own, indent=2)
         draft.add("Model", model, f"{shared[0]}versions:\n{entry}")
-        required(draft, "Model", model)
+        require_document(draft, "Model", model)
         return name
     base = {key: value for key, value in document.value.items() if key not in ("kind", "name", "versions")}
     fields = _fields(draft.session.catalog, base, settings, training)
@@ -44,7 +44,7 @@ def declare_version(draft: Draft, model: str, settings: ModelSettings, training:
     return name
 
 
-def _shared(catalog: Catalog, settings: ModelSettings, training: Training) -> tuple[str, dict[str, Json]]:
+def _shared_lines(catalog: Catalog, settings: ModelSettings, training: Training) -> tuple[str, dict[str, Json]]:
     """The lines of a new document above `versions:`, and its task and algorithm."""
     if settings.data is None or settings.dataset is None:
         hint = "call upload_data(Data.from_csv(PATH, TARGET)) first"

@@ -79,10 +79,10 @@ def monitoring(project: Project, model: str, name: str | None) -> Monitoring:
             samples += [one for one in samples_of(read(f"{url}/metrics")) if one.labels.get("model_name") == model]
         except (OSError, ValueError) as problem:
             unreachable[url] = str(problem)
-    return counted(environment, served, samples, unreachable)
+    return add_up(environment, served, samples, unreachable)
 
 
-def counted(environment: Environment, served: Served, samples: list[Sample], unreachable: Mapping[str, str]) -> Monitoring:
+def add_up(environment: Environment, served: Served, samples: list[Sample], unreachable: Mapping[str, str]) -> Monitoring:
     """The counters of all servers and versions, added up."""
     requests: defaultdict[str, int] = defaultdict(int)
     breaches: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -122,10 +122,10 @@ def samples_of(text: str) -> Iterator[Sample]:
         match = SAMPLE.match(line)
         if match is None:
             continue
-        labels = {name: ESCAPE.sub(_unescaped, value) for name, value in LABEL.findall(match["labels"])}
+        labels = {name: ESCAPE.sub(_unescape, value) for name, value in LABEL.findall(match["labels"])}
         with suppress(ValueError):
             yield Sample(name=match["name"], labels=labels, value=float(match["value"]))
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     return "\n" if match[1] == "n" else match[1]

@@ -35,9 +35,9 @@ class Report(Frozen):
         return f"<{type(self).__name__}: {first}>"
 
     def _repr_html_(self) -> str:
-        from leptonctl.views.html import preformatted
+        from leptonctl.views.html import preformat
 
-        return preformatted(self.text(color=True))
+        return preformat(self.text(color=True))
 
 
 class Answer(Report):

@@ -95,7 +95,7 @@ def update_version(version_name: str, model_name: str, description: str | None =
 
 
 def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, *, new: bool, like: str | None = None) -> Version:
-    from leptonctl.library.writing import editing, plain_json, required, versions_in
+    from leptonctl.library.writing import editing, plain_json, require_document, versions_in
 
     version, model = name_of(version, "version_name"), name_of(model, "model_name")
     project = project_of(where)
@@ -103,13 +103,13 @@ def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, 
         fields = {**fields, "algorithm": algorithm_of(fields["algorithm"])}
     values: dict[str, Json] = {key: plain_json(value, key) for key, value in fields.items()}
     with editing(project.root, "create_version" if new else "update_version") as draft:
-        declared = versions_in(required(draft, "Model", model))
+        declared = versions_in(require_document(draft, "Model", model))
         needed = like if new else version
         if needed is not None and needed not in declared:
             hint = did_you_mean(needed, declared)
             raise fail("unknown-version", "The model has no such version", f"{model} has no version {needed}", hint=hint)
         if like is not None:
-            values = _merged(draft.lines_of("Model", model, like), values)
+            values = _merge(draft.lines_of("Model", model, like), values)
         if version not in declared:
             draft.put("Model", model, ("versions", version), values)
         else:
@@ -118,7 +118,7 @@ def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, 
     return Version(project=project, model=model, name=version)
 
 
-def _merged(lines: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:
+def _merge(lines: Mapping[str, Json], values: Mapping[str, Json]) -> dict[str, Json]:
     """The fields of a version, overridden by these values; mappings in both are merged."""
     merged = {key: value for key, value in lines.items() if key != "description"}
     for key, value in values.items():

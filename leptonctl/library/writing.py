@@ -167,7 +167,7 @@ def plain_json(value: Any, what: str) -> Json:
     )
 
 
-def required(draft: Draft, kind: str, name: str) -> Document:
+def require_document(draft: Draft, kind: str, name: str) -> Document:
     """The document with this name. Failure `unknown-model` or `unknown-environment` when it is not declared."""
     document = draft.document(kind, name)
     if document is None:

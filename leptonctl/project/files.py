@@ -71,7 +71,7 @@ def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
     digests: dict[str, bytes] = {}
     problems: list[Diagnostic] = []
     entries = 0
-    for path in sorted(_walk(str(root), "", _ignored(root))):
+    for path in sorted(_walk(str(root), "", _read_ignore_pattern(root))):
         data = _bytes(root, path)
         if isinstance(data, Diagnostic):
             problems.append(data)
@@ -89,7 +89,7 @@ def read_project(root: Path, readable: Mapping[str, bytes] = NONE) -> Files:
     return Files(texts=texts, digests=digests, problems=tuple(problems))
 
 
-def _ignored(root: Path) -> re.Pattern[str] | None:
+def _read_ignore_pattern(root: Path) -> re.Pattern[str] | None:
     """The pattern of `ignore:` in the project's file, None without one."""
     data = _bytes(root, MARKER) if (root / MARKER).is_file() else b""
     text = _text(MARKER, data) if isinstance(data, bytes) else ""
@@ -115,7 +115,7 @@ def odd_file(root: Path) -> str | None:
 def _too_many_entries(path: str) -> Diagnostic:
     detail = f"with this file, the project's YAML has more than {MOST_ENTRIES:,} lines and list items; no more is read"
     hint = "list what is not leptonctl's under `ignore:` of the Project, or divide the project"
-    return error("project-too-large", "A project is too large", detail, span=_at(path, 1, 1), hint=hint)
+    return error("project-too-large", "A project is too large", detail, span=_character_span(path, 1, 1), hint=hint)
 
 
 def _walk(folder: str, prefix: str, ignore_pattern: re.Pattern[str] | None) -> Iterator[str]:
@@ -172,26 +172,32 @@ def _text(path: str, data: bytes) -> str | Diagnostic:
     except UnicodeDecodeError as problem:
         return _undecodable(data, problem, path)
     if b"\0" in data[:4]:
-        return error("bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(path, 1, 1), hint=AS_UTF8)
+        return error(
+            "bad-encoding",
+            "A project file is not UTF-8 text",
+            "the file is UTF-16 or UTF-32",
+            span=_character_span(path, 1, 1),
+            hint=AS_UTF8,
+        )
     return bad_character(path, text) or text
 
 
 def _outside(path: str) -> Diagnostic:
     hint = "copy the file into the project, or list the link under `ignore:` of the Project"
     detail = "it is a link to a file outside the project"
-    return error("outside-project", "A file lies outside the project", detail, span=_at(path, 1, 1), hint=hint)
+    return error("outside-project", "A file lies outside the project", detail, span=_character_span(path, 1, 1), hint=hint)
 
 
 def _too_large(path: str) -> Diagnostic:
     detail = f"it is larger than {LARGEST // 2**20} MiB"
     hint = "list it under `ignore:` of the Project if it is not for leptonctl"
-    return error("file-too-large", "A project file is too large", detail, span=_at(path, 1, 1), hint=hint)
+    return error("file-too-large", "A project file is too large", detail, span=_character_span(path, 1, 1), hint=hint)
 
 
 def _unreadable(path: str, problem: OSError) -> Diagnostic:
     reason = problem.strerror or "unknown reason"
     hint = "make it readable, or list it under `ignore:` of the Project"
-    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(path, 1, 1), hint=hint)
+    return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_character_span(path, 1, 1), hint=hint)
 
 
 def _head(path: str, flags: int = 0) -> bytes:
@@ -215,10 +221,10 @@ def _undecodable(data: bytes, problem: UnicodeDecodeError, path: str) -> Diagnos
     line, column = valid_text.count("\n") + 1, len(valid_text) - valid_text.rfind("\n")
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     detail = "the file is UTF-16" if utf16 else f"byte 0x{data[problem.start]:02X} is not UTF-8"
-    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(path, line, column), hint=AS_UTF8)
+    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_character_span(path, line, column), hint=AS_UTF8)
 
 
-def _at(file: str, line: int, column: int) -> Span:
+def _character_span(file: str, line: int, column: int) -> Span:
     return Span(file=file, line=line, column=column, end_column=column + 1)
 
 

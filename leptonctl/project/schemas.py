@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent
 
 def write_schemas(folder: Path) -> None:
     """Write everything derived below the checkout `folder`."""
-    for name, text in derived(load_catalog()).items():
+    for name, text in derived_files(load_catalog()).items():
         _write(folder / name, text)
     _write(folder / f"{COMPILED.replace('.', '/')}.py", compiled_checks(folder))
 
@@ -28,7 +28,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def derived(catalog: Catalog) -> dict[str, str]:
+def derived_files(catalog: Catalog) -> dict[str, str]:
     """Path below the checkout -> text of every derived file that is in Git."""
     # every command imports this module for `load_schema`; writing is needed in a checkout only
     from leptonctl.kinds.schema import build_schemas

@@ -76,7 +76,7 @@ def encode(intake: Intake, request: dict[str, Json], *, hashed: bool = False) ->
 def _features(intake: Intake, inputs: dict[str, Input], rows: int, violations: list[Violation]) -> Float32:
     """The FP32 matrix [rows, k]."""
     if intake.packed and FEATURES in inputs:
-        exact = _packed(intake, inputs[FEATURES], rows)
+        exact = _pack(intake, inputs[FEATURES], rows)
     else:
         exact = _matrix(intake, [_numbers(column, inputs[column.name]) for column in intake.numeric])
     with np.errstate(over="ignore"):
@@ -102,7 +102,7 @@ def _matrix(intake: Intake, cells: list[list[float]]) -> Float64:
         raise
 
 
-def _packed(intake: Intake, tensor: Input, rows: int) -> Float64:
+def _pack(intake: Intake, tensor: Input, rows: int) -> Float64:
     columns, data = list(intake.columns.values()), tensor.data
     width = len(columns)
     if tensor.datatype not in RANGES and set(map(type, data)) <= NUMBER:

@@ -161,7 +161,7 @@ class Follower:
             return
         deployment = self._prepare(number)
         if deployment is not None:
-            self._set_condition(replace(self._condition, prepared=deployment, failed=_without(self._condition, number)))
+            self._set_condition(replace(self._condition, prepared=deployment, failed=_remove_number(self._condition, number)))
             self._log(f"deployment {number} is ready")
 
     def _activate(self, head: Head) -> None:
@@ -180,7 +180,7 @@ class Follower:
     def _swap(self, deployment: LoadedDeployment, message: str) -> None:
         condition = self._condition
         prepared = condition.prepared if condition.prepared is not None and condition.prepared.number != deployment.number else None
-        self._set_condition(replace(condition, current=deployment, prepared=prepared, failed=_without(condition, deployment.number)))
+        self._set_condition(replace(condition, current=deployment, prepared=prepared, failed=_remove_number(condition, deployment.number)))
         self._last_served = deployment.number
         self._log(message)
 
@@ -290,5 +290,5 @@ class Follower:
         self._problems[purpose] = problem
 
 
-def _without(condition: Condition, number: int) -> dict[int, str]:
+def _remove_number(condition: Condition, number: int) -> dict[int, str]:
     return {other: why for other, why in condition.failed.items() if other != number}

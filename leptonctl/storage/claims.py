@@ -104,7 +104,7 @@ def check_claim(state: State, claim: Registration) -> None:
     """Failure `taken-over` (exit 5) when the claim is no longer in the state, because another apply took it over."""
     if claim.id not in state.applies:
         others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
-        raise takeover(min(claim.addresses, default="this apply"), _by(others[0] if others else None))
+        raise takeover(min(claim.addresses, default="this apply"), _successor(others[0] if others else None))
 
 
 def lock_environment(state: State, environment: str, claim: Registration) -> State:
@@ -129,7 +129,7 @@ def check_lock(state: State, environment: str, claim: Registration, token: int) 
     """Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
-        raise takeover(document("environment", environment), _by(lock.owner if lock else None))
+        raise takeover(document("environment", environment), _successor(lock.owner if lock else None))
 
 
 def unlock_environment(state: State, environment: str, claim: Registration) -> State:
@@ -171,7 +171,7 @@ def takeover(address: str, by: str) -> Failure:
     )
 
 
-def _by(owner: Owner | None) -> str:
+def _successor(owner: Owner | None) -> str:
     return f"by {describe(owner)}" if owner is not None else "by another apply, which has ended"
 
 

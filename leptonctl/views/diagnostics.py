@@ -47,11 +47,11 @@ def _sort_key(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
 
 def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, list[str]], *, color: bool, width: int) -> str:
     paint = COLORS[diagnostic.severity]
-    out = [f"{_in(f'{diagnostic.severity}[{diagnostic.id}]', paint, color)}: {_in(diagnostic.summary, '1', color)}"]
+    out = [f"{_paint(f'{diagnostic.severity}[{diagnostic.id}]', paint, color)}: {_paint(diagnostic.summary, '1', color)}"]
     span = diagnostic.span
     detail = [_clean(line) for line in diagnostic.detail.splitlines()]
     if span is not None:
-        out.append(f"  {_in('-->', '34', color)} {_clean(span.file)}:{span.line}:{span.column}")
+        out.append(f"  {_paint('-->', '34', color)} {_clean(span.file)}:{span.line}:{span.column}")
         if span.file in sources and span.file not in cache:
             cache[span.file] = BREAK.split(sources[span.file])
         source_lines = cache.get(span.file, [])
@@ -64,7 +64,7 @@ def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, 
             detail = detail[1:] if beside else detail
     out += [f"  {line}" for line in detail]
     hint = [_clean(line) for line in diagnostic.hint.splitlines()]
-    out += [f"  {_in('hint:', '36', color)} {line}" for line in hint[:1]] + [f"        {line}" for line in hint[1:]]
+    out += [f"  {_paint('hint:', '36', color)} {line}" for line in hint[:1]] + [f"        {line}" for line in hint[1:]]
     return "\n".join(out)
 
 
@@ -85,10 +85,10 @@ def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool, wid
     after = _cut(after, marked_room - text_width(marked))
     number = str(span.line)
     carets = "^" * max(1, text_width(marked))
-    gutter = _in(f"{number} |", "34", color)
-    empty = _in(f"{' ' * len(number)} |", "34", color)
+    gutter = _paint(f"{number} |", "34", color)
+    empty = _paint(f"{' ' * len(number)} |", "34", color)
     remark = f"{carets} {detail}".rstrip()
-    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * text_width(before)}{_in(remark, paint, color)}"]
+    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * text_width(before)}{_paint(remark, paint, color)}"]
 
 
 def _closing(diagnostics: list[Diagnostic]) -> str:
@@ -121,5 +121,5 @@ def _last(text: str, room: int) -> str:
     return end
 
 
-def _in(text: str, code: str, color: bool) -> str:
+def _paint(text: str, code: str, color: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if color and text else text

@@ -102,12 +102,12 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
         a, b = (short(name) for name in (a, b))
     # a field that is null and one that is absent make different recipes, but that is not worth a line
     shown = [f for f in diff["fields"] if (f["a"], f["b"]) != (None, None)] or diff["fields"]
-    fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in _aligned(shown)]
+    fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in _align(shown)]
     recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
     apart = diff.get("same_test_rows") is False
     outcome = [*_metrics(diff["metrics"], style, apart=apart), *_other_outcomes(diff)]
     blocks = [
-        _bound(diff),
+        _bound_versions(diff),
         recipe,
         table(outcome, head=("outcome", a, b, "change"), right=(1, 2, 3), color=color) if outcome else "",
         _common(diff, (a, b), style, width) if apart and diff["metrics"] else "",
@@ -117,7 +117,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     return "\n\n".join(block for block in blocks if block)
 
 
-def _aligned(fields: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _align(fields: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The fields, with the items that differ in place of a list that has some in common."""
     for field in fields:
         yield from field.get("items") or (field,)
@@ -132,7 +132,7 @@ def _whole(value: Any, width: int) -> str:
     return whole_value(value, width)
 
 
-def _bound(diff: Mapping[str, Any]) -> str:
+def _bound_versions(diff: Mapping[str, Any]) -> str:
     """Which versions are bound, where a binding is compared."""
     pairs = [(diff[side], diff.get(f"{side}_version")) for side in ("a", "b")]
     lines = [f"{printable(address)} stands for {printable(version)}" for address, version in pairs if version and version != address]

@@ -24,7 +24,7 @@ def render_text(node: Mapping[str, Any], *, color: bool = False, width: int = 10
     style = Style(color)
     blocks = [
         _head(node, style),
-        _changed(node, width, style, color=color),
+        _changes(node, width, style, color=color),
         _fields(node["fields"], width, style, color=color),
         _steps(node["steps"], style, color=color, now=now if width >= ROOMY else None),
         _builds(node["builds"], width, style, now=now if width >= ROOMY else None),
@@ -49,7 +49,7 @@ def _head(node: Mapping[str, Any], style: Style) -> str:
     return "\n".join(lines)
 
 
-def _changed(node: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
+def _changes(node: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
     rows = [
         (
             style.yellow("~"),

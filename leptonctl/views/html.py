@@ -12,7 +12,7 @@ _STYLES = {
 _CODE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
-def preformatted(text: str) -> str:
+def preformat(text: str) -> str:
     """A text with ANSI colours as one `<pre>` element. Every character of the text is escaped."""
     return f'<pre style="line-height:1.3;white-space:pre;overflow-x:auto">{"".join(_spans(text))}</pre>'
 

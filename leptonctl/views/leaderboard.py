@@ -70,7 +70,7 @@ def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) ->
         Column(head="algorithm", cells=[printable(str(row["algorithm"] or row["origin"])) for row in rows], rank=2),
         Column(head="label", cells=[short_decision(row.get("decision")) for row in rows], rank=3),
         Column(head="data", cells=[printable(str(row["dataset"])) for row in rows], rank=3),
-        Column(head="built", cells=[_built(row, now) for row in rows], rank=4),
+        Column(head="built", cells=[_build_time(row, now) for row in rows], rank=4),
         Column(head="by", cells=[who(row) if row["at"] else "" for row in rows], rank=len(others) + 5),
     ]
 
@@ -97,7 +97,7 @@ def _version(row: Mapping[str, Any], style: Style) -> str:
     return style.dim(f"{printable(row['version'])} {short(row['digest'])}")
 
 
-def _built(row: Mapping[str, Any], now: str | float | None) -> str:
+def _build_time(row: Mapping[str, Any], now: str | float | None) -> str:
     if not row["built"]:
         return "freed" if row.get("freed") else "not built"
     return f"{when(row['at'])}" + (f" in {duration(row['seconds'])}" if now is None and row["seconds"] else "")

@@ -41,7 +41,7 @@ def render(plan: Plan | dict[str, Any]) -> str:
     obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     limit = 200
     while True:
-        text = _template().render(_bounded(obj, limit))
+        text = _template().render(_template_values(obj, limit))
         if len(text.encode()) < MOST_BYTES or limit == 0:
             return re.sub(r"\n{3,}", "\n\n", text)
         limit //= 2
@@ -79,7 +79,7 @@ def _template() -> "Template":
     return environment.get_template("plan.md.j2")
 
 
-def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
+def _template_values(plan: dict[str, Any], limit: int) -> dict[str, Any]:
     """The template's values, with at most `limit` rows of each kind. What holds the plan back comes first."""
     changes = sorted(plan["changes"], key=lambda c: not is_held(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]

@@ -23,7 +23,7 @@ def curve(x: Sequence[float], y: Sequence[float], width: int, style: Style) -> l
         grid[_row(column / (columns - 1))][column] = style.dim("·")
     last = _row(0.0) + 1  # so that the corner itself is drawn
     for column in range(columns):
-        row = _row(_at(column / (columns - 1), x, y))
+        row = _row(_value_at(column / (columns - 1), x, y))
         for between in range(min(row, last + (row > last)), max(row, last - (row < last)) + 1):
             grid[between][column] = style.cyan("•")
         last = row
@@ -45,7 +45,7 @@ def _row(share: float) -> int:
     return round((1 - min(max(share, 0.0), 1.0)) * (HEIGHT - 1))
 
 
-def _at(position: float, x: Sequence[float], y: Sequence[float]) -> float:
+def _value_at(position: float, x: Sequence[float], y: Sequence[float]) -> float:
     """The largest value of the curve at `position`, linear between its points."""
     value = y[0]
     for (x0, y0), (x1, y1) in pairwise(zip(x, y, strict=True)):

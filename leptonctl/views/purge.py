@@ -21,10 +21,10 @@ def purge_text(obj: Mapping[str, Any], *, color: bool) -> str:
         return "\n\n".join([_nothing(obj), *_others(obj)])
     if not obj["done"]:
         return "Nothing was removed."
-    return "\n\n".join([style.green(_removed(obj)), *_serving(obj)])
+    return "\n\n".join([style.green(_removal(obj)), *_serving(obj)])
 
 
-def _removed(obj: Mapping[str, Any]) -> str:
+def _removal(obj: Mapping[str, Any]) -> str:
     artifacts = {h["digest"] for h in obj["holders"]}
     if not artifacts:
         return f"Removed {_ranges(obj)}."

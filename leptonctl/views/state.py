@@ -54,7 +54,7 @@ def preview(obj: Mapping[str, Any], *, color: bool) -> str:
     lines += [f"  {printable(c['address'])}  {move(c)}" for c in obj["changes"][:MOST]]
     if len(obj["changes"]) > MOST:
         lines.append(f"  and {len(obj['changes']) - MOST} more")
-    return "\n".join([*lines, *_behind(obj, style)])
+    return "\n".join([*lines, *_older_environments(obj, style)])
 
 
 def takeover_text(obj: Mapping[str, Any], *, color: bool) -> str:
@@ -79,7 +79,7 @@ def takeover_text(obj: Mapping[str, Any], *, color: bool) -> str:
     lines = [style.green(f"The state is in charge: serial {obj['serial']}, generation {obj['generation']}.")]
     if obj["set_aside"]:
         lines.append(f"What could not be read is kept as {printable(obj['set_aside'])}.")
-    return "\n".join([*lines, *_behind(obj, style), "Next: `leptonctl plan`."])
+    return "\n".join([*lines, *_older_environments(obj, style), "Next: `leptonctl plan`."])
 
 
 def edit_text(obj: Mapping[str, Any], *, color: bool) -> str:
@@ -102,7 +102,7 @@ def _folder(obj: Mapping[str, Any]) -> str:
     return f"{printable(obj['folder'])}{recorded} becomes the folder that this state belongs to."
 
 
-def _behind(obj: Mapping[str, Any], style: Style) -> list[str]:
+def _older_environments(obj: Mapping[str, Any], style: Style) -> list[str]:
     return [
         style.yellow(
             f"{document('environment', printable(row['environment']))}: deployment {row['recorded']} is recorded, "

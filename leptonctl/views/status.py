@@ -78,7 +78,7 @@ def _environment(
     reason = "" if _is_here(environment) else environment.get("reason")
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width, here=_is_here(environment), heal=heal)))
     servers = servers_lines(environment, color=color, width=width, now=now)
-    ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
+    ways = [*_freeze_lines(environment, style), *_hold_lines(environment, style), *_withdrawal_lines(environment, style)]
     # servers report their own problems; those listed in a copy are not its own
     unexplained = reason if reason and (not servers or environment.get("copy")) else ""
     return "\n".join([*lines, *ways, *servers, *([problem_text(unexplained, style, width, indent=2)] if unexplained else [])])
@@ -115,7 +115,7 @@ def _number(model: Mapping[str, Any]) -> str:
     return "-" if model.get("deployment") is None else str(model["deployment"])
 
 
-def _frozen(environment: Mapping[str, Any], style: Style) -> list[str]:
+def _freeze_lines(environment: Mapping[str, Any], style: Style) -> list[str]:
     frozen = environment.get("frozen")
     if not frozen:
         return []
@@ -123,7 +123,7 @@ def _frozen(environment: Mapping[str, Any], style: Style) -> list[str]:
     return [f"  {style.yellow('frozen')} since {when(frozen['at'])}{by}: {printable(frozen['reason'])}"]
 
 
-def _held(environment: Mapping[str, Any], style: Style) -> list[str]:
+def _hold_lines(environment: Mapping[str, Any], style: Style) -> list[str]:
     lines = []
     for hold in environment.get("held") or []:
         text = f"{hold['model'] or environment['name']} {hold['version'] or '(removal)'} since {when(hold['since'])}: {hold['reason']}"
@@ -131,7 +131,7 @@ def _held(environment: Mapping[str, Any], style: Style) -> list[str]:
     return lines
 
 
-def _withdrawn(environment: Mapping[str, Any], style: Style) -> list[str]:
+def _withdrawal_lines(environment: Mapping[str, Any], style: Style) -> list[str]:
     lines = []
     for model in environment["models"]:
         for w in model.get("withdrawn") or []:
@@ -217,12 +217,12 @@ def _drift(model: Mapping[str, Any], style: Style, width: int, *, here: bool, he
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
         remedy = (REMEDIES | {"heal": heal}).get(difference.get("class", "heal" if here else ""), "`leptonctl plan` shows how to repair it")
-        text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
+        text = f"{model['name']}: {difference['reason']}{_served_package(model)}" + (f"; {remedy}" if remedy else "")
         lines.append(problem_text(text, style, width, indent=2))
     return lines
 
 
-def _served(model: Mapping[str, Any]) -> str:
+def _served_package(model: Mapping[str, Any]) -> str:
     if not model.get("live_artifact") or model["live_artifact"] == model["artifact"]:
         return ""
     return f" (serves {short(model['live_artifact'])}" + (f" since {when(model['live_since'])})" if model.get("live_since") else ")")

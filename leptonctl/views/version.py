@@ -37,7 +37,7 @@ def render_version(
         _data(version, style, width),
         render_search(version.get("search"), style, width, trials=trials),
         _parameters(version["parameters"], style, width, verbose=verbose),
-        _built(version, style, width, now=now, verbose=verbose),
+        _build_steps(version, style, width, now=now, verbose=verbose),
         _warnings(version, style, width),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -77,7 +77,7 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     return "\n".join(lines)
 
 
-def _freed(version: Mapping[str, Any]) -> str:
+def _freed_text(version: Mapping[str, Any]) -> str:
     """That it was built and freed, and how to build it again."""
     place = parse(printable(version["address"]))
     if version["declared"]:
@@ -90,7 +90,7 @@ def _freed(version: Mapping[str, Any]) -> str:
 def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
     if not version["metrics"]:
         if any(step.get("freed") for step in version["steps"]):
-            return paragraph(_freed(version), width)
+            return paragraph(_freed_text(version), width)
         return f"Not evaluated yet: `leptonctl build {printable(version['address'].partition('/')[2])}`."
     folds = {row["name"]: row for row in (version["cross_validation"] or {"metrics": []})["metrics"]}
     rows = [
@@ -201,7 +201,7 @@ def _parameters(parameters: Sequence[Mapping[str, Any]], style: Style, width: in
     return "\n".join([style.bold("Parameters"), text, *(f"  {style.dim(line)}" for line in more)])
 
 
-def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | float | None, verbose: bool) -> str:
+def _build_steps(version: Mapping[str, Any], style: Style, width: int, *, now: str | float | None, verbose: bool) -> str:
     rows = []
     now = now if width >= ROOMY else None
     for step in version["steps"]:

@@ -52,13 +52,13 @@ def step_texts(change: dict[str, Any]) -> list[tuple[str, bool]]:
         op, many = step["op"], counts[step["op"]] > FEW
         if not many:
             text = "unbind" if change["action"] == "remove" and op == BIND else step_text(step)
-            texts[step["name"]] = (text + _decided(step), step["cached"])
+            texts[step["name"]] = (text + _decision(step), step["cached"])
         elif op not in texts:
-            texts[op] = _counted([each for each in change["steps"] if each["op"] == op])
+            texts[op] = _count_steps([each for each in change["steps"] if each["op"] == op])
     return list(texts.values())
 
 
-def _counted(steps: list[dict[str, Any]]) -> tuple[str, bool]:
+def _count_steps(steps: list[dict[str, Any]]) -> tuple[str, bool]:
     """Steps of one op as one text."""
     cached = sum(step["cached"] for step in steps)
     forecasts = [step["forecast_s"] for step in steps if not step["cached"] and step["forecast_s"] is not None]
@@ -67,7 +67,7 @@ def _counted(steps: list[dict[str, Any]]) -> tuple[str, bool]:
     return f"{steps[0]['op'].replace('_', '-')} {len(steps)}{of}" + (f",{rest}" if rest else ""), cached == len(steps)
 
 
-def _decided(step: dict[str, Any]) -> str:
+def _decision(step: dict[str, Any]) -> str:
     """What a step has decided: ` (C=1.0)`."""
     decided = step.get("decided")
     if not isinstance(decided, dict):

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from leptonctl.building.work import Built
-from leptonctl.commands.applying.withdrawing import readmitted_by, withdrawals_after
+from leptonctl.commands.applying.withdrawing import add_readmission, withdrawals_after
 from leptonctl.core.change import Update
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.holds import Freeze
@@ -142,7 +142,7 @@ def walk(state: State, law: Law, depth: int, *, protected: bool) -> int:
             model = replace(law, frozen=op == "freeze")
         elif op == "readmit":
             environment = state.environments["prod"]
-            withdrawals = tuple(readmitted_by(w, AT, "ann", "fixed") for w in environment.withdrawals)
+            withdrawals = tuple(add_readmission(w, AT, "ann", "fixed") for w in environment.withdrawals)
             now = replace(state, environments={"prod": replace(environment, withdrawals=withdrawals)})
             model = replace(law, withdrawn=frozenset())
         else:

@@ -10,7 +10,7 @@ import pytest
 from leptonctl.commands import show as commands
 from leptonctl.commands.recorded.built_versions import BuiltVersion
 from leptonctl.commands.session import Session
-from leptonctl.commands.showing.show_version import learned_from
+from leptonctl.commands.showing.show_version import training_columns
 from leptonctl.views.style import text_width
 from tests import projects
 
@@ -250,4 +250,4 @@ def test_verify_fits_the_terminal_unless_all_of_it_is_asked_for(looking: Path) -
 def test_features_are_those_that_the_version_learned_from(recipe: dict, expected: list[str]) -> None:
     """Neither the weights of the rows nor (brother) columns of the data that it does not list."""
     version = BuiltVersion(address="model/line@v1", digest="", recipe=recipe)
-    assert learned_from(version, [{"name": name} for name in ("a", "b", "w")]) == expected
+    assert training_columns(version, [{"name": name} for name in ("a", "b", "w")]) == expected

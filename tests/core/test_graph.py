@@ -172,7 +172,7 @@ def test_parts_of_a_result() -> None:
 def test_a_declaration_covers_recipe_notes_and_steps() -> None:
     step = toys.measure("toy/a", "w", "letters")
     same = declaration({"a": 1}, {"n": 1}, [step])
-    assert declaration({"a": 1}, {"n": 1}, [replace(step, inputs={"how": "other"}, address="toy/b", kin="other")]) == same
+    assert declaration({"a": 1}, {"n": 1}, [replace(step, inputs={"how": "other"}, address="toy/b", forecast_group="other")]) == same
     others = [
         declaration({"a": 2}, {"n": 1}, [step]), declaration({"a": 1}, {"n": 2}, [step]), declaration({"a": 1}, {"n": 1}),
         declaration({"a": 1}, {"n": 1}, [replace(step, spec="other")]), declaration({"a": 1}, {"n": 1}, [replace(step, name="other")]),

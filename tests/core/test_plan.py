@@ -416,15 +416,15 @@ def test_a_forecast_is_the_longest_of_the_siblings() -> None:
 
 
 def test_a_forecast_uses_siblings_first_and_then_their_kin() -> None:
-    def kin(address: str, text: str, name: str = "a") -> Node:
-        return toy(address, text, kin=name)
+    def in_group(address: str, text: str, name: str = "a") -> Node:
+        return toy(address, text, forecast_group=name)
 
-    new = kin("toy/one@v3", "3")
-    assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0)]) == [5.0]
-    assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0), (kin("toy/one@v1", "2"), 1.0)]) == [1.0]
-    # a sibling of another kin does not count
-    assert forecasts([new], [(kin("toy/one@v1", "1", "b"), 1.0)]) == [None]
-    # without kin only siblings count
+    new = in_group("toy/one@v3", "3")
+    assert forecasts([new], [(in_group("toy/two@v1", "1"), 5.0)]) == [5.0]
+    assert forecasts([new], [(in_group("toy/two@v1", "1"), 5.0), (in_group("toy/one@v1", "2"), 1.0)]) == [1.0]
+    # a sibling of another group does not count
+    assert forecasts([new], [(in_group("toy/one@v1", "1", "b"), 1.0)]) == [None]
+    # without a group only siblings count
     assert forecasts([toy("toy/one@v3", "3")], [(toy("toy/two@v1", "1"), 5.0)]) == [None]
 
 

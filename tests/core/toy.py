@@ -34,7 +34,7 @@ def span(line: int = 1) -> Span:
 
 def toy(
     address: str, text: str, *needs: Node, measures: Sequence[str] = (), version: str | None = None,
-    notes: Mapping[str, Json] | None = None, kin: str = "", **inputs: Json,
+    notes: Mapping[str, Json] | None = None, forecast_group: str = "", **inputs: Json,
 ) -> Node:  # fmt: skip
     """A node that writes `text` after the strings of the nodes it needs, with a step `measure` for each way of measuring, under that name.
 
@@ -45,7 +45,16 @@ def toy(
     fields: dict[str, Json] = {**own, "parts": [need.step("write").key for need in needs]}
     key = digest({"op": "write", **fields})
     write = Step(
-        name="write", op="write", address=address, key=key, spec=key, fields=fields, own=own, inputs={**own, **inputs}, needs=parts, kin=kin
+        name="write",
+        op="write",
+        address=address,
+        key=key,
+        spec=key,
+        fields=fields,
+        own=own,
+        inputs={**own, **inputs},
+        needs=parts,
+        forecast_group=forecast_group,
     )
     publish = Step(name="publish", op="publish", address=address, key=None, spec=digest(["publish", address, key]), effect=True)
     recipe: dict[str, Json] = {"text": text}

@@ -85,7 +85,7 @@ def content():
     thresholds = sorted(
         {
             (int(f), float(t))
-            for tree in lightgbm_graph.boosted_of(text).trees
+            for tree in lightgbm_graph.read_trees(text).trees
             for f, t, left in zip(tree.features, tree.thresholds, tree.left, strict=True)
             if left >= 0
         }

@@ -52,10 +52,10 @@ def sealed(text: str) -> tuple[State, dict]:
 def test_a_sealed_version_keeps_its_recipe() -> None:
     state, known = sealed(PINNED)
     assert rules.edited_seals(nodes_of(PINNED), state) == {}
-    assert list(rules.sealed(nodes_of(PINNED), state, {})) == []
+    assert list(rules.seal_breaches(nodes_of(PINNED), state, {})) == []
     nodes = nodes_of(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
     assert rules.edited_seals(nodes, state) == {"model/line@v1": state.sealed["model/line@v1"].declaration}
-    (problem,) = rules.sealed(nodes, state, known)
+    (problem,) = rules.seal_breaches(nodes, state, known)
     assert problem.id == "sealed-version"
     assert "params.C" in problem.detail
     assert "0.5" in problem.detail
@@ -76,13 +76,13 @@ def test_a_sealed_version_keeps_its_recipe() -> None:
 )
 def test_a_sealed_version_is_guarded_wherever_it_is_edited(old: str, new: str, count: int) -> None:
     state, known = sealed(PINNED)
-    assert len(list(rules.sealed(nodes_of(PINNED.replace(old, new)), state, known))) == count
+    assert len(list(rules.seal_breaches(nodes_of(PINNED.replace(old, new)), state, known))) == count
 
 
 def test_an_edited_sealed_version_is_refused_even_without_its_recipe() -> None:
     state, _ = sealed(PINNED)
     edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
-    (problem,) = rules.sealed(edited, state, {})
+    (problem,) = rules.seal_breaches(edited, state, {})
     assert problem.detail == "model/line@v1 has served in the protected environment prod"
     assert problem.span == edited["model/line@v1"].span
 
@@ -90,7 +90,7 @@ def test_an_edited_sealed_version_is_refused_even_without_its_recipe() -> None:
 def test_a_sealed_version_that_is_no_longer_declared_is_not_an_edit() -> None:
     state, known = sealed(PINNED.replace("v1: {}", "v1: {}\n  v2: {seed: 5}"))
     without = nodes_of(PINNED.replace("v1: {}", "v2: {seed: 5}").replace("{line: v1}", "{line: v2}"))
-    assert list(rules.sealed(without, state, known)) == []
+    assert list(rules.seal_breaches(without, state, known)) == []
 
 
 # --- protection ------------------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_each_environment_is_checked_for_itself(first: str, changes: list[Change
 def test_the_lines_that_keep_a_sealed_version_are_listed_field_by_field() -> None:
     state, known = sealed(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
     edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {max_iter: 7}}"))
-    (problem,) = rules.sealed(edited, state, known)
+    (problem,) = rules.seal_breaches(edited, state, known)
     line = edited["model/line@v1"].span.line
     assert "; to keep it as it was: " in str(problem.detail)
     assert {*str(problem.detail).partition("as it was: ")[2].split("; ")} == {

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from leptonctl.kinds.schema import base_schemas, build_schemas
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.files import read_project
-from leptonctl.project.schemas import derived, load_schema
+from leptonctl.project.schemas import derived_files, load_schema
 from tests.kinds.declared import check
 from tests.language.known import load
 
@@ -21,7 +21,7 @@ EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/leptonctl.yaml")
 
 
 def test_committed_schemas_are_current() -> None:
-    for name, text in derived(CATALOG).items():
+    for name, text in derived_files(CATALOG).items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run python -m leptonctl.project.schemas"
 
 

@@ -12,7 +12,7 @@ from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Environment, Seal, Served, State
 from leptonctl.kinds.environment.binding import is_return
 from leptonctl.kinds.environment.kind import bindings
-from leptonctl.kinds.rules import sealed
+from leptonctl.kinds.rules import seal_breaches
 from tests.kinds.declared import applied, build, nodes_of, settled, sound
 
 FILE = Path(__file__).resolve().parents[1] / "state_formats" / "v1_declared" / "tiny.json"
@@ -86,7 +86,7 @@ def test_seals_and_returns_are_still_known() -> None:
     state, declarations = decode_state(FILE.read_bytes()), sound(PROJECT)
     nodes = nodes_of(PROJECT, state=state)
     results = build(nodes)
-    assert list(sealed(nodes, state, {})) == []
+    assert list(seal_breaches(nodes, state, {})) == []
     assert [is_return(binding, declarations.built, state, results) for binding in bindings(declarations).values()] == [True, True]
 
 

@@ -15,9 +15,9 @@ import leptonctl
 from leptonctl import Failure, Project, Unfinished
 from leptonctl.core.diagnostic import GATE, INVALID, LOCKED, STALE
 from leptonctl.core.event import ApplyFinished, ApplyStarted, StepFinished, StepStarted
-from leptonctl.library.monitoring import Sample, counted, samples_of
+from leptonctl.library.monitoring import Sample, add_up, samples_of
 from leptonctl.library.reports import Environment, Report, Served, Server, Validation
-from leptonctl.views.html import preformatted
+from leptonctl.views.html import preformat
 from tests import projects
 from tests.library.conftest import Applied
 from tests.test_output_schemas import problems, schema
@@ -362,8 +362,8 @@ def test_a_notebook_gets_no_element_that_a_project_wrote(copy: Path) -> None:
     for report in (project.show("line@v1"), project.plan(), project.validate(), project.leaderboard("line")):
         assert "<img" not in report._repr_html_()
     assert "&lt;img" in project.show("line@v1")._repr_html_()
-    assert preformatted("\x1b[31ma<b\x1b[0m & \x1b]0;x\x07").count("\x1b") == 0
-    assert ">a&lt;b</span> &amp; " in preformatted("\x1b[31ma<b\x1b[0m & ")
+    assert preformat("\x1b[31ma<b\x1b[0m & \x1b]0;x\x07").count("\x1b") == 0
+    assert ">a&lt;b</span> &amp; " in preformat("\x1b[31ma<b\x1b[0m & ")
 
 
 def test_the_counters_of_all_servers_and_versions_are_added_up(applied: Applied) -> None:
@@ -384,7 +384,7 @@ process_open_fds 12
         value=3,
     )
     environment = applied.project.status().environment("dev")
-    seen = counted(environment, environment.models[0], samples, {})
+    seen = add_up(environment, environment.models[0], samples, {})
     assert (seen.requests, seen.rows, seen.seconds, seen.breaches) == ({"200": 4, "400": 2}, 30, 0.125, {'a "b" {c}': {"max": 4}})
 
 

@@ -56,7 +56,7 @@ def test_every_library_is_an_extra_with_bounds(key):
 
 
 def answers(case, width):
-    read = xgboost_graph.boosted_of if case["library"] == "xgboost" else lightgbm_graph.boosted_of
+    read = xgboost_graph.read_trees if case["library"] == "xgboost" else lightgbm_graph.read_trees
     boosted = read(case["model"].encode() if case["library"] == "xgboost" else case["model"])
     classes = np.array(case["classes"]) if case["classes"] else None
     model = trees_to_onnx(boosted, classes, Conversion(width=width, opset=18, ml_opset=3))
@@ -85,7 +85,7 @@ def test_the_rows_are_hard():
         float(value)
         for case in MODELS["cases"]
         if case["library"] == "lightgbm"
-        for tree in lightgbm_graph.boosted_of(case["model"]).trees
+        for tree in lightgbm_graph.read_trees(case["model"]).trees
         for value in tree.thresholds
     }
     assert thresholds & {float(value) for value in rows.ravel()}
@@ -107,7 +107,7 @@ LIGHTGBM = next(case for case in MODELS["cases"] if case["library"] == "lightgbm
 def test_a_file_of_xgboost_without_an_exact_graph_is_refused(old, new, reason):
     assert old in XGBOOST["model"]
     with pytest.raises(ValueError, match=reason):
-        xgboost_graph.boosted_of(XGBOOST["model"].replace(old, new).encode())
+        xgboost_graph.read_trees(XGBOOST["model"].replace(old, new).encode())
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_file_of_xgboost_without_an_exact_graph_is_refused(old, new, reason):
 def test_a_file_of_lightgbm_without_an_exact_graph_is_refused(old, new, reason):
     assert old in LIGHTGBM["model"]
     with pytest.raises(ValueError, match=reason):
-        lightgbm_graph.boosted_of(LIGHTGBM["model"].replace(old, new))
+        lightgbm_graph.read_trees(LIGHTGBM["model"].replace(old, new))
 
 
 # --- parameters -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def report_moved(run: Run, name: str, decision: Decision, outcome: Outcome, seco
     """The bindings that have moved, with what is still to be done before they serve."""
     if not decision.outcomes:
         run.tally.count_changed(name)
-    note = outcome.lagging or _unserved(run, name, outcome.state)
+    note = outcome.lagging or _missing_server(run, name, outcome.state)
     for ready in decision.ready:
         change = ready.change
         run.tally.count_effect("bind")
@@ -78,7 +78,7 @@ def _report_held(run: Run, held: Held) -> None:
     )
 
 
-def _unserved(run: Run, name: str, state: State) -> str:
+def _missing_server(run: Run, name: str, state: State) -> str:
     """What is still to be done for an environment elsewhere that no living server serves; "" if one does."""
     record = state.environments.get(name)
     if record is None or record.destroyed or placement(record.platform) == "here":

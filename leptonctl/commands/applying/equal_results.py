@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from leptonctl.building.results import adopted_result
 from leptonctl.building.work import Ready
 from leptonctl.commands.planning.line import settle
-from leptonctl.commands.planning.recheck import adopted
+from leptonctl.commands.planning.recheck import adoption_problem
 from leptonctl.commands.session import Session
 from leptonctl.core.change import PlannedStep
 from leptonctl.core.graph import content_of, key_from, needed_key
@@ -51,7 +51,7 @@ def _equal(session: Session, ready: Ready, earlier: Result | None) -> Result | N
     """The earlier result, recorded under the key of a step, if it was computed from equal contents."""
     if earlier is None or not ready.content or earlier.content != ready.content:
         return None
-    if adopted(session, ready.planned.step, earlier) is not None:
+    if adoption_problem(session, ready.planned.step, earlier) is not None:
         return None
     files = set(earlier.artifacts.values())
     if session.store.present(files) != files:

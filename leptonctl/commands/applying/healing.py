@@ -33,7 +33,7 @@ def heal_environment(run: Run, name: str) -> None:
         _keep_recipes(run, name)
         heal(run.switch(name), name, here=run.is_here(name), routes=route)
     except Failure as failure:
-        run.failed([("bind", document("environment", name))], failure, started)
+        run.report_failure([("bind", document("environment", name))], failure, started)
     else:
         run.tally.end_heal(name)
 

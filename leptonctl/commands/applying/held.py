@@ -34,7 +34,7 @@ def acts_of_holds(held: Iterable[Held]) -> Iterator[Act]:
             yield Act(kind="held", model=model, version=version, reason=one.hold.reason)
 
 
-def unmoved(change: Change) -> Moved:
+def unmoved_entry(change: Change) -> Moved:
     """The history's entry of a binding that was held."""
     return Moved(
         address=change.address,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leptonctl.commands.applying.bind_events import count_withdrawn, report_moved, report_unmoved
 from leptonctl.commands.applying.healing import heal_environment, to_heal
-from leptonctl.commands.applying.held import acts_of_holds, holds_after, unmoved
+from leptonctl.commands.applying.held import acts_of_holds, holds_after, unmoved_entry
 from leptonctl.commands.applying.routes import export_of, package_of, route_of
 from leptonctl.commands.applying.run import Run
 from leptonctl.commands.applying.withdrawing import withdrawals_after
@@ -57,7 +57,7 @@ def _move(run: Run, name: str) -> None:
     except Failure as failure:
         moving = [one.change.address for one in decision.ready] or [change.address for change in changes]
         members = [address for address in moving if parse(address).member is not None]
-        run.failed([("bind", address) for address in members or moving], failure, started)
+        run.report_failure([("bind", address) for address in members or moving], failure, started)
         return
     if not outcome.moved and name in to_heal(run) - run.tally.mended:
         # everything was held in the end, so the move has mended nothing
@@ -98,7 +98,7 @@ def compose(session: Session, move: Move, decision: Decision) -> Desired:
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
         evidence=tuple(verdict_of(address, judgement) for address, judgements in judged for judgement in judgements),
-        held=tuple(unmoved(one.change) for one in newly_held),
+        held=tuple(unmoved_entry(one.change) for one in newly_held),
         returning=returning,
         holds=holds_after(move, decision, at),
         acts=(*acts, *acts_of_holds(newly_held)),

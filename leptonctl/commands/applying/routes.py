@@ -48,7 +48,7 @@ def export_of(session: Session, pointer: Pointer, address: str = "") -> Result:
     export = session.store.results([key]).get(key)
     if export is None:
         for tombstone in [t for tombstones in session.store.tombstones_by_key([key]).values() for t in tombstones]:
-            raise _purged(str(pointer.artifact), tombstone)
+            raise _purged_artifact(str(pointer.artifact), tombstone)
         detail = f"{pointer.artifact}: the result of its export is missing"
         raise fail("missing-artifact", "A bound artifact is not in the store", detail, hint=_mend(address, pointer))
     return export
@@ -66,14 +66,14 @@ def artifact_of(session: Session, digest: str, mend: str = BUILD) -> bytes:
         return session.store.get_artifact(digest)
     except KeyError:
         for tombstone in session.store.tombstones_of([digest]).values():
-            raise _purged(digest, tombstone) from None
+            raise _purged_artifact(digest, tombstone) from None
         raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint=mend) from None
     except ValueError as problem:
         hint = "delete that file; then `leptonctl apply` builds it again, to the same digest" if mend == BUILD else mend
         raise fail("damaged-artifact", "An artifact of the store is damaged", str(problem), hint=hint) from problem
 
 
-def _purged(digest: str, tombstone: Tombstone) -> Failure:
+def _purged_artifact(digest: str, tombstone: Tombstone) -> Failure:
     detail = f"{digest} was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject})"
     hint = "apply without the rows, or `leptonctl rollback` to a version that has not learned them"
     return fail("missing-artifact", "A bound artifact is not in the store", detail, hint=hint)

@@ -100,10 +100,10 @@ class Run:
         """Failure when the steps gave warnings and the project takes them as errors. Each is reported at its step; their results stay."""
         if self.session.settings.warnings == "error" and self.advice.warned:
             for warning, step in self.advice.warned.items():
-                self.failed([step], Failure([as_error(warning)]), self.started)
+                self.report_failure([step], Failure([as_error(warning)]), self.started)
             raise WarningsRefused(map(as_error, self.advice.warned))
 
-    def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
+    def report_failure(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
         self.tally.count_error(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
@@ -112,7 +112,7 @@ class Run:
             self.tally.count_failed()
             self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
-    def cut_off(self, failure: Failure) -> None:
+    def report_end(self, failure: Failure) -> None:
         """Report the failure that ended the run: at each binding that it was to move, or else at its first step."""
         plan = self.planned.plan
         steps = [(step.op, step.address) for change in plan.moving for step in change.steps if not step.cached]
@@ -125,7 +125,7 @@ class Run:
                 self.tally.count_skipped()
                 self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
             return
-        self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
+        self.report_failure(effects if self.command != "build" and effects else steps[:1], failure, self.started)
 
     def record(self) -> None:
         """Move the pointers of what was built and drop the forgotten ones in one write, after storing their recipes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from leptonctl.building.work import Advice
 from leptonctl.commands.applying.best_so_far import BestSoFar
 from leptonctl.commands.planning.line import Planned
-from leptonctl.commands.planning.recheck import adopted, adopted_notices
+from leptonctl.commands.planning.recheck import adopted_notices, adoption_problem
 from leptonctl.commands.planning.references import earlier_keys
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic
@@ -72,7 +72,7 @@ class StepAdvice(Advice):
 
     def refusal(self, step: Step, result: Result) -> Diagnostic | None:
         """The check of its dataset that the adopted rows break; None where they break none."""
-        return adopted(self.session, step, result)
+        return adoption_problem(self.session, step, result)
 
     def remark(self, step: Step, result: Result) -> str:
         """How a search is doing after a trial; "" for other steps."""

@@ -18,7 +18,7 @@ def withdrawals_after(
     withdrawals = {w.id: w for w in (record.withdrawals if record else ())}
     acts: list[Act] = []
     for one in ready:
-        for readmitted in _readmitted(move, one, withdrawals, bound, at):
+        for readmitted in _readmissions(move, one, withdrawals, bound, at):
             withdrawals[readmitted.id] = readmitted
             acts.append(act_of("readmitted", readmitted))
     for one in ready:
@@ -29,7 +29,7 @@ def withdrawals_after(
     return tuple(withdrawals.values()), tuple(acts)
 
 
-def readmitted_by(withdrawal: Withdrawal, at: str, by: str | None, reason: str) -> Withdrawal:
+def add_readmission(withdrawal: Withdrawal, at: str, by: str | None, reason: str) -> Withdrawal:
     """The withdrawal, let back in."""
     return replace(withdrawal, readmitted=Readmission(at=at, by=by, reason=reason))
 
@@ -42,7 +42,7 @@ def act_of(kind: str, withdrawal: Withdrawal) -> Act:
     return Act(kind="withdrawn", model=withdrawal.model, version=withdrawal.version, withdrawal=withdrawal.id, reason=withdrawal.reason)
 
 
-def _readmitted(
+def _readmissions(
     move: Move, one: Ready, withdrawals: Mapping[str, Withdrawal], bound: Mapping[str, Pointer | None], at: str
 ) -> Iterator[Withdrawal]:
     """The withdrawal that the YAML readmits with this binding, unless a command has readmitted it before."""
@@ -54,7 +54,7 @@ def _readmitted(
     if named is None or named.readmitted is not None:
         return
     if named.covers(digest=pointer.digest, package=pointer.package, artifact=pointer.artifact):
-        yield readmitted_by(named, at, move.author.by, binding.readmit.reason)
+        yield add_readmission(named, at, move.author.by, binding.readmit.reason)
 
 
 def _withdraws(move: Move, one: Ready, after: Pointer | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.editing.edit_diff import edit_diff
 from leptonctl.commands.editing.lines_again import with_lines
-from leptonctl.commands.editing.shared_lines import Shared, shared
+from leptonctl.commands.editing.shared_lines import Shared, shared_lines
 from leptonctl.commands.editing.write_back import Lines, check_written_back
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
@@ -47,7 +47,7 @@ def rebind(
             say(edit_diff(before, {file: edited.sources[file] for file in edits.files}))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         only = only or [document("environment", rebinding.environment)]
-        too = shared(session, edited, only) if rebinding.lines else Shared()
+        too = shared_lines(session, edited, only) if rebinding.lines else Shared()
         narrowed = replace(request, only=only, also=too.versions, next_apply=too.bindings)
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
@@ -60,11 +60,11 @@ def rebind(
     # other bindings of the environment that are held were held before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
-        moved = _moved(edited, rebinding) if outcome.finished is not None else {}
+        moved = _moved_bindings(edited, rebinding) if outcome.finished is not None else {}
         for problem in edits.undo():
             say(f"{problem.summary}: {problem.detail}")
         _edited_session(session.reopen(), rebinding, moved, edits)
-    hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""
+    hint = f"git commit -m {_quote(rebinding.message)} -- {' '.join(edits.files)}" if edits.files else ""
     return replace(outcome, commit_hint=hint, exit_code=code)
 
 
@@ -106,7 +106,7 @@ def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) 
     others = [file for file in checkout.dirty if file != environment.file]
     steps = [
         f"in {environment.file}: {', '.join(edits)}" + (f" (also not committed: {', '.join(others)})" if others else ""),
-        f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}",
+        f"git commit -m {_quote(rebinding.message)} -- {' '.join(files)}",
         f"leptonctl apply --yes --only {document('environment', environment.name)}",
     ]
     model = next(iter(rebinding.bindings), "")
@@ -125,7 +125,7 @@ def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[st
     for model, version in versions.items():
         session = _without_readmit(session, edits, rebinding.environment, model, version)
         environment = environment_document(session, rebinding.environment)
-        edits.write(environment.file, session.sources[environment.file], _edited(session, environment, model, version))
+        edits.write(environment.file, session.sources[environment.file], _edited_text(session, environment, model, version))
         session = session.reopen()
     return session
 
@@ -143,7 +143,7 @@ def _without_readmit(session: Session, edits: OwnEdits, name: str, model: str, v
     return session.reopen()
 
 
-def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
+def _moved_bindings(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
     """The bindings that have moved: to this version, and to its present digest if its lines were written back."""
     state = session.pointers.read()
     pointers = state.current if state else {}
@@ -181,7 +181,7 @@ def bound_version(session: Session, environment: str, model: str) -> str | None:
     return str(version) if version is not None else None
 
 
-def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:
+def _edited_text(session: Session, environment: Document, model: str, version: str | None) -> str:
     """The text of an environment's file after a binding was added, changed or (None) removed."""
     text = session.sources[environment.file]
     raw = session.as_written(environment)
@@ -205,5 +205,5 @@ def _edited(session: Session, environment: Document, model: str, version: str | 
     return set_scalar(text, raw, path, version)
 
 
-def _quoted(message: str) -> str:
+def _quote(message: str) -> str:
     return '"' + message.replace('"', "'") + '"'

@@ -80,22 +80,22 @@ def dataset_lines(findings: Findings) -> Iterator[str]:
     """The lines of a dataset that say how its table is read."""
     because = {reason.about: reason.detail for reason in findings.reasons}
     if findings.id is not None:
-        yield _commented(f"id: {scalar(findings.id)}", "never a feature; names a row")
+        yield _add_comment(f"id: {scalar(findings.id)}", "never a feature; names a row")
     if findings.drops_rows:
-        yield _commented("target_missing: drop", because.get("target_missing", ""))
+        yield _add_comment("target_missing: drop", because.get("target_missing", ""))
     for name, value in options_of(findings.options).items():
-        yield _commented(f"{name}: {_value(value)}", because.get(name, ""))
+        yield _add_comment(f"{name}: {_value(value)}", because.get(name, ""))
     if not findings.stratify:
-        yield _commented("split: {stratify: false}", because.get("split", ""))
+        yield _add_comment("split: {stratify: false}", because.get("split", ""))
     if findings.declared:
         yield "columns:"
-        yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in findings.declared)
+        yield from (f"  {_add_comment(_column(column), column.why, WIDTH - 2)}" for column in findings.declared)
 
 
 def preprocess_lines(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
     """The lines of `preprocess:`; none without a step."""
     if steps:
-        yield _commented("preprocess:", "part of the model: the same in training and in serving")
+        yield _add_comment("preprocess:", "part of the model: the same in training and in serving")
     for step in steps:
         columns = step.columns if isinstance(step.columns, str) else f"[{', '.join(map(scalar, step.columns))}]"
         yield f"  - {{columns: {columns}, use: {step.use}}}"
@@ -106,17 +106,17 @@ def _column(column: Declared) -> str:
         return f"{scalar(column.name)}: {{ignore: true}}"
     keys: dict[str, str] = {}
     if column.date is not None:
-        form = {"format": _quoted(column.date.format)} if column.date.format else {}
+        form = {"format": _quote(column.date.format)} if column.date.format else {}
         keys = {"type": column.date.type, **form, "parts": f"[{', '.join(column.date.parts)}]"}
     elif column.type is not None and column.words is None:
         keys = {"type": column.type}
     if column.words is not None:
-        keys |= {"when_true": f"[{_quoted(column.words.true[0])}]", "when_false": f"[{_quoted(column.words.false[0])}]"}
+        keys |= {"when_true": f"[{_quote(column.words.true[0])}]", "when_false": f"[{_quote(column.words.false[0])}]"}
     keys |= {"nullable": "true"} if column.nullable else {}
     return f"{scalar(column.name)}: {{{', '.join(f'{key}: {value}' for key, value in keys.items())}}}"
 
 
-def _commented(line: str, why: str, width: int = WIDTH) -> str:
+def _add_comment(line: str, why: str, width: int = WIDTH) -> str:
     """The line with its reason, on one line."""
     plain = "".join(c if c.isprintable() else " " for c in why)
     return f"{line.ljust(width)} # {plain}" if plain.strip() else line
@@ -126,23 +126,23 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{', '.join(_quoted(str(item)) for item in value)}]"
+        return f"[{', '.join(_quote(str(item)) for item in value)}]"
     if not isinstance(value, str):
         return str(value)
-    return value if re.fullmatch(r"[a-z][a-z0-9_-]*", value) else _quoted(value)
+    return value if re.fullmatch(r"[a-z][a-z0-9_-]*", value) else _quote(value)
 
 
 def scalar(text: str) -> str:
     """A YAML scalar that reads back as this string."""
-    return text if NAMES.fullmatch(text) and text.casefold() not in WORDS else _quoted(text)
+    return text if NAMES.fullmatch(text) and text.casefold() not in WORDS else _quote(text)
 
 
 def path_scalar(path: str) -> str:
     """A path as a YAML scalar."""
-    return path if re.fullmatch(r"[A-Za-z0-9_./-]+", path) else _quoted(path)
+    return path if re.fullmatch(r"[A-Za-z0-9_./-]+", path) else _quote(path)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """In double quotes, as JSON writes it, which YAML 1.2 reads."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in quoted)  # noqa: PLR2004

@@ -17,7 +17,7 @@ class Shared(Frozen):
     versions: tuple[str, ...] = ()
 
 
-def shared(before: Session, edited: Session, only: Sequence[str]) -> Shared:
+def shared_lines(before: Session, edited: Session, only: Sequence[str]) -> Shared:
     """What an edit declares differently from what is recorded, apart from the bindings at or below `only`."""
     declared, edited_nodes = before.declarations.built, edited.declarations.built
     state = edited.pointers.read()

@@ -89,7 +89,7 @@ def _replacing(session: Session, document: Document, recipe: Recipe, node: Node,
     version = parse(node.address).version or ""
     line = _line(session, document, version, recipe, bound=version)
     if not edits or not only_bytes or (own and not is_independent) or (CONTENT in edits and not line.content and "dataset" not in own):
-        raise _changed(session, f"{where} with another recipe", recipe, node)
+        raise _changed_recipe(session, f"{where} with another recipe", recipe, node)
     return line if own else replace(line, override=None)
 
 
@@ -119,13 +119,13 @@ def _lines_before(session: Session, record: Deployment, document: Document, reci
     if before is None:
         raise _missing(f"{where}, whose recipe is not in the store", record)
     if node is not None:
-        raise _changed(session, f"{where}, which now has another recipe", before, node)
+        raise _changed_recipe(session, f"{where}, which now has another recipe", before, node)
     _require_dataset(session, before, where, record)
     earlier = _lines_before(session, record, document, before, where=where, bound=bound)
     return [*earlier, _line(session, document, name, before, bound=bound)]
 
 
-def _changed(session: Session, change: str, recipe: Recipe, node: Node) -> Failure:
+def _changed_recipe(session: Session, change: str, recipe: Recipe, node: Node) -> Failure:
     before = recipes_before(session, node.address, recipe)
     keep = keep_lines(edits_since(recipe, node, session.declarations.built, before))
     detail = change + (f"; to declare it as it was: {keep}" if keep else "")

@@ -30,7 +30,7 @@ def fit_of(session: Session, model: Model, step: Step, file: Path) -> Fit:
     from leptonctl.learning.reports.import_check import InMemory, match_columns
 
     try:
-        rows, artifacts = _prepared(session, model) or _prepare_now(session, model, InMemory())
+        rows, artifacts = _prepared_rows(session, model) or _prepare_now(session, model, InMemory())
     except (ProviderError, OSError):
         return Fit()
     try:
@@ -41,7 +41,7 @@ def fit_of(session: Session, model: Model, step: Step, file: Path) -> Fit:
         return Fit(problem=replace(mismatch, severity="warning", span=model.declared.at(place)))
 
 
-def _prepared(session: Session, model: Model) -> tuple[Result, Artifacts] | None:
+def _prepared_rows(session: Session, model: Model) -> tuple[Result, Artifacts] | None:
     """The rows that are already prepared, and where their artifacts are; None if they are not."""
     key = model.prepare.key or ""
     result = session.store.results([key]).get(key)

@@ -52,7 +52,7 @@ def examine(session: Session) -> Findings:
         for digest in need.needs.artifacts:
             findings.reasons.add(digest, need.reason, need.until)
     has_unreadable = _add_results(session, needs, findings)
-    purged = _purged(session)
+    purged = _purged_digests(session)
     for artifact in session.store.artifacts():
         if layout.bare(artifact.digest) in purged:
             findings.purged.append(artifact.digest)
@@ -79,7 +79,7 @@ def is_busy(session: Session) -> bool:
     return alive or bool(session.store.leases())
 
 
-def _purged(session: Session) -> set[str]:
+def _purged_digests(session: Session) -> set[str]:
     """The bare digests of purged artifacts that may be removed again."""
     tombstones = session.store.tombstones_of(session.store.tombstones())
     # a running build may be writing equal bytes that it is allowed to write: its tombstone goes last

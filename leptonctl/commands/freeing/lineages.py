@@ -44,7 +44,7 @@ def _refuse_used(session: Session, part: LineageStore) -> None:
         raise fail("unknown-lineage", "No such lineage in the store", part.lineage, hint=hint)
     if state is not None and state.lineage == part.lineage:
         hint = "run this from another project of the store; `leptonctl destroy` undoes this project's effects"
-        raise _in_use(f"{part.lineage} is this project's own", hint)
+        raise _used_lineage(f"{part.lineage} is this project's own", hint)
     serving = [
         f"{server.id} at {server.url}"
         for environment in part.environments()
@@ -52,10 +52,10 @@ def _refuse_used(session: Session, part: LineageStore) -> None:
     ]
     if serving:
         hint = "stop it first; a server that has ended counts as dead 15 s after this command has first seen it"
-        raise _in_use(f"{part.lineage} is served by {', '.join(serving)}", hint)
+        raise _used_lineage(f"{part.lineage} is served by {', '.join(serving)}", hint)
 
 
-def _in_use(detail: str, hint: str) -> Failure:
+def _used_lineage(detail: str, hint: str) -> Failure:
     return fail("lineage-in-use", "A lineage that is in use cannot be forgotten", detail, hint=hint)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from leptonctl.commands.planning.folder import folder_problem, local_states
-from leptonctl.commands.planning.left_behind import left_behind
+from leptonctl.commands.planning.left_behind import forgotten_state
 from leptonctl.commands.planning.recheck import recheck
 from leptonctl.commands.planning.warnings import moving, warnings
 from leptonctl.commands.recorded.recorded_recipes import recipes_before
@@ -60,16 +60,16 @@ class Draft(Frozen):
 def problems_of(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
     """All diagnostics of a plan. Failure (exit 3) for changes that no option allows."""
     settled, changes, state = draft.settled, draft.changes, draft.state
-    purged, copied = _purged(session, draft), _copied_folder(session, draft)
+    purged, copied = _purged_steps(session, draft), _copied_folder(session, draft)
     return (
         *_unreadable_heads(draft),
-        *filter(None, [left_behind(session, draft.actual.recorded)]),
+        *filter(None, [forgotten_state(session, draft.actual.recorded)]),
         *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *needed_imports(models(session.declarations), changes, session.facts, session.project),
         *contract_conflicts(models(session.declarations), changes, settled.results, session.catalog),
-        *_against_rules(session, draft),
+        *_broken_rules(session, draft),
         # in a copy, whatever listens is the original's
         *(() if copied else _placement(session, draft)),
         *_holds(session, draft),
@@ -93,7 +93,7 @@ def _copied_folder(session: Session, draft: Draft) -> list[Diagnostic]:
     return [problem] if problem is not None else []
 
 
-def _purged(session: Session, draft: Draft) -> dict[str, Diagnostic]:
+def _purged_steps(session: Session, draft: Draft) -> dict[str, Diagnostic]:
     """Errors for steps that would make again what was purged, by address: the same declaration reads the same rows."""
     keys = {step.key: change.address for change in draft.changes for step in change.steps if step.key is not None and not step.cached}
     problems: dict[str, Diagnostic] = {}
@@ -105,7 +105,7 @@ def _purged(session: Session, draft: Draft) -> dict[str, Diagnostic]:
     return problems
 
 
-def _against_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
+def _broken_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
     """The diagnostics of changes that may not be applied. Failure (exit 3) for those that no flag allows."""
     settled, changes, state = draft.settled, draft.changes, draft.state
     declared = environments(session.declarations)
@@ -116,7 +116,7 @@ def _against_rules(session: Session, draft: Draft) -> tuple[Diagnostic, ...]:
         before: dict[str, Recipe] = {}
         for place, declaration in edited.items():
             before |= recipes_before(session, place, recipes[declaration]) if declaration in recipes else {}
-        problems += rules.sealed(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
+        problems += rules.seal_breaches(settled.by_address, state, recipes, purged=_purged_versions(session, state, edited), before=before)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=draft.command == "rollback")

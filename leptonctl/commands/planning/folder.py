@@ -44,7 +44,7 @@ def _problem(session: Session, names: list[str]) -> Diagnostic | None:
         return None
     standing = folder_identity.standing(session.root)
     if standing.place == "unmarked":
-        return _started_elsewhere(session, names)
+        return _foreign_server(session, names)
     if standing.place in ADOPT and standing.record is not None:
         where = "which still exists" if standing.place == "copied" else "which no longer exists"
         detail = (
@@ -65,7 +65,7 @@ def copy_reason(session: Session, state: State, name: str) -> str:
     return f"{reason}: {problem.detail} {problem.hint}"
 
 
-def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | None:
+def _foreign_server(session: Session, names: Iterable[str]) -> Diagnostic | None:
     """The problem of a folder without a record of its own whose recorded server was started for another folder."""
     for name in names:
         server = processes.server_record(session.root, name)

@@ -11,7 +11,7 @@ from leptonctl.storage.open import open_state
 from leptonctl.storage.pointers import Pointers
 
 
-def left_behind(session: Session, state: State | None) -> Diagnostic | None:
+def forgotten_state(session: Session, state: State | None) -> Diagnostic | None:
     """The warning when the default place has a state of this project and `state:` names another place. `state`: the one in that place.
 
     There is none when both have the same lineage: then the other one is a copy.
@@ -19,7 +19,7 @@ def left_behind(session: Session, state: State | None) -> Diagnostic | None:
     new = session.settings.state
     if new == STATE or not (session.root / STATE).is_dir():
         return None
-    old = _stored(session)
+    old = _stored_state(session)
     if old is None or (state is not None and state.lineage == old.lineage):
         return None
     bound = sorted(name for name, record in old.environments.items() if not record.destroyed)
@@ -36,7 +36,7 @@ def left_behind(session: Session, state: State | None) -> Diagnostic | None:
     return replace(error("state-left-behind", "The state is left behind", detail, span=span, hint=hint), severity="warning")
 
 
-def _stored(session: Session) -> State | None:
+def _stored_state(session: Session) -> State | None:
     """The state in the default place, if it can be read and belongs to this project."""
     with suppress(Failure, OSError):
         states = open_state(STATE, session.root, session.catalog.states)

@@ -27,7 +27,7 @@ def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change
         node = settled.by_address.get(change.address)
         # steps that evaluate, compare or bind need only the graph
         steps = [step.step for step in change.steps if not step.cached]
-        names = {step.kin for step in steps if "algorithm" in step.inputs or "train" in step.inputs}
+        names = {step.forecast_group for step in steps if "algorithm" in step.inputs or "train" in step.inputs}
         if node is not None:
             yield from _missing(session.catalog, names, node)
             yield from _missing_for_files(node, (step for step in steps if step.op == "import"))
@@ -36,7 +36,7 @@ def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change
 def missing_in_project(session: Session) -> Iterator[Diagnostic]:
     """The same warnings for everything that is declared, built or not."""
     for node in session.declarations.built.values():
-        yield from _missing(session.catalog, {step.kin for step in node.steps if step.op == "train"}, node)
+        yield from _missing(session.catalog, {step.forecast_group for step in node.steps if step.op == "train"}, node)
         yield from _missing_for_files(node, (step for step in node.steps if step.op == "import"))
 
 

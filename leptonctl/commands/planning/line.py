@@ -32,7 +32,7 @@ from leptonctl.deploying.desired import complete_interrupted
 from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts
 from leptonctl.kinds.dataset.version import datasets
-from leptonctl.kinds.environment.drift import drift, interrupted
+from leptonctl.kinds.environment.drift import drift, interrupted_switches
 from leptonctl.kinds.environment.judging import Basis, judge_changes
 from leptonctl.kinds.environment.kind import Environment, environments
 from leptonctl.kinds.kind import Recorded
@@ -72,7 +72,7 @@ def plan_project(
     prerequisites: frozenset[str] = frozenset()
     if addresses:
         addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
-        if lost := _lost_here(session, actual.state, addresses, bound):
+        if lost := _all_lost(session, actual.state, addresses, bound):
             settled, changes = settle(session, actual.state, lost)
         changes, prerequisites = _limit(settled, changes, addresses, also)
     basis = Basis(declarations=session.declarations, settled=settled, state=actual.state)
@@ -171,7 +171,7 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
     )
 
 
-def _lost_here(session: Session, state: State | None, addresses: Sequence[str], bound: BoundFiles) -> frozenset[str]:
+def _all_lost(session: Session, state: State | None, addresses: Sequence[str], bound: BoundFiles) -> frozenset[str]:
     """All that is lost, if these addresses lack a result or a file of theirs is damaged: a command that names them needs all of it."""
     missing, damaged = without_results(session, state, addresses), damaged_files(session, state, addresses)
     if not missing and not damaged:
@@ -209,14 +209,14 @@ def _explain(session: Session, basis: Basis, changes: Sequence[Change]) -> tuple
     # the documents as written are read only for what changed
     traced = (variable_becauses(change, session.documents) if change.because else change for change in explained)
     declared = environments(session.declarations)
-    placed = tuple(_placed(change, declared) for change in traced)
+    placed = tuple(_add_placement(change, declared) for change in traced)
     if state is not None:
         by_address = {environment.address: environment for environment in declared.values()}
         placed = tuple(name_restarts(change, by_address.get(change.address), state, session.catalog.platforms) for change in placed)
-    return _protected_first(placed, declared)
+    return _put_protected_first(placed, declared)
 
 
-def _protected_first(changes: Sequence[Change], declared: Mapping[str, Environment]) -> tuple[Change, ...]:
+def _put_protected_first(changes: Sequence[Change], declared: Mapping[str, Environment]) -> tuple[Change, ...]:
     """The changes, those of protected environments before those of others, since they matter most to who reads the plan.
 
     The order in which environments move is that of their declaration.
@@ -229,7 +229,7 @@ def _protected_first(changes: Sequence[Change], declared: Mapping[str, Environme
     return tuple(ordered)
 
 
-def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
+def _add_placement(change: Change, declared: Mapping[str, Environment]) -> Change:
     """The change with the placement of its environment, where it has one that is still declared."""
     address = change.place
     environment = declared.get(address.name) if address.kind == "environment" else None
@@ -242,7 +242,7 @@ def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
 def _find_drift(session: Session, actual: Actual, changes: Sequence[Change], addresses: Sequence[str]) -> tuple[Drift, ...]:
     """Where what is live differs from the state, for these addresses (none: all)."""
     differences = drift(actual.state, actual.live, datasets(session.declarations), prepared_datasets(changes))
-    lines = [*(interrupted(actual.recorded, actual.live) if actual.recorded else ()), *differences]
+    lines = [*(interrupted_switches(actual.recorded, actual.live) if actual.recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))
 
 

@@ -32,7 +32,7 @@ def recheck(session: Session, settled: Settled, state: State | None, moving: Col
     """
     unchecked = [
         (key, dataset, digest([key, dataset.row_checks, *([dataset.rules] if dataset.rules else [])]))
-        for key, dataset in _checked(session, settled, state, moving)
+        for key, dataset in _datasets_to_check(session, settled, state, moving)
     ]
     if not unchecked:
         return
@@ -68,7 +68,7 @@ def _write_passed(file: Path, passed: set[str]) -> None:
         temporary.replace(file)
 
 
-def _checked(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[tuple[str, Dataset]]:
+def _datasets_to_check(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[tuple[str, Dataset]]:
     """The datasets with checks that their prepared rows may not have passed, or with rules that warn, and the key of their rows."""
     current = state.current if state else {}
     for dataset in datasets(session.declarations).values():
@@ -92,7 +92,7 @@ def later_notices(session: Session, dataset: Dataset, result: Result) -> list[di
     from leptonctl.learning.preparing.recheck import broken_rules
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
-    recorded = _warned(result)
+    recorded = _recorded_warnings(result)
     checks = [check for check in checks if not any(detail.startswith(f"{check.rule}:") for detail in recorded)]
     broken = broken_rules(checks, result, session.store) if checks else ()
     return [
@@ -114,7 +114,7 @@ def _dataset_at(session: Session, address: str) -> Dataset | None:
     return next((one for one in datasets(session.declarations).values() if one.address == address), None)
 
 
-def _warned(result: Result) -> list[str]:
+def _recorded_warnings(result: Result) -> list[str]:
     """The details of the rules that a step has recorded as broken."""
     recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
     return [str(notice.get("detail")) for notice in recorded if notice.get("check") == "rule"]
@@ -128,7 +128,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
     from leptonctl.spi.learning import ProviderError
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules]
-    warned = _warned(result)
+    warned = _recorded_warnings(result)
     for place, outcome in broken_rules(checks, result, session.store):
         check, span = checks[place], dataset.declared.at(*rule_place(dataset.declared.fields, place))
         if isinstance(outcome, ProviderError):
@@ -143,7 +143,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
             yield replace(broken, severity="warning")
 
 
-def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
+def adoption_problem(session: Session, step: Step, result: Result) -> Diagnostic | None:
     """Why a step may not adopt the result of another one: its rows break a check of the step's own dataset. No key contains checks."""
     if step.op != "prepare":
         return None

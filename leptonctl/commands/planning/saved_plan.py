@@ -51,7 +51,7 @@ def save(plan: Plan, out: Path, addresses: Sequence[str]) -> None:
 def read_saved(file: Path) -> SavedPlan:
     """Read a saved plan. Failure `bad-plan` when the file is not one, or was edited."""
     try:
-        parts = _parsed(_content(file))
+        parts = _parse(_content(file))
         saved = convert(parts, SavedPlan)
         if saved.text == text_digest(parts):
             return saved
@@ -99,7 +99,7 @@ def _content(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _parsed(data: bytes) -> dict[str, Json]:
+def _parse(data: bytes) -> dict[str, Json]:
     """The object in a JSON text. Raises BadRecord for a repeated key, which two readers may understand differently."""
 
     def without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

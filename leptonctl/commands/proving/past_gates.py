@@ -73,14 +73,14 @@ def _check_verdicts(session: Session, record: HistoryRecord, node: Node, results
         here = [r for r in results if r.op == EVALUATE or r.address == verdict.address]
         if verdict.address not in moved or verdict.value is None or parse(verdict.address).member is None:
             continue
-        recomputed = [one for one in _recomputed(session, task, verdict, here) if one.value is not None]
+        recomputed = [one for one in _recompute(session, task, verdict, here) if one.value is not None]
         if recomputed and not any(_agrees(verdict, one) for one in recomputed):
             where = f"deployment {record.deployment}" if record.deployment else f"serial {record.serial}"
             detail = f"{_figures(verdict)} recorded; no result gives that, but {_figures(recomputed[0])}"
             yield Check(what=f"{verdict.metric} {verdict.rule} of {verdict.address} in {where}", ok=False, detail=detail)
 
 
-def _recomputed(session: Session, task: str, verdict: Verdict, results: Sequence[Result]) -> Iterator[Verdict]:
+def _recompute(session: Session, task: str, verdict: Verdict, results: Sequence[Result]) -> Iterator[Verdict]:
     """The verdicts on the same gate that follow from the results."""
     gate = Gate(metric=verdict.metric, rule=verdict.rule, limit=verdict.limit)
     known = session.catalog.metrics

@@ -82,10 +82,10 @@ def rebuild(build: Build, store: Artifacts, project: Path, earlier: Mapping[str,
             prepared=build["prepare"][1],
             earlier=earlier or {},
         )
-        return _compared(build, _run_fresh_process(order), store, shelf)
+        return _compare(build, _run_fresh_process(order), store, shelf)
 
 
-def _compared(build: Build, answer: RebuildAnswer, store: Artifacts, shelf: Artifacts) -> Verdict:
+def _compare(build: Build, answer: RebuildAnswer, store: Artifacts, shelf: Artifacts) -> Verdict:
     """The verdict on what a rebuild has put on the shelf."""
     recorded = {f"{op} {name}": digest for op in PACKAGE_STEPS if op in build for name, digest in build[op][1].artifacts.items()}
     rebuilt = {f"{op} {name}": digest for op in PACKAGE_STEPS for name, digest in answer.artifacts.get(op, {}).items()}

@@ -39,17 +39,17 @@ class Problem(Frozen):
 def store_problems(view: StoreView) -> list[Problem]:
     """All problems, by path: damage first, then what is missing."""
     damaged = {damage.path for damage in view.audit.damaged}
-    problems = {damage.path: _damaged(view, damage) for damage in view.audit.damaged}
-    for problem in (*_identity(view), *_lineages(view), *_built(view), *_history(view), *_deployments(view)):
+    problems = {damage.path: _damage_problem(view, damage) for damage in view.audit.damaged}
+    for problem in (*_identity(view), *_lineages(view), *_build_problems(view), *_history(view), *_deployments(view)):
         if problem.path not in damaged and not view.is_purged(problem.path):
             problems.setdefault(problem.path, problem)
-    for problem in _returned(view):
+    for problem in _returned_artifacts(view):
         problems.setdefault(problem.path, problem)
     return list(problems.values())
 
 
-def _damaged(view: StoreView, damage: Damage) -> Problem:
-    addresses = view.affected(damage.path)
+def _damage_problem(view: StoreView, damage: Damage) -> Problem:
+    addresses = view.affected_addresses(damage.path)
     mend = BACKUP
     if damage.kind in {ARTIFACT, "result"}:
         command = view.build_command(addresses)
@@ -60,16 +60,16 @@ def _damaged(view: StoreView, damage: Damage) -> Problem:
 
 
 def _missing(view: StoreView, path: str, kind: str, detail: str, *, mend: str = BACKUP) -> Problem:
-    return Problem(path=path, kind=kind, damage="missing", detail=detail, addresses=view.affected(path), mend=mend)
+    return Problem(path=path, kind=kind, damage="missing", detail=detail, addresses=view.affected_addresses(path), mend=mend)
 
 
-def _returned(view: StoreView) -> Iterator[Problem]:
+def _returned_artifacts(view: StoreView) -> Iterator[Problem]:
     """What was purged and is there again, as after a backup was put back. Nothing reads it."""
     for digest in sorted(view.audit.artifacts):
         tombstone, path = view.audit.records.get(layout.tombstone(digest)), layout.artifact(digest)
         if isinstance(tombstone, Tombstone):
             detail = f"it was purged on {tombstone.at} by {tombstone.by or 'somebody'} ({tombstone.subject}), and its bytes are back"
-            addresses = view.affected(path)
+            addresses = view.affected_addresses(path)
             yield Problem(path=path, kind=ARTIFACT, damage="purged", detail=detail, addresses=addresses, mend="leptonctl gc --yes")
 
 
@@ -112,7 +112,7 @@ def _lineage(view: StoreView, lineage: str, owner: OwnerRecord) -> Iterator[Prob
         yield _missing(view, name, "lineage name", f"a project {owner.project} that lost its state would not find its lineage")
 
 
-def _built(view: StoreView) -> Iterator[Problem]:
+def _build_problems(view: StoreView) -> Iterator[Problem]:
     """The recipes, results and artifacts of what the states record as built."""
     for address, pointer in view.pointers():
         recipe = layout.recipe(pointer.declaration)
@@ -127,13 +127,13 @@ def _step(view: StoreView, name: str, key: str, address: str) -> Iterator[Proble
     result = view.result(key)
     if result is None:
         path = layout.result(key)
-        mend = view.build_command(view.affected(path)) or BACKUP
+        mend = view.build_command(view.affected_addresses(path)) or BACKUP
         yield _missing(view, path, "result", f"it is the result of {name} of {address}", mend=mend)
         return
     for file, digest in result.artifacts.items():
         if view.is_lost(digest):
             path = layout.artifact(digest)
-            mend = view.build_command(view.affected(path)) or BACKUP
+            mend = view.build_command(view.affected_addresses(path)) or BACKUP
             yield _missing(view, path, ARTIFACT, f"it is {file} of {name} of {address}", mend=mend)
 
 

@@ -59,7 +59,7 @@ class StoreView:
         """All records of a kind."""
         return (record for record in self.audit.records.values() if isinstance(record, kind))
 
-    def affected(self, path: str) -> tuple[str, ...]:
+    def affected_addresses(self, path: str) -> tuple[str, ...]:
         """The addresses that need an artifact or a record."""
         return tuple(sorted(self.users.get(path, ())))
 

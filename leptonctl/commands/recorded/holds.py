@@ -14,6 +14,6 @@ def refuse_frozen(state: State, name: str) -> None:
         raise fail("frozen-environment", "The environment is frozen", detail, hint=f"leptonctl unfreeze {name}")
 
 
-def withdrawn_now(record: Environment, address: str) -> list[Withdrawal]:
+def active_withdrawals(record: Environment, address: str) -> list[Withdrawal]:
     """The withdrawals in force of the model that a binding's address names."""
     return [w for w in record.withdrawals if w.readmitted is None and w.model == parse(address).member]

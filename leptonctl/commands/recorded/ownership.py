@@ -18,18 +18,18 @@ class Ownership(Frozen):
     project: str
     keys: frozenset[str] = frozenset()
 
-    def built(self, result: Result) -> bool:
+    def has_built(self, result: Result) -> bool:
         """Whether this project built a result. Before its first apply a project is known only by its name."""
         lineage = result.provenance.get("lineage")
         return result.provenance.get("project") == self.project if lineage is None else lineage == self.lineage
 
     def holds(self, result: Result) -> bool:
         """Whether a result belongs to this project, no matter which project built it."""
-        return result.key in self.keys or self.built(result)
+        return result.key in self.keys or self.has_built(result)
 
     def builder(self, result: Result) -> str | None:
         """The project that built a result, if it is another one."""
-        return None if self.built(result) else str(result.provenance.get("project") or "") or None
+        return None if self.has_built(result) else str(result.provenance.get("project") or "") or None
 
 
 def ownership(session: Session, state: State | None, declared: Iterable[str | None] = ()) -> Ownership:

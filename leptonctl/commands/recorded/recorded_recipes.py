@@ -15,8 +15,8 @@ def recipe_of(session: Session, address: str, digest: str) -> Recipe | None:
 
     The store keeps one record for equal declarations, under the address that declared it first.
     """
-    recorded = session.store.recipes([declaration for declaration, of in _recorded(session, address) if of == digest])
-    return _preferred(session, [*recorded.values(), *_all(session, lambda recipe: digest_of(recipe) == digest)])
+    recorded = session.store.recipes([declaration for declaration, of in _recorded_declarations(session, address) if of == digest])
+    return _preferred_recipe(session, [*recorded.values(), *_all(session, lambda recipe: digest_of(recipe) == digest)])
 
 
 def recipe_trained(session: Session, address: str, train: str) -> Recipe | None:
@@ -25,11 +25,11 @@ def recipe_trained(session: Session, address: str, train: str) -> Recipe | None:
     def is_trained(recipe: Recipe) -> bool:
         return digest_of(recipe) is not None and recipe_keys(recipe.recipe).train == train
 
-    recorded = session.store.find_recipes([declaration for declaration, _ in _recorded(session, address)]).recipes
-    return _preferred(session, [*filter(is_trained, recorded.values())] or [*_all(session, is_trained)])
+    recorded = session.store.find_recipes([declaration for declaration, _ in _recorded_declarations(session, address)]).recipes
+    return _preferred_recipe(session, [*filter(is_trained, recorded.values())] or [*_all(session, is_trained)])
 
 
-def _preferred(session: Session, recipes: Sequence[Recipe]) -> Recipe | None:
+def _preferred_recipe(session: Session, recipes: Sequence[Recipe]) -> Recipe | None:
     """The first recipe whose dataset is declared, else the first one."""
     return next((recipe for recipe in recipes if has_dataset(session, recipe)), next(iter(recipes), None))
 
@@ -56,7 +56,7 @@ def has_dataset(session: Session, recipe: Recipe) -> bool:
     return version_of("dataset", name, version) in session.declarations.built
 
 
-def _recorded(session: Session, address: str) -> Iterator[tuple[str, str]]:
+def _recorded_declarations(session: Session, address: str) -> Iterator[tuple[str, str]]:
     """The declarations in the seal and the pointer of an address, each with its digest."""
     state = session.pointers.read()
     if state is not None:

@@ -56,7 +56,7 @@ def gated_metrics(session: "Session") -> tuple[str, ...]:
     return tuple(dict.fromkeys(gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates))
 
 
-def gated_first(gated: Sequence[str], metrics: Json) -> dict[str, Json]:
+def put_gated_first(gated: Sequence[str], metrics: Json) -> dict[str, Json]:
     """Metrics with gates first, in the order of the gates, then all others as they are."""
     named = metrics if isinstance(metrics, dict) else {}
     return {name: named[name] for name in dict.fromkeys([*gated, *named]) if name in named}

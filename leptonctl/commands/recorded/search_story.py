@@ -24,7 +24,7 @@ def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | N
     result = version.results.get(SEARCH)
     metric = session.catalog.metrics.get((str(version.recipe.get("task")), str(spec.get("metric"))))
     outputs: Mapping[str, Json] = result.outputs if result else {}
-    trials: list[Json] = [*_trials(session, result)] if result else [*_ended(version)]
+    trials: list[Json] = [*_trials(session, result)] if result else [*_ended_trials(version)]
     return {
         "method": spec.get("method"),
         "parameters": spec.get("parameters"),
@@ -37,7 +37,7 @@ def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | N
     }
 
 
-def chosen(version: BuiltVersion) -> dict[str, Json]:
+def chosen_params(version: BuiltVersion) -> dict[str, Json]:
     """The parameters that the search of a version has chosen; {} without a search, or before it is finished."""
     result = version.results.get(SEARCH)
     return cast("dict[str, Json]", result.outputs.get("chosen") or {}) if result else {}
@@ -59,7 +59,7 @@ def _trials(session: Session, search: Result) -> Iterator[Json]:
         yield {**trial, "seconds": seconds.get(str(trial.get("name")))}
 
 
-def _ended(version: BuiltVersion) -> Iterator[Json]:
+def _ended_trials(version: BuiltVersion) -> Iterator[Json]:
     """The trials with a result of a search that is not finished, or failed, in the order of the rungs."""
     for name in sorted(filter(_is_trial, version.results), key=place_of):
         result = version.results[name]

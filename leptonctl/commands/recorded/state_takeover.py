@@ -49,7 +49,7 @@ def takeover_report(current: Survey, before: State | None, after: State, saved: 
         "generation": current.generation(known) + 1,
         "serial": current.serial(known) + 1,
         "changes": [_moved_row(m) for m in moves(before or current.copy or replace(after, current={}), after)],
-        "behind": _behind(current, after),
+        "behind": _older_environments(current, after),
         "set_aside": None,
     }
 
@@ -62,7 +62,7 @@ def put_in_charge(session: Session, damage: Failure | None, request: Request, re
     return {"generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
 
 
-def _behind(current: Survey, state: State) -> list[Json]:
+def _older_environments(current: Survey, state: State) -> list[Json]:
     """The environments whose head names another deployment than the state: the next plan shows them."""
     rows: list[Json] = []
     for name, record in sorted(state.environments.items()):

@@ -194,7 +194,7 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
         return foreign, False
     settings = graph.inputs.get(result.key) or {}
     training = settings.get("train") if holds_package(result) else dict(settings)
-    return _memorised(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
+    return _memory(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
 
 
 def _foreign(graph: Graph, result: Result) -> str | None:
@@ -206,7 +206,7 @@ def _foreign(graph: Graph, result: Result) -> str | None:
     return "" if "import" in ops else None
 
 
-def _memorised(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
+def _memory(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
     """What the trainer and the preprocess steps keep of single rows, and whether that is every row.
 
     A category or an extreme that other rows share does not count.

@@ -28,7 +28,7 @@ def sharing(
     for result in prepared:
         if result.key in snapshots:
             continue
-        shared = {side: _shared(session, result, side, ours) for side in SIDES if f"{side}.parquet" in result.artifacts}
+        shared = {side: _shared_records(session, result, side, ours) for side in SIDES if f"{side}.parquet" in result.artifacts}
         counts = {side: count for side, (count, _) in shared.items() if count}
         if counts:
             records = frozenset().union(*(rows for _, rows in shared.values()))
@@ -38,7 +38,7 @@ def sharing(
     return Search(snapshots=found, unsearched=tuple(sorted(unsearched)))
 
 
-def _shared(session: Session, result: Result, side: str, ours: Iterable[Records]) -> tuple[int | None, frozenset[bytes]]:
+def _shared_records(session: Session, result: Result, side: str, ours: Iterable[Records]) -> tuple[int | None, frozenset[bytes]]:
     """How many rows of a side are among ours, and their records; None when that is not known."""
     listed = records_of(session, result, side)
     like = [records for rows, records in ours if listed is not None and same_records(rows, listed[0])]

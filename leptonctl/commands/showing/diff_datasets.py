@@ -59,13 +59,13 @@ def _column(name: str, a: Mapping[str, Json] | None, b: Mapping[str, Json] | Non
     contract: list[Json] = [
         {"path": path, "a": first, "b": second}
         for path, first, second in pairs
-        if a is not None and b is not None and _unordered(path, first) != _unordered(path, second)
+        if a is not None and b is not None and _sort_values(path, first) != _sort_values(path, second)
     ]
     figures: dict[str, Json] = {path: {"a": sides[0].get(path), "b": sides[1].get(path)} for path in FIGURES}
     change = "added" if a is None else "gone" if b is None else "changed" if contract else "same"
     return {"name": name, "change": change, **figures, "contract": contract, "distance": distance}
 
 
-def _unordered(path: str, value: Json) -> Json:
+def _sort_values(path: str, value: Json) -> Json:
     """A value to compare: the order of allowed values and classes does not matter."""
     return sorted(value, key=lambda one: (str(type(one)), str(one))) if path == "values" and isinstance(value, list) else value

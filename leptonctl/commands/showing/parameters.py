@@ -45,7 +45,7 @@ def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) 
     values = {name: recipe.get(name) for name in ("dataset", *FIELDS, *OF_FILES, *OPTIONS, "export", *OPTIONAL, SEARCH)}
     values |= {KEY: warm.warm_start_of(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
-    listed = [{"path": _dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
+    listed = [{"path": _dotted_path(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
     return _with_chosen(listed, chosen, lambda _name: nowhere)
 
 
@@ -58,7 +58,7 @@ def _with_chosen(
     return [*listed[:end], *added, *listed[end:]]
 
 
-def _dotted(path: Path) -> str:
+def _dotted_path(path: Path) -> str:
     """`preprocess.0.use`."""
     return ".".join(map(str, path))
 
@@ -84,7 +84,7 @@ def _parameter(declared: Declared, written: Document, path: Path, value: Json) -
     where: dict[str, Json] = {"file": None, "line": None, "column": None}
     if span is not None:
         where = {"file": span.file, "line": span.line, "column": span.column}
-    return {"path": _dotted(path), "value": value, "origin": origin, **where}
+    return {"path": _dotted_path(path), "value": value, "origin": origin, **where}
 
 
 def _leaves(values: Mapping[str, Json], prefix: Path = ()) -> Iterator[tuple[Path, Json]]:

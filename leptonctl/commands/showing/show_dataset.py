@@ -43,7 +43,7 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "rules": [{"severity": "fail", **cast("dict[str, Json]", rule)} for rule in dataset.rules],
         "checks": [*_notices(dataset, result), *later_notices(session, dataset, result)] if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
-        "prepared": _prepared(key, result),
+        "prepared": _prepared_rows(key, result),
     }
 
 
@@ -80,7 +80,7 @@ def _privacy(dataset: Dataset) -> Json:
     return {name: privacy.get(name) or [] for name in ("drop", "hash")} if isinstance(privacy, dict) else {"drop": [], "hash": []}
 
 
-def _prepared(key: str | None, result: Result | None) -> Json:
+def _prepared_rows(key: str | None, result: Result | None) -> Json:
     built: Mapping[str, Json] = result.provenance if result else {}
     who = {name: built.get(name) for name in ("at", "by", "host", "commit")}
     return {"key": key, "cached": result is not None, **who, "seconds": result.seconds if result else None}
@@ -96,7 +96,7 @@ def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> 
     figures = column_figures(session.store, result) if result else {}
     extremes = cast("dict[str, dict[str, Json]]", _output(result, "profile"))
 
-    def shown(column: Mapping[str, Json], role: str) -> dict[str, Json]:
+    def column_report(column: Mapping[str, Json], role: str) -> dict[str, Json]:
         name = str(column["name"])
         figure, extreme = figures.get(name, {}), extremes.get(name, {})
         return {
@@ -111,10 +111,10 @@ def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> 
     profile = read_profile(result, session.store) if result else None
     distributions = by_name(profile) if profile else {}
     features = cast("list[dict[str, Json]]", contract.get("columns") or [{"name": name} for name in declared if name != dataset.target])
-    columns = [shown(column, "feature") for column in features]
+    columns = [column_report(column, "feature") for column in features]
     if dataset.target:
         target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type"), "classes": contract.get("classes")}
-        columns.append(shown(target, "target"))
+        columns.append(column_report(target, "target"))
     return [{**column, "distribution": _distribution(distributions.get(str(column["name"])))} for column in columns]
 
 

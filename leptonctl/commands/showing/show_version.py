@@ -6,7 +6,7 @@ from typing import cast
 from leptonctl.commands.planning.recheck import later_notices
 from leptonctl.commands.recorded.built_versions import BuiltVersion, with_results
 from leptonctl.commands.recorded.results import direction, join_results, metrics_of
-from leptonctl.commands.recorded.search_story import chosen, search_story
+from leptonctl.commands.recorded.search_story import chosen_params, search_story
 from leptonctl.commands.session import Session
 from leptonctl.commands.showing.parameters import declared_parameters, recorded_parameters
 from leptonctl.core.address import Address, parse, short
@@ -33,7 +33,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
     (version,) = with_results(session, [version], damaged="omit")
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     outcome = join_results({name: name for name in version.results}, version.results)
-    bound = list(_bound(state, version))
+    bound = list(_recorded_bindings(state, version))
     numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
     limits = list(_limits(session, version, numbers))
     return {
@@ -61,7 +61,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
 
 def _identity(session: Session, version: BuiltVersion, place: Address) -> dict[str, Json]:
     """What the version is, apart from its results."""
-    model = _declared(session, version)
+    model = _declared_version(session, version)
     return {
         "address": version.address,
         "asked": str(place) if place.kind == "environment" else version.address,
@@ -74,7 +74,7 @@ def _identity(session: Session, version: BuiltVersion, place: Address) -> dict[s
     }
 
 
-def _declared(session: Session, version: BuiltVersion) -> Model | None:
+def _declared_version(session: Session, version: BuiltVersion) -> Model | None:
     """The version as it is declared, if it is."""
     return models(session.declarations).get(short(version.address)) if version.declared else None
 
@@ -84,8 +84,12 @@ def _task(version: BuiltVersion) -> str:
 
 
 def _parameters(session: Session, version: BuiltVersion) -> list[dict[str, Json]]:
-    model = _declared(session, version)
-    return declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version))
+    model = _declared_version(session, version)
+    return (
+        declared_parameters(session, model, chosen_params(version))
+        if model
+        else recorded_parameters(version.recipe, chosen_params(version))
+    )
 
 
 def _training(version: BuiltVersion) -> Json:
@@ -144,13 +148,13 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
         "digest": (data.get("source") or {}).get("digest"),
         "target": version.recipe.get("target"),
         "classes": contract.get("classes"),
-        "features": len(learned_from(version, contract["columns"])) if contract.get("columns") else None,
+        "features": len(training_columns(version, contract["columns"])) if contract.get("columns") else None,
         "rows": prepare.outputs.get("rows") if prepare else None,
         "evaluated": evaluated.outputs.get("rows") if evaluated else None,
     }
 
 
-def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
+def training_columns(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
     """The columns that the version learned from: those that it lists, or all, without the weights of the rows."""
     listed, weights = version.recipe.get("features"), version.recipe.get("sample_weight")
     names = [cast("dict[str, Json]", column)["name"] for column in columns]
@@ -194,7 +198,7 @@ def _step(name: str, version: BuiltVersion, freed: Collection[str]) -> Json:
     }  # fmt: skip
 
 
-def _bound(state: State | None, version: BuiltVersion) -> Iterator[dict[str, Json]]:
+def _recorded_bindings(state: State | None, version: BuiltVersion) -> Iterator[dict[str, Json]]:
     """The bindings that the state records of this recipe."""
     for address, pointer in sorted(state.current.items()) if state else ():
         place = parse(address)

@@ -40,7 +40,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     return versions, tuple(problems)
 
 
-def built(declarations: Declarations) -> Iterator[Node]:
+def built_nodes(declarations: Declarations) -> Iterator[Node]:
     """The nodes of all versions, split as the models that read them need it."""
     tasks: dict[tuple[str, ...], set[str]] = {}
     for model in declarations.of("Model").values():
@@ -59,5 +59,11 @@ def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 KIND = Kind(
-    name="Dataset", address="dataset", schema=DATASET, not_yet=entries_of("Dataset", DATASET), files=files, declare=declare, built=built
+    name="Dataset",
+    address="dataset",
+    schema=DATASET,
+    not_yet=entries_of("Dataset", DATASET),
+    files=files,
+    declare=declare,
+    built=built_nodes,
 )

@@ -31,7 +31,7 @@ def rule_problems(
     specs = cast("dict[str, dict[str, Json]]", inputs["columns"])
     kinds = {name: kind for name, spec in specs.items() if (kind := _kind_of(spec)) is not None}
     kinds |= dict.fromkeys((part for parts in parts_of(specs).values() for part in parts), "number")
-    kept_out = _kept_out(inputs)
+    kept_out = _columns_kept_out(inputs)
     known = None if columns is None else {*columns, *kinds}
     for place, check in enumerate(cast("list[dict[str, Json]]", inputs.get("checks") or [])):
         text, at = str(check["rule"]), rule_place(declared.fields, place)
@@ -90,7 +90,7 @@ def rule_place(fields: Mapping[str, Json], place: int) -> Path:
     return ("checks", place, "rule") if place < count else date_limits(fields)[place - count][0]
 
 
-def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
+def _columns_kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
     """The columns whose cells a rule cannot have, with the reason."""
     privacy = cast("dict[str, list[str]]", inputs["privacy"] or {})
     split = cast("dict[str, str]", inputs["split"])

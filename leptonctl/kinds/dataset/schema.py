@@ -10,7 +10,7 @@ from leptonctl.kinds.schema_parts import (
     choice,
     document,
     flag,
-    forbidden,
+    forbid,
     integer,
     kind,
     name,
@@ -19,7 +19,7 @@ from leptonctl.kinds.schema_parts import (
     string,
     strings,
     table,
-    versioned,
+    versions_schema,
     words,
 )
 from leptonctl.spi.learning import Schema
@@ -96,9 +96,9 @@ SPLIT = block(
         "time": string("Split by this column of times or numbers: the newest rows are the test rows.", minLength=1),
     },
     dependencies={
-        "by": {"properties": {k: forbidden(f"`{k}` cannot be combined with `by`") for k in ("seed", "stratify", "column")}},
-        "column": {"properties": {k: forbidden(f"`{k}` cannot be combined with `column`") for k in ("test", "seed", "stratify")}},
-        "time": {"properties": {k: forbidden(f"`{k}` cannot be combined with `time`") for k in ("seed", "stratify", "by", "column")}},
+        "by": {"properties": {k: forbid(f"`{k}` cannot be combined with `by`") for k in ("seed", "stratify", "column")}},
+        "column": {"properties": {k: forbid(f"`{k}` cannot be combined with `column`") for k in ("test", "seed", "stratify")}},
+        "time": {"properties": {k: forbid(f"`{k}` cannot be combined with `time`") for k in ("seed", "stratify", "by", "column")}},
     },
     examples=[
         {"test": 0.25, "seed": 7, "stratify": True},
@@ -195,7 +195,7 @@ DATASET = document(
     "Data to learn from: its files, the contract of its columns, and its split.",
     {
         **_DATASET,
-        "versions": versioned(
+        "versions": versions_schema(
             "The versions by name, at least one. A version overrides any key of the base block; null removes a key.",
             _DATASET,
             {"2024-06": {"source": "data/mail-2024-06.csv"}},

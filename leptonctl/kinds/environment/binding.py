@@ -81,7 +81,7 @@ def node(
     )
 
 
-def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Result]) -> tuple[str, ...]:
+def foreseeable_conflicts(binding: Binding, bound: Pointer | None, results: Mapping[str, Result]) -> tuple[str, ...]:
     """Why the declared version cannot be compared with the bound one, as far as these results show."""
     if bound is None or not needs_comparison(binding.gates):
         return ()

@@ -43,7 +43,7 @@ def not_comparable(
     theirs, ours = _rows(bound), _rows(own)
     if theirs is None:
         return ()
-    reasons = _declared(inputs, header, theirs) if ours is None else _prepared(task, theirs, ours)
+    reasons = _conflicts_of_declarations(inputs, header, theirs) if ours is None else _conflicts_of_rows(task, theirs, ours)
     return tuple(dict.fromkeys(reason for reason in reasons if reason))
 
 
@@ -57,7 +57,7 @@ def _rows(prepare: Result | None) -> Rows | None:
         return None
 
 
-def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
+def _conflicts_of_rows(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
     # the task of the bound version is in its manifest, which only the comparison reads
     yield from question_differences(theirs.contract, ours.contract, bound_task=task, task=task)
     evaluation = ours.row_lists.get("test")
@@ -69,7 +69,7 @@ def _prepared(task: str, theirs: Rows, ours: Rows) -> Iterator[str]:
             yield overlap_problem(evaluation, training, OWNERS[owner])
 
 
-def _declared(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: Rows) -> Iterator[str]:
+def _conflicts_of_declarations(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: Rows) -> Iterator[str]:
     if inputs["target"] != theirs.contract.target:
         yield f"the bound version predicts {theirs.contract.target}, the candidate {inputs['target']}"
     bound = theirs.row_lists.get("train")
@@ -79,7 +79,7 @@ def _declared(inputs: Mapping[str, Json], header: Sequence[str] | None, theirs: 
     has_test_file = inputs.get("test_source") is not None
     # the header of a test file is not read before it is prepared
     names = _columns(bound) if has_test_file or header is None else header
-    expected, own = (_expected(inputs, source, names) for source in ("test_source" if has_test_file else "source", "source"))
+    expected, own = (_expected_list(inputs, source, names) for source in ("test_source" if has_test_file else "source", "source"))
     for owner, training in ((BOUND, bound), (CANDIDATE, own)):
         if expected.left_out == training.left_out or not same_file(expected, training):
             yield overlap_problem(expected, training, OWNERS[owner])
@@ -89,7 +89,7 @@ def _columns(rows: RowList) -> tuple[str, ...]:
     return (*(name for name, _ in rows.columns), *rows.left_out)
 
 
-def _expected(inputs: Mapping[str, Json], source: str, header: Iterable[str]) -> RowList:
+def _expected_list(inputs: Mapping[str, Json], source: str, header: Iterable[str]) -> RowList:
     """The list that `prepare` will make for a file with this header. The types of its cells are not known yet."""
     privacy = cast("dict[str, Json]", inputs.get("privacy") or {})
     key = cast("str | None", privacy.get("key_id"))

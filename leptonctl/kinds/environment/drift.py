@@ -23,7 +23,7 @@ def drift(
     yield from _changed_files(datasets, prepared)
 
 
-def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
+def interrupted_switches(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
     """Environments whose switch was interrupted after the head had moved: the next apply completes the binding from the head."""
     for name, pending in state.pending.items():
         head = live[name].head if name in live else None

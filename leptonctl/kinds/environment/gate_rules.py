@@ -83,11 +83,11 @@ def _max_drop(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter
         return comparison
     pair = comparison.pair(gate.metric)
     if pair is None:
-        return _compared(Judgement(gate=gate, passed=False, n=comparison.rows, note=UNDEFINED), comparison)
+        return _add_grounds(Judgement(gate=gate, passed=False, n=comparison.rows, note=UNDEFINED), comparison)
     bound, candidate = pair
     drop = bound - candidate if greater_is_better(gate.metric) else candidate - bound
     passed = at_most(drop, gate.limit, max(abs(bound), abs(candidate)))
-    return _compared(Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=comparison.rows), comparison)
+    return _add_grounds(Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=comparison.rows), comparison)
 
 
 def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
@@ -96,9 +96,9 @@ def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
         return comparison
     flips = comparison.flips
     if flips.share is None:
-        return _compared(Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS), comparison)
+        return _add_grounds(Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS), comparison)
     passed = at_most(flips.share, gate.limit, flips.share)
-    return _compared(Judgement(gate=gate, passed=passed, value=flips.share, n=flips.rows), comparison)
+    return _add_grounds(Judgement(gate=gate, passed=passed, value=flips.share, n=flips.rows), comparison)
 
 
 MIN = Rule(name="min", evidence=EVALUATE, judge=_min, sign="≥", limit="smallest value that passes")
@@ -215,7 +215,7 @@ def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
     return Judgement(gate=gate, passed=False, n=comparison.rows, excluded=comparison.excluded, note=note, held="not_comparable")
 
 
-def _compared(judgement: Judgement, comparison: CompareOutputs) -> Judgement:
+def _add_grounds(judgement: Judgement, comparison: CompareOutputs) -> Judgement:
     """The judgement with the grounds of its comparison: what was left out, and what was assumed."""
     assumption = f"assumed comparable, although {comparison.not_comparable}" if comparison.not_comparable else ""
     note = "; ".join(part for part in (judgement.note, comparison.grounds, assumption) if part)

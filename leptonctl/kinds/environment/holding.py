@@ -42,8 +42,8 @@ def hold_of(
     freeze = state.frozen.get(place.name) if state else None
     holds: list[Hold] = []
     if freeze is not None:
-        holds.append(Hold(kind="frozen", reason=_frozen(place.name, freeze), hint=f"leptonctl unfreeze {place.name}"))
-    holds += [_withdrawn(change, withdrawal) for withdrawal in withdrawals]
+        holds.append(Hold(kind="frozen", reason=_freeze_reason(place.name, freeze), hint=f"leptonctl unfreeze {place.name}"))
+    holds += [_hold_of_withdrawal(change, withdrawal) for withdrawal in withdrawals]
     failed = [] if returning else [judgement for judgement in judgements if judgement.passed is not True]
     if failed:
         kind: HoldKind = "not_comparable" if all(j.held == "not_comparable" for j in failed) else "gate"
@@ -175,11 +175,11 @@ def note_of_next_apply(addresses: Iterable[str]) -> Diagnostic:
     )
 
 
-def _frozen(name: str, freeze: Freeze) -> str:
-    return f"{name} is frozen since {_when(freeze.at)}{_by(freeze.by)}: {freeze.reason}"
+def _freeze_reason(name: str, freeze: Freeze) -> str:
+    return f"{name} is frozen since {_when(freeze.at)}{_who(freeze.by)}: {freeze.reason}"
 
 
-def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
+def _hold_of_withdrawal(change: Change, withdrawal: Withdrawal) -> Hold:
     place = change.place
     how = "a rollback" if withdrawal.command == "rollback" else "a return"
     former = withdrawal.version if withdrawal.model == place.member else f"{withdrawal.model} {withdrawal.version}"
@@ -187,7 +187,7 @@ def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
     why = f": {withdrawal.reason}" if withdrawal.reason else ""
     return Hold(
         kind="withdrawn",
-        reason=f"{change.after_version} was withdrawn{alias} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
+        reason=f"{change.after_version} was withdrawn{alias} by {how} of {place.name} on {_when(withdrawal.at)}{_who(withdrawal.by)}{why}",
         hint=readmit_command(
             place.name, (place.member or "") if change.after_version else withdrawal.model, change.after_version or withdrawal.version
         ),
@@ -203,5 +203,5 @@ def _when(at: str) -> str:
     return f"{at[:16].replace('T', ' ')} UTC"
 
 
-def _by(user: str | None) -> str:
+def _who(user: str | None) -> str:
     return f" by {user}" if user else ""

@@ -13,7 +13,7 @@ from leptonctl.core.gate import Hold, Judgement
 from leptonctl.core.plan import Settled, moved_addresses
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Json, StepPlace
-from leptonctl.kinds.environment.binding import Binding, foreseen, is_return, package_of, with_unbind_step, withdrawals_of
+from leptonctl.kinds.environment.binding import Binding, foreseeable_conflicts, is_return, package_of, with_unbind_step, withdrawals_of
 from leptonctl.kinds.environment.evidence import evidence_of
 from leptonctl.kinds.environment.gate_rules import metrics_to_evaluate
 from leptonctl.kinds.environment.gates import judgements
@@ -130,7 +130,7 @@ def _judge_gates(binding: Binding, basis: Basis, *, returning: bool) -> tuple[Ju
         results.get(keys.of(binding.address, "compare") or ""),
         compares=compares,
         same=bound is not None and not compares,
-        foreseen=foreseen(binding, bound, results) if compares and not returning else (),
+        foreseen=foreseeable_conflicts(binding, bound, results) if compares and not returning else (),
     )
     metrics = basis.declarations.catalog.metrics
     return judgements(binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=returning)
@@ -156,12 +156,12 @@ class Move(Frozen):
     @property
     def itself(self) -> bool:
         """Whether the environment's own pointer moves, not only its bindings."""
-        return any(change.place.member is None and not _kept_by_freeze(change, self.state) for change in self.changes)
+        return any(change.place.member is None and not _is_kept_by_freeze(change, self.state) for change in self.changes)
 
     @property
     def keeps_settings(self) -> bool:
         """Whether edited settings of the environment wait until it is unfrozen."""
-        return any(isinstance(change, Update) and _kept_by_freeze(change, self.state) for change in self.changes)
+        return any(isinstance(change, Update) and _is_kept_by_freeze(change, self.state) for change in self.changes)
 
 
 class Ready(Frozen):
@@ -216,7 +216,7 @@ class Decision(Frozen):
 def decide(move: Move, obstacle: Obstacle) -> Decision:
     """Judge the bindings among the changes, by what is bound now. `obstacle`: of the steps that this apply was to do."""
     declared = bindings(move.declarations)
-    changes = [change for change in move.changes if change.place.member is not None or _kept_by_freeze(change, move.state)]
+    changes = [change for change in move.changes if change.place.member is not None or _is_kept_by_freeze(change, move.state)]
     outcomes = tuple(_decide_binding(move, change, declared.get(change.address), obstacle) for change in changes)
     environment = environments(move.declarations).get(move.name)
     return Decision(outcomes=_all_or_none(outcomes, move.state) if environment is not None and environment.together else outcomes)
@@ -225,8 +225,8 @@ def decide(move: Move, obstacle: Obstacle) -> Decision:
 def _decide_binding(move: Move, change: Change, binding: Binding | None, obstacle: Obstacle) -> Ready | Held | Skipped:
     if isinstance(change, Remove) or binding is None:
         hold = hold_of(change, move.state, returning=change.is_return)
-        return Ready(change=replace(change, hold=None)) if hold is None else _held(replace(change, hold=hold), hold, ())
-    because = _unbuilt(change, binding, move.settled, obstacle)
+        return Ready(change=replace(change, hold=None)) if hold is None else _hold(replace(change, hold=hold), hold, ())
+    because = _missing_step(change, binding, move.settled, obstacle)
     if because is not None:
         return Skipped(change=change, because=because)
     # an artifact that was lost and rebuilt may be another package than the plan saw
@@ -235,22 +235,22 @@ def _decide_binding(move: Move, change: Change, binding: Binding | None, obstacl
     if moved_addresses(move.state, {change.address: (change.before, change.before_version)}):
         return Held(change=change, problem=_stale(change), judgements=weighed.judgements, exit_code=STALE)
     if weighed.hold is not None:
-        return _held(replace(change, is_return=False, hold=weighed.hold), weighed.hold, weighed.judgements)
+        return _hold(replace(change, is_return=False, hold=weighed.hold), weighed.hold, weighed.judgements)
     return Ready(change=replace(change, is_return=weighed.is_return, hold=None), judgements=weighed.judgements, checks=binding.checks)
 
 
-def _held(change: Change, hold: Hold, verdicts: tuple[Judgement, ...]) -> Held:
+def _hold(change: Change, hold: Hold, verdicts: tuple[Judgement, ...]) -> Held:
     diagnostic = problem(change, hold, span_of_hold(hold, verdicts, change))
     return Held(change=change, problem=diagnostic, judgements=verdicts, exit_code=GATE, hold=hold)
 
 
-def _kept_by_freeze(change: Change, state: State) -> bool:
+def _is_kept_by_freeze(change: Change, state: State) -> bool:
     """Whether this is the removal of a whole environment that is frozen, or an edit of its settings."""
     place = change.place
     return isinstance(change, Remove | Update) and place.member is None and place.name in state.frozen
 
 
-def _unbuilt(change: Change, binding: Binding, settled: Settled, obstacle: Obstacle) -> str | None:
+def _missing_step(change: Change, binding: Binding, settled: Settled, obstacle: Obstacle) -> str | None:
     """The step whose missing result prevents this binding from being judged or moved, or None."""
     model = settled.by_address[binding.model.address]
     failed = obstacle([*(step.place for step in model.steps), *(step.step.place for step in change.steps if not step.effect)])
@@ -272,11 +272,11 @@ def _all_or_none(outcomes: tuple[Ready | Held | Skipped, ...], state: State) -> 
     held = next((outcome for outcome in outcomes if isinstance(outcome, Held) and outcome.hold is not None), None)
     because = f"bind of {(held or first_left).change.address}"
 
-    def left(one: Ready) -> Skipped:
+    def skip(one: Ready) -> Skipped:
         hold = since(with_held(held.change.address), one.change, state) if held else None
         return Skipped(change=one.change, because=because, hold=hold)
 
-    return tuple(left(one) if isinstance(one, Ready) else one for one in outcomes)
+    return tuple(skip(one) if isinstance(one, Ready) else one for one in outcomes)
 
 
 def _stale(change: Change) -> Diagnostic:

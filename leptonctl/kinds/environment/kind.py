@@ -100,7 +100,7 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
             built = declarations.built[binding.model.address]
             other = bound if bound is not None and bound.package is not None and bound.digest != built.digest else None
             returning = binding_of.is_return(binding, declarations.built, recorded.state, recorded.results)
-            foreseen = binding_of.foreseen(binding, other, recorded.results)
+            foreseen = binding_of.foreseeable_conflicts(binding, other, recorded.results)
             yield binding_of.node(binding, built, other, recorded.results, is_return=returning, comparable=not foreseen)
 
 

@@ -122,7 +122,7 @@ def feature_problems(draft: Draft, at: Path, name: str) -> Iterator[Diagnostic]:
     declared, dataset = draft.declared, draft.dataset
     if dataset is None or dataset.columns is None:
         return
-    reasons = withheld(dataset)
+    reasons = withheld_columns(dataset)
     allowed = _with_parts(declared.fields.get("features"), dataset)
     columns = [part for c in dataset.columns for part in (() if c in reasons else dataset.parts.get(c, (c,)))]
     if isinstance(allowed, list) and at[0] != "features":
@@ -134,7 +134,7 @@ def feature_problems(draft: Draft, at: Path, name: str) -> Iterator[Diagnostic]:
     yield error("unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=hint)
 
 
-def withheld(dataset: Dataset) -> dict[str, str]:
+def withheld_columns(dataset: Dataset) -> dict[str, str]:
     """The columns that are not features, and why."""
     privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     split = cast("dict[str, Json]", dataset.inputs["split"])

@@ -32,7 +32,7 @@ def files(project: Project) -> Iterator[SourceKey]:
     """Every file that a program of a version needs, to be observed before planning."""
     for document in project.of("Model").values():
         if reads_files(document):
-            yield from (SourceKey(path=path) for declared in project.versions(document) for _, path, _ in _listed(declared))
+            yield from (SourceKey(path=path) for declared in project.versions(document) for _, path, _ in _declared_paths(declared))
 
 
 def command_of(draft: Draft) -> dict[str, Json] | None:
@@ -91,7 +91,7 @@ def unused_limits(declared: Declared) -> Iterator[Diagnostic]:
 def file_origins(declared: Declared, command: Mapping[str, Json]) -> dict[Path, Span]:
     """Where each file of the program is declared."""
     origins: dict[Path, Span] = {}
-    for at, path, _ in _listed(declared):
+    for at, path, _ in _declared_paths(declared):
         for name in cast("dict[str, Json]", command[FILES]):
             if name == _plain(path) or _is_below_glob(name, path):
                 origins.setdefault((COMMAND, FILES, name), declared.at(*at))
@@ -120,7 +120,7 @@ def command_override(recipe: Mapping[str, Json], base: Mapping[str, Json]) -> di
 
 def needed_program(declared: Declared, facts: Facts) -> Iterator[Diagnostic]:
     """An error for each pinned file of a program that has to run, and that is gone or has other bytes."""
-    for at, path, pin in _listed(declared):
+    for at, path, pin in _declared_paths(declared):
         digest = facts.get(SourceKey(path=path), SourceFacts()).digest
         if pin is None or digest == pin:
             continue
@@ -129,7 +129,7 @@ def needed_program(declared: Declared, facts: Facts) -> Iterator[Diagnostic]:
         yield error("source-changed", "A pinned file does not have the pinned bytes", detail, span=declared.at(*at), hint=hint)
 
 
-def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
+def _declared_paths(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
     """Each declared path or glob of a version's program: its place in the YAML, the path, and its digest if it is pinned."""
     command = declared.fields.get(COMMAND)
     written = command.get(FILES) if isinstance(command, Mapping) else None
@@ -142,7 +142,7 @@ def _listed(declared: Declared) -> Iterator[tuple[Path, str, str | None]]:
 def _digests(draft: Draft) -> dict[str, Json]:
     """Each file of the program with its digest. Those that it cannot have are reported."""
     digests: dict[str, Json] = {}
-    for at, path, pin in _listed(draft.declared):
+    for at, path, pin in _declared_paths(draft.declared):
         facts = draft.declarations.facts.get(SourceKey(path=path), SourceFacts())
         problem = _path_problem(path, facts, draft.declared.at(*at), is_pinned=pin is not None)
         if problem is not None:
@@ -195,7 +195,7 @@ def _is_below_glob(name: str, glob: str) -> bool:
 
 def _is_pinned(declared: Declared) -> bool:
     """Whether every file of the program is pinned, as a return writes it: such a version may be declared and never run again (law 9)."""
-    return all(pin is not None for _, _, pin in _listed(declared))
+    return all(pin is not None for _, _, pin in _declared_paths(declared))
 
 
 def not_allowed(declared: Declared, project: Project) -> Iterator[Diagnostic]:

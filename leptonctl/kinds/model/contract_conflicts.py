@@ -50,12 +50,12 @@ def _classes(model: Model, contract: Contract) -> Iterator[Diagnostic]:
     for path, value in positives.items():
         name = str(value).lower() if isinstance(value, bool) else str(value)
         if value is not None and name not in classes:
-            detail = f"`{'.'.join(path)}` is {name!r}; the classes of {contract.target} are {_listed(classes)}"
+            detail = f"`{'.'.join(path)}` is {name!r}; the classes of {contract.target} are {_name_list(classes)}"
             hint = _similar(name, classes)
             yield error("unknown-class", "The positive class does not occur", detail, span=model.declared.at(*path), hint=hint)
     for name in _block(model, CLASS_WEIGHT):
         if name not in classes:
-            detail = f"`class_weight` names {name}; the classes of {contract.target} are {_listed(classes)}"
+            detail = f"`class_weight` names {name}; the classes of {contract.target} are {_name_list(classes)}"
             summary, span = "A weight is for a class that the target does not have", model.declared.key_at(CLASS_WEIGHT, name)
             yield error("unknown-class-weight", summary, detail, span=span, hint=_similar(name, classes))
 
@@ -84,7 +84,7 @@ def _strings(model: Model, contract: Contract, catalog: Catalog) -> Iterator[Dia
             return
         text = [name for name in text if name not in names]
     if text:
-        detail = f"{', '.join(text)} {'has' if len(text) == 1 else 'have'} strings, but {model.kin} takes numbers"
+        detail = f"{', '.join(text)} {'has' if len(text) == 1 else 'have'} strings, but {model.forecast_group} takes numbers"
         hint = "add `- {columns: categorical, use: one_hot}` to `preprocess:`, or leave the columns out with `features:`"
         span = model.declared.at("preprocess") if "preprocess" in model.declared.fields else model.declared.at("algorithm")
         yield error("unencoded-column", "A string column reaches the algorithm without an encoder", detail, span=span, hint=hint)
@@ -95,5 +95,5 @@ def _block(model: Model, name: str) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def _listed(names: Sequence[str]) -> str:
+def _name_list(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + (" …" if names[LISTED:] else "")

@@ -59,7 +59,7 @@ def decide_step(fields: Mapping[str, Json], export: Step, train: Step | None) ->
         fields={"export": export.key, **own}, own={**own, **({"train": train_own} if trains_folds else {})},
         # the recipe also tells which rows a package may contain
         inputs={**own, **({"train": dict(train.inputs)} if train is not None else {})},
-        needs={"prepare": export.needs["prepare"], "export": export.place}, kin=export.kin, makes=GRAPH_FILE,
+        needs={"prepare": export.needs["prepare"], "export": export.place}, forecast_group=export.forecast_group, makes=GRAPH_FILE,
     )  # fmt: skip
 
 

@@ -14,16 +14,16 @@ AVERAGE = "average"
 
 def without_implied(own: Mapping[str, Json], needs: Mapping[str, Result]) -> dict[str, Json]:
     """The fields without those that are declared as their defaults."""
-    implied = _implied(own, needs)
+    implied = _implied_fields(own, needs)
     return {name: value for name, value in own.items() if name not in implied}
 
 
-def implied_as_null(own: Mapping[str, Json], needs: Mapping[str, Result]) -> dict[str, Json]:
+def clear_implied(own: Mapping[str, Json], needs: Mapping[str, Result]) -> dict[str, Json]:
     """The same for steps whose undeclared fields are null."""
-    return {**own, **dict.fromkeys(_implied(own, needs))}
+    return {**own, **dict.fromkeys(_implied_fields(own, needs))}
 
 
-def _implied(own: Mapping[str, Json], needs: Mapping[str, Result]) -> set[str]:
+def _implied_fields(own: Mapping[str, Json], needs: Mapping[str, Result]) -> set[str]:
     """Which of `positive` and `average` are declared as their defaults: the last class, and binary or macro."""
     prepare = needs.get("prepare")
     classes = cast("list[Json] | None", part_of(prepare, "outputs.contract.classes")) if prepare is not None else None

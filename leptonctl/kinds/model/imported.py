@@ -76,7 +76,7 @@ def span_of(declared: Declared) -> Span:
     return declared.at("import", "file") if ("import", "file") in declared.origins else declared.at("import")
 
 
-def imported_of(draft: Draft) -> dict[str, Json] | None:
+def imported_fields(draft: Draft) -> dict[str, Json] | None:
     """What a version imports: `file` with path and digest, and the declared options. None when the file cannot be used."""
     declared, features = draft.declared, features_of(draft)
     path, value = path_of(declared) or "", declared.fields.get("import")

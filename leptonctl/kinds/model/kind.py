@@ -30,7 +30,7 @@ def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
     return warm.with_parents(versions, problems, declarations.catalog)
 
 
-def built(declarations: Declarations) -> Iterator[Node]:
+def built_nodes(declarations: Declarations) -> Iterator[Node]:
     """The nodes of all versions, bound or not."""
     for model in models(declarations).values():
         rows = declarations.built[model.dataset.address].digest
@@ -55,5 +55,5 @@ KIND = Kind(
     inherit=inherit,
     files=files,
     declare=declare,
-    built=built,
+    built=built_nodes,
 )

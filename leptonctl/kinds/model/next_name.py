@@ -21,11 +21,11 @@ def next_name(last: str, known: Collection[str], today: str) -> str:
     for pattern, form in DATES:
         if pattern.fullmatch(last):
             dated = form.format(today, today.replace("-", ""))
-            return dated if dated not in known else _numbered(f"{dated}-1", known)
-    return _numbered(last if NUMBERED.fullmatch(last) else f"{last}-1", known)
+            return dated if dated not in known else _next_number(f"{dated}-1", known)
+    return _next_number(last if NUMBERED.fullmatch(last) else f"{last}-1", known)
 
 
-def _numbered(last: str, known: Collection[str]) -> str:
+def _next_number(last: str, known: Collection[str]) -> str:
     """Counted up until the name is free, with as many digits."""
     match = NUMBERED.fullmatch(last)
     assert match is not None, "it ends with a number"

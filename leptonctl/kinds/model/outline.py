@@ -32,7 +32,7 @@ class StepShape(Frozen, array_like=True):
     reads: tuple[str, ...]
     needs: tuple[tuple[str, StepPlace], ...]
     needed_keys: tuple[tuple[str, str], ...]
-    kin: str
+    forecast_group: str
     effect: bool
     makes: str | None
     owns: bool
@@ -248,6 +248,6 @@ def _step(step: Step, node: Node) -> StepShape:
     return StepShape(
         name=step.name, op=step.op, address="" if step.address == own else step.address, reads=step.reads,
         needs=tuple((role, ("" if address == own else address, name)) for role, (address, name) in step.needs.items()),
-        needed_keys=tuple(step.needed_keys.items()), kin=step.kin, effect=step.effect, makes=step.makes, owns=step.own is not None,
-        fills=tuple(step.fills.items()), decides=step.decides,
+        needed_keys=tuple(step.needed_keys.items()), forecast_group=step.forecast_group,
+        effect=step.effect, makes=step.makes, owns=step.own is not None, fills=tuple(step.fills.items()), decides=step.decides,
     )  # fmt: skip

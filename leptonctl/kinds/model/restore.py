@@ -171,7 +171,7 @@ class _Restored:
             yield Step(
                 name=one.name, op=one.op, address=one.address or own, key=key, spec=spec or key or "", reads=one.reads,
                 needs={role: (address or own, name) for role, (address, name) in one.needs},
-                needed_keys=dict(one.needed_keys), kin=one.kin, effect=one.effect, makes=one.makes,
+                needed_keys=dict(one.needed_keys), forecast_group=one.forecast_group, effect=one.effect, makes=one.makes,
                 fields=Deferred(part, (number, "fields")), inputs=Deferred(part, (number, "inputs")),
                 own=Deferred(part, (number, "own")) if one.owns else None, fills=dict(one.fills), decides=one.decides,
             )  # fmt: skip

@@ -17,7 +17,7 @@ from leptonctl.kinds.schema_parts import (
     string,
     strings,
     table,
-    versioned,
+    versions_schema,
 )
 from leptonctl.language.fits import NAME_PATTERN
 from leptonctl.spi.learning import Schema
@@ -108,7 +108,7 @@ MODEL = document(
     "A model and its versions: what it learns from, and how.",
     {
         **_MODEL,
-        "versions": versioned(
+        "versions": versions_schema(
             "The versions by name, at least one. A version overrides any key of the base block; null removes a key. All are built.",
             _MODEL,
             {"v1": {"params": {"C": 1.0}}},

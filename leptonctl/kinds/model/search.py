@@ -183,7 +183,9 @@ def _metric(request: SearchRequest, block: Mapping[str, Json]) -> tuple[str, lis
 def _spec(request: SearchRequest, block: Mapping[str, Json], metric: str, evaluate: Mapping[str, Json]) -> dict[str, Json]:
     """The search with its defaults. What has no effect on it is left out, so that it moves no digest."""
     method = block.get("method", "grid")
-    space = {name: _typed(choices, request.trainer.params[name]) for name, choices in cast("dict[str, Json]", block["parameters"]).items()}
+    space = {
+        name: _convert(choices, request.trainer.params[name]) for name, choices in cast("dict[str, Json]", block["parameters"]).items()
+    }
     spec: dict[str, Json] = {
         "method": method,
         "parameters": cast("Json", space),
@@ -201,7 +203,7 @@ def _spec(request: SearchRequest, block: Mapping[str, Json], metric: str, evalua
     return spec
 
 
-def _typed(choices: Json, schema: Mapping[str, Any]) -> Json:
+def _convert(choices: Json, schema: Mapping[str, Any]) -> Json:
     """A list with the types of the parameter; a range with integers or floats, by its form."""
     if isinstance(choices, list):
         return [coerce(item, schema) for item in choices]

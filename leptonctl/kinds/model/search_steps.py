@@ -33,7 +33,7 @@ class Searching(Frozen):
         return cast("dict[str, Json]", self.search["spec"])
 
     @property
-    def kin(self) -> str:
+    def forecast_group(self) -> str:
         return str(self.train["algorithm"])
 
 
@@ -85,7 +85,7 @@ def _trial(searching: Searching, place: tuple[int, int], fraction: float, trial:
     inputs: dict[str, Json] = {"train": {**searching.train, "params": trial["params"]}, "chosen": trial["chosen"], **scoring}
     return Step(
         name=_name(place), op=TRIAL, address=searching.address, key=key, spec=key, fields=fields, own=own, inputs=inputs,
-        needs={"prepare": searching.rows}, kin=searching.kin,
+        needs={"prepare": searching.rows}, forecast_group=searching.forecast_group,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _survivor(searching: Searching, place: tuple[int, int], fraction: float, bef
     return Step(
         name=_name(place), op=TRIAL, address=searching.address, key=None, spec=spec, fields=fields,
         own={**own, "slot": slot}, reads=(f"{RUNG}.outputs.survivors.{slot}",), inputs=inputs,
-        needs={"prepare": searching.rows, RUNG: before.place}, kin=searching.kin,
+        needs={"prepare": searching.rows, RUNG: before.place}, forecast_group=searching.forecast_group,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _choice(
     needs = {step.name: step.place for step in trials} | ({RUNG: before.place} if before is not None else {})
     return Step(
         name=name, op=SEARCH, address=searching.address, key=key, spec=key, fields=fields, own={"op": SEARCH, **extra, "keep": keep},
-        inputs=inputs, needs=needs, kin=searching.kin, decides="" if keep else "chosen",
+        inputs=inputs, needs=needs, forecast_group=searching.forecast_group, decides="" if keep else "chosen",
     )  # fmt: skip
 
 

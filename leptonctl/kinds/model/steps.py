@@ -107,7 +107,7 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: StepPlace, expo
         reads=(PACKAGE, "prepare.outputs.rows_digest.test", *warm.reads(model)),
         inputs=fields,
         needs={"prepare": export.needs["prepare"], "export": export.place, **warm.training(model)},
-        kin=model.kin,
+        forecast_group=model.forecast_group,
     )
 
 
@@ -127,7 +127,7 @@ def _own(model: Model) -> dict[str, Json]:
     return {name: value for name, value in warm.without_keys(model).items() if name != SEARCH}
 
 
-def _filled(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
+def _filled_field(needs: Mapping[str, StepPlace], field: str) -> dict[str, str]:
     """The own field of a step that the winner of a search fills, if the step reads one."""
     return {field: PARAMS} if SEARCH in needs else {}
 
@@ -147,7 +147,7 @@ def _own_steps(model: Model, rows: StepPlace, before: Mapping[str, StepPlace]) -
     export = _export_step(model, train, {"prepare": rows, **search, "train": train.place})
     decide = decide_step(model.decides, export, train)
     if decide is not None and "train" in (decide.own or {}):
-        decide = replace(decide, needs={**decide.needs, **search}, fills=_filled(search, "train.params"))
+        decide = replace(decide, needs={**decide.needs, **search}, fills=_filled_field(search, "train.params"))
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
     folds = [] if model.folds is None else [_cross_validate(model, str(train.key), needs)]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
@@ -163,8 +163,8 @@ def _train_step(model: Model, needs: Mapping[str, StepPlace]) -> Step:
     key = warm.train_key(model)
     return Step(
         name="train", op="train", address=model.address, key=key, spec=key,
-        fields={"prepare": model.prepare.key, **model.train_key_fields}, own=_own(model), fills=_filled(needs, "params"),
-        inputs=model.train, needs=needs, kin=model.kin,
+        fields={"prepare": model.prepare.key, **model.train_key_fields}, own=_own(model), fills=_filled_field(needs, "params"),
+        inputs=model.train, needs=needs, forecast_group=model.forecast_group,
     )  # fmt: skip
 
 
@@ -176,8 +176,8 @@ def _export_step(model: Model, train: Step, needs: Mapping[str, StepPlace]) -> S
     }  # fmt: skip
     return Step(
         name="export", op="export", address=model.address, key=key, spec=key, fields=fields,
-        own={"opset": model.opset, "train": dict(train.own or {}), "privacy": privacy}, fills=_filled(needs, "train.params"),
-        inputs=inputs, needs=needs, kin=model.kin, makes=GRAPH_FILE,
+        own={"opset": model.opset, "train": dict(train.own or {}), "privacy": privacy}, fills=_filled_field(needs, "train.params"),
+        inputs=inputs, needs=needs, forecast_group=model.forecast_group, makes=GRAPH_FILE,
     )  # fmt: skip
 
 
@@ -188,7 +188,8 @@ def _import_step(model: Model, imported: Mapping[str, Json], rows: StepPlace) ->
     inputs: dict[str, Json] = {"task": model.task, "target": model.dataset.target, **imported, "privacy": privacy}
     return Step(
         name="export", op="import", address=model.address, key=key, spec=key, fields=fields,
-        own={**model.train_key_fields, "privacy": privacy}, inputs=inputs, needs={"prepare": rows}, kin=model.kin, makes=GRAPH_FILE,
+        own={**model.train_key_fields, "privacy": privacy}, inputs=inputs, needs={"prepare": rows},
+        forecast_group=model.forecast_group, makes=GRAPH_FILE,
     )  # fmt: skip
 
 
@@ -198,7 +199,7 @@ def _command_step(model: Model, rows: StepPlace) -> Step:
     key = digest({"op": COMMAND, **fields})
     return Step(
         name="train", op=COMMAND, address=model.address, key=key, spec=key, fields=fields, own=dict(model.train_key_fields),
-        inputs=model.train, needs={"prepare": rows}, kin=COMMAND,
+        inputs=model.train, needs={"prepare": rows}, forecast_group=COMMAND,
     )  # fmt: skip
 
 
@@ -211,7 +212,7 @@ def _check_step(model: Model, run: Step, rows: StepPlace) -> Step:
     return Step(
         name="export", op="import", address=model.address, key=key, spec=key, fields=fields,
         own={**model.options, **inputs, "privacy": privacy}, inputs={**inputs, **model.options, "privacy": privacy},
-        needs={"prepare": rows, "train": run.place}, kin=COMMAND, makes=GRAPH_FILE,
+        needs={"prepare": rows, "train": run.place}, forecast_group=COMMAND, makes=GRAPH_FILE,
     )  # fmt: skip
 
 
@@ -221,7 +222,7 @@ def _cross_validate(model: Model, train_key: str, needs: Mapping[str, StepPlace]
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": _own(model)}, fills=_filled(needs, "train.params"),
+        own={**scoring, "train": _own(model)}, fills=_filled_field(needs, "train.params"),
         inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
-        needs=needs, kin=model.kin,
+        needs=needs, forecast_group=model.forecast_group,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from leptonctl.kinds.model.columns import features_of, preprocess_of
 from leptonctl.kinds.model.command import COMMAND, LIMITS, command_of, limits_of, source_leaks, unused_limits
 from leptonctl.kinds.model.decision import decision_of
 from leptonctl.kinds.model.draft import Draft
-from leptonctl.kinds.model.imported import import_fields, imported_of, options_of, unused_options
+from leptonctl.kinds.model.imported import import_fields, imported_fields, options_of, unused_options
 from leptonctl.kinds.model.inheritance import RESETS_PARAMS, resets_params
 from leptonctl.kinds.model.params import params_of
 from leptonctl.kinds.model.references import dataset_of, metrics_of, no_algorithm, task_of, unknown_algorithm
@@ -39,7 +39,7 @@ class Model(Frozen):
 
     origin: where its graph comes from. train: without the parameters that are searched. search: what is searched and its trials, as
     `Search.to_json` gives them; {} without a search. decides: the fields of the step `decide`.
-    imported: the file and its options (`imported_of`); None unless the version is imported. options: how the file that a program writes
+    imported: the file and its options (`imported_fields`); None unless the version is imported. options: how the file that a program writes
     is read. warm: the version that it continues from.
     restore_node: digest of the dataset's node -> the node of this version, if an earlier command made it of the same text and rows.
     """
@@ -70,7 +70,7 @@ class Model(Frozen):
         return self.dataset.prepare(stratify=self.task == "classification")
 
     @property
-    def kin(self) -> str:
+    def forecast_group(self) -> str:
         """The sort of its steps, for forecasts."""
         return str(self.train["algorithm"]) if self.origin == "trained" else self.origin
 
@@ -112,13 +112,13 @@ def version_of(declared: Declared, declarations: Declarations) -> tuple[Model | 
         return None, problems
     draft = Draft(declared=declared, task=task, dataset=dataset, declarations=declarations, problems=problems)
     if declared.fields.get("import") is not None:
-        return _imported(draft), problems
+        return _imported_version(draft), problems
     if declared.fields.get(COMMAND) is not None:
-        return _of_program(draft), problems
-    return _trained(draft), problems
+        return _program_version(draft), problems
+    return _trained_version(draft), problems
 
 
-def _trained(draft: Draft) -> Model | None:
+def _trained_version(draft: Draft) -> Model | None:
     """A version that is trained here."""
     declared, dataset = draft.declared, draft.dataset
     draft.report(*unused_options(declared), *unused_limits(declared))
@@ -171,12 +171,12 @@ def _declared_params(draft: Draft, trainer: Trainer) -> Mapping[str, Json] | Non
     return None if errors else params
 
 
-def _imported(draft: Draft) -> Model | None:
+def _imported_version(draft: Draft) -> Model | None:
     """A version that is imported."""
     declared, dataset = draft.declared, draft.dataset
     draft.check_target()
     metrics, evaluate = metrics_of(draft)
-    imported, decides = imported_of(draft), decision_of(draft)
+    imported, decides = imported_fields(draft), decision_of(draft)
     if dataset is None or imported is None:
         return None
     return Model(
@@ -186,7 +186,7 @@ def _imported(draft: Draft) -> Model | None:
     )  # fmt: skip
 
 
-def _of_program(draft: Draft) -> Model | None:
+def _program_version(draft: Draft) -> Model | None:
     """A version that a program of the user makes."""
     declared, dataset = draft.declared, draft.dataset
     draft.check_target()

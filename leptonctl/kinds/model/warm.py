@@ -152,7 +152,7 @@ class _Lineage:
         if before is None or mistakes:
             self.versions.pop(name, None)
         else:
-            self.versions[name] = _joined(model, before, refit=refit)
+            self.versions[name] = _join(model, before, refit=refit)
 
 
 def _unknown_parent(version: str, model: Model, span: Span) -> Iterator[Diagnostic]:
@@ -172,7 +172,7 @@ def _warm_start(model: Model) -> tuple[str, bool, Span]:
     return str(written), False, model.declared.at(KEY)
 
 
-def _joined(model: Model, parent: Model, *, refit: bool) -> Model:
+def _join(model: Model, parent: Model, *, refit: bool) -> Model:
     learned: dict[str, Json] = {name: value for name, value in parent.train.items() if name != KEY}
     return replace(
         model,

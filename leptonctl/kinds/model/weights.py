@@ -7,7 +7,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset.version import Dataset
-from leptonctl.kinds.model.columns import feature_problems, withheld
+from leptonctl.kinds.model.columns import feature_problems, withheld_columns
 from leptonctl.kinds.model.draft import Draft
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
@@ -58,7 +58,7 @@ def _class_weight(draft: Draft, dataset: Dataset, trainer: Trainer) -> Iterator[
         summary, detail = "These parameters exclude each other", "`class_weight` of the model and `params: {class_weight: …}` say the same"
         yield error("parameter-conflict", summary, detail, span=span, hint="remove `class_weight` from `params`")
     if CLASS_WEIGHT not in trainer.params and not trainer.weighs:
-        yield _unsupported(declared, trainer, CLASS_WEIGHT, draft.catalog)
+        yield _unsupported_weights(declared, trainer, CLASS_WEIGHT, draft.catalog)
     classes = classes_of(dataset)
     for name in weight if isinstance(weight, dict) else ():
         if classes is not None and name not in classes:
@@ -71,13 +71,13 @@ def _sample_weight(draft: Draft, dataset: Dataset, trainer: Trainer) -> Iterator
     declared = draft.declared
     name, span = str(declared.fields[SAMPLE_WEIGHT]), declared.at(SAMPLE_WEIGHT)
     if not trainer.weighs:
-        yield _unsupported(declared, trainer, SAMPLE_WEIGHT, draft.catalog)
+        yield _unsupported_weights(declared, trainer, SAMPLE_WEIGHT, draft.catalog)
     columns = dataset.columns
     if columns is not None and name not in columns:
         summary, detail = "Model names a column that the data does not have", "the data has no column of this name"
         yield error("unknown-column", summary, detail, span=span, hint=did_you_mean(name, columns))
         return
-    reason = withheld(dataset).get(name) or _not_number(name, dataset) or _is_used(name, declared)
+    reason = withheld_columns(dataset).get(name) or _not_number(name, dataset) or _is_used(name, declared)
     if reason:
         hint = "name a column of numbers with no other use"
         yield error("bad-sample-weight", "The column of weights cannot be used", reason, span=span, hint=hint)
@@ -108,7 +108,7 @@ def _is_used(name: str, declared: Declared) -> str:
 def _monotonic(draft: Draft, dataset: Dataset, trainer: Trainer) -> Iterator[Diagnostic]:
     declared = draft.declared
     if trainer.monotonic is None:
-        yield _unsupported(declared, trainer, MONOTONIC, draft.catalog)
+        yield _unsupported_weights(declared, trainer, MONOTONIC, draft.catalog)
         return
     classes = classes_of(dataset)
     if trainer.task == "classification" and classes is not None and len(classes) > BINARY:
@@ -152,7 +152,7 @@ def _steps(declared: Declared) -> list[Mapping[str, Json]]:
     return cast("list[Mapping[str, Json]]", declared.fields.get("preprocess") or [])
 
 
-def _unsupported(declared: Declared, trainer: Trainer, option: str, catalog: Catalog) -> Diagnostic:
+def _unsupported_weights(declared: Declared, trainer: Trainer, option: str, catalog: Catalog) -> Diagnostic:
     names = sorted(name for (task, name), other in catalog.trainers.items() if task == trainer.task and _follows(other, option))
     hint = f"use one of {', '.join(names)}, or remove `{option}`" if names else f"remove `{option}`"
     detail = f"{trainer.name} has no way to follow `{option}`"

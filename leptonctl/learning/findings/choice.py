@@ -51,7 +51,7 @@ def learning_of(target: TableColumn, features: Sequence[TableColumn], declared: 
         task_reason=task_reason,
         type=target_type(target, task) or ("number" if is_number else None),
         positive=positive_of(target) if task == "classification" else None,
-        uneven=unstratified(target, task),
+        uneven=stratify_obstacle(target, task),
         steps=preprocess_of(features, declared),
         gate=gate,
         gate_reason=gate_reason,
@@ -82,7 +82,7 @@ def positive_of(target: TableColumn) -> str | None:
     return words.true[0] if words.true[0] in target.texts and max(target.texts) != words.true[0] else None
 
 
-def unstratified(target: TableColumn, task: LearningTask) -> str | None:
+def stratify_obstacle(target: TableColumn, task: LearningTask) -> str | None:
     """Why the classes cannot be stratified; None if they can, or if there are none."""
     if task != "classification" or (target.type == "integer" and target.distinct > FEW_CLASSES):
         return None

@@ -40,7 +40,7 @@ def features_of(table: Table, columns: dict[str, TableColumn], target: str, wish
     dates = dates_of(texts, day_first=table.options.decimal == "," or table.options.delimiter == ";")
     declared = [
         Declared(name=one.name, why=why, ignore=True)
-        for one in rest if one.name not in dates and (why := _left_out(one, table, wishes, rest))
+        for one in rest if one.name not in dates and (why := _reason_to_leave_out(one, table, wishes, rest))
     ]  # fmt: skip
     declared += [Declared(name=name, why=why, date=column, ignore=column is None) for name, (column, why) in dates.items()]
     ignored = {column.name for column in declared if column.ignore}
@@ -84,7 +84,7 @@ def _id(others: Sequence[TableColumn], wishes: Wishes) -> str | None:
     )
 
 
-def _left_out(column: TableColumn, table: Table, wishes: Wishes, others: Sequence[TableColumn]) -> str | None:
+def _reason_to_leave_out(column: TableColumn, table: Table, wishes: Wishes, others: Sequence[TableColumn]) -> str | None:
     """Why a column is not a feature; None if it may be one."""
     if column.name in wishes.drop:
         return "--drop"

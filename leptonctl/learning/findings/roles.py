@@ -59,7 +59,7 @@ def useless(column: TableColumn, table: Table, *, first: bool) -> str | None:
         return f"{_cells_are(column.wrong)} not a number although the others are"
     if first and column.counts_rows and column.rows >= FEWEST_ROWS and not is_time(column.name):
         return "it counts the rows"
-    return _scattered(column, table) if column.type == "string" and not is_text(column) else None
+    return _scatter(column, table) if column.type == "string" and not is_text(column) else None
 
 
 def _without_values(column: TableColumn) -> str | None:
@@ -120,7 +120,7 @@ def _is_likely_target(column: TableColumn) -> bool:
     return column.present > column.rows / 2 and column.length < LONG_TEXT
 
 
-def _scattered(column: TableColumn, table: Table) -> str | None:
+def _scatter(column: TableColumn, table: Table) -> str | None:
     most = max(LEAST_CATEGORIES, min(MOST_CATEGORIES, column.rows / ROWS_A_CATEGORY))
     few = column.rows >= FEWEST_ROWS and column.distinct > max(2, NEARLY_ALL * column.present) and column.distinct > 2  # noqa: PLR2004
     if not few and column.distinct <= most:

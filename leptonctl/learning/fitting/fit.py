@@ -26,7 +26,7 @@ from leptonctl.learning.fitting.fitted_model import Fitted, FittedStep, float32,
 from leptonctl.learning.fitting.frame import Cell, Frame, Matrix, plan_inputs, slices_of, take
 from leptonctl.learning.fitting.plain_arrays import plain_arrays
 from leptonctl.learning.fitting.recipe import providers_of, with_defaults
-from leptonctl.learning.fitting.unsupervised import computed_in
+from leptonctl.learning.fitting.unsupervised import convert_type
 from leptonctl.learning.fitting.weights import Weights, weights_of, with_directions
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
@@ -130,7 +130,7 @@ def _fit_estimator(
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
     if trainer.task in UNSUPERVISED:
-        return estimator.fit(computed_in(trainer, matrix))
+        return estimator.fit(convert_type(trainer, matrix))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))
 
 

@@ -9,7 +9,7 @@ NORMAL, OUTLIER = "normal", "outlier"
 """The labels of a detector."""
 
 
-def computed_in(trainer: Trainer, matrix: Matrix) -> Matrix:
+def convert_type(trainer: Trainer, matrix: Matrix) -> Matrix:
     """The float32 numbers in the type that the algorithm computes in: float64 where its graph does.
 
     In float32 distances between far rows cancel, and a row between two clusters may belong to either.
@@ -19,7 +19,7 @@ def computed_in(trainer: Trainer, matrix: Matrix) -> Matrix:
 
 def native_answer(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> Prediction:
     """The answer to the algorithm's input: the label of each row, with its score (anomaly) or its distance to the cluster."""
-    matrix = computed_in(trainer, matrix)
+    matrix = convert_type(trainer, matrix)
     if trainer.task == "anomaly":
         scores = np.asarray(estimator.decision_function(matrix), dtype=np.float64).reshape(-1)
         return Prediction(labels=labels_of(scores), values=scores)

@@ -34,44 +34,44 @@ def resolve_classes(answer: Answer, target: Sequence[Label], declared: Sequence[
     if count == 1:
         count = 2
     if declared:
-        return _declared(own, count, target, declared)
+        return _declared_classes(own, count, target, declared)
     if own is not None:
-        return Classes(names=_meant(own, target), own=own, is_stated=True)
+        return Classes(names=_meant_labels(own, target), own=own, is_stated=True)
     if count is not None and count != len(target):
-        detail = f"The graph has {count} classes, the target {len(target)}: {_shown(target)}."
+        detail = f"The graph has {count} classes, the target {len(target)}: {_labels(target)}."
         raise bad_classes(detail, "list all its classes in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
     if list(target) != list(range(len(target))):
-        detail = f"The graph does not name the classes of its outputs; the target has {_shown(target)}."
+        detail = f"The graph does not name the classes of its outputs; the target has {_labels(target)}."
         raise bad_classes(detail, "list them in the order of its probabilities: `classes: [FIRST, SECOND, …]`")
     return Classes(names=tuple(target), own=None, is_stated=False)
 
 
-def _declared(own: tuple[Label, ...] | None, count: int | None, target: Sequence[Label], declared: Sequence[Label]) -> Classes:
+def _declared_classes(own: tuple[Label, ...] | None, count: int | None, target: Sequence[Label], declared: Sequence[Label]) -> Classes:
     missing = [label for label in target if label not in declared]
     if missing:
-        detail = f"`classes` has no {_shown(missing)}, which the target has."
+        detail = f"`classes` has no {_labels(missing)}, which the target has."
         raise bad_classes(detail, "list every class of the target, written as the target has it")
     if count is not None and count != len(declared):
         raise bad_classes(f"`classes` lists {len(declared)} classes, and the graph has {count}.", "list as many as the graph has")
     if own is not None and isinstance(own[0], str) and list(map(str, declared)) != list(own):
         raise bad_classes(
-            f"`classes` is {_shown(declared)}, and the graph itself has {_shown(own)}.", "remove `classes`, or list them in this order"
+            f"`classes` is {_labels(declared)}, and the graph itself has {_labels(own)}.", "remove `classes`, or list them in this order"
         )
     return Classes(names=tuple(declared), own=own, is_stated=own is None or list(own) == list(declared))
 
 
-def _meant(own: tuple[Label, ...], target: Sequence[Label]) -> tuple[Label, ...]:
+def _meant_labels(own: tuple[Label, ...], target: Sequence[Label]) -> tuple[Label, ...]:
     """The graph's classes as the target writes them."""
     if {*target} <= {*own}:
         return own
     if {*map(str, target)} <= {*map(str, own)}:
         # the same classes, as text in one and as numbers in the other
         return own if isinstance(target[0], type(own[0])) else tuple(str(one) if isinstance(target[0], str) else int(one) for one in own)
-    detail = f"The graph has the classes {_shown(own)}, and the target has {_shown(target)}."
+    detail = f"The graph has the classes {_labels(own)}, and the target has {_labels(target)}."
     if len(own) == len(target):
-        raise bad_classes(detail, f"list what each of {_shown(own)} means, in this order: `classes: [FIRST, SECOND, …]`")
+        raise bad_classes(detail, f"list what each of {_labels(own)} means, in this order: `classes: [FIRST, SECOND, …]`")
     raise bad_classes(detail, "name a dataset with the target that the model was trained on")
 
 
-def _shown(labels: Sequence[Label]) -> str:
+def _labels(labels: Sequence[Label]) -> str:
     return ", ".join(map(str, labels[:8])) + (" …" if len(labels) > 8 else "")  # noqa: PLR2004

@@ -52,7 +52,7 @@ def read_tensors(graph: onnx.GraphProto) -> list[Tensor]:
 
 def assign(tensors: Sequence[Tensor], columns: Mapping[str, Column], declared: Declared) -> list[Entry]:
     """Each input with its columns. `columns`: the features by name, in the order of the dataset. Raises ProviderError: import-inputs."""
-    entries = _declared(tensors, declared) if declared else _inferred(tensors, tuple(columns))
+    entries = _declared_entries(tensors, declared) if declared else _inferred_entries(tensors, tuple(columns))
     for entry in entries:
         problem = next(_problems(entry, columns), None)
         if problem is not None:
@@ -78,7 +78,7 @@ def _tensor(value: onnx.ValueInfoProto) -> Tensor:
     return Tensor(name=value.name, type=of.elem_type, rank=len(sizes), width=sizes[1] if len(sizes) == MATRIX else 1)
 
 
-def _declared(tensors: Sequence[Tensor], declared: Sequence[str] | Mapping[str, str | Sequence[str]]) -> list[Entry]:
+def _declared_entries(tensors: Sequence[Tensor], declared: Sequence[str] | Mapping[str, str | Sequence[str]]) -> list[Entry]:
     names = [tensor.name for tensor in tensors]
     if not isinstance(declared, Mapping):
         if len(tensors) > 1:
@@ -94,7 +94,7 @@ def _declared(tensors: Sequence[Tensor], declared: Sequence[str] | Mapping[str, 
     return [Entry(tensor=tensor, columns=columns[tensor.name]) for tensor in tensors]
 
 
-def _inferred(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry]:
+def _inferred_entries(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry]:
     if len(tensors) == 1 and not (tensors[0].width == 1 and len(columns) > 1):
         return [Entry(tensor=tensors[0], columns=columns)]
     wide = next((tensor for tensor in tensors if tensor.width not in (1, None)), None)

@@ -58,7 +58,7 @@ class LibraryFile(Frozen):
         missing = [name for name in self.model.names if name not in columns_by_name]
         if missing:
             detail = (
-                f"The model was trained with the columns {_listed(self.model.names)}; {_listed(missing)} is not a feature of the dataset."
+                f"The model was trained with the columns {_names(self.model.names)}; {_names(missing)} is not a feature of the dataset."
             )
             raise bad_inputs(detail, "list the columns in the order of training: `inputs: [COLUMN, …]`")
         return tuple(columns_by_name[name] for name in self.model.names)
@@ -146,7 +146,7 @@ def _figures(native: np.ndarray, finite: np.ndarray, prediction: Prediction, nam
     )  # fmt: skip
 
 
-def _listed(names: Sequence[str]) -> str:
+def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (" …" if len(names) > 8 else "")  # noqa: PLR2004
 
 

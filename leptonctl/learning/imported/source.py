@@ -41,7 +41,7 @@ def read_model(data: bytes) -> onnx.ModelProto:
     if not model.graph.node or not model.ir_version:
         raise bad_graph("The file is not ONNX, or is cut off.", "export the model again, and compare the sizes of both files")
     if model.functions:
-        model = _inlined(model)
+        model = _inline(model)
     problem = next(_problems(model), None)
     if problem is not None:
         raise bad_graph(f"The graph {problem[0]}.", problem[1])
@@ -62,7 +62,7 @@ def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
                 yield from graphs(attribute.g)
 
 
-def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+def _inline(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnx import inliner
 
     try:

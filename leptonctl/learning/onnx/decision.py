@@ -33,7 +33,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     inputs, kinds = [*model.graph.input], {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
     kind = kinds[label]
     wiring = Wiring()
-    (values,) = wiring.splice(_without(model, label), [value.name for value in inputs], [probabilities])
+    (values,) = wiring.splice(_remove_output(model, label), [value.name for value in inputs], [probabilities])
     if rule.calibrators:
         values = _calibrate(wiring, rule, values)
     wiring.nodes.append(helper.make_node("Identity", [values], [PROBABILITIES]))
@@ -48,7 +48,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
     return serialize(decided)
 
 
-def _without(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
+def _remove_output(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
     """The model without the nodes that only this output needs."""
     needed = {value.name for value in model.graph.output if value.name != output}
     nodes: list[onnx.NodeProto] = []

@@ -71,7 +71,7 @@ def _threshold_cells(fitted: Fitted, model: onnx.ModelProto) -> Iterator[tuple[s
             continue
         name, raw = place
         for ulps in ULPS:
-            yield name, _shifted(raw, ulps), f"{name} next to a threshold"
+            yield name, _shift(raw, ulps), f"{name} next to a threshold"
 
 
 def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
@@ -109,7 +109,7 @@ def _flat(slices: Sequence[Slice]) -> list[tuple[int, int]]:
     return [(piece.tensor, column) for piece in slices for column in piece.columns]
 
 
-def _shifted(value: np.float32, ulps: int) -> np.float32:
+def _shift(value: np.float32, ulps: int) -> np.float32:
     for _ in range(abs(ulps)):
         value = np.nextafter(value, np.float32(np.inf if ulps > 0 else -np.inf))
     return value

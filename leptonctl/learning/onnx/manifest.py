@@ -46,14 +46,14 @@ def manifest_of(
             outputs={name: name for name in OUTPUTS[task]},
         ),
         id=contract.id,
-        dates=tuple(_used(date, features) for date in contract.dates if {*date.names} & {*features}),
+        dates=tuple(_used_parts(date, features) for date in contract.dates if {*date.names} & {*features}),
         ignored=contract.ignored,
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
         origin=origin,
     )
 
 
-def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
+def _used_parts(date: DateColumn, features: Sequence[str]) -> DateColumn:
     """The column of dates with only the parts that the model takes."""
     return replace(date, parts=tuple(part for part, name in zip(date.parts, date.names, strict=True) if name in features))
 

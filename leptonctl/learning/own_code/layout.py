@@ -28,10 +28,10 @@ def write_files(program: Program, project: Path, work: Path) -> None:
             target.write_bytes(source.read_bytes())
             target.chmod(0o700 if source.stat().st_mode & stat.S_IXUSR else 0o600)
         except OSError as problem:
-            raise _changed(name, f"{name} cannot be read: {problem.strerror}.") from problem
+            raise _layout_change(name, f"{name} cannot be read: {problem.strerror}.") from problem
         # the copy is what counts: the file may change meanwhile
         if digest_of(target) != digest:
-            raise _changed(name, f"{name} has changed.")
+            raise _layout_change(name, f"{name} has changed.")
 
 
 def write_rows(frame: pl.DataFrame, columns: Sequence[Column], contract: Contract, request: CommandInputs, work: Path) -> None:
@@ -56,5 +56,5 @@ def write_rows(frame: pl.DataFrame, columns: Sequence[Column], contract: Contrac
     (folder / "contract.json").write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def _changed(name: str, detail: str) -> ProviderError:
+def _layout_change(name: str, detail: str) -> ProviderError:
     return ProviderError("A file is not the one that was planned", detail=detail, hint="plan again", id="source-changed", file=name)

@@ -56,7 +56,7 @@ def _bytes(program: Program, work: Path) -> bytes:
 
 
 def _no_output(detail: str, hint: str, program: Program, work: Path) -> ProviderError:
-    names = sorted(islice(_written(program, work), MOST_LISTED))
+    names = sorted(islice(_written_files(program, work), MOST_LISTED))
     others = [name for name in names if name != program.output]
     more = f" and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
     sentence = f"It wrote {', '.join(others[:NAMED])}{more}." if others else "It wrote no other file." if names else "It wrote no file."
@@ -71,7 +71,7 @@ def _no_output(detail: str, hint: str, program: Program, work: Path) -> Provider
     )
 
 
-def _written(program: Program, work: Path) -> Iterator[str]:
+def _written_files(program: Program, work: Path) -> Iterator[str]:
     """The files in the program's folder that it was not given, by their paths there. Links are not followed."""
     inputs = {os.path.normpath(name) for name in program.files}
     for folder, _, names in os.walk(work):

@@ -88,9 +88,9 @@ def run_program(run: Sequence[str], place: RunFolders, environment: Mapping[str,
         for reader in readers:
             reader.join(GRACE_S)
     if stopped:
-        raise _stopped(limits, printout)
+        raise _stop_error(limits, printout)
     if process.returncode:
-        raise _failed(process.returncode, limits, printout)
+        raise _exit_error(process.returncode, limits, printout)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -120,7 +120,7 @@ def _find(program: str, place: RunFolders, environment: Mapping[str, str]) -> No
         )
 
 
-def _stopped(limits: Limits, printout: Printout) -> ProviderError:
+def _stop_error(limits: Limits, printout: Printout) -> ProviderError:
     return ProviderError(
         "A command was stopped",
         detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printout.last]),
@@ -129,7 +129,7 @@ def _stopped(limits: Limits, printout: Printout) -> ProviderError:
     )
 
 
-def _failed(code: int, limits: Limits, printout: Printout) -> ProviderError:
+def _exit_error(code: int, limits: Limits, printout: Printout) -> ProviderError:
     how = f"It ended with exit code {code}."
     if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
         how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."

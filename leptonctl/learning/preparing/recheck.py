@@ -133,11 +133,11 @@ def _outside(cells: pl.Series, values: object) -> pl.Series:
 
     assert isinstance(values, tuple)
     dtype = cells.dtype if cells.dtype.is_numeric() or cells.dtype == pl.Boolean else pl.String
-    allowed = pl.Series([_written(v) if dtype == pl.String else v for v in values], dtype=dtype, strict=False).drop_nulls()
+    allowed = pl.Series([_cell_text(v) if dtype == pl.String else v for v in values], dtype=dtype, strict=False).drop_nulls()
     return ~cells.is_in(allowed.implode()) & cells.is_not_null()
 
 
-def _written(value: Scalar) -> str:
+def _cell_text(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

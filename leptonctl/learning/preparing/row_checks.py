@@ -202,21 +202,21 @@ def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequen
             places = table.places(numbers.head(SHOWN_LINES).to_list())
             if check.severity == "warn":
                 lines = () if table.pieces else tuple(line for _, line in places)
-                where = f" {_shown(places, len(numbers))}:" if table.pieces else ""
+                where = f" {_place_list(places, len(numbers))}:" if table.pieces else ""
                 notices.append(Notice(check="rule", count=len(numbers), lines=lines, detail=f"{check.rule}:{where}"))
             else:
                 first = first or places[0]
-                failures.append(f"{check.rule}: {_broken(len(numbers))} ({_shown(places, len(numbers))})")
+                failures.append(f"{check.rule}: {_break_count(len(numbers))} ({_place_list(places, len(numbers))})")
     if first is not None:
         hint = "correct the rows, or write `severity: warn` beside the rule"
         raise ProviderError(SUMMARY, detail="\n".join(failures), hint=hint, id="row-check", file=first[0], line=first[1])
     return notices
 
 
-def _broken(count: int) -> str:
+def _break_count(count: int) -> str:
     return "1 row breaks it" if count == 1 else f"{count} rows break it"
 
 
-def _shown(places: Sequence[tuple[str, int]], count: int) -> str:
+def _place_list(places: Sequence[tuple[str, int]], count: int) -> str:
     """`data.csv:5, data.csv:9, …`."""
     return ", ".join(f"{file}:{line}" for file, line in places) + (", …" if count > len(places) else "")

@@ -42,7 +42,7 @@ def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Lis
     if not source.parts:
         return _read_file(source, request, bench, listing)
     if source.digest is not None and files_digest((part.path, part.digest) for part in source.parts) != source.digest:
-        raise _changed(source.path)
+        raise _changed_file(source.path)
     tables: list[Table] = []
     for part in source.parts:
         file = replace(source, path=part.path, digest=part.digest, options=part.options or source.options, parts=())
@@ -68,11 +68,11 @@ def _read_file(source: SourceFile, request: PrepareInputs, bench: Bench, listing
         problem.file = source.path
         raise
     if table is None or stat_of(path) != before:
-        raise _changed(source.path)
+        raise _changed_file(source.path)
     return table
 
 
-def _changed(path: str) -> ProviderError:
+def _changed_file(path: str) -> ProviderError:
     return ProviderError(
         "The data has changed",
         detail=f"{path} no longer has the bytes that were planned or pinned.",

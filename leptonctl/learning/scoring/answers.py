@@ -54,7 +54,7 @@ def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str =
 
     inputs, outputs = graph_inputs(manifest, columns), manifest.graph.outputs
     if manifest.task in UNSUPERVISED:
-        return _unsupervised(onnx, manifest, inputs)
+        return _unsupervised_answers(onnx, manifest, inputs)
     if manifest.classes is None:
         (values,) = _answers(onnx, [outputs["prediction"]], inputs)
         return Prediction(values=np.concatenate(values, axis=None).astype(np.float64) if values else np.empty(0))
@@ -67,7 +67,7 @@ def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str =
     )  # fmt: skip
 
 
-def _unsupervised(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> Prediction:
+def _unsupervised_answers(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> Prediction:
     """Labels with their scores or distances; of clusters also the numbers that they were found in."""
     import numpy as np
 

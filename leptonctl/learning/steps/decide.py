@@ -88,7 +88,7 @@ def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Ben
     objective = request.threshold if isinstance(request.threshold, Objective) else None
     if request.calibrate is not None or objective is not None:
         folds = (request.calibrate or Calibrate()).cross_validation
-        held_out = _held_out(request, training, folds, bench)
+        held_out = _predict_held_out(request, training, folds, bench)
         decision = replace(decision, folds=folds)
         if request.calibrate is not None:
             weights = sample_weights(_recipe(request), training.columns)
@@ -127,7 +127,7 @@ def _recipe(request: DecideInputs) -> TrainInputs:
     return request.train
 
 
-def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -> np.ndarray:
+def _predict_held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -> np.ndarray:
     """The held-out probabilities. The error for too few rows names the key that needs folds."""
     try:
         return held_out_probabilities(_recipe(request), training, folds, bench)

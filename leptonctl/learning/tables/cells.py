@@ -48,7 +48,7 @@ def type_column(
     if kind == "string" or _has_no_text(table.frame[name].dtype):
         return as_text(table, name), []
     if kind == "boolean":
-        texts = table.written(name)
+        texts = table.written_cells(name)
         values, wrong = booleans(texts, words, table.options)
         return values, [with_values(fault, texts) for fault in find_faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
     cells = table.frame[name]
@@ -56,7 +56,7 @@ def type_column(
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
     if is_held and (cells.dtype == pl.Int64 or _is_small(cells)):
         return (cells if kind == "integer" else cells.cast(pl.Float64)), []
-    cells = cells if is_held else table.written(name)
+    cells = cells if is_held else table.written_cells(name)
     numbers, wrong = (cells.cast(pl.Float64), _none(cells)) if is_held else _numbers(cells, table.options)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
@@ -73,7 +73,7 @@ def type_column(
 
 def as_text(table: Table, name: str) -> pl.Series:
     """The column's cells as strings, as written in the file. Raises ProviderError: nested-value."""
-    cells = table.written(name)
+    cells = table.written_cells(name)
     dtype = cells.dtype
     if dtype == pl.Binary:
         raise ProviderError(

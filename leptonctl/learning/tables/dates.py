@@ -51,7 +51,7 @@ def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn) -> 
         name=name, type=date_type(declared) or "date", parts=declared.parts, format=declared.format, fill=_fill(declared.missing)
     )  # fmt: skip
     cells_by_table = [_read(table, column) for table in tables]
-    column = replace(column, zoned=_zoned(column, cells_by_table))
+    column = replace(column, zoned=_has_zone(column, cells_by_table))
     _check_fill(column)
     missing = column.fill is None and any(cells.texts.null_count() for cells in cells_by_table)
     column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
@@ -82,7 +82,7 @@ def _read(table: Table, column: DateColumn) -> Cells:
     )  # fmt: skip
 
 
-def _zoned(column: DateColumn, tables: Sequence[Cells]) -> bool:
+def _has_zone(column: DateColumn, tables: Sequence[Cells]) -> bool:
     """Whether the texts have an offset: by the format, else by the majority."""
     if column.format is not None:
         return "%z" in column.format

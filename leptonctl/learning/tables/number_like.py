@@ -90,7 +90,7 @@ WRITINGS = (
 
 def number_like(tables: Sequence[Table], name: str) -> Notice | None:
     """The notice about a column that was inferred as text; None where it looks like text."""
-    columns = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
+    columns = [table.written_cells(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
     if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in columns):
         return None
     cells = [_texts(table, name) for table in tables if name in table.frame.columns]
@@ -107,7 +107,7 @@ def number_like(tables: Sequence[Table], name: str) -> Notice | None:
 
 
 def _texts(table: Table, name: str) -> pl.Series:
-    cells = table.written(name)
+    cells = table.written_cells(name)
     return trim(cells.cast(pl.String), table.options) if cells.dtype == pl.String else pl.Series([], dtype=pl.String)
 
 

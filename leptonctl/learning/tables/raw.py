@@ -48,14 +48,14 @@ def read_batches(
     """
     start = 0
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
-        table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)
+        table = Table(name=name or path.name, path=path, source=_source_from(source, start), options=options, frame=frame)
         ids = tuple(as_text(table, id_column).to_list()) if id_column is not None and id_column in frame.columns else None
         arrays = _columns_of(table, columns, dates, key)
         yield Batch(columns=arrays, ids=ids, outside=_outside(table, columns, checks or {}))
         start += frame.height
 
 
-def _from(source: Source, start: int) -> Source:
+def _source_from(source: Source, start: int) -> Source:
     """The source for a part of a file: its first row is row `start` of the file."""
     return replace(source, line_of=lambda path, options, rows: source.line_of(path, options, [row + start for row in rows]))
 

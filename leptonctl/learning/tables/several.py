@@ -51,7 +51,7 @@ def refuse_other_columns(first: Table, name: str, columns: Sequence[str]) -> Non
 
 
 def _text(table: Table, name: str, *, alike: bool) -> pl.Series:
-    cells = table.written(name)
+    cells = table.written_cells(name)
     if alike or cells.dtype != pl.String:
         return cells
     strings = trim(cells, table.options)

@@ -30,7 +30,7 @@ class Table(Frozen):
     """The rows of a file, or of several files of one format. `name` is the path as written in the project.
 
     frame: the columns. In a format without types they are text as written, except those in `numbers`, whose cells are all numbers or
-    missing: these are Int64 or Float64, and `written` reads their text again. pieces: the files, if there are several.
+    missing: these are Int64 or Float64, and `written_cells` reads their text again. pieces: the files, if there are several.
     file_rows: the numbers of the files' rows that are in `frame`, if some were left out.
     """
 
@@ -48,7 +48,7 @@ class Table(Frozen):
         """The files of the table, even if there is only one."""
         return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
 
-    def written(self, name: str) -> pl.Series:
+    def written_cells(self, name: str) -> pl.Series:
         """The cells of a column as the files have them."""
         if name not in self.numbers:
             return self.frame[name]

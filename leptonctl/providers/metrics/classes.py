@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def undefined(reason: str) -> ProviderError:
+def undefined_value(reason: str) -> ProviderError:
     """The error that a metric raises when it has no value on these rows; `reason` becomes the note in its place."""
     return ProviderError("The metric is not defined on these rows", detail=reason, id="undefined-metric")
 
@@ -34,7 +34,7 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Option
             id="average-needs-two-classes",
         )
     if scoring.positive not in classes:
-        raise undefined(f"neither the model nor these rows have the positive class {scoring.positive!s}")
+        raise undefined_value(f"neither the model nor these rows have the positive class {scoring.positive!s}")
     return {"average": "binary", "pos_label": scoring.positive, "zero_division": 0}
 
 
@@ -104,10 +104,10 @@ def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
     import numpy as np
 
     if prediction.probabilities is None:
-        raise undefined("the model returns no probabilities")
+        raise undefined_value("the model returns no probabilities")
     unknown = sorted(set(y.tolist()) - set(prediction.classes))
     if unknown:
-        raise undefined(f"the model does not know the class {unknown[0]!s} of these rows")
+        raise undefined_value(f"the model does not know the class {unknown[0]!s} of these rows")
     clipped: np.ndarray = np.clip(prediction.probabilities, 0.0, 1.0)
     return clipped
 
@@ -120,7 +120,7 @@ def curve_columns(prediction: Prediction, scoring: Scoring) -> list[tuple[Label,
     classes = prediction.classes
     if len(classes) == 2 and scoring.positive is not None:  # noqa: PLR2004
         if scoring.positive not in classes:
-            raise undefined(f"the model does not know the positive class {scoring.positive!s}")
+            raise undefined_value(f"the model does not know the positive class {scoring.positive!s}")
         return [(scoring.positive, classes.index(scoring.positive))]
     return [(name, index) for index, name in enumerate(classes)]
 

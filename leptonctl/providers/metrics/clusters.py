@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import undefined
+from leptonctl.providers.metrics.classes import undefined_value
 from leptonctl.spi.learning import Prediction
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def rows_and_clusters(prediction: Prediction, most: int | None = None) -> tuple[
     import numpy as np
 
     if prediction.matrix is None:
-        raise undefined("the model does not say in which numbers it found its clusters")
+        raise undefined_value("the model does not say in which numbers it found its clusters")
     matrix, labels = np.asarray(prediction.matrix), labels_of(prediction)
     if most is not None and len(labels) > most:
         rows = np.linspace(0, len(labels) - 1, most).astype(int)
         matrix, labels = matrix[rows], labels[rows]
     count = len(np.unique(labels))
     if not 2 <= count < len(labels):  # noqa: PLR2004
-        raise undefined(f"these {len(labels)} rows are in {count} cluster{'s' if count != 1 else ''}")
+        raise undefined_value(f"these {len(labels)} rows are in {count} cluster{'s' if count != 1 else ''}")
     return matrix, labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import probabilities, undefined
+from leptonctl.providers.metrics.classes import probabilities, undefined_value
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
 
     clipped = probabilities(y, prediction)
     if len(prediction.classes) < 2:  # noqa: PLR2004
-        raise undefined("the model knows one class only")
+        raise undefined_value("the model knows one class only")
     with warnings.catch_warnings():
         # float32 answers cast to float64 sum to one within 1e-7; scikit-learn expects 1.5e-8, but only warns
         warnings.simplefilter("ignore", UserWarning)

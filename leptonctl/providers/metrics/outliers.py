@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import Rates, undefined
+from leptonctl.providers.metrics.classes import Rates, undefined_value
 from leptonctl.spi.learning import Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def true_outliers(y: np.ndarray, scoring: Scoring) -> np.ndarray:
 
     true: np.ndarray = np.asarray(y == scoring.positive)
     if true.all() or not true.any():
-        raise undefined(f"{'all' if true.all() else 'none'} of these rows are of the class {scoring.positive!s}")
+        raise undefined_value(f"{'all' if true.all() else 'none'} of these rows are of the class {scoring.positive!s}")
     return true
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import curve_columns, plain, probabilities, undefined
+from leptonctl.providers.metrics.classes import curve_columns, plain, probabilities, undefined_value
 from leptonctl.providers.metrics.points import thin
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
@@ -27,7 +27,7 @@ def detail(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Json:
             precision, recall, thresholds = precision_recall_curve(positive, clipped[:, column])
             curves.append({"class": plain(name), **thin(precision=precision, recall=recall, thresholds=np.append(thresholds, np.inf))})
     if not curves:
-        raise undefined(f"none of these rows is of the class {scoring.positive!s}")
+        raise undefined_value(f"none of these rows is of the class {scoring.positive!s}")
     return {"curves": curves}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import undefined
+from leptonctl.providers.metrics.classes import undefined_value
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import r2_score
 
     if len(y) < 2:  # noqa: PLR2004
-        raise undefined("it needs at least two rows")
+        raise undefined_value("it needs at least two rows")
     if (y == y[0]).all():
         # scikit-learn answers 0 or 1 where there is no variance to explain
-        raise undefined("the target is the same in all of these rows")
+        raise undefined_value("the target is the same in all of these rows")
     return float(r2_score(y, prediction.values))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import curve_columns, probabilities, undefined
+from leptonctl.providers.metrics.classes import curve_columns, probabilities, undefined_value
 from leptonctl.providers.metrics.outliers import true_outliers
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
@@ -22,7 +22,7 @@ def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
     for name, column in curve_columns(prediction, scoring):
         positive = y == name
         if positive.all() or not positive.any():
-            raise undefined(f"{'all' if positive.all() else 'none'} of these rows are of the class {name!s}")
+            raise undefined_value(f"{'all' if positive.all() else 'none'} of these rows are of the class {name!s}")
         areas.append(float(roc_auc_score(positive, clipped[:, column])))
     return float(np.mean(areas))
 

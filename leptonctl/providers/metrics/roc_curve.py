@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import curve_columns, plain, probabilities, undefined
+from leptonctl.providers.metrics.classes import curve_columns, plain, probabilities, undefined_value
 from leptonctl.providers.metrics.points import thin
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
@@ -26,7 +26,7 @@ def detail(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Json:
             false_positive, true_positive, thresholds = roc_curve(positive, clipped[:, column])
             curves.append({"class": plain(name), **thin(fpr=false_positive, tpr=true_positive, thresholds=thresholds)})
     if not curves:
-        raise undefined("these rows are all of one class")
+        raise undefined_value("these rows are all of one class")
     return {"curves": curves}
 
 

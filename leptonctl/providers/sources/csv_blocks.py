@@ -36,7 +36,7 @@ def blocks(path: Path, options: SourceOptions, delimiter: str, names: list[str])
     if not delimiter.isascii() or (delimiter.isspace() and delimiter != "\t"):
         raise Irregular
     mark = delimiter.encode()
-    with _unpacked(path) as raw:
+    with _unpack(path) as raw:
         texts = _texts(raw, options.encoding)
         rest = _after_header(next(texts, b""), options, mark)
         for text in texts:
@@ -50,7 +50,7 @@ def blocks(path: Path, options: SourceOptions, delimiter: str, names: list[str])
         yield from _frame(rest, mark, names)
 
 
-def _unpacked(path: Path) -> IO[bytes]:
+def _unpack(path: Path) -> IO[bytes]:
     try:
         return open_bytes(path)
     except (OSError, EOFError) as problem:

@@ -118,13 +118,13 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     """A column of the type that all its cells have; of strings as written where there are several types."""
     import polars as pl
 
-    cells = _without(cells, {"", *options.missing})
+    cells = _remove_missing(cells, {"", *options.missing})
     kinds = _kinds(cells)
     if _Nested in kinds:
-        return _nested(name, cells)
+        return _nested_column(name, cells)
     if len(kinds) > 1:
         # markers of missing cells among numbers or booleans do not make them strings
-        others = _without(cells, {*options.markers})
+        others = _remove_missing(cells, {*options.markers})
         cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (_as_written(cells, options), kinds)
     if not kinds:
         return pl.Series(name, cells, dtype=pl.Null)
@@ -134,7 +134,7 @@ def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Se
     return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
 
 
-def _nested(name: str, cells: list[str | None]) -> pl.Series:
+def _nested_column(name: str, cells: list[str | None]) -> pl.Series:
     """A column of a nested type, which names the first key of its first cell, or is a list. Its cells hold their JSON."""
     import polars as pl
 
@@ -150,7 +150,7 @@ def _as_written(cells: list[str | None], options: SourceOptions) -> list[str | N
     return [cell.replace(".", options.decimal) if isinstance(cell, _Number) else cell for cell in cells]
 
 
-def _without(cells: list[str | None], missing: set[str]) -> list[str | None]:
+def _remove_missing(cells: list[str | None], missing: set[str]) -> list[str | None]:
     return [None if cell in missing else cell for cell in cells]
 
 

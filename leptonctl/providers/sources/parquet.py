@@ -71,9 +71,9 @@ def _problems_of(path: Path) -> Iterator[None]:
     except OSError as problem:
         raise unreadable(path, problem) from problem
     except (pl.exceptions.DuplicateError, pl.exceptions.InvalidOperationError) as problem:
-        raise _unsupported(path, problem) from problem
+        raise _unsupported_columns(path, problem) from problem
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
-        raise _damaged(path) from problem
+        raise _damaged_file(path) from problem
     finally:
         if before is None:
             os.environ.pop(ANY_ZONE, None)
@@ -90,11 +90,11 @@ def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
 
     zoned = {name: dtype for name, dtype in table.schema.items() if isinstance(dtype, pl.Datetime) and not _is_zone(dtype.time_zone)}
     instants = [pl.col(name).to_physical().cast(pl.Datetime(dtype.time_unit, "UTC")) for name, dtype in zoned.items()]
-    extended = [_stored(table[name]) for name, dtype in table.schema.items() if isinstance(dtype, pl.BaseExtension)]
+    extended = [_stored_values(table[name]) for name, dtype in table.schema.items() if isinstance(dtype, pl.BaseExtension)]
     return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String), *instants, *extended), options)
 
 
-def _stored(cells: pl.Series) -> pl.Series:
+def _stored_values(cells: pl.Series) -> pl.Series:
     """The values of an extension type as they are stored, such as the number of a pandas period; those of `arrow.bool8` as booleans."""
     import polars as pl
 
@@ -116,7 +116,7 @@ def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[i
     return [row + 1 for row in rows]
 
 
-def _unsupported(path: Path, problem: Exception) -> ProviderError:
+def _unsupported_columns(path: Path, problem: Exception) -> ProviderError:
     """The error for a whole file with columns that a table cannot have here."""
     return ProviderError(
         "A Parquet file has columns that cannot be read",
@@ -127,7 +127,7 @@ def _unsupported(path: Path, problem: Exception) -> ProviderError:
     )
 
 
-def _damaged(path: Path) -> ProviderError:
+def _damaged_file(path: Path) -> ProviderError:
     return ProviderError(
         "A data file is not a Parquet file",
         detail=f"{path.name} cannot be read as Parquet.",

@@ -79,13 +79,13 @@ def _split_problem(tree: Tree, inner: "np.ndarray", width: int) -> str | None:
 def _shape_problem(tree: Tree, inner: "np.ndarray", parents: "np.ndarray") -> str | None:
     if parents[0] or (parents > 1).any():
         return "has a node with two parents, or a circle"
-    reached = _reached(tree, inner)
+    reached = _reached_nodes(tree, inner)
     if reached is None:
         return f"is deeper than {DEEPEST} levels"
     return "has a circle that its root does not reach" if (inner & ~reached).any() else None
 
 
-def _reached(tree: Tree, inner: "np.ndarray") -> "np.ndarray | None":
+def _reached_nodes(tree: Tree, inner: "np.ndarray") -> "np.ndarray | None":
     """Which nodes the root reaches, level by level; None when there are too many levels. Expects that no node has two parents."""
     import numpy as np
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damage_error
 from leptonctl.providers.trainers.boosted_graph import ModelFileError, file_to_onnx
-from leptonctl.providers.trainers.lightgbm_graph import boosted_of
+from leptonctl.providers.trainers.lightgbm_graph import read_trees
 from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, brief_errors, silent
 from leptonctl.spi.model_files import FileForm, FileModel
 
@@ -44,7 +44,7 @@ def read(data: bytes) -> FileModel:
         if not 1 <= scores <= trees or trees % scores:
             msg = f"it has {trees} trees, {scores} a round"
             raise ModelFileError(msg)
-        boosted, width = boosted_of(text), int(fields["max_feature_idx"]) + 1
+        boosted, width = read_trees(text), int(fields["max_feature_idx"]) + 1
         objective = fields["objective"].split()[0]
     except DAMAGES as problem:
         raise damage_error("LightGBM", problem) from problem

@@ -32,7 +32,7 @@ ZERO = 1e-35
 """The size, as float32, up to which LightGBM takes a number for zero."""
 
 
-def boosted_of(text: str) -> Boosted:
+def read_trees(text: str) -> Boosted:
     """The trees of a model in the text that LightGBM writes. ModelFileError for what has no exact graph."""
     head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
     if not head.startswith("tree\n") or "\nend of trees" not in text:

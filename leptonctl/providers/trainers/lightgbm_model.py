@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leptonctl.providers.trainers.boosted_graph import trees_to_onnx
 from leptonctl.providers.trainers.boosted_model import BoostedModel, brief_error
 from leptonctl.providers.trainers.boosted_rounds import Rounds, rounds_of, rows_of
-from leptonctl.providers.trainers.lightgbm_graph import boosted_of
+from leptonctl.providers.trainers.lightgbm_graph import read_trees
 from leptonctl.spi.learning import Conversion, Library, Options, ProviderError, Training
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def brief_errors(kind: type[ProviderError | ValueError]) -> Iterator[None]:
 
 
 def to_onnx(model: LightGBM, conversion: Conversion) -> "onnx.ModelProto":
-    return trees_to_onnx(boosted_of(model.booster.model_to_string()), model.classes_, conversion)
+    return trees_to_onnx(read_trees(model.booster.model_to_string()), model.classes_, conversion)
 
 
 def dump(model: LightGBM) -> bytes:
@@ -127,7 +127,7 @@ def load(data: bytes) -> LightGBM:
 
     text, _, classes = data.decode().partition(CLASSES)
     try:
-        boosted_of(text)
+        read_trees(text)
     except (KeyError, IndexError) as problem:
         msg = f"is not a model of LightGBM: {problem!r}"
         raise ValueError(msg) from problem

@@ -54,7 +54,7 @@ class _Replay:
     def __init__(self, estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, np.ndarray]") -> None:
         self._estimator, self._numbers, self._arrays = estimator, numbers, arrays
         self.epochs: int = self._numbers["epochs"]
-        self.losses = [float(loss) for loss in _typed(self._numbers["counters"]["loss_curve_"])]
+        self.losses = [float(loss) for loss in _restore_type(self._numbers["counters"]["loss_curve_"])]
         self._update: Callable[..., None] | None = None
         setattr(estimator, BACKPROP, self._no_gradients)
 
@@ -111,11 +111,11 @@ def _restore(estimator: Estimator, numbers: dict[str, Any], arrays: "dict[str, n
     for name in MOMENTS:
         if name in lists:
             setattr(optimizer, name, lists[name])
-    optimizer.learning_rate = _typed(numbers["learning_rate"])
+    optimizer.learning_rate = _restore_type(numbers["learning_rate"])
     if numbers["t"] is not None:
         optimizer.t = numbers["t"]
     for name, value in numbers["counters"].items():
-        setattr(estimator, name, _typed(value))
+        setattr(estimator, name, _restore_type(value))
     # skops writes an object that is in two places once: it has to be the same object again
     estimator.loss_ = estimator.loss_curve_[-1]
     for name, of in (("best_loss_", "loss_curve_"), ("best_validation_score_", "validation_scores_")):
@@ -130,11 +130,11 @@ def _plain(value: Any) -> Any:
     return {type(value).__name__: None if value is None else value if isinstance(value, int) else float(value)}
 
 
-def _typed(value: Any) -> Any:
+def _restore_type(value: Any) -> Any:
     """The inverse of `_plain`."""
     import numpy as np
 
     if isinstance(value, list):
-        return [_typed(one) for one in value]
+        return [_restore_type(one) for one in value]
     ((kind, plain),) = value.items()
     return getattr(np, kind)(plain) if kind.startswith("float") and kind != "float" else plain

@@ -9,7 +9,7 @@ import msgspec
 
 from leptonctl.providers.trainers.boosted_check import DAMAGES, check_boosted, damage_error
 from leptonctl.providers.trainers.boosted_graph import ModelFileError, file_to_onnx
-from leptonctl.providers.trainers.xgboost_graph import boosted_of, model_of
+from leptonctl.providers.trainers.xgboost_graph import model_of, read_trees
 from leptonctl.providers.trainers.xgboost_model import XGBOOST, answers_of, booster_of, brief_errors
 from leptonctl.spi.model_files import FileForm, FileModel
 
@@ -87,14 +87,15 @@ def read(data: bytes) -> FileModel:
     try:
         _check_counts(learner, params)
         width, classes = int(params.num_feature), max(2, int(params.num_class)) if objective in CLASSIFIERS else None
-        boosted = boosted_of(data)
+        boosted = read_trees(data)
         names = tuple(msgspec.convert(learner.get("feature_names") or [], list[str]))
     except DAMAGES as problem:
         raise damage_error("XGBoost", problem) from problem
     check_boosted(boosted, width, classes)
     return FileModel(
         task="regression" if classes is None else "classification", objective=objective, width=width, names=_own_names(names, width),
-        classes=classes, unused=_unused(learner, len(boosted.trees), len(boosted.start)), to_onnx=partial(file_to_onnx, boosted, classes),
+        classes=classes, unused=_count_unused(learner, len(boosted.trees), len(boosted.start)),
+        to_onnx=partial(file_to_onnx, boosted, classes),
     )  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def _own_names(names: tuple[str, ...], width: int) -> tuple[str, ...]:
     return names if len(names) == width and not all(map(NUMBERED.fullmatch, names)) else ()
 
 
-def _unused(learner: Any, trees: int, scores: int) -> int:
+def _count_unused(learner: Any, trees: int, scores: int) -> int:
     """Rounds after the best one of early stopping, which scikit-learn's interface leaves out and the library itself does not."""
     try:
         best = int(learner["attributes"]["best_iteration"])

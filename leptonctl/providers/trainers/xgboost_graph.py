@@ -25,7 +25,7 @@ LINKS: Mapping[str, Link] = {
 """Objective -> the function from the sum of its trees to an answer. Other objectives are not offered."""
 
 
-def boosted_of(text: bytes) -> Boosted:
+def read_trees(text: bytes) -> Boosted:
     """The trees of a model in the JSON that XGBoost writes. ModelFileError for what has no exact graph."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leptonctl.providers.trainers.boosted_graph import trees_to_onnx
 from leptonctl.providers.trainers.boosted_model import BoostedModel, brief_error
 from leptonctl.providers.trainers.boosted_rounds import Rounds, rounds_of, rows_of
-from leptonctl.providers.trainers.xgboost_graph import boosted_of
+from leptonctl.providers.trainers.xgboost_graph import read_trees
 from leptonctl.spi.learning import Conversion, Library, ProviderError, Training
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def brief_errors(kind: type[ProviderError | ValueError]) -> Iterator[None]:
 
 
 def to_onnx(model: XGBoost, conversion: Conversion) -> "onnx.ModelProto":
-    return trees_to_onnx(boosted_of(_raw(model)), model.classes_, conversion)
+    return trees_to_onnx(read_trees(_raw(model)), model.classes_, conversion)
 
 
 def dump(model: XGBoost) -> bytes:
@@ -121,7 +121,7 @@ def load(data: bytes) -> XGBoost:
     content = json.loads(data)
     try:
         written = content["learner"]["attributes"].get(CLASSES)
-        boosted_of(data)
+        read_trees(data)
     except (KeyError, TypeError, AttributeError, IndexError) as problem:
         msg = f"is not a model of XGBoost: {problem!r}"
         raise ValueError(msg) from problem

@@ -8,7 +8,7 @@ from leptonctl.core.observed import Live, SourceFacts
 from leptonctl.core.state import Environment, Pending, Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset.version import datasets
-from leptonctl.kinds.environment.drift import drift, interrupted
+from leptonctl.kinds.environment.drift import drift, interrupted_switches
 from tests.kinds.declared import ALL, sound
 
 BOUND = {"environment/prod/m": Pointer(digest="d", version="v1", effect=True)}
@@ -120,8 +120,8 @@ def test_an_environment_without_bindings_needs_no_server() -> None:
 @pytest.mark.parametrize(("seen", "expected"), [(head(4), ["heal"]), (head(3), []), (None, [])])
 def test_an_interrupted_switch_is_completed_where_the_head_had_moved(seen: Head | None, expected: list[str]) -> None:
     recorded = state(pending={"prod": pending(4)})
-    assert [d.drift_class for d in interrupted(recorded, {"prod": Live(head=seen)})] == expected
-    assert list(interrupted(recorded, {})) == []
+    assert [d.drift_class for d in interrupted_switches(recorded, {"prod": Live(head=seen)})] == expected
+    assert list(interrupted_switches(recorded, {})) == []
 
 
 PIN = "sha256:" + "1" * 64

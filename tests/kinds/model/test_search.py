@@ -10,7 +10,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.store_records import Recipe
 from leptonctl.core.values import Node
 from leptonctl.kinds.model.candidates import draws, grid, size
-from leptonctl.kinds.model.implied import implied_as_null, without_implied
+from leptonctl.kinds.model.implied import clear_implied, without_implied
 from leptonctl.kinds.model.override import digest_of, override_of
 from leptonctl.kinds.model.recipes import recipe_keys, version_entry
 from tests.kinds.declared import CATALOG, DATA, MODEL, declared, digests, nodes_of
@@ -119,7 +119,7 @@ def test_the_positive_class_of_evaluate_is_that_of_the_search() -> None:
 def test_writing_out_a_default_changes_nothing(classes: list | None, positive: object, average: object, named: set[str]) -> None:
     needs = {"prepare": Result(key="", op="prepare", outputs={"contract": {"classes": classes}})}
     own = {"positive": positive, "average": average, "folds": 5}
-    assert {name for name, value in implied_as_null(own, needs).items() if value is not None} == named | {"folds"}
+    assert {name for name, value in clear_implied(own, needs).items() if value is not None} == named | {"folds"}
     assert without_implied(own, needs).keys() - ({"average"} if average is None else set()) == named | {"folds"}
 
 
