@@ -82,9 +82,10 @@ class Pointers:
         Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this state is an older copy,
         `store-behind` when the store is one.
         """
-        state = (self._stamped_state() or self._recheck() or self._first())[0]
-        self._admit(state)
-        return state
+        while True:
+            state = (self._stamped_state() or self._recheck() or self._first())[0]
+            if self._admit(state):
+                return state
 
     def check(self, state: State) -> None:
         """Failure when this state may be read but not moved: `replaced-state` (exit 5), `store-ahead` or `store-behind`.
@@ -94,7 +95,8 @@ class Pointers:
         standing = read_standing(self.objects, state.lineage)
         if standing.owner is not None:
             refuse_replaced(standing.owner, state, self.states.describe())
-        refuse_apart(self.lineage(state), state, self.states.describe())
+        # of a state that has moved since it was read, this tells nothing: who moves it checks the newest
+        self._is_together(state)
 
     def lineage(self, state: State) -> LineageStore:
         """The part of the store that belongs to this state's lineage."""
@@ -129,8 +131,8 @@ class Pointers:
             if lost_with_roots:
                 # the roots published for the write that lost the race may have replaced the winner's
                 self.lineage(before).publish_roots(before)
-            if before.lineage not in self._admitted:
-                self._admit(before)
+            if before.lineage not in self._admitted and not self._admit(before):
+                continue
             after, note = change(before)
             if after is before:
                 return before
@@ -199,8 +201,11 @@ class Pointers:
             raise failures.missing(self.states.describe(), self.project, owners)
         return stamped
 
-    def _admit(self, state: State) -> None:
-        """Check that this state may be moved from here. Once per run is enough: later the fence of the head protects it."""
+    def _admit(self, state: State) -> bool:
+        """Check that this state may be moved from here; False if it has moved since it was read.
+
+        Once per run is enough: later the fence of the head protects it.
+        """
         standing = read_standing(self.objects, state.lineage)
         self._refuse_other_project(state)
         refuse_other_store(standing, state, self.objects.describe())
@@ -208,8 +213,22 @@ class Pointers:
             begin_lineage(self.objects, state)
         else:
             refuse_replaced(standing.owner, state, self.states.describe())
-        refuse_apart(self.lineage(state), state, self.states.describe())
+        if not self._is_together(state):
+            return False
         self._admitted.add(state.lineage)
+        return True
+
+    def _is_together(self, state: State) -> bool:
+        """Whether state and store have seen the same changes, False if the state has moved since it was read. Failure as in `begin`."""
+        try:
+            refuse_apart(self.lineage(state), state, self.states.describe())
+        except Failure:
+            # the store is read after the state, and may have what others have moved in between
+            newest = self._stamped_state()
+            if newest is None or newest[1] == _stamp(state):
+                raise
+            return False
+        return True
 
     def _existing(self) -> tuple[State, Stamp]:
         """The state and its stamp. Failure `missing-state` when it was removed during the command."""

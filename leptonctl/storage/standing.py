@@ -132,7 +132,8 @@ def refuse_apart(lineage: LineageStore, state: State, place: str) -> None:
 def _refuse_ahead(lineage: LineageStore, state: State, place: str, heads: Mapping[str, Head]) -> None:
     """Failure `store-ahead` when the store has records of changes that this state has not: an earlier state was restored.
 
-    There are no false alarms: a history record is published, and a head moved, only after the state that holds them is durable.
+    If the state has not moved since it was read, there are no false alarms: a history record is published, and a head moved, only after
+    the state that holds them is durable.
     """
     serial = lineage.newest_serial(state.serial)
     if serial is not None:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from leptonctl.core import layout
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Claim, HistoryRecord, Mark, Moved, Owner, State
+from leptonctl.spi.storage import Stamp
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.pointers import Note, Pointers
+from leptonctl.storage.state_folder import FolderState
 from tests.storage.places import Place, bind, ids
 
 
@@ -118,6 +121,49 @@ def test_concurrent_moves_are_not_lost(place: Place) -> None:
     addresses = [c.address for record in place.history if isinstance(record, HistoryRecord) for c in record.changes]
     assert sorted(addresses) == sorted(state.current)
     assert len(place.objects.list(layout.history(state.lineage))) == writers * each
+
+
+class Overtaken(FolderState):
+    """Others move the state as soon as it is read, as long as `others` are left."""
+
+    others: list[Callable[[], object]]
+
+    def read(self) -> tuple[bytes, Stamp] | None:
+        stored = super().read()
+        while self.others:
+            self.others.pop()()
+        return stored
+
+
+@pytest.mark.parametrize("act", ["begin", "move", "check"])
+def test_a_state_that_others_move_while_it_is_compared_with_the_store_is_not_behind_it(place: Place, act: str) -> None:
+    """The history that the others publish is not a sign that an older copy of the state was put back."""
+    place.pointers.begin()
+    first = place.state
+    others = [lambda: place.pointers.move(bind("d1")), lambda: place.pointers.move(bind("d2", "toy/b"))]
+    overtaken = Overtaken(folder=place.folder / place.state_folder, others=others if act != "check" else [])
+    pointers = Pointers(states=overtaken, objects=place.objects, project=place.project)
+    if act == "begin":
+        assert pointers.begin().serial == 2
+    elif act == "move":
+        assert pointers.move(bind("d3", "toy/c")).serial == 3
+    else:
+        for other in others:
+            other()
+        pointers.check(first)
+    assert place.serials == [*range(place.state.serial, 0, -1)]
+
+
+def test_a_state_that_is_behind_its_store_is_refused_also_while_others_look(place: Place) -> None:
+    """Brother: an older copy that stays where it is."""
+    place.pointers.begin()
+    copy = place.file.read_bytes()
+    place.pointers.move(bind("d1"))
+    place.file.write_bytes(copy)
+    for act in (place.pointers.begin, lambda: place.pointers.move(bind("d2")), lambda: place.pointers.check(place.state)):
+        with pytest.raises(Failure) as failure:
+            act()
+        assert ids(failure.value) == ["store-ahead"]
 
 
 def test_two_threads_may_share_the_pointers(place: Place) -> None:
