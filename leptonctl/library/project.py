@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.kinds.environment.target import environment_and_member
 from leptonctl.library.edits import Adoption, Import, Pins, Update, Verification
 from leptonctl.library.moving import consent, moving, one_at_a_time, one_line, open_session
 from leptonctl.library.names import name_of, name_or_none, names_of, number_or_none, path_of, require
@@ -107,6 +106,7 @@ class Project(Frozen):
         """
         from leptonctl.commands.apply import Request
         from leptonctl.commands.rollback import rollback
+        from leptonctl.kinds.environment.target import environment_and_member
 
         request, target, to = Request(reason=one_line(reason)), name_of(target, "target"), number_or_none(to, "to")
         return moving(

@@ -84,7 +84,7 @@ def _strings(model: Model, contract: Contract, catalog: Catalog) -> Iterator[Dia
             return
         text = [name for name in text if name not in names]
     if text:
-        detail = f"{', '.join(text)} {'has' if len(text) == 1 else 'have'} strings, but {model.forecast_group} takes numbers"
+        detail = f"{', '.join(text)} {'has' if len(text) == 1 else 'have'} strings, but {model.algorithm} takes numbers"
         hint = "add `- {columns: categorical, use: one_hot}` to `preprocess:`, or leave the columns out with `features:`"
         span = model.declared.at("preprocess") if "preprocess" in model.declared.fields else model.declared.at("algorithm")
         yield error("unencoded-column", "A string column reaches the algorithm without an encoder", detail, span=span, hint=hint)

@@ -70,9 +70,14 @@ class Model(Frozen):
         return self.dataset.prepare(stratify=self.task == "classification")
 
     @property
-    def forecast_group(self) -> str:
-        """The sort of its steps, for forecasts."""
+    def algorithm(self) -> str:
+        """What trains it, or where it comes from: `imported`, `command`."""
         return str(self.train["algorithm"]) if self.origin == "trained" else self.origin
+
+    @property
+    def forecast_group(self) -> str:
+        """Steps of versions of one algorithm have comparable durations."""
+        return self.algorithm
 
     @property
     def scoring(self) -> dict[str, Json]:
