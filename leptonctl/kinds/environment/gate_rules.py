@@ -132,7 +132,7 @@ def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
 
 
 def own_metrics(rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that rules define themselves, besides those of the catalog."""
+    """The metrics that rules define themselves, in addition to those of the catalog."""
     return tuple(dict.fromkeys(r.own_metric for r in rules if r.own_metric is not None))
 
 
