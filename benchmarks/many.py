@@ -66,7 +66,7 @@ def record(root: Path) -> None:
     session.pointers.begin()
     resolved = resolve_keys(nodes, {}, results)
     pointers = {node.address: pointer_of(node, resolved, results, None) for node in nodes}
-    session.pointers.move(lambda state: state.moved(pointers), Note())
+    session.pointers.move(lambda state: state.move(pointers), Note())
 
 
 def main() -> None:
