@@ -13,6 +13,7 @@ import pytest
 
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Plan
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.event import ApplyFinished, Event, StepFailed, StepFinished, StepProgress, StepSkipped
 from tests import projects
 
@@ -66,6 +67,24 @@ def kill(root: Path, name: str) -> None:
     deadline = time.monotonic() + 20
     while pid in projects.processes(root):
         assert time.monotonic() < deadline
+
+
+def test_an_apply_writes_nothing_before_consent(root: Path, apply: Apply) -> None:
+    """Nor what it was not asked for (brother): the record of a hold that has ended is dropped by the apply that goes on."""
+    assert apply()[0] == 6
+    assert list(projects.recorded(root).held) == ["environment/dev/line"]
+    for name in ("dev", "qa"):
+        projects.edit(root / f"environment-{name}.yaml", BOTH, "models: {word: v1}\n")
+    projects.edit(root / "environment-dev.yaml", HOLDS, "")
+    file = root / ".leptonctl" / "state" / "state.json"
+    before = file.read_bytes()
+    assert apply(lambda _plan: False)[0] == 1
+    unexpected = apply_command.Request(expect="sha256:0")
+    with pytest.raises(Failure):
+        apply_command.apply(Session.open(root), unexpected, consent=lambda _plan: True, reporter=lambda _event: None)
+    assert file.read_bytes() == before
+    assert apply()[0] == 0
+    assert projects.recorded(root).held == {}
 
 
 def test_each_binding_moves_is_held_or_is_left_out(root: Path, apply: Apply) -> None:
