@@ -53,6 +53,11 @@ BACKENDS = {
     "states": {"": "leptonctl.storage.state_folder:STATE"},
 }
 GROUPS = (*ATTRIBUTES, *BACKENDS)
+# what an entry point of a group names, in `leptonctl.spi`
+TYPES = {
+    "trainers": "Trainer", "metrics": "Metric", "preprocess": "Preprocessor", "sources": "Source",
+    "platforms": "Platform", "executors": "ExecutorBackend", "stores": "StoreBackend", "states": "StateBackend",
+}  # fmt: skip
 
 
 class _Cache(TypedDict):
@@ -153,12 +158,17 @@ def _load(target: str) -> Any:
 
 def _load_foreign(group: str, name: str, target: str) -> Any:
     """The value that an entry point names. Raises Failure: broken-package, which names the entry point."""
+    summary, entry = "An installed package cannot be used", f"entry point `{name} = {target}` of leptonctl.{group}"
     try:
-        return _load(target)
+        provider = _load(target)
     except Exception as problem:
-        detail = f"entry point `{name} = {target}` of leptonctl.{group} failed: {type(problem).__name__}: {problem}"
-        hint = "fix or uninstall the package that provides it"
-        raise fail("broken-package", "An installed package cannot be used", detail, hint=hint) from problem
+        detail = f"{entry} failed: {type(problem).__name__}: {problem}"
+        raise fail("broken-package", summary, detail, hint="fix or uninstall the package that provides it") from problem
+    expected = TYPES[group]
+    if not isinstance(provider, getattr(import_module("leptonctl.spi"), expected)):
+        detail = f"{entry} names a {type(provider).__name__}, not a {expected}"
+        raise fail("broken-package", summary, detail, hint=f"let it name one value of the type leptonctl.spi.{expected}")
+    return provider
 
 
 def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.diagnostic import Failure
-from leptonctl.project.catalog import load_catalog
+from leptonctl.project.catalog import TYPES, load_catalog
 
 METADATA = "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n"
 
@@ -26,6 +26,30 @@ def test_what_cannot_be_imported_names_its_entry_point(target: str, tmp_path: Pa
     (diagnostic,) = refused.value.diagnostics
     assert diagnostic.id == "broken-package"
     assert f"`classification.mine = {target}` of leptonctl.trainers" in diagnostic.detail
+
+
+@pytest.mark.parametrize("group", TYPES)
+@pytest.mark.parametrize(
+    "target", ["leptonctl.providers.metrics.accuracy:METRICS", "leptonctl.providers.metrics.accuracy:score", "mine:OTHER"]
+)
+def test_what_is_not_of_its_groups_type_names_both(group: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tuple as bundled modules have it, a function, and (brother) a value of another group."""
+    (tmp_path / "mine.py").write_text("from leptonctl.spi import Stamp\n\nOTHER = Stamp(revision=1, write='w')\n", encoding="utf-8")
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA, encoding="utf-8")
+    name = "classification.mine" if group in ("trainers", "metrics") else "mine"
+    (info / "entry_points.txt").write_text(f"[leptonctl.{group}]\n{name} = {target}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    providers = getattr(load_catalog(), "preprocessors" if group == "preprocess" else group)
+    with pytest.raises(Failure) as refused:
+        providers[tuple(name.split(".")) if "." in name else name]
+    (diagnostic,) = refused.value.diagnostics
+    assert (diagnostic.id, f"not a {TYPES[group]}" in diagnostic.detail, f"`{name} = {target}`" in diagnostic.detail) == (
+        "broken-package",
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("part", [None, 1e308, "x", ["b"], [["a"]], {"a": 1}])
