@@ -95,7 +95,7 @@ def _numbers(name: str, numbers: Collection[int], ways: Collection[int]) -> str:
     known = f"{name} has deployment{'s' if len(numbers) > 1 else ''} {_number_list(numbers)}"
     if ways:
         return f"{known}; you can return to {_number_list(ways)}"
-    return f"{known}: nothing to return to but what is bound now or withdrawn"
+    return f"{known}, each bound now or withdrawn: there is nothing to return to"
 
 
 def _number_list(numbers: Collection[int]) -> str:

@@ -56,7 +56,7 @@ def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
     file = root / "environment-dev.yaml"
     assert "dev has no deployment yet" in refusal(root, "dev", "--to", "9")
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
-    assert "dev has deployment 1: nothing to return to but what is bound now or withdrawn" in refusal(root, "dev", "--to", "9")
+    assert "dev has deployment 1, each bound now or withdrawn: there is nothing to return to" in refusal(root, "dev", "--to", "9")
     projects.edit(file, "line: v1", "line: v2")
     assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to undo that edit" in refusal(root, "dev")
     assert projects.run("state", "backup", "before.json", cwd=root).returncode == 0

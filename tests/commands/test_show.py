@@ -251,3 +251,28 @@ def test_features_are_those_that_the_version_learned_from(recipe: dict, expected
     """Neither the weights of the rows nor (brother) columns of the data that it does not list."""
     version = BuiltVersion(address="model/line@v1", digest="", recipe=recipe)
     assert training_columns(version, [{"name": name} for name in ("a", "b", "w")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("edit", "shown"),
+    [
+        # the other class is positive now: the binding's precision and f1 are of the former one
+        ("evaluate: {metrics: [accuracy, recall], positive: above}", {"accuracy", "recall"}),
+        # brother: the same class, so what the binding has is right
+        ("evaluate: {metrics: [accuracy, recall], positive: below}", {"accuracy", "recall", "f1"}),
+    ],
+)
+def test_figures_of_another_evaluation_are_not_shown_beside_its_own(tmp_path: Path, edit: str, shown: set[str]) -> None:
+    root = projects.tiny_project(tmp_path, {"line": {"v1": "{}"}}, {"dev": "models: {line: v1}\n"})
+    file = root / "model-line.yaml"
+    projects.edit(file, "versions:", "evaluate: {metrics: [accuracy, recall, f1], positive: below}\nversions:")
+    try:
+        for text in ("", edit):
+            if text:
+                projects.edit(file, "evaluate: {metrics: [accuracy, recall, f1], positive: below}", text)
+            applied = projects.run("apply", "--yes", cwd=root)
+            assert applied.returncode == 0, applied.stdout + applied.stderr
+        story = json.loads(projects.run("show", "dev/line", "--json", cwd=root).stdout)["version"]
+    finally:
+        projects.stop_servers(root)
+    assert {metric["name"] for metric in story["metrics"]} == shown

@@ -25,6 +25,8 @@ from leptonctl.kinds.model.version import Model
 from leptonctl.kinds.notices import notices, only_warning
 from leptonctl.spi.catalog import Catalog
 
+WAY = ("positive", "average")
+"""The outputs of an evaluation that say what its metrics mean."""
 BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")
 
 
@@ -34,7 +36,8 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     outcome = join_results({name: name for name in version.results}, version.results)
     bound = list(_recorded_bindings(state, version))
-    numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
+    own = version.results.get("evaluate")
+    numbers = {**_gate_metrics(session, state, bound, own), **metrics_of(own)}
     limits = list(_limits(session, version, numbers))
     return {
         **_identity(session, version, place),
@@ -206,13 +209,14 @@ def _recorded_bindings(state: State | None, version: BuiltVersion) -> Iterator[d
             yield {"environment": place.name, "address": address, "deployment": pointer.deployment, "since": pointer.at}
 
 
-def _gate_metrics(session: Session, state: State | None, bound: list[dict[str, Json]]) -> dict[str, Json]:
-    """The metrics that only gates need; the bindings have them."""
+def _gate_metrics(session: Session, state: State | None, bound: list[dict[str, Json]], own: Result | None) -> dict[str, Json]:
+    """The metrics that only gates need; the bindings have them. Not of a binding that was evaluated in another way than `own`."""
     if state is None:
         return {}
     keys = [state.current[str(binding["address"])].key("evaluate") for binding in bound]
     results = session.results({key for key in keys if key})
-    return {name: value for result in results.values() for name, value in metrics_of(result).items()}
+    alike = [result for result in results.values() if own is None or all(result.outputs.get(n) == own.outputs.get(n) for n in WAY)]
+    return {name: value for result in alike for name, value in metrics_of(result).items()}
 
 
 def _limits(session: Session, version: BuiltVersion, numbers: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
