@@ -244,7 +244,9 @@ def test_the_rollback_of_a_rollback_skips_what_is_withdrawn(make: Make) -> None:
     assert served(root)["version"] == "v1"
     assert [(w["id"], w["version"]) for w in served(root)["withdrawn"]] == [("w1", "v3"), ("w2", "v2")]
     # 4 brought v2, which is withdrawn; 5 is in force
-    assert "each bound now or withdrawn: there is nothing to return to" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    assert (
+        "each bound now or withdrawn: there is nothing to return to" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    )
     lep(root, "readmit", "prod/line@v2", "--reason", "x")
     assert "you can return to 2, 4;" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
     # one record of the history is lost: what came before it can still be returned to
